@@ -1,18 +1,19 @@
-"""Hyperparameter sweeps for Keras: many trials as lanes of one compiled program, an honest record.
+"""Hyperparameter sweeps for Keras: a compiled program trains many trials at once, and the scores are honest.
 
-import keras_sweep as ks
+    import keras_sweep as ks
 
-sweep = ks.run("search_spaces/dense.yaml", trials=64)
-sweep.best.params, sweep.estimate
+    sweep = ks.run("search_spaces/dense.yaml", trials=64)
+    sweep.best.params, sweep.estimate
 
-Nothing heavy is imported before a name is used.
+A name is imported at its first use, so that the import of the package stays fast.
 """
 
 from __future__ import annotations
 
 import importlib
 
-TYPE_CHECKING = False  # `typing` takes longer to import than all else until Ctrl-C is waited for
+# Importing `typing` takes longer than everything else before the handler of Ctrl-C is set.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
@@ -63,13 +64,13 @@ __all__ = sorted(_HOME_OF)
 
 
 def __getattr__(name: str) -> Any:
-    """A public name, imported when it is first asked for."""
+    """Import a public name at its first use."""
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     home = importlib.import_module(f"{__name__}.{_HOME_OF[name]}")
-    found = getattr(home, name)
-    globals()[name] = found
-    return found
+    value = getattr(home, name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:

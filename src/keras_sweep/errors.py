@@ -1,4 +1,4 @@
-"""Every error class, cut by what the caller does next. Each carries the exit code of the command that meets it."""
+"""All error classes. Each class says what the caller can do next, and has the exit code of the `sweep` command."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 
 class SweepError(Exception):
-    """It ran and failed. The message says what happened; `hint` says what to do."""
+    """A sweep ran and failed. The message says what is wrong; `hint` says what to do."""
 
     exit_code: ClassVar[int] = 1
 
@@ -22,20 +22,20 @@ class SweepError(Exception):
 
 
 class UsageError(SweepError):
-    """The call or a file is wrong: mend it and call again. Nothing was written."""
+    """The call or a file is wrong. Fix it and call again; nothing was written."""
 
     exit_code = 2
 
 
 class DataError(UsageError):
-    """The data can't be had, or are not what the space file says: mend the file or the data."""
+    """The data can't be read, or differ from the space file. Fix the file or the data."""
 
 
 class TableError(DataError):
-    """A table with all of its faults, each a column's."""
+    """A table has faults. The error lists all of them, each with its column."""
 
     def __init__(self, place: str, faults: Sequence[DataError], hint: str | None = None, options: Any = None) -> None:
-        """`options`, keys of `data` and their texts, mend some of them, as `hint` says."""
+        """`options` maps keys of `data` to values that fix some of the faults, as `hint` says."""
         self.place = place
         self.options: Mapping[str, Sequence[str]] = options or {}
         self.faults = tuple(faults)
@@ -43,50 +43,50 @@ class TableError(DataError):
 
 
 class SweepWarning(UserWarning):
-    """A note of a sweep: what was done otherwise than asked, or is to be known."""
+    """A notice of a sweep: something the user should know, or a setting that was changed."""
 
 
 class ModelError(UsageError):
-    """The model can't be built from its arguments: mend the space file or the model's function."""
+    """The model can't be built from its arguments. Fix the space file or the model's function."""
 
 
 class MissingPackage(UsageError):
-    """An optional package is needed: install it by the command in the hint."""
+    """An optional package is missing. Install it by the command in the hint."""
 
 
 class ChangedSweep(UsageError):
-    """The sweep on disk was run with another space, data or seed: use `--fresh` or `--name`."""
+    """The sweep on disk has another space, data or seed. Use `--fresh` or `--name`."""
 
     def __init__(self, title: str, *, hint: str | None = None, changes: Sequence[str] = ()) -> None:
-        """`changes` are what differs, each `key: old -> new`."""
+        """`changes` are the differences, each as `key: old -> new`."""
         self.title = title
         self.changes = tuple(changes)
         super().__init__(f"{title}: {'; '.join(changes)}" if changes else title, hint=hint)
 
 
 class RecordError(SweepError):
-    """The record is damaged, or can't be written: nothing was overwritten; the hint says how to go on."""
+    """The record is damaged, or can't be written. Nothing was overwritten; the hint says how to continue."""
 
 
 class SweepBusy(SweepError):
-    """Another process runs this sweep: wait for it, or end it."""
+    """Another process runs this sweep. Wait for it, or end it."""
 
     exit_code = 3
 
 
 class SearchError(SweepError):
-    """The search engine failed: a fault of its library, named in the message."""
+    """The search engine failed: the message quotes the error of its library."""
 
 
 class Interrupted(SweepError):
-    """Stopped by a signal; everything finished is in the record, and the same command resumes."""
+    """A signal stopped the sweep. The record has every finished trial, and the same command resumes."""
 
     exit_code = 130
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault of a space file: where it is, which rule it breaks, what stands there, and a suggestion."""
+    """A fault of a space file: its place, the rule that it breaks with the value there, and a suggestion."""
 
     rule: str  # "`min <= max` must hold, but got (min=2, max=1)"
     key: str = ""  # dotted key path, "parameters.learning_rate.min"; "" is the whole file
@@ -94,14 +94,14 @@ class Fault:
     hint: str | None = None  # "did you mean `learning_rate`?"
 
     def text(self, path: Path | str) -> str:
-        """The fault on one line: `file:line: key: rule; hint`."""
+        """Return the fault as a line: `file:line: key: rule (hint)`."""
         place = f"{path}:{self.line}" if self.line else str(path)
         parts = [place, self.key, self.rule] if self.key else [place, self.rule]
         return ": ".join(parts) + (f" ({self.hint})" if self.hint else "")
 
 
 class SpaceFileError(UsageError):
-    """A space file with all of its faults."""
+    """A space file has faults. The error lists all of them."""
 
     def __init__(self, path: Path | str, faults: Sequence[Fault]) -> None:
         self.path = path

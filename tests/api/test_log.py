@@ -10,7 +10,7 @@ import pytest
 import keras_sweep as ks
 from keras_sweep.api import report
 from keras_sweep.api.report import log_sweep
-from keras_sweep.api.trackers import run_of
+from keras_sweep.api.trackers import make_run
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.space.search_space import Goal, Objective
@@ -80,9 +80,9 @@ def test_finalists_and_further_goals_belong_to_the_run_of_their_trial() -> None:
     trial = replace(result(3, 0.85, measured={"parameters": 7850.0}), finalists=(again,), final=True)
     sweep = recorded([trial])
     sweep = replace(sweep, facts=replace(sweep.facts, goals=(Objective("parameters", Goal.MINIMIZE),)))
-    run = run_of(sweep, trial, is_winner=False)
+    run = make_run(sweep, trial, is_winner=False)
     assert run.curves == {**trial.curve, **{f"seed_43/{name}": curve for name, curve in again.curve.items()}}
     assert (run.scores["value"], run.scores["parameters"]) == (0.85, 7850)
     assert run.scores["seeds_mean"] == pytest.approx(0.86)
-    before = run_of(sweep, replace(trial, finalists=(), final=False), is_winner=False)
+    before = make_run(sweep, replace(trial, finalists=(), final=False), is_winner=False)
     assert before.id == run.id and before.mark != run.mark

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 import keras_sweep as ks
-from keras_sweep.api.run import spec_of
+from keras_sweep.api.run import read_spec
 from keras_sweep.process.given import given
 from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.sweep_spec import is_own
@@ -14,7 +14,7 @@ from tests.api.conftest import build, digits_arrays, digits_spec
 
 def read(changes=None, **fields):
     """The spec of `digits_spec` with these fields."""
-    return spec_of(digits_spec(**fields), name="mine", changes=changes)
+    return read_spec(digits_spec(**fields), name="mine", changes=changes)
 
 
 def distributions(spec):
@@ -65,12 +65,12 @@ def test_the_keys_of_a_space_file_are_taken_with_its_faults_and_its_warnings(tmp
     }
     given = {"loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"], "finalists": "none", **keys}
     of_file = read_space_file(tmp_path / "it.yaml", text=ks.Spec(**given).to_yaml(), name="mine")
-    spec = spec_of(ks.Spec(**given, method="bayes"), name="mine")
+    spec = read_spec(ks.Spec(**given, method="bayes"), name="mine")
     assert (spec.space, spec.search, spec.objective) == (of_file.space, of_file.search, of_file.objective)
     assert spec.objective.further and spec.finalists is None and "is a key of W&B" in spec.warnings[-1]
     wrong = {**given, "metrc": "val_loss", "search": {"samplr": "gp"}, "loss": "crossentropie"}
     with pytest.raises(ks.UsageError, match=r"search\.samplr: .*`sampler`") as caught:
-        spec_of(ks.Spec(**wrong), name="mine")
+        read_spec(ks.Spec(**wrong), name="mine")
     assert "Spec: metrc: there is no such key here (did you mean `metric`?)" in str(caught.value)
     assert "crossentropie" in str(caught.value)  # all faults are told at once
 
@@ -147,7 +147,7 @@ def halved(y_true, y_pred):
 
 def test_losses_and_metrics_may_be_functions_of_the_program():
     own = digits_spec(loss={"python": halved, "gamma": 2}, metrics=["accuracy", halved], maximize="val_halved")
-    spec = spec_of(own, name="mine")
+    spec = read_spec(own, name="mine")
     assert (spec.metrics, spec.objective.name) == (("accuracy", "halved"), "val_halved")
     assert given(spec.loss) is given(str(spec.metric_arguments["halved"]["python"])) is halved
     assert dict(spec.loss_arguments) == {"gamma": 2} and {spec.loss, spec.model.source} <= set(spec.code)
@@ -160,7 +160,7 @@ def test_settings_of_a_search_changes_and_numbers_of_numpy_are_those_of_a_space_
     parameters = {"learning_rate": rate, "batch_size": np.array([16, 32]), "epochs": np.int64(2)}
     given = digits_spec(search=search, parameters=parameters)
     changes = {"learning_rate.max": 0.5, "search.trials": np.int64(7)}
-    spec = spec_of(given, name="mine", changes=changes, seed=np.int64(4))
+    spec = read_spec(given, name="mine", changes=changes, seed=np.int64(4))
     drawn = {"learning_rate": Float(1e-3, 0.5, log=True), "batch_size": Categorical((16, 32))}
     assert (distributions(spec), spec.space.constants["epochs"]) == (drawn, 2)
     assert (spec.search.trials, spec.search.seed, spec.search.generation) == (7, 4, 8)
@@ -191,7 +191,7 @@ def test_losses_and_metrics_of_keras_may_be_its_objects_classes_and_functions():
     assert spec.metric_arguments["sparse_top_k_categorical_accuracy"] == {"k": 2}
     counted = [metrics.Precision(thresholds=0.7) for _ in range(2)][1]  # which Keras calls `precision_1`
     binary = digits_spec(loss=losses.BinaryCrossentropy(), metrics=[counted], maximize="val_precision")
-    assert spec_of(binary, name="mine").metric_arguments == {"precision": {"thresholds": 0.7}}
+    assert read_spec(binary, name="mine").metric_arguments == {"precision": {"thresholds": 0.7}}
     one, other = (make_metric(spec, "top3") for _ in range(2))
     assert (one.name, one.k) == ("top3", 3) and one is not other
 

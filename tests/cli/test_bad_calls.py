@@ -8,7 +8,7 @@ import pytest
 import typer
 
 from keras_sweep.cli.main import app
-from keras_sweep.cli.options import seconds_of
+from keras_sweep.cli.options import parse_duration
 from keras_sweep.errors import Interrupted, SweepBusy, SweepError, UsageError
 from tests.helpers.command import called
 from tests.helpers.space_texts import DIGITS
@@ -103,13 +103,13 @@ def test_without_arguments_the_help_is_printed() -> None:
     [("90s", 90), ("10m", 600), ("2h", 7200), ("1h30m", 5400), ("1h1m1s", 3661), ("0.5s", 0.5), (" 1.5m ", 90)],
 )
 def test_a_time_is_the_sum_of_its_parts(text: str, seconds: float) -> None:
-    assert seconds_of(text) == seconds
+    assert parse_duration(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "5", "0s", "0h0m0s", "10m1h", "-3s", "1d", "5 m", "1m30"])
 def test_a_time_without_unit_order_or_length_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="`--for` takes a time with its unit"):
-        seconds_of(text)
+        parse_duration(text)
 
 
 NO_ROOM = "error: the output can't be written: no room. Make room, or send it elsewhere\n"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import keras_sweep as ks
-from keras_sweep.api.run import spec_of
+from keras_sweep.api.run import read_spec
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.raw_rows import raw_rows
 from keras_sweep.errors import SweepWarning
@@ -48,7 +48,7 @@ def test_rows_of_a_program_are_named_by_the_call_that_has_them_and_a_file_of_one
     rows = {"mine": (np.ones((90, 2)), np.arange(90) % 3), "table": ks.Csv("search_spaces/data/plants.csv", "species")}
     for name, given in rows.items():
         whole = ks.Spec(given, parameters={"epochs": 1, "model.units": 2}, maximize="val_accuracy", **about)
-        spec = spec_of(whole, name=name)
+        spec = read_spec(whole, name=name)
         open_study(SweepFolder(here / "sweeps" / name), spec, load_search_data(spec).fingerprint).close()
     code, answered, told = data("mine", "--save", "rows.npz")
     assert (code, answered, Path("rows.npz").exists()) == (2, "", False)

@@ -19,7 +19,7 @@ from keras_sweep.errors import MissingPackage
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.sweep.open_sweep import OpenSweep
-from keras_sweep.testing.trackers import Tracked, TrackerContract, agrees
+from keras_sweep.testing.trackers import Tracked, TrackerContract, has_all_of
 from keras_sweep.trial.result import Result, TrialState
 
 PACKAGES = {"mlflow": "mlflow", "wandb": "wandb", "tensorboard": "tensorboardX"}
@@ -46,7 +46,7 @@ def has_trial(runs: Mapping[str, Tracked], trial: Result) -> bool:
     run = runs[f"trial-{trial.number}"]
     scores = {} if trial.value is None else {"value": trial.value}
     params = {"seed": 42, **trial.params}
-    return agrees(run, Run("", "", trial.number, params, trial.curve, scores, {})) and scores.keys() >= (
+    return has_all_of(run, Run("", "", trial.number, params, trial.curve, scores, {})) and scores.keys() >= (
         run.metrics.keys() & {"value"}
     )
 

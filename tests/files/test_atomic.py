@@ -173,8 +173,8 @@ def test_a_mark_counts_near_the_beginning_of_a_file(tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     for before, bears in ((0, True), (2000 - len(MARK), True), (2001 - len(MARK), False)):
         path.write_text("x" * before + MARK)
-        assert atomic.bears(path, MARK) is bears
-    assert not atomic.bears(tmp_path / "none.html", MARK)
+        assert atomic.has_mark(path, MARK) is bears
+    assert not atomic.has_mark(tmp_path / "none.html", MARK)
 
 
 def test_a_folder_appears_with_all_its_files_and_keeps_others(tmp_path: Path) -> None:

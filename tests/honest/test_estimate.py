@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import binomtest, norm, t
 
 from keras_sweep.honest.estimate import estimate_winner
-from keras_sweep.honest.scores import MeanScores, MetricScores, auc, bags, r2_score, root_mean_squared_error
+from keras_sweep.honest.scores import MeanScores, MetricScores, auc, draw_bags, r2_score, root_mean_squared_error
 
 
 def right(models: int, rows: int, share: float = 0.8, seed: int = 0) -> np.ndarray:
@@ -39,7 +39,7 @@ def widths_by_hand(rows: np.ndarray) -> list[float]:
 def optimism_by_hand(rows: np.ndarray, best: int, widths: list[float]) -> float:
     """By how much the best of the models gains by the choice: a bag at a time, 500 bags of twice as many rows."""
     whole, count, lost = [fmean(row) for row in rows.astype(float)], rows.shape[1], []
-    for block in bags(np.random.default_rng([42, 1]), count, 500, 2 * count):
+    for block in draw_bags(np.random.default_rng([42, 1]), count, 500, 2 * count):
         for bag in block.astype(float):
             inside = [float(row @ bag) / (2 * count) for row in rows]
             luck = [w * (i - a) for w, i, a in zip(widths, inside, whole, strict=True)]
@@ -133,17 +133,19 @@ def test_errors_and_r2_of_all_rows_together_have_an_interval_from_bags():
     outputs = [labels + 0.05 * random.standard_normal((30, 1)) for _ in range(3)]
     outputs = [np.where(np.arange(30)[:, None] == 7, labels + 3, each).astype(np.float32) for each in outputs]
     errors = MetricScores([[root_mean_squared_error(each, labels)] for each in outputs], 30, sign=-1.0)
-    whole = -errors.on(np.ones((1, 30), np.float32))[0]
+    whole = -errors.evaluate(np.ones((1, 30), np.float32))[0]
     best = int(whole.argmin())
     estimate = estimate_winner(errors, best, 42, naive=float(whole[best]), share=False, maximize=False)
-    own = np.concatenate([errors.on(bag)[:, best] for bag in bags(np.random.default_rng([42, 1]), 30, 500, 60)])
+    own = np.concatenate(
+        [errors.evaluate(bag)[:, best] for bag in draw_bags(np.random.default_rng([42, 1]), 30, 500, 60)]
+    )
     width = norm.ppf(0.975) * math.sqrt(2) * np.std(own)
     assert estimate.value >= estimate.naive
     assert estimate.low == 0 < estimate.value - width / 2  # no error is below zero
     extra = norm.ppf(0.975) * (estimate.value - estimate.naive) / 2
     assert estimate.high == pytest.approx(estimate.value + math.hypot(width, extra), abs=1e-6)
     poor = MetricScores([[r2_score(np.zeros_like(labels), labels)]], 30)
-    naive = float(poor.on(np.ones((1, 30), np.float32))[0, 0])
+    naive = float(poor.evaluate(np.ones((1, 30), np.float32))[0, 0])
     estimate = estimate_winner(poor, 0, 42, naive=naive, share=False)
     assert estimate.low < estimate.value == naive < 0 < estimate.high + 3  # R2 has no least value
 

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from keras_sweep.honest.scores import METRICS, MeanScores, MetricScores, bags
+from keras_sweep.honest.scores import METRICS, MeanScores, MetricScores, draw_bags
 from keras_sweep.trial.row_scores import OF_ALL_ROWS
 
 ROWS = 300
 RANDOM = np.random.default_rng(0)
 LABELS = (RANDOM.random((ROWS, 1)) < 0.4).astype(np.float32)
 OUTPUTS = np.clip(0.3 * LABELS + 0.7 * RANDOM.random((ROWS, 1)), 0, 1).astype(np.float32)
-BAG = next(bags(RANDOM, ROWS, 2))
+BAG = next(draw_bags(RANDOM, ROWS, 2))
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -18,7 +18,7 @@ def test_it_is_what_keras_reports(name):
     import keras
 
     weights = np.concatenate([np.ones((1, ROWS), np.float32), BAG])
-    ours = MetricScores([[METRICS[name](OUTPUTS, LABELS)]], ROWS).on(weights)[:, 0]
+    ours = MetricScores([[METRICS[name](OUTPUTS, LABELS)]], ROWS).evaluate(weights)[:, 0]
     for value, each in zip(ours, weights, strict=True):
         metric = keras.metrics.get(name)
         if name == "root_mean_squared_error":  # its weights scale the outputs; rows that are repeated do not
@@ -37,7 +37,9 @@ def test_outputs_on_a_threshold_and_several_columns_count_as_keras_counts_them(n
     labels = (RANDOM.random(outputs.shape) < 0.2 + 0.6 * outputs).astype(np.float32)
     metric = keras.metrics.get(name)
     metric.update_state(labels, outputs)
-    ours = MetricScores([[METRICS[name](outputs.astype(np.float32), labels)]], 204).on(np.ones((1, 204), np.float32))
+    ours = MetricScores([[METRICS[name](outputs.astype(np.float32), labels)]], 204).evaluate(
+        np.ones((1, 204), np.float32)
+    )
     assert ours[0, 0] == pytest.approx(float(metric.result()), abs=2e-6)
 
 
@@ -53,21 +55,21 @@ def test_outputs_between_two_neighbours_of_200_thresholds_rank_alike(right, wron
 def test_a_model_of_several_trainings_has_the_mean_of_their_values_and_less_is_better_by_its_sign():
     parts = [lambda weights: weights @ np.arange(4.0), lambda weights: weights.sum(1) * 10]
     weights = np.array([[1, 0, 0, 2], [0, 1, 1, 0]], np.float32)
-    assert MetricScores([parts, parts[:1]], 4, sign=-1.0).on(weights).tolist() == [[-18, -6], [-11.5, -3]]
+    assert MetricScores([parts, parts[:1]], 4, sign=-1.0).evaluate(weights).tolist() == [[-18, -6], [-11.5, -3]]
     assert MetricScores([parts], 4).shape == (1, 4)
 
 
 def test_a_mean_over_rows_is_weighted_and_has_no_value_where_all_weights_are_zero():
     scores = MeanScores(np.array([[1, 2, 3], [0, 0, 6]], np.float32))
     with np.errstate(all="raise"):
-        values = scores.on(np.array([[1, 1, 2], [0, 0, 0]], np.float32))
+        values = scores.evaluate(np.array([[1, 1, 2], [0, 0, 0]], np.float32))
     assert values[0].tolist() == [2.25, 3.0] and np.isnan(values[1]).all()
     assert scores.shape == (2, 3)
 
 
 @pytest.mark.parametrize(("rounds", "draws"), [(250, None), (100, 7), (1, 90)])
 def test_bags_are_drawn_with_replacement_each_row_as_often_as_another(rounds, draws):
-    blocks = list(bags(np.random.default_rng(4), 30, rounds, draws))
+    blocks = list(draw_bags(np.random.default_rng(4), 30, rounds, draws))
     assert [len(block) for block in blocks] == [100] * (rounds // 100) + [rounds % 100] * (rounds % 100 > 0)
     every = np.concatenate(blocks)
     size = draws or 30
@@ -91,7 +93,7 @@ def test_a_bag_without_what_is_asked_for_has_no_value(name):
     outputs = none if name == "precision" else OUTPUTS
     with np.errstate(all="raise"):
         scores = MetricScores([[METRICS[name](outputs, none)]], ROWS)
-        assert np.isnan(scores.on(np.ones((1, ROWS), np.float32)))
+        assert np.isnan(scores.evaluate(np.ones((1, ROWS), np.float32)))
 
 
 def test_each_metric_of_all_rows_has_its_function():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_rel
 
-from keras_sweep.honest.scores import MeanScores, MetricScores, auc, bags
+from keras_sweep.honest.scores import MeanScores, MetricScores, auc, draw_bags
 from keras_sweep.honest.ties import find_ties, more_trials
 from keras_sweep.trial.comparison import Behind
 
@@ -71,8 +71,8 @@ def test_a_metric_of_all_rows_has_the_scatter_over_bags_as_its_error():
     labels = (random.random(50) < 0.5).astype(np.float32)
     scores = MetricScores([[auc((labels + 3 * random.random(50)) / 4, labels)] for _ in range(3)], 50)
     behind, stderr, _ = find_ties(scores, np.array([0, 0, 1]), 42)
-    values = np.concatenate([scores.on(bag) for bag in bags(np.random.default_rng([42, 2]), 50, 500)])
-    whole = scores.on(np.ones((1, 50), np.float32))[0]
+    values = np.concatenate([scores.evaluate(bag) for bag in draw_bags(np.random.default_rng([42, 2]), 50, 500)])
+    whole = scores.evaluate(np.ones((1, 50), np.float32))[0]
     assert behind == pytest.approx([0, whole[0] - whole[1], whole[1] - whole[2]])
     assert stderr[1:] == pytest.approx([np.std(values[:, k - 1] - values[:, k], ddof=1) for k in (1, 2)])
     assert stderr[0] == 0
@@ -80,7 +80,7 @@ def test_a_metric_of_all_rows_has_the_scatter_over_bags_as_its_error():
 
 @pytest.mark.parametrize("known", [1, 2, 100])
 def test_bags_that_have_no_value_are_left_out_and_two_that_have_are_enough(known: int):
-    every = np.concatenate(list(bags(np.random.default_rng([42, 2]), 20, 500)))
+    every = np.concatenate(list(draw_bags(np.random.default_rng([42, 2]), 20, 500)))
     names = np.random.default_rng(0).random(20)
     least = np.sort(every @ names)[-known]
 

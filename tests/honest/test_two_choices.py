@@ -128,7 +128,7 @@ def test_bags_on_which_a_finalist_has_no_score_are_left_out() -> None:
     outputs = random.random((5, 12))
     outputs[:, 0] += 0.3
     first = MetricScores([[auc(each / 1.3, labels)] for each in outputs], 12)
-    values = first.on(np.ones((1, 12), np.float32))[0]
+    values = first.evaluate(np.ones((1, 12), np.float32))[0]
     after = FirstChoice(first, np.full(5, 0.1), np.arange(5.0), [0, 1], 2)
     found = estimate_winner(MetricScores(first.metrics[:2], 12), 0, 42, naive=float(values[0]), share=True, after=after)
     assert 0 <= found.low < found.value < found.high <= 1

@@ -209,7 +209,7 @@ def test_outputs_are_scored_by_the_metric_on_weighted_rows(weights):
     bags = np.float32([[1, 1, 1, 1], [0, 2, 1, 0]])
     every = bags * (weights[0] if weights else 1)
     expected = -np.sqrt(every @ np.float32([0, 0.25, 1, 0]) / every.sum(1))
-    assert matrix.on(bags)[:, 0] == pytest.approx(expected, abs=1e-6)
+    assert matrix.evaluate(bags)[:, 0] == pytest.approx(expected, abs=1e-6)
     assert matrix.shape == (1, 4)
 
 

@@ -137,7 +137,7 @@ def test_of_rows_that_weigh_unlike_a_metric_comes_out_as_keras_has_it(name):
     scores, parted = row_scores(f"val_{name}", "binary_crossentropy", expected, rows, lambda: LIKELY)
     assert parted is None
     goal = Goal.MINIMIZE if "error" in name else Goal.MAXIMIZE
-    found = stack_scores([[scores]], Objective(f"val_{name}", goal)).on(np.ones((1, ROWS), np.float32))
+    found = stack_scores([[scores]], Objective(f"val_{name}", goal)).evaluate(np.ones((1, ROWS), np.float32))
     expected = -expected if goal is Goal.MINIMIZE else expected  # more of what is compared is better
     assert found[0, 0] == pytest.approx(expected, rel=1e-4)
 

@@ -76,7 +76,7 @@ def test_lanes_weigh_rows_as_fit_does_whatever_ranks():
         ours = assert_as_fit(spec, data, trials, theirs=theirs)[0]
         assert ours.stderr == (None if sign == 1 else pytest.approx(theirs[0].stderr, rel=1e-4))
         scores = stack_scores([[ours.scores]], spec.objective)
-        assert sign * scores.on(np.ones((1, 100), np.float32))[0, 0] == pytest.approx(ours.value, abs=2e-4)
+        assert sign * scores.evaluate(np.ones((1, 100), np.float32))[0, 0] == pytest.approx(ours.value, abs=2e-4)
 
 
 def test_rows_of_validation_may_weigh_alike_where_those_of_training_do_not(data):

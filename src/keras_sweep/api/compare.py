@@ -1,4 +1,4 @@
-"""`keras_sweep.compare`: sweeps side by side; `keras_sweep.verify`: an exported model against its card."""
+"""Compare sweeps (`keras_sweep.compare`), and an exported model with its card (`keras_sweep.verify`)."""
 
 import os
 from pathlib import Path
@@ -16,11 +16,11 @@ from keras_sweep.views.notebook import answer_html
 from keras_sweep.views.replay_view import replay_columns, replay_lines, verify_columns, verify_verdict
 from keras_sweep.views.terminal.table import drop_middle
 
-MOST_ROWS = 20  # of a table in a notebook
+MOST_ROWS = 20  # rows of a table in a notebook
 
 
 class ComparedSweeps(Answer, SideBySide):
-    """Sweeps side by side."""
+    """Two or more sweeps side by side, and whether their winners differ."""
 
     def __repr__(self) -> str:
         return f"ComparedSweeps({'; '.join(verdict_lines(self))})"
@@ -30,7 +30,7 @@ class ComparedSweeps(Answer, SideBySide):
 
 
 class ReplayedTrial(Answer, Replay):
-    """A trial that was trained again."""
+    """A trial that was trained again, beside its record."""
 
     def __repr__(self) -> str:
         return f"ReplayedTrial({self._what}: {'; '.join(replay_lines(self))})"
@@ -44,7 +44,7 @@ class ReplayedTrial(Answer, Replay):
 
 
 class VerifiedModel(Answer, Verified):
-    """A model whose scores were looked at again."""
+    """An exported model that was evaluated again, beside its card."""
 
     def __repr__(self) -> str:
         return f"VerifiedModel({self.model}: {verify_verdict(self)})"
@@ -55,13 +55,13 @@ class VerifiedModel(Answer, Verified):
 
 @cut_traceback
 def compare(*names: str, sweeps_dir: str | os.PathLike[str] | None = None) -> ComparedSweeps:
-    """Sweeps of one metric and the same rows, side by side: `.first`, `.sides`, `.behind`.
+    """Compare two or more sweeps that have the same metric and the same rows: `.first`, `.sides`, `.behind`.
 
     Raises:
-        UsageError: fewer than two are named, one twice, one is not there, or they are of other metrics or rows.
-        RecordError: no trial of one has completed, or a record can't be read.
+        UsageError: fewer than two names, a name twice, no sweep of a name, or different metrics or rows.
+        RecordError: a sweep has no completed trial, or its record can't be read.
     """
-    return ComparedSweeps.of(compare_sweeps([find(name, sweeps_dir) for name in names]))
+    return ComparedSweeps.from_record(compare_sweeps([find(name, sweeps_dir) for name in names]))
 
 
 @cut_traceback
@@ -75,23 +75,23 @@ def verify(
     sweeps_dir: str | os.PathLike[str] | None = None,
     listener: Listener = warn_of_notices,
 ) -> VerifiedModel:
-    """Open a model's file in safe mode and evaluate it on its card's rows; `.matches` is the verdict.
+    """Evaluate an exported model, opened in safe mode, on the rows of its model card; `.matches` is the verdict.
 
     Args:
-        path: a `.keras` file, its card beside it.
-        test: look at the test rows, too; that is counted where the card's sweep is here.
-        trust: import and run the code that the card names as the source of its rows, and the file as that of layers.
-        backend: of Keras; by default the one that trained the model.
-        data_dir: where the card's data file lies; by default the folder of the sweep's space file, or this one.
-        sweeps_dir: where sweeps live; by default SWEEPS_DIR, or ./sweeps.
-        listener: called with every event, as in `run`; by default notices are warnings.
+        path: a `.keras` file with its model card beside it.
+        test: also evaluate on the test rows. The look is counted if the card's sweep is in `sweeps_dir`.
+        trust: import and run the Python code that the card names for the rows, and the file names for layers.
+        backend: the Keras backend; by default the backend that trained the model.
+        data_dir: the folder of the card's data file; by default the folder of the sweep's space file, or this folder.
+        sweeps_dir: the folder of all sweeps; by default SWEEPS_DIR, or ./sweeps.
+        listener: called with every event, as in `run`; by default notices are Python warnings.
 
     Raises:
-        UsageError: there is no file or no card, or one of them needs code.
-        RecordError: the file is damaged, or is not the file of its card.
-        ChangedSweep: the rows are not those of the card.
+        UsageError: the file or its card is missing, or needs code without `trust`.
+        RecordError: the file is damaged, or belongs to another card.
+        ChangedSweep: the rows differ from the rows of the card.
     """
-    verified = verify_model(
+    verification = verify_model(
         Path(path),
         listener,
         sweeps=folder_of_sweeps(sweeps_dir),
@@ -100,4 +100,4 @@ def verify(
         backend=backend,
         data_dir=Path(data_dir) if data_dir is not None else None,
     )
-    return VerifiedModel.of(verified)
+    return VerifiedModel.from_record(verification)

@@ -1,4 +1,4 @@
-"""Rows and trials from elsewhere: `load_data`, `baseline`, `import_optuna`. Options that they share are as of `run`."""
+"""Load rows, fit a linear model, and import trials of Optuna. Arguments without a text are as in `run`."""
 
 import os
 from dataclasses import asdict
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from keras_sweep.api.edge import cut_traceback, warn_of_notices
 from keras_sweep.api.events import SweepImported
-from keras_sweep.api.run import Changes, Space, spec_of
+from keras_sweep.api.run import Changes, Space, read_spec
 from keras_sweep.api.sweep import Sweep
 from keras_sweep.data.compatibility import check_task
 from keras_sweep.data.raw_rows import save_rows
@@ -33,15 +33,16 @@ def load_data(
     sweeps_dir: PathLike | None = None,
     listener: Listener = warn_of_notices,
 ) -> SearchData:
-    """The rows of training and validation of a data set, a space file or a sweep, as the search has them.
+    """Load the rows that a search uses: `.train` and `.validation`, each with `.x` [N, ...], `.y` and `.weights`.
 
     Args:
         source: a data set's name, a space file, or a sweep's name.
-        set: changes of the space file.
-        picture: a PNG file to write, with a picture of samples.
-        save: an .npz file to write, with the rows as an exported model takes them; no test row is among them.
+        set: changes of the space file, as in `run`.
+        picture: write a picture of samples to this PNG file.
+        save: write the rows, as an exported model takes them, to this .npz file. It has no test rows.
 
-    Raises UsageError: there is no such source, the rows can't be read, or a file has no place to be in.
+    Raises:
+        UsageError: the source does not exist, its rows can't be read, or a file can't be written there.
     """
     for option, place, suffix in (("--picture", picture, ".png"), ("--save", save, ".npz")):
         path = Path(place or "")
@@ -49,7 +50,7 @@ def load_data(
             raise UsageError(f"`{option}` takes a {suffix} file in a folder that is there, but got {path}")
     path, spec = Path(source), None
     if path.suffix in (".yaml", ".yml") or path.is_file():
-        spec = spec_of(source, changes=set)
+        spec = read_spec(source, changes=set)
     elif set:
         raise UsageError("`--set` changes a space file, and none is given", hint="Name the space file")
     spec, data = load_source(os.fspath(source), spec, sweeps_dir, listener, needs_one=save is not None)
@@ -73,24 +74,28 @@ def baseline(
     sweeps_dir: PathLike | None = None,
     listener: Listener = warn_of_notices,
 ) -> Baseline:
-    """Fit scikit-learn's linear model on the same rows, and put it in the sweep's leaderboard as a reference.
+    """Fit scikit-learn's linear model on the rows of a sweep, as a reference for its trials.
 
-    Raises UsageError: the space or its rows are wrong, or no linear model takes them; SweepBusy.
+    If the sweep exists and has the same rows, its leaderboard shows the linear model. Arguments are as in `run`.
+
+    Raises:
+        UsageError: the space or its rows are wrong, or no linear model takes them.
+        SweepBusy: another process runs the sweep.
     """
     from keras_sweep.sweep.named_data import fit_baseline
 
-    spec = spec_of(space, name=name, changes=set)
+    spec = read_spec(space, name=name, changes=set)
     data = load_rows(spec)
     check_task(spec, data)
-    fitted = fit_baseline(spec, data)
+    linear_model = fit_baseline(spec, data)
     folder = sweep_folder(spec.name, sweeps_dir)
     if folder.exists():
         with SweepLock(folder), StudyFile.open(folder) as study:
             if study.facts.fingerprint == data.fingerprint:
-                study.set_attributes({"baseline": asdict(fitted)})
+                study.set_attributes({"baseline": asdict(linear_model)})
             else:
                 listener(Noticed(f"not put into the sweep {spec.name!r}: it was run on other data"))
-    return fitted
+    return linear_model
 
 
 @cut_traceback
@@ -104,20 +109,21 @@ def import_optuna(
     sweeps_dir: PathLike | None = None,
     listener: Listener = warn_of_notices,
 ) -> Sweep:
-    """Read the trials of an Optuna storage into a new sweep; a file is never written to.
+    """Import the trials of an Optuna storage into a new sweep. The storage's file never changes.
 
     Args:
         storage: an Optuna SQLite or journal file, or a URL.
-        name: the new sweep's; by default the study's.
-        space: a space file's path, or a `Spec`; a run of it then continues these trials.
-        study: which study of the storage.
-        metric: what ranks, where the source does not say.
+        name: the new sweep's name; by default the study's name.
+        space: a space file's path, or a `Spec`. `run` with this space then continues from the imported trials.
+        study: the study's name, if the storage has several.
+        metric: the name of the study's value, if the storage does not say it.
 
-    Raises UsageError: the storage can't be read, a sweep of that name is there, or no trial fits the space.
+    Raises:
+        UsageError: the storage can't be read, a sweep of that name exists, or no trial fits the space.
     """
     from keras_sweep.sweep.optuna_storage import fit_to_space, read_trials, write_sweep
 
-    spec, fingerprint = spec_of(space, name=name) if space is not None else None, ""
+    spec, fingerprint = read_spec(space, name=name) if space is not None else None, ""
     imported = read_trials(os.fspath(storage), study=study, metric=metric)
     folder = sweep_folder(spec.name if spec is not None else name or imported.name, sweeps_dir)
     if spec is not None:

@@ -1,7 +1,6 @@
-"""What callers see of options and errors: a program's errors begin at its own line, and name its keywords.
+"""Fit errors and notices to Python callers: a traceback ends at the caller's line, a text names Python keywords.
 
-The rooms below name an option as the command does, `--trust`. What was raised before an error stays in
-`error.__context__`, for a debugger.
+All other rooms name an option as the command does: `--trust`. `error.__context__` keeps the first error for a debugger.
 """
 
 import inspect
@@ -22,15 +21,15 @@ from keras_sweep.trial.events import Event, Noticed
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# An option or argument of the command -> its keyword in Python, where that has another name or a value of its own.
+# An option or argument of the command -> its keyword in Python, if the keyword has another name or a fixed value.
 KEYWORDS = {"for": "seconds", "model": "path", "o": "path", "output": "path", "trial": "number"}
 KEYWORDS |= {"no-test": "test=False", **{name: f"{name}=True" for name in ("force", "fresh", "test", "trust")}}
-# Options that say how a command prints, or which of two functions it calls, have no keyword.
+# Options that say how a command prints, or which function it calls, have no keyword.
 KEYWORDS |= dict.fromkeys(("help", "json", "probe", "quiet", "schema", "script", "times"), "")
 # A text in backticks, or an option without them.
 _WORDS = re.compile(r"`[^`]*`|(?<![^\s(])(?:--[a-z]+(?:-[a-z]+)*|-o)(?![\w=-])")
 _OPTION = re.compile(r"--?([a-z][a-z-]*)(?: ('[^']*'|[^\s-]\S*))?")
-# Options that take a name -> where the names are listed, with those that installed packages bring.
+# Options that take a name -> the list of all names, which includes the names of installed plugins.
 NAMES = {
     "engine": "keras_sweep.search.engines:ENGINES",
     "format": "keras_sweep.sweep.export:EXPORT_FORMATS",
@@ -42,35 +41,38 @@ NAMES = {
 
 
 def names_of(option: str) -> Collection[str]:
-    """The names that an option takes; what lists them is imported only now."""
+    """Return the names that an option takes. The module that lists them is imported only now."""
     names: Collection[str] = resolve_name(NAMES[option])
     return names
 
 
 def keyword_of(option: str) -> str:
-    """The keyword in Python of an option of the command, `no-test`, with its value if it has one; "" without one."""
+    """Return an option's Python keyword, with its value if that is fixed (`no-test`: `test=False`), or ""."""
     return KEYWORDS.get(option, option.replace("-", "_"))
 
 
 def in_python(text: str) -> str:
-    """The text with options of the command as keywords: "`--workers 4`" as "`workers=4`"."""
-    return _WORDS.sub(_keywords, text).replace("he same command", "he same call")
+    """Replace options of the command in a text by Python keywords: "`--workers 4`" by "`workers=4`"."""
+    return _WORDS.sub(_replace_options, text).replace("he same command", "he same call")
 
 
-def _keywords(match: re.Match[str]) -> str:
-    words, shown = match[0].strip("`"), []
+def _replace_options(match: re.Match[str]) -> str:
+    words, keywords = match[0].strip("`"), []
     if not re.match("--?[a-z]", words):  # a command, or a value
         return match[0]
     for name, value in _OPTION.findall(words):
         word, value = keyword_of(name), value.strip("'")
         if value and not re.fullmatch(r"[0-9]+|[A-Z]+", value):
             value = f"[{value!r}]" if name == "set" else repr(value)
-        shown.append(f"{word}={value}" if value else word)
-    return match[0].replace(words, ", ".join(shown))
+        keywords.append(f"{word}={value}" if value else word)
+    return match[0].replace(words, ", ".join(keywords))
 
 
 def cut_traceback(function: Callable[P, T], errors: type[Exception] = SweepError) -> Callable[P, T]:
-    """The function, whose errors of these kinds begin at its caller's line; a command says all by `--debug`."""
+    """Wrap a public function so that the traceback of these errors ends at its caller's line.
+
+    In a process of the `sweep` command errors stay as they are, for `--debug`.
+    """
 
     @wraps(function)
     def wrapper(*arguments: P.args, **options: P.kwargs) -> T:
@@ -87,7 +89,7 @@ def cut_traceback(function: Callable[P, T], errors: type[Exception] = SweepError
 
 
 def cut_tracebacks(kind: type[T], errors: type[Exception] = SweepError) -> type[T]:
-    """The class, so for what makes it, its public methods and its properties."""
+    """Apply `cut_traceback` to a class's constructor, public methods and properties, and return the class."""
     for name, member in list(vars(kind).items()):
         if isinstance(member, property) and member.fget is not None:
             setattr(kind, name, member.getter(cut_traceback(member.fget, errors)))
@@ -97,9 +99,9 @@ def cut_tracebacks(kind: type[T], errors: type[Exception] = SweepError) -> type[
 
 
 def warn_of_notices(event: Event) -> None:
-    """What was done otherwise than asked is a Python warning of the program's line, where no view shows it."""
+    """Show a notice as a Python warning at the caller's line, for calls that no view shows."""
     if isinstance(event, Noticed):
         frames = walk_stack(inspect.currentframe())
-        ours = ("keras_sweep.", "contextlib")  # the frames of contextlib lie between ours
-        inside = takewhile(lambda one: one[0].f_globals.get("__name__", "").startswith(ours), frames)
+        ours = ("keras_sweep.", "contextlib")  # frames of contextlib lie between ours
+        inside = takewhile(lambda frame: frame[0].f_globals.get("__name__", "").startswith(ours), frames)
         warnings.warn(in_python(event.message), SweepWarning, stacklevel=sum(1 for _ in inside) + 1)

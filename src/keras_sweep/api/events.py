@@ -1,4 +1,4 @@
-"""Every event that a `listener` may hear, as frozen records. The events of this room's functions are defined here."""
+"""Every event that a `listener` receives, as frozen dataclasses. This module defines the events of api/ itself."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,19 +17,19 @@ class ModelExported(Event):
 
     trial: str  # "trial 4"
     card: Path
-    about: Mapping[str, Any] | None  # what the card says of another format than Keras's own
+    about: Mapping[str, Any] | None  # the card's section `format`; None for a .keras file
 
 
 @dataclass(frozen=True, slots=True)
 class TrialsLogged(Event):
-    """So many trials were logged to a tracker, which has all of the sweep now."""
+    """A tracker has all finished trials now, of which `new` were logged just now."""
 
     new: int
     trials: int
 
     @property
     def text(self) -> str:
-        """`logged 3 of 64 trials; the others were there`."""
+        """The event as a sentence: `logged 3 of 64 trials; the others were there`."""
         others = "; the others were there" if self.new < self.trials else ""
         return f"logged {self.new} of {pluralize(self.trials, 'trial')}{others}"
 

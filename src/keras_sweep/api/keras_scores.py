@@ -1,4 +1,8 @@
-"""Losses and metrics of Keras's own that a program gives as `compile` takes them: objects, classes and functions."""
+"""Write losses and metrics that a `Spec` holds as Keras objects, classes or functions as a space file names them.
+
+A function that rebuilds a metric is part of the record, by a digest of its qualified name and free variables. Renaming
+`made_anew`, the function around it, `kind`, `config` or `as_it_is` makes recorded sweeps count as changed.
+"""
 
 import re
 import sys
@@ -10,10 +14,11 @@ from keras_sweep.process.given import give_function, loss_of_keras, unusual_argu
 
 
 def score_of_keras(value: Any) -> Any:
-    """What a space file has for a loss or metric of Keras's own, or a metric of a class of the program's; else None.
+    """Return the value that a space file has for a Keras loss or metric, or for a metric of the user's class.
 
-    Its name, with the arguments that are not as by default; a metric of another name, or with arguments that a space
-    file does not have, is a function that makes it anew. A loss with such arguments counts as one of the program's.
+    Returns:
+        The name, with every argument that differs from its default. A metric with another name or other arguments than
+        a space file knows becomes a function that rebuilds it. None for a loss with other arguments, and for all else.
     """
     keras, kind = sys.modules.get("keras"), value if isinstance(value, type) else type(value)
     if kind is FunctionType:
@@ -22,45 +27,47 @@ def score_of_keras(value: Any) -> Any:
         return _own_metric(kind, value)
     if keras is None or getattr(keras.losses, kind.__name__, getattr(keras.metrics, kind.__name__, None)) is not kind:
         return None
+    # A class that needs arguments fails again, with a message, when the model is compiled.
     try:
-        made: Any = value() if value is kind else value
-    except TypeError:  # it needs arguments, which is told where it is made
+        loss_or_metric: Any = value() if value is kind else value
+    except TypeError:
         return None
     from keras_sweep.space_file.keras_tables import LOSS_ARGUMENTS, METRIC_ARGUMENTS, METRICS
 
-    if isinstance(made, keras.losses.Loss):
-        name = loss_of_keras(made) or ""
-        return _named(made, name, LOSS_ARGUMENTS.get(name))
-    name, config = re.sub(r"_\d+$", "", made.name), made.get_config()  # Keras counts objects of a class: `precision_1`
+    if isinstance(loss_or_metric, keras.losses.Loss):
+        name = loss_of_keras(loss_or_metric) or ""
+        return _name_with_arguments(loss_or_metric, name, LOSS_ARGUMENTS.get(name))
+    # Keras numbers the objects of a class: `precision_1`.
+    name, config = re.sub(r"_\d+$", "", loss_or_metric.name), loss_or_metric.get_config()
     known = METRIC_ARGUMENTS.get(name, () if name in METRICS else None)
-    if name.replace("_", "") != kind.__name__.lower():  # it has another name than its class
-        name, known = made.name, None
+    if name.replace("_", "") != kind.__name__.lower():
+        name, known = loss_or_metric.name, None
 
     def made_anew() -> Any:
         return kind.from_config(config)
 
-    made_anew.__name__ = name  # by which it is recorded
-    return _named(made, name, known) or {"python": give_function(made_anew)}
+    made_anew.__name__ = name
+    return _name_with_arguments(loss_or_metric, name, known) or {"python": give_function(made_anew)}
 
 
 def _own_metric(kind: Any, value: Any) -> Any:
-    """A metric of the program's own, by the name that it gives itself; None where that is the name of its class."""
+    """Return a metric of the user's class, recorded by its own name; None if that is the name of its class."""
     try:
-        made, again = (value(), value()) if value is kind else (value, None)
-    except TypeError:  # it needs arguments, which is told where it is made
+        metric, second_metric = (value(), value()) if value is kind else (value, None)
+    except TypeError:
         return None
-    config, as_it_is = made.get_config(), again is not None and again.name == made.name
+    config, as_it_is = metric.get_config(), second_metric is not None and second_metric.name == metric.name
 
     def made_anew() -> Any:
         return kind() if as_it_is else kind.from_config(config)
 
-    made_anew.__name__ = made.name  # by which it is recorded
-    return None if value is kind and made.name == kind.__name__ else {"python": give_function(made_anew)}
+    made_anew.__name__ = metric.name
+    return None if value is kind and metric.name == kind.__name__ else {"python": give_function(made_anew)}
 
 
-def _named(made: Any, name: str, known: Sequence[str] | None) -> Any:
-    """The name, with the arguments that are not as by default; None where a space file does not know all of these."""
-    arguments = unusual_arguments(made)
+def _name_with_arguments(loss_or_metric: Any, name: str, known: Sequence[str] | None) -> Any:
+    """Return the name with all arguments that differ from their defaults; None if an argument is not `known`."""
+    arguments = unusual_arguments(loss_or_metric)
     if known is None or not arguments.keys() <= set(known):
         return None
     return {"name": name, **arguments} if arguments else name

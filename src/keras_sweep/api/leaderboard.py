@@ -1,4 +1,4 @@
-"""The ranked trials of a sweep, as rows, tables of other libraries, and text."""
+"""The ranked trials of a sweep as rows, as data frames, and as text."""
 
 from __future__ import annotations
 
@@ -29,14 +29,20 @@ if TYPE_CHECKING:
 @cut_tracebacks
 @dataclass(frozen=True, slots=True, repr=False)
 class Leaderboard(Ranking, Sequence[LeaderboardRow]):
-    """Rows in the order that was asked for. In a notebook it is shown as a table."""
+    """A sequence of ranked trials. A notebook shows it as a table.
 
-    sweep: RecordedSweep  # at the moment when it was read
-    where: tuple[str, ...] = ()  # what the rows meet that are shown
+    Attributes:
+        rows: the trials that were asked for, in the order that was asked for.
+        sweep: the record at the moment when it was read.
+        where: the conditions that every row meets.
+    """
+
+    sweep: RecordedSweep
+    where: tuple[str, ...] = ()
 
     @property
     def notices(self) -> list[str]:
-        """Why no row is shown, and which trials are not there: those that wait for their turn, those of others."""
+        """Why no row is left, how many trials wait for their turn, and which trials another program added."""
         facts, trials = self.sweep.facts, len(self.sweep.results)
         waiting = list_waiting(self.sweep.folder, trials, facts.trials)
         texts = [explain_no_rows(self.ranked, self.where)] if self.where and self.ranked and not self.rows else []
@@ -56,19 +62,20 @@ class Leaderboard(Ranking, Sequence[LeaderboardRow]):
         return len(self.rows)
 
     def to_records(self) -> list[dict[str, Any]]:
-        """One dict a row, as `sweep leaderboard --format json` has them."""
+        """Return a dict for each row, as `sweep leaderboard --format json` prints it."""
         return [row_record(row) for row in self.rows]
 
     def to_polars(self) -> polars.DataFrame:
-        """A polars DataFrame with a column a parameter (`params.NAME`) and metric (`metrics.NAME`)."""
+        """Return a polars DataFrame with a column for each parameter (`params.NAME`) and metric (`metrics.NAME`)."""
         import polars
 
         return polars.DataFrame(flat_records(self.rows), infer_schema_length=None, strict=False)
 
     def to_pandas(self) -> pandas.DataFrame:
-        """The same as a pandas DataFrame.
+        """Return a pandas DataFrame with the columns of `to_polars`.
 
-        Raises MissingPackage: pandas is not installed.
+        Raises:
+            MissingPackage: pandas is not installed.
         """
         try:
             import pandas
@@ -77,15 +84,15 @@ class Leaderboard(Ranking, Sequence[LeaderboardRow]):
         return pandas.DataFrame(flat_records(self.rows))
 
     def to_markdown(self) -> str:
-        """The table as Markdown, with the notes that belong to it."""
+        """Return the table and its notes as Markdown."""
         return leaderboard_markdown(self)
 
     def to_csv(self) -> str:
-        """The table as CSV."""
+        """Return the table as CSV."""
         return leaderboard_csv(self.rows)
 
     def to_json(self) -> str:
-        """The rows as JSON."""
+        """Return the rows as a JSON list."""
         return json_list(self.to_records())
 
     def __repr__(self) -> str:

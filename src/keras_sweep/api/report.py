@@ -1,6 +1,6 @@
-"""A sweep's record for others to look at: as a folder of a page and two tables, and as runs of a tracker.
+"""Publish a sweep's record: as a folder with a page and two tables, or as runs of a tracker such as MLflow.
 
-Both may follow a sweep that runs. The record is read alone: no fault of a tracker's touches a sweep.
+Both can follow a running sweep. They only read the record, so a tracker's failure never stops a sweep.
 """
 
 import tempfile
@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from keras_sweep.api.events import TrialsLogged
-from keras_sweep.api.trackers import MLflow, TensorBoard, Tracker, WandB, run_of
+from keras_sweep.api.trackers import MLflow, TensorBoard, Tracker, WandB, make_run
 from keras_sweep.errors import MissingPackage, SweepError, UsageError
 from keras_sweep.files.atomic import check_place, write_folder, write_text
 from keras_sweep.record.lock import living_owner
@@ -30,19 +30,24 @@ TRACKERS: Plugins[type[Tracker]] = Plugins(
 )
 PAGE = "index.html"
 MARK = '<meta name="generator" content="keras-sweep report">'
-EVERY = 2.0  # seconds between two looks at a record that may have grown
-SHARE = 5  # of the time that writing took is waited
+EVERY = 2.0  # s between two looks at a record
+# After writing a report, wait this many times as long as writing took: a large sweep takes long to read.
+SHARE = 5
 
 
 def write_report(opened: OpenSweep, place: Path | None = None, *, watch: bool = False) -> Path:
-    """Write the report of a sweep, by default into `reports/NAME`; with `watch` until it has ended; returns the page.
+    """Write the report of a sweep, by default into `reports/NAME`, and return the path of its page.
 
-    Where code that the record names is not trusted, the page does not say what its winner gets wrong. Raises UsageError
-    where something stands there that this program did not write, and RecordError.
+    With `watch` it is written again after each change until the sweep has ended. Without `trust` for the record's code
+    the page does not show the winner's mistakes.
+
+    Raises:
+        UsageError: `place` has something that is no report.
+        RecordError: the record can't be read, or the report can't be written.
     """
     place = Path("reports") / opened.folder.name if place is None else place
     check_place(place, PAGE, MARK)
-    for _ in looks(opened.folder, share=SHARE):  # a large sweep is read for long: the sweep itself comes first
+    for _ in follow_record(opened.folder, share=SHARE):
         facts = PageContent.read(opened)
         tables = {"leaderboard.md": leaderboard_markdown(facts.ranking), "leaderboard.csv": leaderboard_csv(facts.rows)}
         write_folder(place, {**tables, PAGE: page_of(facts, datetime.now(UTC))})
@@ -51,10 +56,10 @@ def write_report(opened: OpenSweep, place: Path | None = None, *, watch: bool = 
     return place / PAGE
 
 
-def looks(folder: SweepFolder, *, share: int = 0) -> Iterator[bool]:
-    """When to look at a sweep: now, after each change while it runs, and when it has ended; gives whether it runs.
+def follow_record(folder: SweepFolder, *, share: int = 0) -> Iterator[bool]:
+    """Yield whether the sweep runs: now, after each change of its record, and when it has ended.
 
-    Between two looks is at least EVERY, or so many times as long as the look took.
+    The pause between two looks is EVERY, or `share` times as long as the caller's look took if that is longer.
     """
     running = True
     while running:
@@ -66,27 +71,30 @@ def looks(folder: SweepFolder, *, share: int = 0) -> Iterator[bool]:
 
 
 def log_sweep(opened: OpenSweep, to: str, *, output: Path | None = None, follow: bool = False) -> str:
-    """Log the trials that the tracker does not have, or has otherwise; returns where.
+    """Log every trial that the tracker lacks or has with other values, and return the tracker's place.
 
-    With `follow` this goes on until the sweep has ended. The winner's model and page are logged once nobody runs it.
+    With `follow` this continues until the sweep has ended. The winner's model and page are logged when no process runs
+    the sweep.
 
-    Raises UsageError: there is no such tracker, or its package is missing; SweepError: it fails; RecordError.
+    Raises:
+        UsageError: no tracker has this name, or its package is missing.
+        SweepError: the tracker fails, or the record can't be read.
     """
     if output is not None and to != "tensorboard":
         raise UsageError(f"`--output` is for tensorboard, but got it for {to}", hint="Variables of its own say where")
-    with plain_faults(to):
+    with raising_sweep_errors(to):
         tracker = member_of(TRACKERS, "tracker", to)(opened.folder.name, output)
         marks = dict(tracker.marks())
-    for running in looks(opened.folder):
+    for running in follow_record(opened.folder):
         sweep, new = RecordedSweep.read(opened.folder), 0
         best = None if running else sweep.best
         for result in sweep.results:
-            run = run_of(sweep, result, is_winner=result is best)
+            run = make_run(sweep, result, is_winner=result is best)
             if marks.get(run.id) == run.mark:
                 continue
             with tempfile.TemporaryDirectory() as place:
                 files = winner_files(opened, Path(place)) if result is best else []
-                with plain_faults(to):
+                with raising_sweep_errors(to):
                     tracker.log(run, files)
             marks[run.id] = run.mark
             new += 1
@@ -98,7 +106,7 @@ def log_sweep(opened: OpenSweep, to: str, *, output: Path | None = None, follow:
 
 
 def winner_files(opened: OpenSweep, place: Path) -> list[Path]:
-    """The winner's model and card, if the sweep has written them, and its page, which is written into `place`."""
+    """Write the sweep's page into `place`; return its path, after the winner's model and card if they are kept."""
     content, page, folder = PageContent.read(opened), place / PAGE, opened.folder
     write_text(page, page_of(content, datetime.now(UTC)))
     sweep = content.sweep
@@ -107,14 +115,15 @@ def winner_files(opened: OpenSweep, place: Path) -> list[Path]:
 
 
 @contextmanager
-def plain_faults(to: str) -> Iterator[None]:
-    """Raise SweepError for what a tracker's package raises."""
+def raising_sweep_errors(to: str) -> Iterator[None]:
+    """Raise SweepError for every exception of a tracker's package."""
     try:
         yield
     except SweepError:
         raise
     except ModuleNotFoundError as error:
         raise MissingPackage(f"{error.name} is not installed", hint=f"pip install 'keras-sweep[{to}]'") from None
-    except Exception as error:  # of a connection, a name that is refused, a full disk: any class of any package
+    # Packages raise any class: for a lost connection, a refused name, a full disk.
+    except Exception as error:
         hint = "What was logged before stays there; the same call logs the rest"
         raise SweepError(f"{to} failed: {' '.join(error_lines(error)).removesuffix('.')}", hint=hint) from error

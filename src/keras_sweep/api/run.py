@@ -1,4 +1,4 @@
-"""`keras_sweep.run`: a sweep from Python, with every option of the command."""
+"""Run a sweep from Python: `keras_sweep.run` has every option of the command `sweep run`."""
 
 import os
 import time
@@ -24,7 +24,8 @@ from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.views.summary import describe_kept
 
 Space = str | os.PathLike[str] | Spec
-Changes = Mapping[str, Any] | Sequence[str]  # of a space: {"learning_rate.max": 0.1}, or ["learning_rate.max=0.1"]
+# Changes of a space: {"learning_rate.max": 0.1}, or ["learning_rate.max=0.1"]
+Changes = Mapping[str, Any] | Sequence[str]
 
 
 @cut_traceback
@@ -50,68 +51,76 @@ def run(
     listener: Listener | None = None,
     sweeps_dir: str | os.PathLike[str] | None = None,
 ) -> Sweep:
-    """Search, evaluate the winner once on the sealed test set, write the best model. The same call again resumes.
+    """Search, evaluate the winner once on the sealed test set, and write the best model.
 
-    It may be called from any thread, and as often as you like in one process; calls follow one another. What other
-    threads draw meanwhile from the global generators of NumPy and Keras is missed by trials that train by `fit`. In the
-    main thread the first Ctrl-C finishes what trains, the second one raises KeyboardInterrupt.
+    The same call again resumes the sweep:
+
+        sweep = keras_sweep.run("search_spaces/dense.yaml", trials=64)
+        sweep.best.params, sweep.estimate
+
+    You can call it from any thread and several times in a process; the calls run one after the other. Trials that
+    train by `fit` use the global random generators of NumPy and Keras, so keep other threads away from them meanwhile.
+    In the main thread the first Ctrl-C finishes the trials that train, and the second raises KeyboardInterrupt.
 
     Args:
         space: a space file's path, or a `Spec`.
-        name: the sweep's name; by default the file's stem. A `Spec` needs one.
-        trials: how many there are to be in total.
-        more: how many to add to those that are there, instead of a total.
-        add: a point, `{"optimizer": "adam", "learning_rate": 1e-3}` or "optimizer=adam learning_rate=1e-3", which is
-            trained instead of a search; what it leaves out is as in the best trial.
-        seconds: stop after so long.
-        engine: "optuna" or "keras-tuner".
-        sampler: one of the engine's.
-        backend: "jax", "tensorflow" or "torch"; by default the one that Keras runs on already, KERAS_BACKEND, or jax.
-        runner: "compiled", "fit", or one that is registered; by default the fastest that can be had.
-        workers: who trains, instead of this process: so many processes of this machine, "dask://HOST:PORT",
+        name: the sweep's name; by default the file's stem. A `Spec` needs a name.
+        trials: how many trials the sweep has in total; by default as the space says.
+        more: how many trials to add to the finished trials, in place of a total.
+        add: train this configuration instead of a search: `{"optimizer": "adam", "learning_rate": 1e-3}` or
+            "optimizer=adam learning_rate=1e-3". The best trial supplies the values that it leaves out.
+        seconds: stop the search after this time, in seconds.
+        engine: "optuna" or "keras-tuner"; by default as the space says.
+        sampler: a sampler of the engine; by default as the space says.
+        backend: "jax", "tensorflow" or "torch"; by default the backend that Keras runs on already, KERAS_BACKEND, or
+            jax.
+        runner: "compiled", "fit", or a registered runner's name; by default the fastest that can train the space.
+        workers: train in worker processes instead of this process: their number on this machine, "dask://HOST:PORT",
             "ray://HOST:PORT", "ray" for the cluster that runs here, or an executor whose workers can import this
-            package. What comes out is the same.
-        seed: the search seed.
-        set: changes of the space, `{"learning_rate.max": 0.1}` or `["learning_rate.max=0.1"]`.
-        fresh: move an older sweep of that name aside first.
+            package. Workers never change results.
+        seed: the search seed; by default as the space says.
+        set: changes of the space: `{"learning_rate.max": 0.1}` or `["learning_rate.max=0.1"]`.
+        fresh: first move an older sweep of this name aside.
         force: take over a sweep that another host left locked.
-        test: whether the winner is evaluated on the sealed test set.
-        max_failures: stop after more failed trials.
-        listener: called with every event (frozen records of `keras_sweep.api.events`). Without one a terminal shows
-            the live board, a notebook a board that redraws itself, anything else nothing.
-        sweeps_dir: where sweeps live; by default SWEEPS_DIR, or ./sweeps.
+        test: evaluate the winner on the sealed test set.
+        max_failures: stop when more trials than this have failed.
+        listener: called with every event, a frozen dataclass of `keras_sweep.api.events`. By default a terminal shows
+            the live board, a notebook shows a board that redraws itself, and notices elsewhere are Python warnings.
+        sweeps_dir: the folder of all sweeps; by default SWEEPS_DIR, or ./sweeps.
 
     Raises:
-        UsageError: the call, the space, the data or the model are wrong, with all faults of the space at once; or
-            there is a sweep of that name with another space, data or seed.
+        UsageError: the call, the space, the data or the model are wrong; it lists all faults of a space at once. Or a
+            sweep of this name exists with another space, data or seed.
         SweepBusy: another process runs this sweep.
-        Interrupted: a signal ended it; everything finished is kept.
-        SweepError: it ran and failed: its trials, its record, or the disk.
+        Interrupted: a signal ended the sweep; every finished trial is kept.
+        SweepError: the sweep failed while it ran, for example because the disk is full.
     """
-    # The command has done nothing yet but imports, which took about as long.
+    # The command's process has only imported modules until now, so its CPU time is about the wall time.
     wall = WallTime(time.process_time() if IS_COMMAND.get() else 0.0)
     if [trials, more, add].count(None) < 2:
         raise UsageError("`--trials` is the total, `--more` is on top, `--add` is one point", hint="Give one of them")
-    choose_backend(backend)  # before a module of the user's that a function imports, which may import Keras
-    spec = spec_of(space, name=name, changes=set, engine=engine, sampler=sampler, trials=trials, seed=seed)
+    # Before the spec: a function in it may import a module of the user that imports Keras.
+    choose_backend(backend)
+    spec = read_spec(space, name=name, changes=set, engine=engine, sampler=sampler, trials=trials, seed=seed)
     if listener is not None:
         for text in spec.warnings:
             listener(Noticed(text, warns=True))
     folder = sweep_folder(spec.name, sweeps_dir)
-    from keras_sweep.api.session import run_session  # with all that trains: faults of the space are told before
+    # Heavy imports come late, so that faults of the space are reported at once.
+    from keras_sweep.api.session import run_session
     from keras_sweep.sweep.run import RunOptions
 
     options = RunOptions(runner, more, seconds, fresh, force, test, max_failures, point_of(add), workers)
-    ended = run_session(spec, folder, options, listener, wall)
-    if ended.reason is EndReason.INTERRUPTED:
-        parts = ["every finished trial is kept"] if ended.results or ended.waiting or not ended.kept else []
-        parts += [describe_kept(ended.kept)] if ended.kept else []
+    end = run_session(spec, folder, options, listener, wall)
+    if end.reason is EndReason.INTERRUPTED:
+        parts = ["every finished trial is kept"] if end.results or end.waiting or not end.kept else []
+        parts += [describe_kept(end.kept)] if end.kept else []
         raise Interrupted(f"interrupted; {', and '.join(parts)}", hint="The same command resumes")
     return Sweep(folder, spec=spec)
 
 
-def spec_of(space: Space, *, name: str | None = None, changes: Changes | None = None, **options: Any) -> SweepSpec:
-    """The checked spec of a space file or a `Spec`. Raises UsageError with all of its faults."""
+def read_spec(space: Space, *, name: str | None = None, changes: Changes | None = None, **options: Any) -> SweepSpec:
+    """Check a space file or a `Spec` and return its spec. Raises UsageError with all of its faults."""
     if isinstance(changes, str):
         raise UsageError(f"`set` is a map, but got {changes!r}", hint='As in `set={"learning_rate.max": 0.1}`')
     sets = list(changes or ())
@@ -125,5 +134,6 @@ def spec_of(space: Space, *, name: str | None = None, changes: Changes | None = 
         raise UsageError("a sweep of a Spec needs a name", hint='For example: run(spec, name="mine")')
     try:
         return read_space_file(Path("Spec"), text=space.to_yaml(), sets=sets, name=name, **options)
-    except SpaceFileError as error:  # lines of a text that nobody has seen say nothing
+    # The user has never seen the text of a `Spec`, so line numbers would not help.
+    except SpaceFileError as error:
         raise SpaceFileError("Spec", [replace(fault, line=None) for fault in error.faults]) from None

@@ -1,4 +1,4 @@
-"""One run in its surroundings: signals, what libraries print, the sweep's log, and what shows it unless asked."""
+"""Run a sweep inside a user's program: signals, output of libraries, the sweep's log, and the default view."""
 
 import os
 import shlex
@@ -23,42 +23,44 @@ from keras_sweep.views.running.live import OutputMayVanish, progress_view
 from keras_sweep.views.running.plain import PlainLines
 from keras_sweep.views.terminal.console import console_on
 
-_one_at_a_time = threading.RLock()  # trials by `fit` seed, and draw from, generators that the process has once
+# Trials by `fit` seed and use random generators that are global to the process.
+_run_lock = threading.RLock()
 
 
 def run_session(
     spec: SweepSpec, folder: SweepFolder, options: RunOptions, listener: Listener | None, wall: WallTime
 ) -> SweepEnded:
-    """Run a sweep before a listener, or the view that suits the program, and into its log. Raises as `run_sweep`.
+    """Run a sweep, show its events to the listener or the default view, and write its log. Raises as `run_sweep`.
 
-    KERAS_BACKEND is set before. What C++ libraries print goes into the log where standard error is this process's own
-    terminal or file; a notebook and other threads keep theirs. In a process of the `sweep` command the second signal
-    ends it, which else raises KeyboardInterrupt.
+    The caller sets KERAS_BACKEND first. Output of C++ libraries goes into the log in the main thread if standard error
+    is the process's own terminal or file; a notebook keeps its output. The second signal ends the process of the
+    `sweep` command; elsewhere it raises KeyboardInterrupt.
     """
     main = threading.current_thread() is threading.main_thread()
-    with _one_at_a_time, ExitStack() as stack:
+    with _run_lock, ExitStack() as stack:
         stop = stack.enter_context(StopRequest(ends_process=IS_COMMAND.get()))
         stack.enter_context(replace_closed_streams())
         stack.enter_context(warn_once())
         if main and is_on(sys.stderr, 2):
             stack.enter_context(LibraryNoise())
-        # A view is made only now, when stderr is the user's alone.
+        # Only now does nothing else write to stderr.
         listeners = [stack.enter_context(default_view()) if listener is None else listener]
 
         def emit(event: Event) -> None:
-            if isinstance(event, SweepStarted):  # only now the folder is there
+            # The folder exists since the sweep started.
+            if isinstance(event, SweepStarted):
                 if LibraryNoise.entered is not None:
                     LibraryNoise.entered.into(folder.log)
-                if (log := _log_of(folder.log, stack)) is not None:
+                if (log := _open_log(folder.log, stack)) is not None:
                     listeners.append(stack.enter_context(OutputMayVanish(PlainLines(console_on(log)))))
-            for each in listeners:
-                each(event)
+            for hear in listeners:
+                hear(event)
 
         return run_sweep(spec, folder, options, emit, wall, stop)
 
 
-def _log_of(path: Path, stack: ExitStack) -> TextIO | None:
-    """The log, with this call in it; None where it can't be written, which stops no sweep."""
+def _open_log(path: Path, stack: ExitStack) -> TextIO | None:
+    """Open the log and write this call into it; return None if it can't be written, which stops no sweep."""
     with suppress(OSError):
         log = os.fdopen(os.open(path, APPENDING, 0o600), "a", encoding="utf-8", buffering=1)
         stack.callback(_close, log)
@@ -74,7 +76,7 @@ def _close(log: TextIO) -> None:
 
 
 def default_view() -> AbstractContextManager[Listener]:
-    """The live board on a terminal, one that redraws itself in a notebook; elsewhere only notices, as warnings."""
+    """Return the live board on a terminal, a board that redraws itself in a notebook, else warnings for notices."""
     shell = sys.modules.get("IPython")
     if shell is not None and getattr(shell.get_ipython(), "kernel", None) is not None:
         return NotebookBoard()

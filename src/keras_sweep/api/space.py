@@ -1,4 +1,4 @@
-"""What is done with a space file before it is run: it is written for given data, and checked."""
+"""Write a space file for a user's data (`keras_sweep.init`), and check it (`keras_sweep.check`)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_sweep.api.edge import cut_traceback, cut_tracebacks, warn_of_notices
-from keras_sweep.api.run import Changes, Space, spec_of
+from keras_sweep.api.run import Changes, Space, read_spec
 from keras_sweep.errors import UsageError
 from keras_sweep.process.backend import choose_backend
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -23,17 +23,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SweepCost:
-    """The rows of a sweep, and what it takes to run it here."""
+    """The rows of a sweep, and how long it takes on this machine.
+
+    Attributes:
+        data: the training and validation rows.
+        time: `.seconds` of the search and its parts; None if every probed trial failed.
+        workers: how many worker processes train; None: this process trains.
+    """
 
     data: SearchData
-    time: TimeEstimate | None  # `.seconds` of the search, and what it is made of; None: every probed trial failed
-    workers: int | None  # that train; None: this process
+    time: TimeEstimate | None
+    workers: int | None
 
 
 @cut_tracebacks
 @dataclass(frozen=True, slots=True)
 class CheckedSpace:
-    """A space without faults: `.spec.warnings` are what is likely a slip, `.spec.code` is what a run imports."""
+    """A space without faults.
+
+    Attributes:
+        spec: the space as read: `.warnings` lists likely mistakes, `.code` the Python code that a run imports.
+    """
 
     spec: SweepSpec
 
@@ -46,9 +56,10 @@ class CheckedSpace:
         sweeps_dir: str | os.PathLike[str] | None = None,
         listener: Listener = warn_of_notices,
     ) -> SweepCost:
-        """Read the data and train a few trials for an epoch, to estimate the time. Options are as of `run`.
+        """Read the data and train a few trials for an epoch, to estimate the time. Arguments are as in `run`.
 
-        Raises UsageError: data, model and space do not fit each other, or there is no such runner or worker.
+        Raises:
+            UsageError: data, model and space do not fit together, or the runner or workers do not exist.
         """
         from keras_sweep.sweep.time_estimate import probe_time
         from keras_sweep.training.workers.pool import workers_of
@@ -56,24 +67,27 @@ class CheckedSpace:
         make, count = workers_of(workers), None
         choose_backend(backend)
         if make is not None:
-            with closing(make()) as opened:
-                count = opened.count()
+            with closing(make()) as pool:
+                count = pool.count()
         sweeps = None if sweeps_dir is None else Path(sweeps_dir)
         return SweepCost(*probe_time(self.spec, listener, runner=runner, sweeps=sweeps), count)
 
 
 @cut_traceback
 def check(space: Space, *, set: Changes | None = None) -> CheckedSpace:
-    """Check a space file, or a `Spec`; `.spec.warnings` and `.estimate()` say more. Nothing is run or written.
+    """Check a space file or a `Spec`, without running or writing anything. Arguments are as in `run`.
 
-    `set` are changes of the space, as of `run`. Raises UsageError with all faults at once.
+    `keras_sweep.check("dense.yaml").spec.warnings` lists likely mistakes; `.estimate()` estimates the time of a run.
+
+    Raises:
+        UsageError: the space has faults; it lists all of them at once.
     """
-    return CheckedSpace(spec_of(space, name=None if isinstance(space, str | os.PathLike) else "Spec", changes=set))
+    return CheckedSpace(read_spec(space, name=None if isinstance(space, str | os.PathLike) else "Spec", changes=set))
 
 
 @cut_traceback
 def schema() -> dict[str, Any]:
-    """The JSON Schema of space files, for editors that complete and check while you type."""
+    """Return the JSON Schema of space files. Editors use it to complete and check a file while you type."""
     from keras_sweep.space_file.sections import space_file_schema
 
     return space_file_schema()
@@ -89,17 +103,18 @@ def init(
     path: str | os.PathLike[str] | None = None,
     listener: Listener = warn_of_notices,
 ) -> Path:
-    """Write a first space file for your data, which runs as it is: its comments say what each line means.
+    """Write a first space file for your data. It runs without changes, and its comments explain each line.
 
     Args:
         source: a CSV, Parquet or npz file, or a folder of pictures.
         example: a known data set in place of `source`: "digits".
-        target: what to predict; by default the column that is named so, or the last.
-        wandb: a W&B sweep file, whose search is taken over.
-        path: the file to write, and what is returned; by default SOURCE.yaml in this folder.
-        listener: hears what was guessed, as notices; by default they are warnings.
+        target: the column to predict; by default a column called `target`, `label`, `class` or the like, or the last.
+        wandb: a W&B sweep file whose search the new file takes over.
+        path: the file to write, which is also returned; by default SOURCE.yaml in this folder.
+        listener: called with a notice for each guess; by default notices are Python warnings.
 
-    Raises UsageError: there is no such source, or a file of that name is there.
+    Raises:
+        UsageError: the source does not exist, or the new file exists already.
     """
     from keras_sweep.data.source import DATA_NAMES, unknown_name
     from keras_sweep.sweep.init import write_space_file
@@ -112,10 +127,11 @@ def init(
     place = Path(path or re.sub(r"[^\w.-]+", "_", Path(origin).stem, flags=re.ASCII) + ".yaml")
     notes: list[str] = []
     try:
-        if Path(origin).is_dir():  # whose pictures Keras reads
+        if Path(origin).is_dir():  # Keras reads the pictures of a folder
             choose_backend(None)
         write_space_file(origin, place, notes, target=target, wandb=None if wandb is None else Path(wandb))
-    finally:  # an error may come of what was guessed
+    # Also after an error: a wrong guess may be its cause.
+    finally:
         for text in notes:
             listener(Noticed(text))
     return place

@@ -1,6 +1,6 @@
-"""A sweep written in Python: the same sections as a space file, with arrays and functions where that names them.
+"""Write a space in Python: a `Spec` has the sections of a space file, and may hold arrays and functions.
 
-`Spec.to_yaml` writes it as the text of a space file.
+`Spec.to_yaml` writes a `Spec` as the text of a space file.
 """
 
 import os
@@ -24,11 +24,17 @@ T = TypeVar("T")
 @partial(cut_tracebacks, errors=ValueError)
 @dataclass(frozen=True, slots=True)
 class Float:
-    """Real numbers from `min` to `max`; `log` draws uniformly in the logarithm, `step` keeps to multiples of it.
+    """A parameter with real values: `Float(1e-4, 1e-1, log=True)`.
 
-    `when={"optimizer": "sgd"}` makes the parameter part only of trials with that value (or one of a list).
+    Args:
+        min: the least value.
+        max: the greatest value.
+        log: draw uniformly in the logarithm of the value.
+        step: only multiples of this number.
+        when: only trials with these values have the parameter: `{"optimizer": "sgd"}`. A list allows several values.
 
-    Raises ValueError: the range is empty, not finite, or touches zero on a log scale.
+    Raises:
+        ValueError: the range is empty, not finite, or touches zero on a log scale.
     """
 
     min: float
@@ -44,9 +50,17 @@ class Float:
 @partial(cut_tracebacks, errors=ValueError)
 @dataclass(frozen=True, slots=True)
 class Int:
-    """Whole numbers from `min` to `max`, both included; `log` and `when` as of `Float`, `step` counts from `min`.
+    """A parameter with whole values: `Int(16, 256, log=True)`.
 
-    Raises ValueError: the range is empty, or touches zero on a log scale.
+    Args:
+        min: the least value, included.
+        max: the greatest value, included.
+        log: draw uniformly in the logarithm of the value.
+        step: the distance of two values, counted from `min`.
+        when: as in `Float`.
+
+    Raises:
+        ValueError: the range is empty, or touches zero on a log scale.
     """
 
     min: int
@@ -62,9 +76,15 @@ class Int:
 @partial(cut_tracebacks, errors=ValueError)
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of some values, with equal or given probabilities. A plain list means the same without `when`.
+    """A parameter with listed values: `Choice(["adam", "sgd"])`. A plain list in `parameters` means the same.
 
-    Raises ValueError: there are no values, two of them are equal, or the probabilities do not fit.
+    Args:
+        values: all values, each different.
+        probabilities: the probability of each value; by default all are equal.
+        when: as in `Float`.
+
+    Raises:
+        ValueError: there are no values, two are equal, or the probabilities do not fit.
     """
 
     values: Sequence[Any]
@@ -77,19 +97,24 @@ class Choice:
 
 
 class _Keys(dict[str, Any]):
-    """A map of a space file, whose keys are checked where it is read; what is None or empty is left out."""
+    """A section of a space file without its empty keys. The reader of space files checks the keys."""
 
     def __init__(self, **keys: Any) -> None:
         super().__init__({name: value for name, value in keys.items() if value or value == 0})
 
 
 class Optuna(_Keys):
-    """Optuna's samplers (tpe, gp, cmaes, random, grid, qmc, nsgaii), for so many `trials` in total.
+    """A search by a sampler of Optuna: `Optuna("gp", trials=32)`.
 
-    `settings` are the other keys of `search` in a space file. `generation` trials are asked at once; 0 means as many as
-    the runner likes. The points of `start`, `[{"optimizer": "adam", "learning_rate": 1e-3}]`, are tried first; the
-    sampler chooses what one leaves out. `stop={"value": 0.86}` ends a search with such a trial. `learn_from` is an
-    earlier sweep, by its name or path, whose trials guide the sampler.
+    Args:
+        sampler: tpe, gp, cmaes, random, grid, qmc or nsgaii.
+        trials: the number of trials in total.
+        seed: the search seed.
+        settings: other keys of `search` in a space file. `generation` is how many trials the sampler suggests together
+            (0: the runner decides). `start` lists configurations to train first,
+            `[{"optimizer": "adam", "learning_rate": 1e-3}]`; the sampler picks the values that they leave out.
+            `stop={"value": 0.86}` ends the search after a trial with this value. `learn_from` is the name or path of
+            an earlier sweep whose trials guide the sampler.
     """
 
     def __init__(self, sampler: str = "tpe", trials: int = 64, seed: int = 42, **settings: Any) -> None:
@@ -97,17 +122,19 @@ class Optuna(_Keys):
 
 
 class KerasTuner(_Keys):
-    """KerasTuner's oracles: random, bayesian, hyperband, grid. The rest is as of `Optuna`."""
+    """A search by KerasTuner's sampler random, bayesian, hyperband or grid. Other arguments are as in `Optuna`."""
 
     def __init__(self, sampler: str = "bayesian", trials: int = 64, seed: int = 42, **settings: Any) -> None:
         super().__init__(engine="keras-tuner", sampler=sampler, trials=trials, seed=seed, **settings)
 
 
 class Csv(_Keys):
-    """A CSV file with a header; `target` is the column of labels, `weights` the column of sample weights.
+    """A CSV file with a header: `Csv("plants.csv", "species")`.
 
-    `target={"column": "price", "transform": "log"}` (or "standard") says what the model learns of numbers. `options`
-    are the other keys of `data: {csv: ...}` in a space file.
+    Args:
+        path: the file.
+        target: the column of labels. `{"column": "price", "transform": "log"}` (or "standard") transforms numbers.
+        options: other keys of `data: {csv: ...}` in a space file: `weights` names the column of sample weights.
     """
 
     def __init__(self, path: PathLike, target: str | Mapping[str, str] | None = None, **options: Any) -> None:
@@ -115,15 +142,19 @@ class Csv(_Keys):
 
 
 class Parquet(_Keys):
-    """A Parquet file; the rest is as of `Csv`."""
+    """A Parquet file. Arguments are as in `Csv`."""
 
     def __init__(self, path: PathLike, target: str | Mapping[str, str] | None = None, **options: Any) -> None:
         super().__init__(parquet=_file(path), target=target, **options)
 
 
 class Npz(_Keys):
-    """A NumPy .npz file with `x` and `y` (or `x_train`, `y_train`, ...), and `sample_weight` if rows weigh unlike;
-    `target` where the labels are not `y`."""
+    """A NumPy .npz file with arrays `x`, `y` and possibly `sample_weight`, or `x_train`, `y_train` and so on.
+
+    Args:
+        path: the file.
+        target: the array of labels; by default `y`.
+    """
 
     def __init__(self, path: PathLike, target: str | None = None) -> None:
         super().__init__(npz=_file(path), target=target)
@@ -133,68 +164,91 @@ def _file(path: PathLike) -> str:
     return str(Path(path).expanduser().absolute())
 
 
-def _take_others(kind: type[T]) -> type[T]:
-    """The class, whose other keywords become its field `others`: its reader says what they should have been."""
-    init, known = kind.__init__, {each.name for each in fields(kind)}  # type: ignore[arg-type]
+def _collect_unknown_keywords(kind: type[T]) -> type[T]:
+    """Let a class collect unknown keywords in its field `others`, so that the reader can suggest the right ones."""
+    init, field_names = kind.__init__, {field.name for field in fields(kind)}  # type: ignore[arg-type]
 
     @wraps(init)
-    def __init__(self: T, *sections: Any, **named: Any) -> None:
-        others = {name: named.pop(name) for name in named.keys() - known}
-        init(self, *sections, **({"others": others} if others else {}), **named)
+    def __init__(self: T, *sections: Any, **keywords: Any) -> None:
+        unknown = {name: keywords.pop(name) for name in keywords.keys() - field_names}
+        init(self, *sections, **({"others": unknown} if unknown else {}), **keywords)
 
     setattr(kind, "__init__", __init__)  # noqa: B010
     return kind
 
 
 @cut_tracebacks
-@_take_others
+@_collect_unknown_keywords
 @dataclass(frozen=True)
 class Spec:
-    """What is searched, by which data, model and search. `keras_sweep.run` takes it as it takes a space file.
+    """A space in Python: data, model, parameters and search. `keras_sweep.run` takes it in place of a space file.
 
-    Its keys are those of a space file, and each takes what the file has there: `metric={"name": "val_loss"}`,
-    `search={"sampler": "gp"}`, `data={"csv": "plants.csv", "target": "species"}`.
+        Spec("digits", "sparse_categorical_crossentropy", {"epochs": Int(5, 20)}, maximize="val_accuracy")
 
-    It is written out as the text of a space file and read by the same reader, so the same rules hold and the same
-    faults are listed, all at once. Arrays, and functions that stand in a script or a notebook, are recorded by a
-    digest of all that they are made of: a sweep that was begun with others is refused as changed.
+    Each argument is a section of a space file and also takes the value that the file has there:
+    `search={"sampler": "gp"}`, `data={"csv": "plants.csv", "target": "species"}`. The reader of space files reads a
+    `Spec` too, so the rules and the faults are the same. A sweep records a digest of arrays, and of functions from
+    a script or a notebook. If you change them, `keras_sweep.run` refuses to resume the sweep.
+
+    Args:
+        data: a data set's name, Csv, Parquet, Npz, a function without arguments, `(x, y)`, `(x, y, sample_weight)`,
+            `((x, y), (x_test, y_test))`, or datasets that `fit` takes.
+        loss: a Keras loss by its name, `{"name": ..., "label_smoothing": 0.1}`, object or class; a function of
+            yours, or `{"python": function, ...}`. A model with several outputs takes a dict by output name. By default
+            the loss with which the model compiles itself.
+        parameters: Float, Int, Choice, or a list of these with a `when` each. Any other list is a choice of its values;
+            `{"value": [64, 32]}` is a constant.
+        model: "dense", `{"dense": {...}}`, a function that returns a model, a HyperModel, or
+            `(function, fixed_arguments)`.
+        metrics: a list, each entry as in `loss`; for several outputs a dict by output name.
+        maximize: the metric that ranks: "val_accuracy".
+        minimize: in place of `maximize` a metric whose least value is best: "val_loss".
+        loss_weights: the weight of each output's loss: `{"price": 1.0, "kind": 0.2}`.
+        search: `Optuna(...)` or `KerasTuner(...)`; by default Optuna's tpe with 64 trials.
+        split: the shares of validation and test rows: `{"validation": 0.2, "test": 0.2, "seed": 42}`, or
+            `{"folds": 5}`.
+        where: constraints over parameters: `["model.units * model.layers <= 512"]`.
+        training: settings of each training: `{"early_stopping": {"patience": 3}, "class_weight": "balanced"}`.
+        early_terminate: the pruner, which stops poor trials: `{"type": "hyperband", "min_iter": 1, "eta": 3}`.
+        finalists: train the best configurations with more seeds: `{"top": 5, "seeds": 3}`, or "none".
+        finish: choose and train the winner: `{"refit": True, "choose": {"where": "parameters <= 40000"}}`.
+        goals: further metrics to improve: `{"parameters": "minimize"}`.
+        metric: in place of `maximize` and `minimize`: `{"name": "val_accuracy", "goal": "maximize"}`.
+        others: collects unknown keywords, which the reader refuses.
     """
 
-    data: Any = (
-        None  # a name, Csv, Parquet, Npz, a function without arguments, (x, y), or ((x, y), (x_test, y_test)), ...
-    )
-    # By its name of Keras, {"name": ..., "label_smoothing": 0.1}, or Keras's object or class; a function of yours, or
-    # {"python": it, ...}; None: the loss with which the model compiles itself. Of several outputs a dict by their names
+    data: Any = None
     loss: Any = None
-    # Float, Int, Choice, or a list of cases, each with its `when`; other lists are choices; {"value": [64, 32]} is none
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    model: Any = "dense"  # "dense", {"dense": {...}}, a function or HyperModel, or (function, its fixed arguments)
-    metrics: Sequence[Any] | Mapping[str, Any] | None = None  # each as `loss`; of several outputs by their names
-    maximize: str | None = None  # the metric that ranks, "val_accuracy"; or:
-    minimize: str | None = None  # a metric of which less is better, "val_loss"; or `metric`, as in a space file
-    loss_weights: Mapping[str, float] | None = None  # of several outputs, {"price": 1.0, "kind": 0.2}
+    model: Any = "dense"
+    metrics: Sequence[Any] | Mapping[str, Any] | None = None
+    maximize: str | None = None
+    minimize: str | None = None
+    loss_weights: Mapping[str, float] | None = None
     search: Mapping[str, Any] = field(default_factory=Optuna)
-    split: Mapping[str, Any] | None = None  # {"validation": 0.2, "test": 0.2, "seed": 42}, or {"folds": 5}
-    where: Sequence[str] = ()  # constraints over parameters, ["model.units * model.layers <= 512"]
-    training: Mapping[str, Any] | None = None  # {"early_stopping": {"patience": 3}, "class_weight": "balanced"}
-    early_terminate: Mapping[str, Any] | None = None  # {"type": "hyperband", "min_iter": 1, "eta": 3}
-    finalists: Mapping[str, int] | str | None = None  # {"top": 5, "seeds": 3}, or "none"
-    finish: Mapping[str, Any] | None = None  # {"refit": True, "choose": {"where": "parameters <= 40000"}}
-    goals: Mapping[str, str] | None = None  # beside the first: {"parameters": "minimize"}
-    metric: Mapping[str, str] | Sequence[Mapping[str, str]] | None = None  # {"name": "val_accuracy", "goal": ...}
-    others: Mapping[str, Any] = field(default_factory=dict)  # keywords that are no section: the reader refuses them
+    split: Mapping[str, Any] | None = None
+    where: Sequence[str] = ()
+    training: Mapping[str, Any] | None = None
+    early_terminate: Mapping[str, Any] | None = None
+    finalists: Mapping[str, int] | str | None = None
+    finish: Mapping[str, Any] | None = None
+    goals: Mapping[str, str] | None = None
+    metric: Mapping[str, str] | Sequence[Mapping[str, str]] | None = None
+    others: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
-    def _of_datasets(self) -> Any:
-        """The arrays of datasets, read once, since a dataset that shuffles gives another order each time."""
+    def _dataset_rows(self) -> Any:
+        """The arrays of datasets. They are read once, since a dataset that shuffles changes its order."""
         from keras_sweep.data.array_sources import rows_of_datasets
 
         return rows_of_datasets(self.data)
 
     def to_yaml(self) -> str:
-        """The text of the space file that says the same. What only this program holds is named by a digest.
+        """Return the `Spec` as the text of a space file, which names arrays and functions by their digest.
 
-        Raises UsageError: not one of `maximize`, `minimize`, `metric` is given, or data or model are of no known kind.
+        Raises:
+            UsageError: not exactly one of `maximize`, `minimize` and `metric` is set, or the type of data or model is
+                wrong.
         """
         from keras_sweep.space_file.options import block_yaml
         from keras_sweep.space_file.sections import SECTIONS
@@ -205,33 +259,37 @@ class Spec:
         goal = "maximize" if self.maximize else "minimize"
         first: dict[str, Any] = {"name": self.maximize or self.minimize, "goal": goal}
         further = [{"name": name, "goal": goal} for name, goal in (self.goals or {}).items()]
-        choices = {name: {"values": each} if _is_choice(each) else each for name, each in self.parameters.items()}
-        made = {
-            "data": _data_block(self.data if self._of_datasets is None else self._of_datasets),
+        domains = {key: {"values": domain} if _is_choice(domain) else domain for key, domain in self.parameters.items()}
+        sections = {
+            "data": _data_block(self.data if self._dataset_rows is None else self._dataset_rows),
             "model": _model_block(self.model),
             "metric": self.metric or ([first, *further] if further else first),
-            "parameters": choices,
-            **{name: _by_names(getattr(self, name)) for name in ("loss", "metrics", "training")},
+            "parameters": domains,
+            **{name: _name_functions(getattr(self, name)) for name in ("loss", "metrics", "training")},
         }
-        tree = {name: made.get(name, getattr(self, name)) for name in SECTIONS} | dict(self.others)
-        keep = ("metrics", "parameters")  # also where they are empty
-        there = {name: value for name, value in tree.items() if value or (name in keep and value is not None)}
-        return block_yaml(plain_value(there), width=4096)
+        tree = {name: sections.get(name, getattr(self, name)) for name in SECTIONS} | dict(self.others)
+        # A space file may have these two sections empty.
+        may_be_empty = ("metrics", "parameters")
+        tree_to_write = {
+            name: value for name, value in tree.items() if value or (name in may_be_empty and value is not None)
+        }
+        return block_yaml(plain_value(tree_to_write), width=4096)
 
 
 def _is_choice(value: Any) -> bool:
-    is_list = isinstance(value, list | tuple | range) or getattr(value, "ndim", 0) == 1  # of NumPy
+    is_list = isinstance(value, list | tuple | range) or getattr(value, "ndim", 0) == 1  # [N] NumPy array
     return is_list and not any(isinstance(case, Float | Int | Choice) for case in value)
 
 
 def _data_block(data: Any) -> Any:
     if isinstance(data, str | None):
         return data
-    given = data if isinstance(data, Mapping) else {"python": data}
-    if callable(given.get("python")):
-        return {**given, "python": give_function(given["python"], of_rows=True)}
+    keys = data if isinstance(data, Mapping) else {"python": data}
+    if callable(keys.get("python")):
+        return {**keys, "python": give_function(keys["python"], of_rows=True)}
+    # A map with a text has the keys of a space file; else its values are arrays.
     if isinstance(data, Mapping) and any(isinstance(value, str | os.PathLike) for value in data.values()):
-        return data  # the keys of a space file; no array is a text
+        return data
     if isinstance(data, Mapping | Sequence):
         return {"python": give_arrays(data)}
     raise UsageError(
@@ -247,8 +305,9 @@ def _model_block(model: Any) -> Any:
     if isinstance(model, Mapping):
         return model
     function, arguments = model if isinstance(model, tuple) and len(model) == 2 else (model, {})
-    is_model = isinstance(function, getattr(sys.modules.get("keras"), "Model", ()))  # which has weights already
-    if not is_model and (callable(function) or callable(getattr(function, "build", None))):  # a HyperModel
+    # A finished model can be called too, but it has weights already, so no trial could start from new ones.
+    is_model = isinstance(function, getattr(sys.modules.get("keras"), "Model", ()))
+    if not is_model and (callable(function) or callable(getattr(function, "build", None))):
         return {"python": give_function(function), **arguments}
     raise UsageError(
         f"`model` of a Spec is {type(model).__name__}",
@@ -256,22 +315,22 @@ def _model_block(model: Any) -> Any:
     )
 
 
-def _by_names(value: Any) -> Any:
-    """The same with functions by the names under which they are given."""
+def _name_functions(value: Any) -> Any:
+    """Replace functions, Keras losses and Keras metrics by their names in a space file."""
     if isinstance(value, Mapping):
         return {
-            key: give_function(one) if key == "python" and callable(one) else _by_names(one)
-            for key, one in value.items()
+            key: give_function(inner) if key == "python" and callable(inner) else _name_functions(inner)
+            for key, inner in value.items()
         }
     if isinstance(value, list | tuple):
-        return list(map(_by_names, value))
+        return list(map(_name_functions, value))
     if not callable(value):
         return value
     return score_of_keras(value) or {"python": give_function(value)}
 
 
 def plain_value(value: Any) -> Any:
-    """What a space file has for a value of a `Spec`. Raises UsageError: YAML can't write it."""
+    """Convert a value of a `Spec` to the value that a space file has. Raises UsageError if YAML can't write it."""
     match value:
         case Float():
             step = {} if value.step is None else {"distribution": "q_uniform", "q": float(value.step)}
@@ -295,7 +354,7 @@ def plain_value(value: Any) -> Any:
 
 
 def _plain_scalar(value: Any) -> Any:
-    if hasattr(value, "tolist"):  # of NumPy, a list too
+    if hasattr(value, "tolist"):  # a NumPy scalar or array
         return value.tolist()
     if value is None or isinstance(value, str | int | float):
         return value

@@ -1,4 +1,4 @@
-"""A sweep on disk: its trials, its winner, and what can be made of them."""
+"""A sweep on disk: read its trials, evaluate and export its winner, and publish its record."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from keras_sweep.api.edge import cut_traceback, cut_tracebacks, warn_of_notices
 from keras_sweep.api.events import ModelExported
 from keras_sweep.api.leaderboard import Leaderboard
-from keras_sweep.api.trial import ShownTrial, Trial, trial_of
+from keras_sweep.api.trial import ShownTrial, Trial, make_trial
 from keras_sweep.errors import RecordError, UsageError
 from keras_sweep.record.facts import Facts, Refit, TestScores
 from keras_sweep.record.reader import read_facts
@@ -28,7 +28,8 @@ from keras_sweep.views.leaderboard.rows import rows_of, select_rows
 from keras_sweep.views.sweep_list import SweepRow, sweep_row
 from keras_sweep.views.terminal.text import waiting_text
 
-if TYPE_CHECKING:  # to look at a record nothing heavy is imported, so methods import what they need
+# Reading a record must stay fast, so methods import heavy modules themselves.
+if TYPE_CHECKING:
     import optuna
 
     from keras_sweep.api.compare import ReplayedTrial
@@ -40,7 +41,7 @@ if TYPE_CHECKING:  # to look at a record nothing heavy is imported, so methods i
 
 @cut_tracebacks
 class Sweep:
-    """A sweep's record, read anew at each question, so that it may be asked while the sweep runs."""
+    """A sweep's record. Every property and method reads it again, so you can use it while the sweep runs."""
 
     def __init__(
         self,
@@ -50,10 +51,11 @@ class Sweep:
         trust: bool = False,
         listener: Listener = warn_of_notices,
     ) -> None:
-        """Give `spec` where the user has just given it, and `trust` to run code that the record names."""
+        """Call `keras_sweep.run` or `keras_sweep.open` instead. `spec` is the space if the caller has just read it."""
         self._folder, self._spec, self._trust, self._listener = folder, spec, trust, listener
         self._identity: str | None = None
-        with suppress(RecordError):  # which is told once something is asked
+        # The first question to this object raises the error.
+        with suppress(RecordError):
             self._identity = read_facts(folder).identity
 
     def _open(self, backend: str | None = None) -> OpenSweep:
@@ -68,7 +70,7 @@ class Sweep:
         return sweep
 
     def _check(self, facts: Facts) -> Facts:
-        """Raise RecordError where another record has taken the place of this object's."""
+        """Return the facts. Raises RecordError if another record has replaced this object's record."""
         if self._identity not in (None, facts.identity):
             raise RecordError(
                 f"the record of sweep {self.name!r} was replaced since this `Sweep` was made, as `fresh=True` does",
@@ -78,12 +80,12 @@ class Sweep:
 
     @property
     def name(self) -> str:
-        """Its name."""
+        """The name of the sweep."""
         return self._folder.name
 
     @property
     def path(self) -> Path:
-        """Its folder."""
+        """The folder of the record."""
         return self._folder.path
 
     @property
@@ -93,29 +95,30 @@ class Sweep:
 
     @property
     def facts(self) -> Facts:
-        """What the record says of the whole sweep."""
+        """The record's values for the whole sweep: seed, runner, backend, number of trials and more."""
         return self._check(read_facts(self._folder))
 
     @property
     def status(self) -> SweepRow:
-        """Its line of `sweep list`: how far it is, and what is wrong with a record that can't be read."""
+        """The sweep's line in `sweep list`: its progress, or why its record can't be read."""
         return sweep_row(self._folder)
 
     @property
     def trials(self) -> list[Trial]:
-        """Every finished trial, in the order of their numbers."""
+        """All finished trials, by number."""
         sweep = self._read()
-        return [trial_of(sweep, result) for result in sweep.results]
+        return [make_trial(sweep, result) for result in sweep.results]
 
     def trial(self, number: int) -> Trial:
-        """One trial. Raises UsageError where there is none of that number."""
+        """Return the trial with this number, counted from 0. Raises UsageError if it is not finished."""
         sweep = self._read()
-        return trial_of(sweep, sweep.trial(number))
+        return make_trial(sweep, sweep.trial(number))
 
     def show(self, number: int | None = None) -> ShownTrial:
-        """A trial, or the one that leads, beside the sweep that it is of, as `sweep show` prints it.
+        """Return a trial, by default the best, and its sweep, as `sweep show` prints them.
 
-        Raises UsageError: there is none of that number, or it waits for those with lower numbers.
+        Raises:
+            UsageError: no trial has this number, or it waits for trials with lower numbers.
         """
         sweep = self._read()
         waiting = list_waiting(self._folder, len(sweep.results), sweep.facts.trials)
@@ -124,45 +127,55 @@ class Sweep:
             raise UsageError(f"sweep {self.name!r} can't show {what} yet", hint=waiting_text(count))
         if not sweep.results:
             raise UsageError(f"sweep {self.name!r} has no finished trial yet")
-        first = sweep.best or min(sweep.results, key=lambda result: order_key(result, sweep.objective))
-        return ShownTrial(sweep, first if number is None else sweep.trial(number))
+        best = sweep.best or min(sweep.results, key=lambda result: order_key(result, sweep.objective))
+        return ShownTrial(sweep, best if number is None else sweep.trial(number))
 
     @property
     def best(self) -> Trial:
-        """The winner, which stands first on the leaderboard, with the value and params of that row.
+        """The winner: the first trial of the leaderboard. `estimate` is its expected score on new rows.
 
-        Where it was trained with several seeds, `.seeds.mean` ranks it, and `load_model` gives the model of
-        `.seeds.exported`. What it is worth on new rows, `estimate` says.
+        If it was trained with several seeds, `.seeds.mean` ranks it, and `load_model` loads the model of the seed
+        `.seeds.exported`.
 
-        Raises RecordError where no trial has completed.
+        Raises:
+            RecordError: no trial has completed.
         """
         sweep = self._read()
-        return trial_of(sweep, sweep.require_winner())
+        return make_trial(sweep, sweep.require_winner())
 
     @property
     def estimate(self) -> Estimate | None:
-        """What the winner is likely to score on new rows like the validation rows, with a 95 % interval.
+        """The winner's expected score on new rows like the validation rows, with a 95 % interval.
 
-        None where no scores of rows are kept, as of imported trials.
+        None if the record has no scores per row, for example for imported trials.
         """
         return self._read().comparison.estimate
 
     @property
     def refit(self) -> Refit | None:
-        """How the winner was trained once more, on all rows of training and validation; None where it was not."""
+        """The winner's last training, on all training and validation rows; None if the space asks for none."""
         return self._read().refit
 
     def ties(self) -> list[Trial]:
-        """The trials that these data can't tell from the best, best first and with it; none where it stands alone."""
+        """Return the trials that the validation rows can't tell from the winner, best first.
+
+        The winner is among them. The list is empty if no other trial is tied with it.
+        """
         trials = self.trials
         return [trials[row.number] for row in self.leaderboard() if row.tie]
 
     def leaderboard(
         self, top: int | None = None, *, where: str | Sequence[str] = (), sort: str | None = None
     ) -> Leaderboard:
-        """The ranked trials; `where` as in `sweep leaderboard --where`: "optimizer=adam", ["epochs>=5", ...].
+        """Return the ranked trials.
 
-        Raises UsageError: a condition or a key that no trial has.
+        Args:
+            top: how many rows; by default all.
+            where: conditions on rows: "optimizer=adam", or `["epochs>=5", "optimizer=adam"]`.
+            sort: a column, parameter or metric; "-epochs" reverses the order. By default the rank.
+
+        Raises:
+            UsageError: a condition or `sort` names a key that no trial has.
         """
         sweep, conditions = self._read(), (where,) if isinstance(where, str) else tuple(where)
         ranked = rows_of(sweep)
@@ -170,14 +183,14 @@ class Sweep:
         return Leaderboard(sweep.objective, sweep.comparison, ranked, tuple(rows), sweep, conditions)
 
     def load_model(self, number: int | None = None) -> Any:
-        """A compiled `keras.Model` with exactly the weights that earned the value, of a trial or the winner.
+        """Load a compiled `keras.Model` of a trial, by default the winner, with the weights that have its score.
 
-        It takes rows as in `validation()`. Weights that were not kept are trained again, to the same numbers. With
-        `finish: {refit: true}` the winner's model is the one that was trained on the validation rows, too.
+        It takes rows as `validation()` returns them. Weights that were not kept are trained again, to the same numbers.
+        With `finish: {refit: true}` the winner's model was trained on the validation rows too.
 
         Raises:
-            UsageError: the record names code and is not trusted, or Keras runs on another backend than is needed.
-            DataError: the data can't be read, or are no longer those of the sweep.
+            UsageError: the record names code and `trust` is not set, or Keras runs on another backend than the sweep.
+            DataError: the data can't be read, or have changed since the sweep.
         """
         from keras_sweep.sweep.winner import build_final_model
 
@@ -185,22 +198,21 @@ class Sweep:
             return build_final_model(sweep, sweep.training(number))[0]
 
     def validation(self) -> Rows:
-        """The very rows of the leaderboard's scores: `.x` [N, ...] as the model takes them, `.y` labels, `.weights`.
+        """Return the rows of the leaderboard's scores: `.x` [N, ...] as the model takes it, `.y` labels, `.weights`.
 
-        With folds they are all rows, each scored by the training that left it out. A refit winner has seen them.
-
+        With folds they are all rows; each row is scored by the training that left it out. A refit winner has seen them.
         Raises as `load_model`.
         """
         with self._open() as sweep:
             return sweep.validation()
 
     def evaluate(self, *, backend: str | None = None) -> TestScores:
-        """The winner on the sealed test rows. Every look is counted, and the listener hears it as `TestEvaluated`.
+        """Evaluate the winner on the sealed test rows. Every look is counted and emits the event `TestEvaluated`.
 
-        `backend` is Keras's, by default the one that trained the winner.
+        `backend` is Keras's backend; by default the backend that trained the winner.
 
         Raises:
-            DataError: there are no test rows, or they are not those of the sweep.
+            DataError: there are no test rows, or they have changed since the sweep.
             SweepBusy: another process runs the sweep.
         """
         from keras_sweep.sweep.winner import evaluate_winner
@@ -210,7 +222,7 @@ class Sweep:
 
     @property
     def test_looks(self) -> int:
-        """How often the sweep has looked at its test rows."""
+        """How often a model was evaluated on the sealed test rows."""
         return self.facts.test_looks
 
     def export(
@@ -223,35 +235,40 @@ class Sweep:
         card: str | os.PathLike[str] | None = None,
         backend: str | None = None,
     ) -> Path:
-        """Write the winner's model, or a trial's, with its card beside it; returns the model's path.
+        """Write a trial's model, by default the winner's, with its model card beside it, and return the model's path.
 
-        Without a path that is NAME.keras, or as the format ends. The listener hears of it as `ModelExported`.
-        The format is keras, onnx, savedmodel (a folder) or litert. Another format than Keras's own is compared with
-        that on validation rows, and written if its outputs are the same; `quantize="int8"` is for litert.
-        `card="README.md"` writes the card as Markdown, too, as Hugging Face's hub takes it.
+        Args:
+            path: by default NAME.keras, or NAME with the suffix of the format.
+            number: the trial's number.
+            format: "keras", "onnx", "savedmodel" (a folder) or "litert". Other formats than "keras" are written only if
+                their outputs on validation rows are those of the .keras file.
+            quantize: "int8", for litert.
+            card: also write the card as Markdown, for Hugging Face's hub: "README.md".
+            backend: as in `evaluate`.
 
         Raises:
-            UsageError: there is no such format, the path or the format can't take the model, or there is no such trial.
-            MissingPackage: what writes the format is not installed.
-            SweepError: the outputs are others.
+            UsageError: the format or trial does not exist, or the path or format can't take the model.
+            MissingPackage: the package that writes the format is not installed.
+            SweepError: the outputs of the format differ.
         """
         from keras_sweep.space.plugins import member_of
         from keras_sweep.sweep.export import EXPORT_FORMATS, export_trial
 
-        form = member_of(EXPORT_FORMATS, "export format", format)
-        place = Path(f"{self.name}{form.suffix}" if path is None else path)
+        export_format = member_of(EXPORT_FORMATS, "export format", format)
+        place = Path(f"{self.name}{export_format.suffix}" if path is None else path)
         page = None if card is None else Path(card)
         with self._open(backend) as sweep:
-            trial, beside, about = export_trial(sweep, place, number, format=format, quantize=quantize, page=page)
-        self._listener(ModelExported(trial.name, beside, about.get("format")))
+            trial, card_path, about = export_trial(sweep, place, number, format=format, quantize=quantize, page=page)
+        self._listener(ModelExported(trial.name, card_path, about.get("format")))
         return place
 
     def report(self, path: str | os.PathLike[str] | None = None, *, watch: bool = False) -> Path:
-        """Write the sweep as one self-contained page with its tables into a folder; returns the page's path.
+        """Write the sweep as a self-contained page with its tables into a folder, and return the page's path.
 
-        The folder is `reports/NAME` unless a path is given. With `watch` the page follows the sweep until it has ended.
+        The folder is by default `reports/NAME`. With `watch` the page is updated until the sweep has ended.
 
-        Raises UsageError: something stands there that no report is.
+        Raises:
+            UsageError: the folder has something that is no report.
         """
         from keras_sweep.api.report import write_report
 
@@ -259,13 +276,16 @@ class Sweep:
             return write_report(sweep, None if path is None else Path(path), watch=watch)
 
     def log(self, to: str, path: str | os.PathLike[str] | None = None, *, follow: bool = False) -> str:
-        """Log the trials that a tracker does not have yet as its runs; returns where that is.
+        """Log every trial that a tracker does not have yet, and return the place of its runs.
 
-        `path` is the folder of "tensorboard", `runs` by default. With `follow` it goes on while the sweep runs.
+        Args:
+            to: "mlflow", "wandb", "tensorboard", or a registered tracker's name.
+            path: the folder of "tensorboard"; by default `runs`.
+            follow: continue until the sweep has ended.
 
         Raises:
-            UsageError: there is no such tracker, or its package is not installed.
-            SweepError: it can't be reached, or refuses what it is given; the same call logs the rest.
+            UsageError: the tracker does not exist, or its package is not installed.
+            SweepError: the tracker can't be reached or refuses a trial; the same call logs the rest.
         """
         from keras_sweep.api.report import log_sweep
 
@@ -280,28 +300,29 @@ class Sweep:
         backend: str | None = None,
         workers: str | int | Executor | None = None,
     ) -> ReplayedTrial:
-        """Train a trial, or the winner, again by plain `fit` and compare it with the record; `.matches` is the verdict.
+        """Train a trial, by default the winner, again by plain `fit` and compare it with the record.
 
-        `runner="compiled"` trains it as a lane; `.plain` and `.own` have the gaps of every epoch. `workers` train in
-        place of this process, as in `run`.
+        `.matches` is the verdict; `.plain` and `.own` have the differences of every epoch. `runner="compiled"` trains
+        the trial as a lane. `workers` train in place of this process, as in `run`.
 
         Raises:
-            UsageError: there is no such trial or runner, or the record names code and is not trusted.
+            UsageError: the trial or runner does not exist, or the record names code and `trust` is not set.
             ChangedSweep: the data or the code of the model have changed.
-            SweepError: the workers can't be had, or fail.
+            SweepError: the workers do not start, or fail.
         """
         from keras_sweep.api.compare import ReplayedTrial
         from keras_sweep.sweep.replay import replay
 
         with self._open(backend) as sweep:
-            return ReplayedTrial.of(replay(sweep, number, runner=runner, workers=workers))
+            return ReplayedTrial.from_record(replay(sweep, number, runner=runner, workers=workers))
 
     def script(
         self, number: int | None = None, *, rows: str | os.PathLike[str] | None = None, backend: str | None = None
     ) -> str:
-        """A script of plain Keras that trains a trial, or the winner; the rows that it reads are written to `rows`.
+        """Return a script of plain Keras that trains a trial, by default the winner, on the rows of the file `rows`.
 
-        Raises UsageError: no such script can be written of the trial, or no file is named; and as `replay`.
+        Raises:
+            UsageError: the trial can't be written as a script, or `rows` is missing; else as `replay`.
         """
         from keras_sweep.sweep.keras_script import trial_script
 
@@ -309,11 +330,12 @@ class Sweep:
             return trial_script(sweep, number, rows=None if rows is None else Path(rows))
 
     def dashboard(self, port: int = 8080) -> Server:
-        """A server of optuna-dashboard on the record, on this machine alone: `serve_forever` answers at `address`.
+        """Return a server that shows the record in optuna-dashboard at `.address` while `.serve_forever()` runs.
 
-        It can't write to the record. Port 0 is any free one.
+        It is reachable from this machine only and never writes to the record. Port 0 picks a free port.
 
-        Raises UsageError: optuna-dashboard is not installed, or the port can't be had.
+        Raises:
+            UsageError: optuna-dashboard is not installed, or the port is not free.
         """
         from keras_sweep.sweep.dashboard import create_server
 
@@ -321,7 +343,7 @@ class Sweep:
 
     @property
     def study(self) -> optuna.Study:
-        """The record as an `optuna.Study`: for reading, as it is the sweep that writes it."""
+        """The record as an `optuna.Study`. Only read it: the sweep itself writes the record."""
         import optuna
 
         self._check(read_facts(self._folder))
@@ -342,15 +364,21 @@ def open(
     sweeps_dir: str | os.PathLike[str] | None = None,
     listener: Listener = warn_of_notices,
 ) -> Sweep:
-    """The sweep of that name, or the newest. Raises UsageError where there is none.
+    """Open a sweep: `keras_sweep.open("dense").best`.
 
-    `trust` allows to import and run the `python:` code that the record names, which may be somebody else's. `listener`
-    is called with every event, as in `run`; by default notices are warnings.
+    Args:
+        name: the sweep's name; by default the newest sweep.
+        trust: import and run the `python:` code that the record names. Somebody else may have written it.
+        sweeps_dir: the folder of all sweeps; by default SWEEPS_DIR, or ./sweeps.
+        listener: called with every event, as in `run`; by default notices are Python warnings.
+
+    Raises:
+        UsageError: there is no such sweep.
     """
     return Sweep(find(name, sweeps_dir), trust=trust, listener=listener)
 
 
 @cut_traceback
 def sweeps(sweeps_dir: str | os.PathLike[str] | None = None) -> list[Sweep]:
-    """The sweeps there, newest first."""
+    """Return all sweeps of the folder, newest first. By default it is SWEEPS_DIR, or ./sweeps."""
     return [Sweep(folder) for folder in all_sweeps(sweeps_dir)]

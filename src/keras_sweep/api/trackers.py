@@ -1,4 +1,4 @@
-"""A trial as a tracker of experiments takes it, what a tracker promises, and the trackers of this package."""
+"""Trackers of experiments: the protocol, the runs that they log, and MLflow, W&B and TensorBoard."""
 
 import hashlib
 import json
@@ -18,88 +18,103 @@ from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.trial.ranking import best_training, is_imported, seed_scores
 from keras_sweep.trial.result import Curve, Result
 
-MARK = "keras_sweep.json"  # the file beside a run on disk that says which it is, and that it is whole
-PREFIX = "keras_sweep."  # of the tags by which runs of MLflow are found again
-BATCH = 100  # params that one request of MLflow's may carry; of metrics it may carry ten times as many
+MARK = "keras_sweep.json"  # the file of a run on disk with its id; it is written last, so it proves a complete run
+PREFIX = "keras_sweep."  # of the tags that identify runs in MLflow
+BATCH = 100  # parameters in a request to MLflow; a request may have ten times as many metrics
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A trial of a sweep with the trainings of its configuration with other seeds.
+    """A trial and its finalists, as a tracker logs them.
 
-    Metrics and scores have names of ASCII letters, digits and `_`, which all trackers take.
+    Names of metrics and scores have only ASCII letters, digits and `_`, which all trackers accept.
+
+    Attributes:
+        id: unique among all sweeps, also of the same name: "dense-36-1f0c29ab".
+        sweep: the sweep's name.
+        number: the trial's number.
+        params: the trial's values, as JSON has them.
+        curves: metric -> its value after each epoch; for finalists "seed_43/val_loss", in the order of their training.
+        scores: values of the whole trial: "value", "stderr", "seconds", "seeds_mean".
+        tags: "state", "reason", "engine", "winner".
     """
 
-    id: str  # "dense-36-1f0c29ab": another sweep of that name has others
+    id: str
     sweep: str
     number: int
-    params: Mapping[str, object]  # values that JSON has
-    curves: Curve  # of the trial; as "seed_43/val_loss" of its finalists, in the order of their training
-    scores: Mapping[str, float]  # of the whole trial: "value", "stderr", "seconds", "seeds_mean"
-    tags: Mapping[str, str]  # "state", "reason", "engine", "winner"
+    params: Mapping[str, object]
+    curves: Curve
+    scores: Mapping[str, float]
+    tags: Mapping[str, str]
 
     @property
     def name(self) -> str:
-        """What it is called among the runs: `trial-36`."""
+        """The name of the run in the tracker: `trial-36`."""
         return f"trial-{self.number}"
 
     @property
     def mark(self) -> str:
-        """A digest of all that is logged of it: a run that bears the mark is there whole, and as it is now."""
+        """A digest of all logged values. A logged run with this mark is complete and up to date."""
         return _digest(self.id, self.params, self.curves, self.scores, self.tags)
 
 
 class Tracker(Protocol):
-    """Where the runs of one sweep go. Each method may raise what its package raises."""
+    """Logs the runs of a sweep. Each method may raise any exception of the tracker's package.
 
-    place: str  # what a user is told of where that is
+    Attributes:
+        place: where the runs are, as the user reads it.
+    """
+
+    place: str
 
     def __init__(self, sweep: str, output: Path | None) -> None:
-        """Find the place of the sweep of that name; `output` is the folder that the user asked for, if any."""
+        """Find or create the place for the runs of the sweep `sweep`; `output` is the folder that the user gave."""
 
     def marks(self) -> Mapping[str, str]:
-        """The marks of the runs of the sweep that are there whole, by the ids of the runs."""
+        """Return the marks of the sweep's complete runs, by run id."""
 
     def log(self, run: Run, files: Sequence[Path]) -> None:
-        """Write a run with these files, and its mark last; one of that id that is there becomes as this one."""
+        """Log a run and these files, and its mark last. It replaces a run with the same id."""
 
 
-def run_of(sweep: RecordedSweep, result: Result, *, is_winner: bool) -> Run:
-    """A trial of a sweep as a run; of the winner of a sweep that has ended more is known."""
+def make_run(sweep: RecordedSweep, result: Result, *, is_winner: bool) -> Run:
+    """Make the run of a trial. The run of the winner of an ended sweep has its expected score and test scores too."""
     facts, seeds = sweep.facts, seed_scores(result)
-    own_curves: Curve = {safe(name): curve for name, curve in result.curve.items()}
-    curves = dict(own_curves)
-    for one in result.finalists:
-        curves |= {f"seed_{one.finalist_seed}/{safe(name)}": curve for name, curve in one.curve.items()}
+    trial_curves: Curve = {escape_name(name): curve for name, curve in result.curve.items()}
+    curves = dict(trial_curves)
+    for final in result.finalists:
+        curves |= {f"seed_{final.finalist_seed}/{escape_name(name)}": curve for name, curve in final.curve.items()}
     scores = {
         "value": result.value,
         "stderr": result.stderr,
-        **{safe(goal.name): result.goal(goal.name) for goal in facts.goals},
+        **{escape_name(goal.name): result.goal(goal.name) for goal in facts.goals},
         **({"seeds_mean": seeds.mean, "seeds_stderr": seeds.stderr} if seeds else {}),
         "epochs": result.epochs,
         "seconds": result.seconds.total,
     }
     tags = {"state": result.state.value, "reason": result.reason, "engine": result.engine, "runner": result.runner}
-    own = {} if is_imported(result) else {"seed": facts.seed}
+    seed = {} if is_imported(result) else {"seed": facts.seed}
+    # A tuple is a list in a space file.
     params = {
-        ".".join(map(safe, name.split("."))): list(value) if isinstance(value, tuple) else value  # `[64, 32]` in a file
-        for name, value in {**own, **result.params}.items()
+        ".".join(map(escape_name, name.split("."))): list(value) if isinstance(value, tuple) else value
+        for name, value in {**seed, **result.params}.items()
     }
     if is_winner:
         estimate, test = sweep.comparison.estimate, facts.test_of(best_training(result, sweep.objective))
         if estimate is not None:
             scores |= {"estimate": estimate.value, "estimate_low": estimate.low, "estimate_high": estimate.high}
-        scores |= {f"test_{safe(name)}": value for name, value in (test.scores if test else {}).items()}
-        tags |= {"card": facts.card, "of_trials": sweep.digest}  # the page shows all trials
+        scores |= {f"test_{escape_name(name)}": value for name, value in (test.scores if test else {}).items()}
+        # The logged page shows all trials, so a new trial must change the mark.
+        tags |= {"card": facts.card, "of_trials": sweep.digest}
     return Run(
-        id=f"{sweep.folder.name}-{result.number}-{_digest(params, own_curves, scores['seconds'])[:8]}",
+        id=f"{sweep.folder.name}-{result.number}-{_digest(params, trial_curves, scores['seconds'])[:8]}",
         sweep=sweep.folder.name,
         number=result.number,
         params=params,
         curves=curves,
-        # A metric of the user's that is called `value` keeps its name.
+        # A metric of the user may be called `value`. It keeps its name, and the score becomes `trial_value`.
         scores={
-            f"trial_{name}" if name in own_curves else name: float(value)
+            f"trial_{name}" if name in trial_curves else name: float(value)
             for name, value in scores.items()
             if value is not None
         },
@@ -107,8 +122,8 @@ def run_of(sweep: RecordedSweep, result: Result, *, is_winner: bool) -> Run:
     )
 
 
-def safe(name: str) -> str:
-    """A name in which each character that a tracker may refuse is written by its code: `top 5` is `top_20_5`."""
+def escape_name(name: str) -> str:
+    """Replace each character that a tracker may refuse by its code: `top 5` becomes `top_20_5`."""
     return re.sub(r"[^A-Za-z0-9_]", lambda match: f"_{ord(match[0]):x}_", name)
 
 
@@ -121,43 +136,40 @@ def _write_mark(folder: Path, run: Run) -> None:
 
 
 def _read_marks(folders: Path, pattern: str) -> dict[str, str]:
-    written = [json.loads(path.read_text()) for path in folders.glob(f"{pattern}/{MARK}")]
-    return {one["keras_sweep"]: one["mark"] for one in written}
+    marks = [json.loads(path.read_text()) for path in folders.glob(f"{pattern}/{MARK}")]
+    return {mark["keras_sweep"]: mark["mark"] for mark in marks}
 
 
 class MLflow:
-    """Writes runs of an experiment, on the server or in the database that `MLFLOW_TRACKING_URI` names.
+    """Logs runs to an MLflow experiment, on the server or in the database that `MLFLOW_TRACKING_URI` names.
 
-    A run of which a killed call wrote a part is completed: no number is there twice.
+    If a killed call has logged a part of a run, the next call completes it without logging a number twice.
     """
 
     def __init__(self, sweep: str, output: Path | None) -> None:
-        """Find the experiment that MLflow's variables name, or make the one of the sweep's name."""
+        """Find the experiment that MLflow's environment variables name; by default use or create the sweep's name."""
         import mlflow
 
         del output  # MLflow has variables of its own
-        client, number = mlflow.MlflowClient(), os.environ.get("MLFLOW_EXPERIMENT_ID")
-        if number is None:
+        client, experiment_id = mlflow.MlflowClient(), os.environ.get("MLFLOW_EXPERIMENT_ID")
+        if experiment_id is None:
             name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or sweep
-            known = client.get_experiment_by_name(name)
-            number = client.create_experiment(name) if known is None else known.experiment_id
-        self._experiment = number
+            experiment = client.get_experiment_by_name(name)
+            experiment_id = client.create_experiment(name) if experiment is None else experiment.experiment_id
+        self._experiment = experiment_id
         self._sweep = sweep
-        self._runs: dict[str, str] = {}  # our id of each run -> MLflow's
-        where = re.sub("//[^/]*@", "//", mlflow.get_tracking_uri())  # without the password that may be in it
-        self.place = f"{where}, experiment {client.get_experiment(number).name}"
+        self._runs: dict[str, str] = {}  # our run id -> MLflow's run id
+        address = re.sub("//[^/]*@", "//", mlflow.get_tracking_uri())  # without a password
+        self.place = f"{address}, experiment {client.get_experiment(experiment_id).name}"
 
     def marks(self) -> Mapping[str, str]:
         import mlflow
 
-        found = mlflow.search_runs(
-            [self._experiment],
-            f"tags.`{PREFIX}sweep` = '{self._sweep}'",  # no quotes are in a sweep's name
-            output_format="list",
-        )
-        named = {one.data.tags.get(f"{PREFIX}id"): one for one in found}
-        self._runs = {name: one.info.run_id for name, one in named.items()}
-        return {name: one.data.tags.get(f"{PREFIX}mark", "") for name, one in named.items()}
+        # A sweep's name has no quotes.
+        logged = mlflow.search_runs([self._experiment], f"tags.`{PREFIX}sweep` = '{self._sweep}'", output_format="list")
+        runs = {run.data.tags.get(f"{PREFIX}id"): run for run in logged}
+        self._runs = {name: run.info.run_id for name, run in runs.items()}
+        return {name: run.data.tags.get(f"{PREFIX}mark", "") for name, run in runs.items()}
 
     def log(self, run: Run, files: Sequence[Path]) -> None:
         import mlflow
@@ -166,40 +178,40 @@ class MLflow:
         client, now = mlflow.MlflowClient(), int(1000 * time.time())
         lasted = int(1000 * run.scores.get("seconds", 0.0))
         if run.id not in self._runs:
-            known = {f"{PREFIX}sweep": run.sweep, f"{PREFIX}trial": str(run.number), f"{PREFIX}id": run.id}
-            made = client.create_run(self._experiment, now - lasted, known, run.name)
-            self._runs[run.id] = made.info.run_id
-        number = self._runs[run.id]
-        # MLflow keeps a number once that is sent again with its time. The time of a curve's is the run's beginning.
-        there = client.get_run(number)
-        began = there.info.start_time
+            tags = {f"{PREFIX}sweep": run.sweep, f"{PREFIX}trial": str(run.number), f"{PREFIX}id": run.id}
+            mlflow_run = client.create_run(self._experiment, now - lasted, tags, run.name)
+            self._runs[run.id] = mlflow_run.info.run_id
+        run_id = self._runs[run.id]
+        # MLflow ignores a number that is sent again with the same time, so all values of a curve have the run's start.
+        logged = client.get_run(run_id)
+        began = logged.info.start_time
         metrics = [
             Metric(name, value, began, epoch)
             for name, values in run.curves.items()
             for epoch, value in enumerate(values, 1)
         ]
-        scores = {name: value for name, value in run.scores.items() if there.data.metrics.get(name) != value}
+        scores = {name: value for name, value in run.scores.items() if logged.data.metrics.get(name) != value}
         metrics += [Metric(name, value, now, 0) for name, value in scores.items()]
         for start in range(0, len(metrics), 10 * BATCH):
-            client.log_batch(number, metrics=metrics[start : start + 10 * BATCH])
+            client.log_batch(run_id, metrics=metrics[start : start + 10 * BATCH])
         params = [Param(name, str(value)) for name, value in run.params.items()]
         for start in range(0, len(params), BATCH):
-            client.log_batch(number, params=params[start : start + BATCH])
-        client.log_batch(number, tags=[RunTag(PREFIX + name, text) for name, text in run.tags.items()])
+            client.log_batch(run_id, params=params[start : start + BATCH])
+        client.log_batch(run_id, tags=[RunTag(PREFIX + name, text) for name, text in run.tags.items()])
         for file in files:
-            client.log_artifact(number, str(file))
-        client.set_terminated(number, "FAILED" if run.tags["state"] == "FAIL" else "FINISHED", began + lasted)
-        client.set_tag(number, f"{PREFIX}mark", run.mark)
+            client.log_artifact(run_id, str(file))
+        client.set_terminated(run_id, "FAILED" if run.tags["state"] == "FAIL" else "FINISHED", began + lasted)
+        client.set_tag(run_id, f"{PREFIX}mark", run.mark)
 
 
 class WandB:
-    """Writes runs of a W&B project; with `WANDB_MODE=offline` they are kept here until `wandb sync`.
+    """Logs runs to a W&B project. With `WANDB_MODE=offline` they stay on this machine until `wandb sync`.
 
-    A run of which a killed call wrote a part is written anew, under the same id.
+    If a killed call has logged a part of a run, the next call logs it again under the same id.
     """
 
     def __init__(self, sweep: str, output: Path | None) -> None:
-        """Find the project that W&B's variables name, or that of the sweep's name."""
+        """Find the project that W&B's environment variables name; by default the project with the sweep's name."""
         import wandb
 
         del output  # W&B has variables of its own
@@ -208,7 +220,8 @@ class WandB:
             raise UsageError("W&B is disabled, and would log nothing", hint="Set WANDB_MODE to online or offline")
         self._project = os.environ.get("WANDB_PROJECT") or sweep
         self._sweep = sweep
-        self._dir = Path(os.environ.get("WANDB_DIR") or ".").absolute()  # another process writes there
+        # A process of W&B writes there, maybe with another working directory.
+        self._dir = Path(os.environ.get("WANDB_DIR") or ".").absolute()
         self._folder = self._dir / "wandb" if mode in ("offline", "dryrun") else None
         self.place = f"{self._folder or wandb.setup().settings.base_url}, project {self._project}"
 
@@ -219,7 +232,7 @@ class WandB:
             return _read_marks(self._folder, "offline-run-*")
         try:
             runs = list(wandb.Api().runs(self._project, filters={"group": self._sweep}, lazy=False))
-        except ValueError:  # there is no such project yet
+        except ValueError:  # the project does not exist yet
             return {}
         return {run.id: run.summary.get("keras_sweep_mark", "") for run in runs}
 
@@ -227,8 +240,8 @@ class WandB:
         import wandb
 
         if self._folder is not None:
-            for older in self._folder.glob(f"offline-run-????????_??????-{run.id}"):
-                shutil.rmtree(older)
+            for old_run in self._folder.glob(f"offline-run-????????_??????-{run.id}"):
+                shutil.rmtree(old_run)
         about = {"sweep": run.sweep, "trial": run.number, **run.tags}
         with wandb.init(
             project=self._project,
@@ -237,7 +250,7 @@ class WandB:
             name=run.name,
             dir=self._dir,
             config={**run.params, "keras_sweep": about},
-            # What wandb would tell of this machine and program is not of those that trained.
+            # W&B would log this machine and program, but other machines and programs may have trained the trial.
             settings=wandb.Settings(
                 silent=True, console="off", disable_git=True, save_code=False, x_disable_meta=True, x_disable_stats=True
             ),
@@ -260,14 +273,16 @@ class WandB:
 
 
 class TensorBoard:
-    """Writes each run as a folder of event files, `runs/dense/trial-36`, which is there whole or not at all."""
+    """Logs each run as a folder of event files, `runs/dense/trial-36`, which is always complete."""
 
     def __init__(self, sweep: str, output: Path | None) -> None:
-        """Take the folder of the sweep in `output`, or in `runs`, and remove what a killed call left half-written."""
-        import tensorboardX  # noqa: F401  # missing, it is told before any work
+        """Use the sweep's folder in `output`, by default in `runs`, and remove folders that a killed call left."""
+        # Fail before any work if the package is missing.
+        import tensorboardX  # noqa: F401
 
-        logging.getLogger("tensorboardX").setLevel(logging.ERROR)  # it warns of each NaN, which the record has, too
-        self._folder = (output or Path("runs")) / sweep  # where other writers put them, and users look for them
+        # It warns of each NaN, but the record has NaN too.
+        logging.getLogger("tensorboardX").setLevel(logging.ERROR)
+        self._folder = (output or Path("runs")) / sweep  # `runs` is the usual folder of TensorBoard
         self.place = str(self._folder)
         for part in self._folder.glob(".trial-*.part"):
             shutil.rmtree(part)
@@ -281,7 +296,9 @@ class TensorBoard:
         self._folder.mkdir(parents=True, exist_ok=True)
         place = self._folder / run.name
         check_place(place, MARK, '"keras_sweep"')
-        params = {name: one if isinstance(one, bool | int | float) else str(one) for name, one in run.params.items()}
+        params = {
+            key: value if isinstance(value, bool | int | float) else str(value) for key, value in run.params.items()
+        }
         with replacing_path(place) as part:
             with SummaryWriter(str(part), filename_suffix=".curves") as writer:
                 for name, values in run.curves.items():

@@ -1,4 +1,4 @@
-"""One trial of a sweep: as a record with its finalists, and beside the sweep that it is of."""
+"""One trial of a sweep, with its finalists (`Trial`) or with its sweep (`ShownTrial`)."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from keras_sweep.views.terminal.text import params_text, score_text
 
 
 class Answer:
-    """Made of a record of the rooms below, with all that it holds."""
+    """Base of public dataclasses that have all fields of a dataclass from another room."""
 
     @classmethod
-    def of(cls, found: Any, **more: Any) -> Self:
-        """The same with these fields besides, or instead."""
-        return cls(**{**{field.name: getattr(found, field.name) for field in fields(found)}, **more})
+    def from_record(cls, record: Any, **more: Any) -> Self:
+        """Copy all fields of `record`, and add or replace fields by `more`."""
+        return cls(**{**{field.name: getattr(record, field.name) for field in fields(record)}, **more})
 
 
 @dataclass(frozen=True, slots=True, repr=False, kw_only=True)
 class Trial(Answer, Result):
-    """A finished trial as the record has it.
+    """A finished trial.
 
     Attributes:
-        params: its values, constants included; inactive parameters are not there.
+        params: the values of all active parameters and constants.
         state: COMPLETE, PRUNED or FAIL; equal to these words as text.
-        value: the objective; None for a trial without one.
-        stderr: the standard error of the value over the validation rows; None where there is no formula.
+        value: the objective's value; None for a trial that has none.
+        stderr: the standard error of the value over the validation rows; None if the metric has no formula for it.
         metrics: every logged metric at the scored epoch.
-        curve: metric name -> its values, epoch by epoch.
+        curve: metric name -> its value after each epoch.
         epochs: how many epochs were trained.
-        seconds: the wall time of each part; `.total` is all of it.
-        reason: why it ended early, if it did.
-        engine: who asked for it: "optuna/tpe".
-        finalists: the same configuration trained with other seeds, which are in their `.params`.
-        seeds: its configuration over all seeds that it was trained with: `.count`, `.mean`, `.stderr`, `.unstable`;
-            None for one. Once all finalists of a sweep are there, `.mean` is what ranks them, and `.exported` is the
-            seed whose model stands for the configuration.
+        seconds: the wall time of each part, in seconds; `.total` is the sum.
+        reason: why the trial ended early, if it did.
+        engine: the engine and sampler that suggested it: "optuna/tpe".
+        finalists: trainings of the configuration with other seeds, which are in their `.params`.
+        seeds: the scores of the configuration over all its seeds: `.count`, `.mean`, `.stderr`, `.unstable`; None for
+            one seed. When all finalists of a sweep are trained, `.mean` ranks them, and `.exported` is the seed of the
+            exported model.
     """
 
     objective: Objective
@@ -50,7 +50,7 @@ class Trial(Answer, Result):
 
     @property
     def number(self) -> int:
-        """Its number, counted from 0; of a finalist that of the trial whose configuration it is."""
+        """The trial's number, counted from 0. A finalist has the number of the trial with its configuration."""
         return self.recipe
 
     def __repr__(self) -> str:
@@ -63,19 +63,19 @@ class Trial(Answer, Result):
         return trial_html(self, self.objective)
 
 
-def trial_of(sweep: RecordedSweep, result: Result) -> Trial:
-    """A result of the search of a sweep, with its finalists."""
+def make_trial(sweep: RecordedSweep, result: Result) -> Trial:
+    """Make a public trial, with its finalists, from a result of the search."""
     seeds, objective = seed_scores(result), sweep.objective
     if seeds is not None and result.final:
         exported = best_training(result, objective).finalist_seed
         seeds = replace(seeds, exported=sweep.facts.seed if exported is None else exported)
-    finalists = tuple(Trial.of(one, objective=objective, seeds=seeds) for one in result.finalists)
-    return Trial.of(result, objective=objective, seeds=seeds, finalists=finalists)
+    finalists = tuple(Trial.from_record(finalist, objective=objective, seeds=seeds) for finalist in result.finalists)
+    return Trial.from_record(result, objective=objective, seeds=seeds, finalists=finalists)
 
 
 @dataclass(frozen=True, slots=True)
 class ShownTrial:
-    """A trial beside the sweep that it is of, as the record had both at one moment."""
+    """A trial and its sweep, as the record had both at one moment."""
 
     sweep: RecordedSweep
     result: Result

@@ -1,4 +1,4 @@
-"""A tuner by KerasTuner's names over `keras_sweep.run`, so that a notebook which tunes with it changes one line."""
+"""KerasTuner's API on top of `keras_sweep.run`: a notebook that uses KerasTuner changes only its import."""
 
 from __future__ import annotations
 
@@ -19,20 +19,23 @@ from keras_sweep.space_file.keras_tables import is_maximized
 
 @cut_tracebacks
 class Tuner:
-    """Searches the hyperparameters of a `keras_tuner.HyperModel`, or of a function that takes `hp`.
+    """Search the hyperparameters of a `keras_tuner.HyperModel`, or of a function that takes `hp`.
 
-    What `search` records is `sweep`, with its estimate, ties and report.
+        tuner = keras_sweep.Tuner(build_model, "val_accuracy", max_trials=32, project_name="digits")
+        tuner.search(x, y, epochs=10)
+        tuner.get_best_models()[0], tuner.sweep.estimate
 
     Args:
-        hypermodel: compiles its model itself; its loss and metrics are those of the sweep.
-        objective: the metric that ranks, "val_accuracy", or a `keras_tuner.Objective`. Without it, the least `val_loss`
-            does, or the least number that the hypermodel's own `fit` returns.
-        max_trials: how many trials there are in total.
-        seed: of the search and of every trial.
-        executions_per_trial: with more than 1 the best five are trained with so many seeds in all.
-        directory, project_name: where the sweep lives, and its name.
-        overwrite: move an older sweep of that name aside first; else `search` goes on with it.
-        strategy: `Optuna(...)` or `KerasTuner(...)`; their own number of trials and seed do not count.
+        hypermodel: builds and compiles a model; the sweep uses its loss and metrics.
+        objective: the metric that ranks, "val_accuracy", or a `keras_tuner.Objective`. By default the least `val_loss`,
+            or the least number that the hypermodel's own `fit` returns.
+        max_trials: the number of trials in total.
+        seed: the seed of the search and of every trial.
+        executions_per_trial: if more than 1, the best five configurations are trained with this many seeds each.
+        directory: the folder of all sweeps; by default SWEEPS_DIR, or ./sweeps.
+        project_name: the sweep's name.
+        overwrite: first move an older sweep of this name aside. By default `search` resumes it.
+        strategy: `Optuna(...)` or `KerasTuner(...)`, by default Optuna's tpe. `max_trials` and `seed` replace its own.
     """
 
     def __init__(
@@ -50,11 +53,11 @@ class Tuner:
     ) -> None:
         if isinstance(hypermodel, type):
             hypermodel = hypermodel()
-        self._given = hypermodel
+        self._model = hypermodel
         self.hypermodel = hypermodel if hasattr(hypermodel, "build") else SimpleNamespace(build=hypermodel)
         fit = getattr(type(hypermodel), "fit", None)
-        fits = not getattr(fit, "__module__", "keras_tuner").startswith("keras_tuner")  # by one of its own
-        default = "default_objective" if fits else "val_loss"
+        has_own_fit = not getattr(fit, "__module__", "keras_tuner").startswith("keras_tuner")
+        default = "default_objective" if has_own_fit else "val_loss"
         self._objective = default if objective is None else objective
         self._strategy = {**(strategy or Optuna()), "trials": max_trials, "seed": seed}
         self._seeds = executions_per_trial
@@ -76,13 +79,13 @@ class Tuner:
         steps_per_epoch: int | None = None,
         verbose: Any = None,
     ) -> None:
-        """Search with the arguments of `fit`, arrays or datasets. Without validation rows a fifth of all validates.
+        """Search with the arguments of `fit`: arrays or datasets. By default a fifth of the rows validates.
 
-        `EarlyStopping` and `ReduceLROnPlateau` act on every trial as they do in `fit`. With `sample_weight` all metrics
-        are weighted ones. `verbose` has no meaning.
+        `EarlyStopping` and `ReduceLROnPlateau` act on every trial as in `fit`. With `sample_weight` all metrics are
+        weighted. `verbose` has no effect.
 
         Raises:
-            UsageError: the model is not compiled, or a callback is none that is taken here; and as `keras_sweep.run`.
+            UsageError: the model is not compiled, or a callback has another class; else as `keras_sweep.run`.
         """
         from keras_sweep.data.array_sources import is_dataset, named
 
@@ -96,61 +99,62 @@ class Tuner:
         direction = getattr(self._objective, "direction", "max" if is_maximized(name) else "min")
         spec = Spec(
             data=data,
-            model=self._given,
+            model=self._model,
             parameters={"epochs": epochs, **({"batch_size": batch_size} if batch_size else {})},
             maximize=name if direction == "max" else None,
             minimize=name if direction != "max" else None,
             search=self._strategy,
             split=None if validation_data is not None else {"validation": validation_split or 0.2, "test": 0},
-            training={**_watching(callbacks), **({"class_weight": dict(class_weight)} if class_weight else {})},
+            training={**_training_section(callbacks), **({"class_weight": dict(class_weight)} if class_weight else {})},
             finalists={"top": 5, "seeds": self._seeds - 1} if self._seeds > 1 else None,
         )
         self._sweep = run(spec, **self._place)
 
     @property
     def sweep(self) -> Sweep:
-        """What was searched. Raises UsageError where nothing was yet."""
+        """The sweep, with its `estimate`, `ties` and `report`. Raises UsageError before the first `search`."""
         if self._sweep is None:
             raise UsageError("nothing was searched yet", hint="Call `search` first: what is done is not done again")
         return self._sweep
 
     def get_best_hyperparameters(self, num_trials: int = 1) -> list[Any]:
-        """`keras_tuner.HyperParameters` of the trials that lead the board, for `tuner.hypermodel.build(hp)`."""
+        """Return `keras_tuner.HyperParameters` of the best trials, for `tuner.hypermodel.build(hp)`."""
         import keras_tuner
 
-        found = []
+        hyperparameters = []
         for row in self.sweep.leaderboard(top=num_trials):
             params = {name.removeprefix("model."): value for name, value in row.params.items() if "model." in name}
             values = keras_tuner.HyperParameters()
             values.values = params
-            self.hypermodel.build(values)  # which tells it of what there is
-            found.append(values)
-        return found
+            self.hypermodel.build(values)  # `build` registers every parameter in `values`
+            hyperparameters.append(values)
+        return hyperparameters
 
     def get_best_models(self, num_models: int = 1) -> list[Any]:
-        """The models of the trials that lead the board, with the weights that earned their values."""
+        """Return the models of the best trials, with the weights that have their scores."""
         numbers = [row.number for row in self.sweep.leaderboard(top=num_models)]
         return [self.sweep.load_model(number if place else None) for place, number in enumerate(numbers)]
 
     def results_summary(self, num_trials: int = 10) -> None:
-        """Print the board."""
+        """Print the leaderboard."""
         print(self.sweep.leaderboard(top=num_trials))  # noqa: T201  # as KerasTuner does
 
 
-def _watching(callbacks: Sequence[Any]) -> dict[str, Any]:
-    """Callbacks as the section `training`."""
+def _training_section(callbacks: Sequence[Any]) -> dict[str, Any]:
+    """Convert Keras callbacks to the section `training` of a space file."""
     training: dict[str, Any] = {}
-    sections = {form.__name__: (section, form) for section, form in WATCHING.items()}  # bear the names of Keras's
-    for one in callbacks:
-        kind = type(one).__name__
-        if kind == "TerminateOnNaN":  # which every trial does
+    # Our settings classes have the names of Keras's callbacks.
+    sections = {form.__name__: (section, form) for section, form in WATCHING.items()}
+    for callback in callbacks:
+        kind = type(callback).__name__
+        if kind == "TerminateOnNaN":  # every trial ends at NaN anyway
             continue
-        if kind not in sections or not type(one).__module__.startswith("keras."):
+        if kind not in sections or not type(callback).__module__.startswith("keras."):
             raise UsageError(
                 f"the callback {kind} is not taken here",
                 hint="`EarlyStopping`, `ReduceLROnPlateau` and `TerminateOnNaN` are. Of others `Spec` takes functions "
                 "that make them: `training={'callbacks': [...]}`",
             )
         section, form = sections[kind]
-        training[section] = {each.name: getattr(one, each.name) for each in fields(form)}
+        training[section] = {field.name: getattr(callback, field.name) for field in fields(form)}
     return training

@@ -1,4 +1,4 @@
-"""The `sweep` command: parse, call, print. Every error becomes one red line and an exit code."""
+"""The `sweep` command: parse, call, print. Every error becomes a red line and an exit code."""
 
 import atexit
 import contextlib
@@ -30,8 +30,8 @@ app = typer.Typer(
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _print_version(is_set: bool) -> None:
+    if is_set:
         typer.echo(f"keras-sweep {__version__}")
         raise typer.Exit
 
@@ -39,7 +39,7 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
     debug: Annotated[
         bool, typer.Option("--debug", help="Show the traceback of an error (anywhere in the call).")
@@ -49,7 +49,7 @@ def _options(
 
 
 def _add(name: str, function: Callable[..., None], call: str, short_help: str | None = None, **more: Any) -> None:
-    """Add a command, which its help names together with the `call` of the Python API that it makes."""
+    """Add a command. Its help also names the `call` of the Python API that does the same."""
     app.command(name, short_help=short_help, epilog=f"In Python: keras_sweep.{call}", **more)(function)
 
 
@@ -80,39 +80,41 @@ _add("import", data.import_search, "import_optuna(storage)", "Read an Optuna sto
 
 @replace_closed_streams()
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command of the arguments (of the process by default) and exit the process with its code."""
-    given = sys.argv[1:] if arguments is None else arguments
+    """Run the command of the arguments, by default of the process's, and exit the process with its exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     command = IS_COMMAND.set(True)
-    atexit.register(gc.freeze)  # at the end take nothing apart, which after a search with JAX is most of a second
+    # Without it, garbage collection at the exit takes most of a second after a search with JAX.
+    atexit.register(gc.freeze)
     try:
-        words = [one for one in given if one != "--debug"]
+        words = [word for word in arguments if word != "--debug"]
         code = app(words or ["--help"], prog_name="sweep", standalone_mode=False)
-        if code == Interrupted.exit_code:  # typer's answer to Ctrl-C, which says nothing
+        if code == Interrupted.exit_code:  # Typer's answer to Ctrl-C, without a message
             raise KeyboardInterrupt
     except BaseException as error:
-        code = _exit_code(error, debug="--debug" in given)
+        code = _report_error(error, debug="--debug" in arguments)
     IS_COMMAND.reset(command)
     settle_streams()
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _exit_code(error: BaseException, *, debug: bool) -> Any:
-    """The exit code; the error is printed."""
+def _report_error(error: BaseException, *, debug: bool) -> Any:
+    """Print the error and return the exit code."""
+    # The reader of our output has closed the pipe, which Typer answers by `sys.exit(1)`.
     if isinstance(error.__context__ if isinstance(error, SystemExit) else error, BrokenPipeError):
-        return 0  # the reader of our output has seen enough: typer answers that by `sys.exit(1)`
+        return 0
     frame = [frame for frame, _ in traceback.walk_tb(error.__traceback__)][-1]
+    # Typer has completed a word, or installed completion in a shell.
     if isinstance(error, SystemExit) and frame.f_globals["__name__"].startswith("typer."):
-        return error.code  # it has completed a word, or installed completion in a shell
+        return error.code
     if debug:
         traceback.print_exception(error)
-    told = _told(error)
-    with contextlib.suppress(OSError):  # there may be nobody left to tell
-        print_error(stderr_console(), told)
-    return told.exit_code
+    sweep_error = _to_sweep_error(error)
+    with contextlib.suppress(OSError):  # the reader of stderr is gone
+        print_error(stderr_console(), sweep_error)
+    return sweep_error.exit_code
 
 
-def _told(error: BaseException) -> SweepError:
-    """The error as it is told."""
+def _to_sweep_error(error: BaseException) -> SweepError:
     if isinstance(error, SweepError):
         return error
     if isinstance(error, KeyboardInterrupt | typer.Abort):
@@ -123,10 +125,11 @@ def _told(error: BaseException) -> SweepError:
         if "SPACE" in error.format_message():
             hint = f"Write one with `sweep init plants.csv`, say; {hint}"
         return (UsageError if error.exit_code == 2 else SweepError)(error.format_message(), hint=hint)
-    if isinstance(error, SystemExit):  # nothing of ours ends the process so
+    if isinstance(error, SystemExit):  # only the user's code calls `sys.exit`
         message = f"code of yours ended the command by `sys.exit({error.code!r})`"
         return SweepError(message, hint="Raise an exception instead; everything finished is kept")
-    if isinstance(error, OSError) and error.errno in NO_ROOM:  # of a stream: what fails of files is told by their names
+    # Failures of files are SweepErrors with the file's name, so this is a stream.
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
         return SweepError(f"the output can't be written: {error.strerror}", hint="Make room, or send it elsewhere")
     place = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{os.path.basename(place.filename)}:{place.lineno}"  # noqa: PTH119

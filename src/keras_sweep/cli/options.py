@@ -1,4 +1,4 @@
-"""Options that several commands share, how they are read, and how a command works and answers."""
+"""Options that several commands share, and how a command shows events and prints its answer."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ if TYPE_CHECKING:
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
 
 
-def names_of_sweeps(context: typer.Context, incomplete: str) -> list[str]:
-    """The sweeps whose names begin so, for a shell that completes."""
+def complete_sweep_name(context: typer.Context, incomplete: str) -> list[str]:
+    """Complete the name of a sweep in a shell."""
     sweeps = ks.sweeps(context.params.get("sweeps_dir"))
     return [sweep.name for sweep in sweeps if sweep.name.startswith(incomplete)]
 
 
-def whole(text: str) -> int:
-    """A whole number; for `typer.Option(parser=...)`, whose own message does not say what was given."""
+def parse_int(text: str) -> int:
+    """Parse a whole number. Typer's own message for a wrong number does not show the text."""
     try:
         return int(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is not a whole number") from None
 
 
-def seconds_of(text: str) -> float:
-    """The seconds of a duration like 90s, 10m or 1h30m; the parser of `--for`."""
+def parse_duration(text: str) -> float:
+    """Parse a duration such as 90s, 10m or 1h30m, and return it in seconds."""
     match = _DURATION.fullmatch(text.strip())
     parts = zip(match.groups(), (3600, 60, 1), strict=True) if match else ()
     seconds = sum(float(part or 0) * unit for part, unit in parts)
@@ -52,25 +52,23 @@ def seconds_of(text: str) -> float:
 
 
 def option(flags: str, metavar: str, help: str, **more: Any) -> Any:
-    """An option that takes a value."""
     return typer.Option(*flags.split(), metavar=metavar, help=help, **more)
 
 
 def number(name: str, help: str, **more: Any) -> Any:
-    """An option that takes a whole number."""
-    return option(name, "N", help, parser=whole, **more)
+    return option(name, "N", help, parser=parse_int, **more)
 
 
 def choice(name: str, help: str, known: Collection[str] | str, metavar: str = "NAME") -> Any:
-    """An option that takes one of these names, or of those that the API has for this option."""
+    """Make an option that takes a name out of `known`: a collection, or an option whose names the API lists."""
 
     def check(param: typer.CallbackParam, value: str | None) -> str | None:
         if value is None:
             return None
         names = names_of(known) if isinstance(known, str) else known
         if value not in names:
-            near = nearest(value, names)
-            hint = f"Did you mean {near!r}?" if near else None
+            suggestion = nearest(value, names)
+            hint = f"Did you mean {suggestion!r}?" if suggestion else None
             raise UsageError(f"`{param.opts[0]}` must be one of {', '.join(names)}, but got {value!r}", hint=hint)
         return value
 
@@ -78,7 +76,6 @@ def choice(name: str, help: str, known: Collection[str] | str, metavar: str = "N
 
 
 def flag(names: str, help: str) -> Any:
-    """An option that takes no value."""
     return typer.Option(*names.split(), help=help)
 
 
@@ -87,10 +84,10 @@ SweepsDir = Annotated[
 ]
 Name = Annotated[
     str | None,
-    typer.Argument(metavar="NAME", help="A sweep.", show_default="the newest", autocompletion=names_of_sweeps),
+    typer.Argument(metavar="NAME", help="A sweep.", show_default="the newest", autocompletion=complete_sweep_name),
 ]
 TrialNumber = Annotated[
-    int | None, typer.Argument(parser=whole, metavar="TRIAL", help="The trial's number.", show_default="the winner")
+    int | None, typer.Argument(parser=parse_int, metavar="TRIAL", help="The trial's number.", show_default="the winner")
 ]
 Space = Annotated[Path, typer.Argument(metavar="SPACE", help="A space file.")]
 NewName = Annotated[str | None, option("--name", "NAME", "The sweep's name.", show_default="the file's stem")]
@@ -100,20 +97,18 @@ Sets = Annotated[
 Backend = Annotated[str | None, option("--backend", "NAME", "Keras backend: jax, tensorflow or torch.")]
 Runner = Annotated[str | None, choice("--runner", "compiled (lanes, on jax) or fit (any).", "runner")]
 Workers = Annotated[
-    str | None,
-    option("--workers", "WHO", "Who trains: so many processes, dask://HOST:PORT, ray://HOST:PORT, or ray."),
+    str | None, option("--workers", "WHO", "Who trains: so many processes, dask://HOST:PORT, ray://HOST:PORT, or ray.")
 ]
 Trust = Annotated[bool, flag("--trust", "Import and run the `python:` code that the record names.")]
 Format = Annotated[str, choice("--format", "table or json.", ("table", "json"))]
 
 
 def note(message: str, *, warns: bool = False) -> None:
-    """Say on stderr what the user should know."""
     print_notice(stderr_console(), message, warns=warns)
 
 
 class Events:
-    """A listener that shows what it hears, and keeps the last event of each kind."""
+    """A listener that shows events, and keeps the last event of each class."""
 
     def __init__(self, show: Listener) -> None:
         self._show = show
@@ -126,15 +121,16 @@ class Events:
 
 @contextmanager
 def at_work(view: Callable[[TextIO], View] | None = None) -> Iterator[Events]:
-    """Inside, what libraries print reaches neither the answer nor the user; gives the listener that shows what goes on.
+    """Hide the output of libraries inside the block, and yield a listener that shows events.
 
-    `view` makes what shows it, on the stream for the answer or on stderr; by default a board, or notices alone.
+    `view` makes the view of events for the stream of the answer; by default a board on a terminal, or notices alone.
     """
     from keras_sweep.process.streams import LibraryNoise, answer_stream, is_on, warn_once
     from keras_sweep.views.running.live import OutputMayVanish, notices_alone, progress_view
 
     with ExitStack() as stack:
-        if view is None:  # first, so that what the user's code prints below Python is shown; a run has it in its log
+        # First, so that output of the user's code below Python is shown. A run has it in its log.
+        if view is None:
             stack.enter_context(answer_stream())
         if is_on(sys.stderr, 2):
             stack.enter_context(LibraryNoise())
@@ -144,7 +140,7 @@ def at_work(view: Callable[[TextIO], View] | None = None) -> Iterator[Events]:
 
 
 def answer(draw: Callable[[Console], object], json: str, format: str) -> None:
-    """Print what was asked for, as a table or as JSON."""
+    """Print the answer of a command as a table or as JSON."""
     if format == "json":
         typer.echo(json, nl=False)
     else:
@@ -152,14 +148,14 @@ def answer(draw: Callable[[Console], object], json: str, format: str) -> None:
 
 
 class PlainHelp(TyperCommand):
-    """A command whose help names members that other packages bring, and does not say that several names are text."""
+    """A command whose help also lists plugins, and leaves out the type `<list[str]>` of several names."""
 
     def get_help(self, ctx: Any) -> str:
-        """The help; entry points are read for it alone."""
+        """Return the help. Entry points of plugins are read only here."""
         for option in self.params:
             registered = names_of(option.name) if option.name in ("sampler", "runner") else ()
             text: str = getattr(option, "help", None) or ""
-            others = [name for name in registered if name not in re.findall(r"[\w-]+", text)]
-            if others:
-                option.help = f"{text.removesuffix('.')}; also {', '.join(others)}."  # type: ignore[attr-defined]
+            plugins = [name for name in registered if name not in re.findall(r"[\w-]+", text)]
+            if plugins:
+                option.help = f"{text.removesuffix('.')}; also {', '.join(plugins)}."  # type: ignore[attr-defined]
         return super().get_help(ctx).replace(" <list[str]>", "")

@@ -1,4 +1,4 @@
-"""Commands on sweeps that were run: what their records say, without Keras and Optuna; what their models do; pages."""
+"""Commands on recorded sweeps: read records (without Keras and Optuna), use their models, publish them."""
 
 import contextlib
 import signal
@@ -225,7 +225,7 @@ def log(
 
 def compare(
     names: Annotated[
-        list[str], typer.Argument(metavar="NAME", help="Two sweeps or more.", autocompletion=opt.names_of_sweeps)
+        list[str], typer.Argument(metavar="NAME", help="Two sweeps or more.", autocompletion=opt.complete_sweep_name)
     ],
     format: opt.Format = "table",
     sweeps_dir: opt.SweepsDir = None,

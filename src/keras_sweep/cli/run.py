@@ -1,4 +1,4 @@
-"""Commands on a space file: `sweep check`, and `sweep run`, which runs it before the user's eyes and prints its end."""
+"""Commands on a space file: `sweep check`, and `sweep run`, which shows the progress and prints a summary."""
 
 import contextlib
 from json import dumps
@@ -16,7 +16,7 @@ from keras_sweep.process.backend import cores
 from keras_sweep.space.text import join
 from keras_sweep.views.terminal.console import print_notice, stderr_console, stdout_console
 
-APART = ("json", "no_test", "quiet", "times")  # options of `sweep run` that are no keywords of `run`
+APART = ("json", "no_test", "quiet", "times")  # options of `sweep run` that `keras_sweep.run` does not have
 
 
 def check(
@@ -56,7 +56,7 @@ def check(
                 backend=backend, runner=runner, workers=workers, sweeps_dir=sweeps_dir, listener=events
             )
         print_estimate(stdout_console(), cost.data, cost.time, cores=len(cores()), workers=cost.workers)
-    stdout_console().print("no faults")  # only now: the data and a trial were looked at too
+    stdout_console().print("no faults")  # last, since data and trials may have faults too
 
 
 def run(
@@ -68,7 +68,7 @@ def run(
         str | None, opt.option("--add", "POINT", "Train this point alone: 'optimizer=adam epochs=10'.")
     ] = None,
     seconds: Annotated[
-        float | None, opt.option("--for", "TIME", "Stop after so long: 90s, 10m, 1h30m.", parser=opt.seconds_of)
+        float | None, opt.option("--for", "TIME", "Stop after so long: 90s, 10m, 1h30m.", parser=opt.parse_duration)
     ] = None,
     engine: Annotated[str | None, opt.option("--engine", "NAME", f"{join(names_of('engine'), 'or')}.")] = None,
     sampler: Annotated[str | None, opt.option("--sampler", "NAME", f"{join(names_of('own_sampler'))}.")] = None,
@@ -106,28 +106,28 @@ def run(
             sweep = ks.run(**options, test=not no_test, listener=hear)
     except Interrupted:
         if SweepEnded in events.last and not json:
-            _print_end(events, leaks, None, times=times)
+            _print_summary(events, leaks, None, times=times)
         raise
     if not json:
-        _print_end(events, leaks, None if quiet else sweep, times=times)
+        _print_summary(events, leaks, None if quiet else sweep, times=times)
 
 
-def _print_end(events: opt.Events, leaks: list[str], sweep: ks.Sweep | None, *, times: bool) -> None:
-    """The summary of a sweep that has ended; with `sweep` it says on a terminal which parameters were important."""
+def _print_summary(events: opt.Events, leaks: list[str], sweep: ks.Sweep | None, *, times: bool) -> None:
+    """Print the summary of an ended sweep; with `sweep` and on a terminal also the important parameters."""
     from keras_sweep.views.summary import print_summary
 
     console, last = stdout_console(), events.last
-    # Only to a user who waits for it, and not where Optuna would have to be loaded for it alone.
-    known = sweep.facts.distributions if sweep is not None and console.is_terminal and TrialEnded in last else None
+    # Importances take time and need Optuna. Show them on a terminal only, and only if trials have loaded Optuna.
+    domains = sweep.facts.distributions if sweep is not None and console.is_terminal and TrialEnded in last else None
     refit = last[WinnerRefitted].refit if WinnerRefitted in last else None
-    with contextlib.suppress(OSError):  # nobody reads it
+    with contextlib.suppress(OSError):  # the reader of the output is gone
         print_summary(
             console,
             last[SweepEnded],
             last[SweepStarted].objective,
             test=last.get(TestEvaluated),
             refit=refit,
-            distributions=known,
+            distributions=domains,
             times=times,
         )
         for leak in leaks:

@@ -1,7 +1,7 @@
-"""Where the `sweep` command begins: Ctrl-C or SIGTERM ends it in one line whatever it does, also amid imports.
+"""Start the `sweep` command. From here on Ctrl-C or SIGTERM ends it with one line, even during imports.
 
-As an exception Ctrl-C is lost in libraries: in callbacks of Python's garbage collector, amid imports, in C code that
-does not look for it. `sweep run` asks to stop instead once it trains (`process/stop_request.py`).
+Ctrl-C as an exception can get lost: in callbacks of the garbage collector, during imports, in C code that does not
+check for it. Once `sweep run` trains, Ctrl-C only asks it to stop (`process/stop_request.py`).
 """
 
 import signal
@@ -13,10 +13,11 @@ from keras_sweep.process.stop_request import SIGNALS, end_now
 def main() -> None:
     """Run the command of the process's arguments, and exit."""
     for number in SIGNALS:
-        if signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL):  # not where it is to be ignored
+        # A signal that the shell has set to be ignored stays ignored.
+        if signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL):
             signal.signal(number, lambda _number, _frame: end_now("interrupted"))
-    # By PYTHONWARNINGS=error a library that warns of its own future would end a sweep.
-    warnings.filters[:] = [each for each in warnings.filters if each[0] != "error"]  # type: ignore[index]
+    # With PYTHONWARNINGS=error, a deprecation warning of a library would end a sweep.
+    warnings.filters[:] = [rule for rule in warnings.filters if rule[0] != "error"]  # type: ignore[index]
     from keras_sweep.cli.main import main
 
     main()

@@ -1,7 +1,7 @@
-"""The one file of arrays: an `.npz` of plain arrays, written whole, read without pickle, damage found by its checksums.
+"""Write and read files of arrays: `.npz` without pickle, whose checksums reveal damage.
 
-Each array is a stored member "0.npy", "1.npy", ... in order: a file can't grow when it is read. Types that NumPy lacks
-are kept as bytes, named in the member's name: "3.bfloat16.npy". A text is the bytes of its UTF-8, as the first array.
+The arrays are the uncompressed members "0.npy", "1.npy" and so on, so a file can't grow when it is read. A type that
+NumPy lacks is stored as bytes and named in the member's name: "3.bfloat16.npy". A text is the first array, in UTF-8.
 """
 
 import contextlib
@@ -16,54 +16,57 @@ from keras_sweep.files.plain import open_plain, plain_errors
 
 
 class DamagedArrays(Exception):
-    """A file of arrays is cut short, altered, too large or something else; its text says why."""
+    """A file of arrays is cut short, altered, or no file of arrays. The message says why."""
 
 
 def write_arrays(path: Path, arrays: Sequence[Any], *, text: str | None = None) -> None:
-    """Write arrays, after a text if there is one, into a folder that is made if there is none. Raises RecordError."""
+    """Write a text, if any, and arrays. Makes the file's folder, and its parent, if needed. Raises RecordError."""
     import numpy as np
 
-    folder = path.parent
-    for each in [folder] if folder.parent.exists() else [folder.parent, folder]:
-        with plain_errors("make", each), contextlib.suppress(FileExistsError):
-            disk.make_folder(each, 0o700)
-            disk.fsync(each.parent)
+    parent = path.parent
+    for folder in [parent] if parent.parent.exists() else [parent.parent, parent]:
+        with plain_errors("make", folder), contextlib.suppress(FileExistsError):
+            disk.make_folder(folder, 0o700)
+            disk.fsync(folder.parent)
     members = list(arrays) if text is None else [np.frombuffer(text.encode(), np.uint8), *arrays]
     with atomic.replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         archive.comment = _comment(len(members))
         for index, array in enumerate(members):
-            array, dtype = _plain(np.asarray(array))
+            array, dtype = _to_plain_type(np.asarray(array))
             with archive.open(f"{index}{dtype}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, array, allow_pickle=False)
 
 
 def read_arrays(path: Path) -> tuple[Any, ...]:
-    """Read what `write_arrays` wrote without a text. Raises DamagedArrays, or RecordError where it can't be read."""
+    """Read a file of arrays without a text. Raises DamagedArrays, or RecordError if the file can't be read."""
     import numpy as np
 
     with plain_errors("read", path), open_plain(path) as file:
         try:
             with zipfile.ZipFile(file) as archive:
                 members = archive.infolist()
-                if archive.comment != _comment(len(members)):  # no checksum covers a zip file's list of members
+                # No checksum covers the list of members of a zip file, so the comment counts them.
+                if archive.comment != _comment(len(members)):
                     raise ValueError(f"it lists {len(members)} arrays, but was not written with so many")
                 if sum(member.file_size for member in members) > file.seek(0, 2):
                     raise ValueError("it promises more bytes than it has")
-                # NumPy reads as much as an array's header promises: what it leaves would not be compared.
-                if (wrong := archive.testzip()) is not None:
-                    raise ValueError(f"the checksum of its member {wrong} is wrong")
+                # NumPy reads only as many bytes as an array's header says, so it may miss a wrong checksum.
+                if (member := archive.testzip()) is not None:
+                    raise ValueError(f"the checksum of its member {member} is wrong")
             file.seek(0)
             with np.load(file, allow_pickle=False) as loaded:
                 names = [member.filename.removesuffix(".npy") for member in members]
-                return tuple(_array(loaded[name], name) for name in names)
-        except Exception as error:  # zipfile and NumPy raise nearly anything for a damaged file
-            if isinstance(error, OSError) and error.errno != errno.EINVAL:  # EINVAL: sent to before the file's begin
+                return tuple(_restore_type(loaded[name], name) for name in names)
+        # zipfile and NumPy raise nearly any class for a damaged file.
+        except Exception as error:
+            # EINVAL is damage: an offset in the file points before its beginning.
+            if isinstance(error, OSError) and error.errno != errno.EINVAL:
                 raise
             raise DamagedArrays(str(error) or type(error).__name__) from error
 
 
 def read_text_and_arrays(path: Path) -> tuple[str, tuple[Any, ...]]:
-    """Read what `write_arrays` wrote with a text. Raises as `read_arrays`."""
+    """Read a file of arrays with a text. Raises as `read_arrays`."""
     arrays = read_arrays(path)
     if not arrays or str(arrays[0].dtype) != "uint8":
         raise DamagedArrays("it does not begin with a text")
@@ -74,7 +77,7 @@ def read_text_and_arrays(path: Path) -> tuple[str, tuple[Any, ...]]:
 
 
 def is_array_file(path: Path) -> bool:
-    """Whether it says that `write_arrays` wrote it; one that can't be read does not."""
+    """Whether a file's comment says that `write_arrays` wrote it; False for a file that can't be read."""
     try:
         with open_plain(path) as file, zipfile.ZipFile(file) as archive:
             return archive.comment == _comment(len(archive.namelist())) and not path.is_symlink()
@@ -86,8 +89,8 @@ def _comment(arrays: int) -> bytes:
     return f"keras-sweep weights: {arrays} arrays".encode()
 
 
-def _plain(array: Any) -> tuple[Any, str]:
-    """The array as NumPy itself can write it, and the suffix that names its own type."""
+def _to_plain_type(array: Any) -> tuple[Any, str]:
+    """Return the array with a type of NumPy, and the suffix that names its real type."""
     if array.dtype.hasobject:
         raise ValueError(f"weights must be numbers, but got an array of {array.dtype}")
     if array.dtype.kind != "V":
@@ -95,7 +98,7 @@ def _plain(array: Any) -> tuple[Any, str]:
     return array.view(f"u{array.dtype.itemsize}"), f".{array.dtype.name}"
 
 
-def _array(stored: Any, name: str) -> Any:
+def _restore_type(stored: Any, name: str) -> Any:
     if isinstance(stored, bytes):
         raise ValueError(f"its member {name} is no array")
     dtype = name.partition(".")[2]

@@ -1,4 +1,4 @@
-"""Every call by which the record touches the disk, made through this module, so that a test can have the n-th fail."""
+"""All disk calls of the record. A test can replace them here to let the n-th call fail."""
 
 import contextlib
 import fcntl
@@ -7,25 +7,25 @@ import sqlite3
 import sys
 from pathlib import Path
 
-BUSY_SECONDS = 30.0  # how long a statement waits for another program that holds the database
+BUSY_SECONDS = 30.0  # s that a statement waits for another program to release the database
 
 
 def open_new(path: Path, mode: int) -> int:
-    """A descriptor of a new, empty file. Raises FileExistsError where there is one."""
+    """Create an empty file and return its descriptor. Raises FileExistsError."""
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), mode)
 
 
 def write(fd: int, data: bytes | memoryview) -> int:
-    """Write some of the data and say how many bytes."""
+    """Write a part of the data, and return the number of bytes."""
     return os.write(fd, data)
 
 
 def fsync(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk itself; macOS needs another call than Linux."""
+    """Wait until a file, or the names in a folder, are on the disk. macOS needs another call than Linux."""
     fd = os.open(path, os.O_RDONLY)
     try:
         if sys.platform == "darwin":
-            with contextlib.suppress(OSError):  # not every volume knows it
+            with contextlib.suppress(OSError):  # not every volume supports it
                 fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
                 return
         os.fsync(fd)
@@ -34,8 +34,8 @@ def fsync(path: Path) -> None:
 
 
 def rename(source: Path, target: Path) -> None:
-    """Give a file or folder its new name; an old file of that name is replaced in the same instant."""
-    os.replace(source, target)  # noqa: PTH105  # kept beside its siblings of `os`
+    """Rename a file or folder. An old file `target` is replaced at the same moment."""
+    os.replace(source, target)  # noqa: PTH105  # as the other calls of `os` here
 
 
 def make_folder(path: Path, mode: int) -> None:
@@ -43,16 +43,14 @@ def make_folder(path: Path, mode: int) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove one file; it may be gone already."""
     path.unlink(missing_ok=True)
 
 
 def remove_folder(path: Path) -> None:
-    """Remove one empty folder."""
     path.rmdir()
 
 
 def connect(path: Path, *, options: str) -> sqlite3.Connection:
-    """A connection, with options of SQLite's URI ("mode=ro"), to a database that is there; it begins no transaction."""
+    """Connect to an existing database, with options of SQLite's URI ("mode=ro"). It begins no transaction."""
     uri = f"{path.absolute().as_uri()}?{options}"
     return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)

@@ -1,4 +1,4 @@
-"""What the operating system and SQLite raise, said plainly; and plain files: a pipe in a file's place may never end."""
+"""Turn errors of the system and SQLite into plain messages, and read only plain files: a pipe might never end."""
 
 import errno
 import hashlib
@@ -41,7 +41,7 @@ _SQLITE_HINTS = {"FULL": _SPACE, "BUSY": _BUSY, "LOCKED": _BUSY, "IOERR": _DISK}
 
 @contextmanager
 def plain_errors(doing: str, path: Path, *, option: str | None = None) -> Iterator[None]:
-    """Raise RecordError for what goes wrong inside: `can't DOING PATH: why`. `option` names another place."""
+    """Raise errors of the block as RecordError: `can't DOING PATH: why`. `option` sets another place in hints."""
     try:
         yield
     except OSError as error:
@@ -50,14 +50,14 @@ def plain_errors(doing: str, path: Path, *, option: str | None = None) -> Iterat
         hint = _HINTS.get(number, _LATER).replace("--sweeps-dir", option or "--sweeps-dir")
         raise RecordError(f"can't {doing} {path}: {why}", hint=hint) from error
     except sqlite3.Error as error:
-        kind = str(getattr(error, "sqlite_errorname", "")).split("_")[1:2]  # of "SQLITE_IOERR_WRITE" the second word
+        kind = str(getattr(error, "sqlite_errorname", "")).split("_")[1:2]  # "SQLITE_IOERR_WRITE" -> ["IOERR"]
         hint = _SQLITE_HINTS.get("".join(kind), _LATER)
         raise RecordError(f"can't {doing} {path}: {error}", hint=hint) from error
 
 
 def open_plain(path: Path) -> io.BufferedReader:
-    """A plain file, open for reading; links are followed. Raises OSError, also for a folder, pipe, socket or device."""
-    # a pipe would wait for its writer
+    """Open a plain file, or a link to it, for reading. Raises OSError, also for a folder, pipe, socket or device."""
+    # Without O_NONBLOCK a pipe would wait for its writer.
     file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # noqa: SIM115
     if (kind := kind_of(os.fstat(file.fileno()).st_mode)) is not None:
         file.close()
@@ -66,7 +66,7 @@ def open_plain(path: Path) -> io.BufferedReader:
 
 
 def read_plain(path: Path, most: int) -> bytes:
-    """All bytes of a plain file. Raises OSError as `open_plain`, and where there are more than `most`."""
+    """Read at most `most` bytes of a plain file. Raises OSError as `open_plain`, and for a larger file."""
     with open_plain(path) as file:
         data = file.read(most + 1)
     if len(data) > most:
@@ -75,11 +75,11 @@ def read_plain(path: Path, most: int) -> bytes:
 
 
 def kind_of(mode: int) -> str | None:
-    """What a file is, by the mode that `stat` gives, as in "a pipe"; None for a plain file."""
+    """Name the kind of a file by its `st_mode`, such as "a pipe"; None for a plain file."""
     return None if stat.S_ISREG(mode) else _KINDS.get(stat.S_IFMT(mode), "something else")
 
 
 def file_digest(path: Path) -> str:
-    """The SHA-256 of a plain file, in hex. Raises RecordError."""
+    """Return the SHA-256 of a plain file in hex. Raises RecordError."""
     with plain_errors("read", path), open_plain(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

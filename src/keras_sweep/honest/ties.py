@@ -1,6 +1,6 @@
-"""Which models the rows can't tell from the best, and whether more trials are worth it for what they can tell.
+"""Find the models that are tied with the best, and say whether more trials could bring a visible gain.
 
-Ties are found by paired differences on the same rows, all comparisons together.
+Models are compared by paired differences on the same rows, at 95 % for all comparisons together.
 
 Romano and Wolf 2005, "Exact and approximate stepdown methods for multiple hypothesis testing" (the step-down max-t);
 Hansen, Lunde and Nason 2011, "The model confidence set", https://doi.org/10.3982/ECTA5771.
@@ -14,50 +14,52 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_sweep.honest.estimate import LEVEL
-from keras_sweep.honest.scores import Floats, MeanScores, Places, Scores, bags
+from keras_sweep.honest.scores import Floats, MeanScores, Places, Scores, draw_bags
 from keras_sweep.trial.comparison import Behind, MoreTrials
 
 ROUNDS = 10_000  # draws of the largest t
-BAGS = 500  # where the metric must be computed anew
+BAGS = 500  # bags for a metric of all rows together
 
-WINDOW = 32  # trials that are looked back at, and forward to
-FEWEST = 16  # trials before anything is said
-GOOD = 16  # trials whose errors say what the rows resolve
+WINDOW = 32  # last trials whose gain is compared, at most
+FEWEST = 16  # trials that an answer needs
+GOOD = 16  # best trials whose standard errors give the smallest visible difference
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
 
 
 def find_ties(scores: Scores, best: int | Places, seed: int, *, share: bool = False) -> tuple[Floats, Floats, Mask]:
-    """How far each of K models is behind the best, the standard error of that, and whether it is a tie: [K] each.
+    """Compare K models with the best: [K] how far each is behind, [K] its standard error, [K] whether it is tied.
 
     Args:
-        scores: larger is better (a loss: its negative).
-        best: the model that the others are compared with, or [K] one for each; a model is a tie of itself.
-        seed: of the draws.
-        share: whether each row's score lies in [0, 1]: then no error is 0, however alike two models are.
+        scores: larger is better (for a loss its negative).
+        best: the index of the best model, or [K] the index to compare each model with. A model is tied with itself.
+        seed: the seed of the draws.
+        share: whether each row's score is in [0, 1]. Then no standard error is 0, even if two models agree.
     """
     rng = np.random.default_rng([seed, 2])
     models, rows = scores.shape
-    each = np.arange(models)
+    indices = np.arange(models)
     against = np.broadcast_to(best, models)
     if isinstance(scores, MeanScores):
-        behind, stderr, centred = _paired(scores.rows, against)
+        behind, stderr, centred = _compare_rows(scores.rows, against)
     else:
-        behind, stderr, centred = _over_bags(scores, against, rng)
-    if rows < 2:  # one row tells none of them apart
+        behind, stderr, centred = _compare_bags(scores, against, rng)
+    if rows < 2:  # a single row can't tell models apart
         return behind, np.full(models, np.nan), np.ones(models, bool)
-    if share:  # half of Wilson's 68.3 % interval where no row differs
+    # Half of Wilson's 68.3 % interval for two models that agree on every row.
+    if share:
         stderr = np.maximum(stderr, 0.5 / (rows + 1))
-    mask = ~(behind > 0) | np.isnan(stderr)  # where no error is known nothing is told apart
-    mask[against == each] = True
-    live = np.flatnonzero((stderr > 0) & (against != each))
-    live = _step_down(live, behind, stderr, centred, rows - 1, rng)
-    mask[live] = True
-    stderr[against == each] = 0.0
-    return behind, stderr, mask
+    # A model without a standard error can't be told from the best.
+    is_tied = ~(behind > 0) | np.isnan(stderr)
+    is_tied[against == indices] = True
+    candidates = np.flatnonzero((stderr > 0) & (against != indices))
+    candidates = _step_down(candidates, behind, stderr, centred, rows - 1, rng)
+    is_tied[candidates] = True
+    stderr[against == indices] = 0.0
+    return behind, stderr, is_tied
 
 
-def _paired(rows: Floats, against: Places) -> tuple[Floats, Floats, Floats]:
+def _compare_rows(rows: Floats, against: Places) -> tuple[Floats, Floats, Floats]:
     count = rows.shape[1]
     differences = rows[against] - rows
     behind = differences.mean(1, dtype=np.float64)
@@ -66,12 +68,13 @@ def _paired(rows: Floats, against: Places) -> tuple[Floats, Floats, Floats]:
     return behind, np.sqrt(squares / max(count - 1, 1) / count), centred
 
 
-def _over_bags(scores: Scores, against: Places, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
+def _compare_bags(scores: Scores, against: Places, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
     rows = scores.shape[1]
-    whole = scores.on(np.ones((1, rows), np.float32))[0].astype(np.float64)
-    values = np.concatenate([scores.on(bag) for bag in bags(rng, rows, BAGS)])
+    whole = scores.evaluate(np.ones((1, rows), np.float32))[0].astype(np.float64)
+    values = np.concatenate([scores.evaluate(bag) for bag in draw_bags(rng, rows, BAGS)])
     values = values[np.isfinite(values).all(1)].astype(np.float64)
-    if len(values) < 2:  # no bag has the metric, as R2 of labels that are all equal: no error is known
+    # A metric may be undefined on every bag, such as R2 of equal labels. Then there is no standard error.
+    if len(values) < 2:
         return whole[against] - whole, np.full(len(whole), np.nan), np.zeros((len(whole), 1))
     differences = values[:, against] - values
     centred = (differences - differences.mean(0)).T
@@ -79,31 +82,35 @@ def _over_bags(scores: Scores, against: Places, rng: np.random.Generator) -> tup
 
 
 def _step_down(
-    live: Places, behind: Floats, stderr: Floats, centred: Floats, freedom: int, rng: np.random.Generator
+    candidates: Places, behind: Floats, stderr: Floats, centred: Floats, freedom: int, rng: np.random.Generator
 ) -> Places:
-    """Those that are not behind for certain. Each step compares with the largest t of those that are left."""
+    """Return the candidates that are tied, by the step-down max-t test.
+
+    Each step draws the largest t of the candidates under the hypothesis of equal models, and removes the candidates
+    above its 95 % quantile. It ends when a step removes none.
+    """
     t = behind / np.where(stderr > 0, stderr, 1.0)
-    # The largest of K is below Bonferroni's bound at that level: what is above goes in the first step, undrawn.
-    while len(live):
-        bound = 1.2 * NormalDist().inv_cdf(1 - (1 - LEVEL) / len(live)) if freedom >= 30 else np.inf
-        kept = live[t[live] <= bound]
-        if len(kept) == len(live):
+    # The largest t of K is below Bonferroni's bound, so candidates far above it go without draws.
+    while len(candidates):
+        bound = 1.2 * NormalDist().inv_cdf(1 - (1 - LEVEL) / len(candidates)) if freedom >= 30 else np.inf
+        rest = candidates[t[candidates] <= bound]
+        if len(rest) == len(candidates):
             break
-        live = kept
-    if not len(live):
-        return live
-    draws = _largest_draws(centred[live], freedom, rng)
-    names = np.arange(len(live))
-    while len(names):
-        kept = names[t[live[names]] <= np.quantile(draws[:, names].max(1), LEVEL)]
-        if len(kept) == len(names):
+        candidates = rest
+    if not len(candidates):
+        return candidates
+    draws = _draw_t(centred[candidates], freedom, rng)
+    columns = np.arange(len(candidates))
+    while len(columns):
+        rest = columns[t[candidates[columns]] <= np.quantile(draws[:, columns].max(1), LEVEL)]
+        if len(rest) == len(columns):
             break
-        names = kept
-    return live[names]
+        columns = rest
+    return candidates[columns]
 
 
-def _largest_draws(centred: Floats, freedom: int, rng: np.random.Generator) -> Floats:
-    """[ROUNDS, K] draws of the t of each difference if there were none: a multiplier bootstrap with normal weights."""
+def _draw_t(centred: Floats, freedom: int, rng: np.random.Generator) -> Floats:
+    """Draw [ROUNDS, K] t values of equal models, by a multiplier bootstrap with normal weights."""
     lengths = np.linalg.norm(centred.astype(np.float64), axis=1, keepdims=True)
     unit = (centred / np.where(lengths > 0, lengths, 1.0)).astype(np.float32)
     values, vectors = np.linalg.eigh((unit @ unit.T).astype(np.float64))
@@ -113,13 +120,13 @@ def _largest_draws(centred: Floats, freedom: int, rng: np.random.Generator) -> F
 
 
 def more_trials(values: Sequence[float], behind: Mapping[int, Behind]) -> MoreTrials | None:
-    """What as many trials as the last would gain at most, since gains shrink; None where there are too few to say.
+    """Estimate what more trials gain: at most what the last trials gained, since gains shrink. None for few trials.
 
     Args:
-        values: of trials that could win, in the order of their numbers; larger is better.
-        behind: every trial against the best, by number.
+        values: the scores of trials that could win, by trial number; larger is better.
+        behind: trial number -> its comparison with the best.
     """
-    errors = sorted((one.behind, one.stderr) for one in behind.values() if one.stderr)
+    errors = sorted((trial.behind, trial.stderr) for trial in behind.values() if trial.stderr)
     if len(values) < FEWEST or not errors:
         return None
     window = min(WINDOW, len(values) // 2)

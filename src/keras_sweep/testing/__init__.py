@@ -1,11 +1,12 @@
-"""Contract tests for members of other packages: a test class derives from one, names the member, and has its tests.
+"""Contract tests for plugins: runners, samplers, pruning rules, data sources and trackers of other packages.
 
     from keras_sweep.testing import SamplerContract
 
     class TestAnnealing(SamplerContract):
         sampler = "annealing"
 
-The member is found by its name, so its package is installed, or registers it before. pytest runs the tests.
+The test class inherits the contract's tests, and pytest runs them. The tests find the plugin by its name, so install
+its package or register the plugin before.
 """
 
 import pytest
@@ -18,11 +19,4 @@ from keras_sweep.testing.samplers import PruningRuleContract, SamplerContract  #
 from keras_sweep.testing.sources import SourceContract  # noqa: E402
 from keras_sweep.testing.trackers import Tracked, TrackerContract  # noqa: E402
 
-__all__ = [
-    "PruningRuleContract",
-    "RunnerContract",
-    "SamplerContract",
-    "SourceContract",
-    "Tracked",
-    "TrackerContract",
-]
+__all__ = ["PruningRuleContract", "RunnerContract", "SamplerContract", "SourceContract", "Tracked", "TrackerContract"]

@@ -1,4 +1,4 @@
-"""What every runner promises, as tests to derive from: `training/runner.py` in tests."""
+"""The contract of every runner as tests. `training/runner.py` documents it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,41 +18,41 @@ TRIALS = [
 ]
 
 
-def run(runner: Runner, wanted: Sequence[int] = (0, 1, 2), **watch: Any) -> dict[int, Result]:
-    return {one.number: one for one in runner.run(TRIALS, frozenset(wanted), Watch(**watch))}
+def run(runner: Runner, numbers: Sequence[int] = (0, 1, 2), **watch: Any) -> dict[int, Result]:
+    return {result.number: result for result in runner.run(TRIALS, frozenset(numbers), Watch(**watch))}
 
 
 class RunnerContract:
-    """What every runner promises. A test class that derives from this names one: `runner_name = "patient"`."""
+    """The tests of a runner. A test class derives from it and sets the registered name: `runner_name = "patient"`."""
 
-    runner_name: str  # the name by which it is registered
+    runner_name: str
 
     @pytest.fixture
     def runner(self) -> Runner:
         return RUNNERS.find(self.runner_name)(make_spec(), digits())
 
-    def test_bears_the_name_by_which_it_is_registered(self, runner: Runner) -> None:
+    def test_has_its_registered_name(self, runner: Runner) -> None:
         assert runner.name.partition("/")[0] == self.runner_name and runner.generation >= 1
 
     def test_trains_every_trial_and_fails_the_one_that_diverges(self, runner: Runner) -> None:
-        told: list[Event] = []
-        results = run(runner, emit=told.append)
+        events: list[Event] = []
+        results = run(runner, emit=events.append)
         states = [results[number].state for number in sorted(results)]
         assert states == [TrialState.COMPLETE, TrialState.COMPLETE, TrialState.FAIL]
         assert [len(results[number].curve["val_accuracy"]) for number in (0, 1)] == [3, 2]
-        ended = [event for event in told if isinstance(event, EpochEnded)]
-        assert [event.epoch for event in ended if event.number == 0] == [1, 2, 3]
-        assert all("val_accuracy" in event.logs for event in ended)
+        epoch_ends = [event for event in events if isinstance(event, EpochEnded)]
+        assert [event.epoch for event in epoch_ends if event.number == 0] == [1, 2, 3]
+        assert all("val_accuracy" in event.logs for event in epoch_ends)
         assert sum(runner.spent.values()) > 0
 
-    def test_gives_the_same_numbers_whichever_are_wanted(self, runner: Runner) -> None:
-        whole, part = run(runner), run(runner, wanted=(1,))
+    def test_a_trial_has_the_same_scores_alone_as_with_others(self, runner: Runner) -> None:
+        whole, part = run(runner), run(runner, numbers=(1,))
         assert set(part) == {1} and part[1].curve == whole[1].curve
 
     def test_stops_a_trial_at_a_rung(self, runner: Runner) -> None:
-        results = run(runner, wanted=(0, 1), judge=StopsAt({0: 1}))
+        results = run(runner, numbers=(0, 1), judge=StopsAt({0: 1}))
         assert (results[0].state, results[0].epochs) == (TrialState.PRUNED, 1)
         assert results[1].state is TrialState.COMPLETE
 
-    def test_ends_early_when_it_is_stopped(self, runner: Runner) -> None:
+    def test_stops_early_when_it_is_asked_to(self, runner: Runner) -> None:
         assert len(run(runner, stopping=lambda: True)) < 3

@@ -1,4 +1,4 @@
-"""What every sampler and every pruning rule promises, as tests to derive from: `search/` in tests."""
+"""The contracts of every sampler and every pruning rule as tests."""
 
 import random
 from collections.abc import Sequence
@@ -37,50 +37,65 @@ from keras_sweep.trial.result import Result, Suggestion
 
 
 class SamplerContract:
-    """What every sampler promises, once an engine is made of it. A test class that derives from this names one:
+    """The tests of a sampler inside its engine. A test class derives from it and sets the sampler's registered name:
 
-    class TestAnnealing(SamplerContract):
-        sampler = "annealing"
+        class TestAnnealing(SamplerContract):
+            sampler = "annealing"
+
+    Attributes:
+        engine: the engine that runs the sampler.
+        sampler: the registered name.
+        follows_seed: whether another seed suggests other trials; False for a grid.
     """
 
     engine = "optuna"
-    sampler: str  # the name by which it is registered
-    follows_seed = True  # a grid in the order of the file does not
+    sampler: str
+    follows_seed = True
 
     @property
     def can(self) -> type[Capabilities]:
+        """The capabilities that the sampler declares."""
         return find_sampler(SearchSettings(self.engine, self.sampler))
 
     def fresh(self, space: SearchSpace, start: Sequence[Params] = (), **more: Any) -> Engine:
+        """Make a new engine for a space. `start` are configurations to try first; `more` replaces parts of the spec."""
         spec = search_spec(space, self.engine, self.sampler)
         search = replace(spec.search, start=start, seed=more.pop("seed", spec.search.seed))
         return make_engine(replace(spec, search=search, **more))
 
     def others(self, space: SearchSpace, generations: int, size: int) -> list[list[Result]]:
-        """Generations of another engine."""
-        other = "optuna" if self.engine == "keras-tuner" else "keras-tuner"
-        return run_search(make_engine(search_spec(space, other, "random", seed=3)), generations, size)
+        """Run a search with another engine, and return its generations."""
+        engine = "optuna" if self.engine == "keras-tuner" else "keras-tuner"
+        return run_search(make_engine(search_spec(space, engine, "random", seed=3)), generations, size)
 
     def check_resuming(
         self, stops: Sequence[int], total: int, space: SearchSpace = CONDITIONAL, size: int = 4, **more: Any
     ) -> list[Result]:
-        """See that a search which is stopped after these generations goes on as if never stopped; returns its trials.
+        """Check that a search that stops after each of these generations resumes as if it had never stopped.
 
-        `more` goes to `run_search`, and `start` and `objective` to `fresh`.
+        Args:
+            stops: after how many generations to stop; each in a search of its own.
+            total: the number of generations of the whole search.
+            space: the space to search.
+            size: trials in a generation.
+            more: arguments of `run_search`; `start` and `objective` go to `fresh`.
+
+        Returns:
+            The trials of the whole search.
         """
-        own = {name: more.pop(name) for name in ("start", "objective") if name in more}
-        whole = run_search(self.fresh(space, **own), total, size, **more)
+        engine_arguments = {name: more.pop(name) for name in ("start", "objective") if name in more}
+        whole = run_search(self.fresh(space, **engine_arguments), total, size, **more)
         for closed in stops:
-            engine = self.fresh(space, **own)
+            engine = self.fresh(space, **engine_arguments)
             engine.replay(whole[:closed])
             rest = run_search(engine, total - closed, size, start=closed, **more)
             assert summarize(flatten(rest)) == summarize(flatten(whole[closed:]))
         return flatten(whole)
 
-    def test_bears_the_name_of_engine_and_sampler(self) -> None:
+    def test_has_the_name_of_engine_and_sampler(self) -> None:
         assert self.fresh(SMALL).name == f"{self.engine}/{self.sampler}"
 
-    def test_values_are_of_the_space_and_numbers_have_no_gap(self) -> None:
+    def test_values_are_in_the_space_and_numbers_have_no_gap(self) -> None:
         results = flatten(run_search(self.fresh(CONDITIONAL), 5, 5))
         assert [result.number for result in results] == list(range(25))
         for result in results:
@@ -88,15 +103,15 @@ class SamplerContract:
             assert not [name for name in result.params if name.startswith("tuner/")]
             assert [type(result.params[name]) for name in ("learning_rate", "model.units")] == [float, int]
 
-    def test_a_search_stopped_after_a_generation_goes_on_as_if_never_stopped(self) -> None:
+    def test_a_search_stopped_after_a_generation_resumes_alike(self) -> None:
         assert len(self.check_resuming((1, 4), 5)) == 20
         assert len(self.check_resuming((3,), 4, NARROW)) == 16
 
-    def test_five_trials_then_twelve_are_the_twelve_of_one_run(self) -> None:
-        """Stopped inside a generation, the same generation is asked again and its missing trials trained."""
+    def test_a_search_stopped_inside_a_generation_resumes_alike(self) -> None:
         whole = flatten(run_search(self.fresh(CONDITIONAL), 3, 4))
         engine = self.fresh(CONDITIONAL)
-        engine.replay([whole[:4]])  # trial 4 is in the record too, but its generation is not closed
+        # Trial 4 is recorded too, but its generation is incomplete, so the engine suggests it again.
+        engine.replay([whole[:4]])
         again = [replace(suggestion, generation=1) for suggestion in engine.ask(4)]
         assert again[0].params == whole[4].params
         second = [make_result(suggestion, engine.name, score(suggestion.params)) for suggestion in again]
@@ -116,9 +131,9 @@ class SamplerContract:
         assert len({identity(result.params) for result in results}) == 16
 
     def test_the_seed_decides(self) -> None:
-        first, again, other = (flatten(run_search(self.fresh(CONDITIONAL, seed=seed), 2, 4)) for seed in (0, 0, 1))
-        assert summarize(first) == summarize(again)
-        assert (summarize(first) != summarize(other)) == self.follows_seed
+        first, same, different = (flatten(run_search(self.fresh(CONDITIONAL, seed=seed), 2, 4)) for seed in (0, 0, 1))
+        assert summarize(first) == summarize(same)
+        assert (summarize(first) != summarize(different)) == self.follows_seed
 
     def test_a_continued_trial_has_the_same_values_and_more_epochs(self) -> None:
         results = flatten(run_search(self.fresh(CONDITIONAL), 12 if self.can.sets_epochs else 3, 4))
@@ -138,7 +153,7 @@ class SamplerContract:
             points = {(result.params["optimizer"], result.params["batch_size"]) for result in began}
             assert len(began) == len(points) == 6
             assert engine.ask(4) == []
-            if self.can.sets_epochs:  # the best still gets the most epochs
+            if self.can.sets_epochs:  # the best trial still gets the most epochs
                 assert max(results, key=lambda result: result.value or 0.0).params["epochs"] == 3
 
     def test_an_exhausting_search_resumes_alike(self) -> None:
@@ -149,9 +164,9 @@ class SamplerContract:
         results = flatten(run_search(self.fresh(SearchSpace((), {"optimizer": "adam", "epochs": 1})), 3, 4))
         assert [dict(result.params) for result in results] == [{"optimizer": "adam", "epochs": 1}]
 
-    def test_goes_on_with_the_trials_of_another_engine(self) -> None:
+    def test_continues_from_the_trials_of_another_engine(self) -> None:
         theirs = self.others(CONDITIONAL, 2, 5)
-        theirs[1] = theirs[1][:2]  # the sweep ended inside a generation
+        theirs[1] = theirs[1][:2]  # the sweep stopped inside a generation
         engine = self.fresh(CONDITIONAL)
         engine.replay(theirs)
         ours = run_search(engine, 3, 4, start=2)
@@ -160,7 +175,7 @@ class SamplerContract:
         again.replay([*theirs, *ours[:2]])
         assert summarize(flatten(run_search(again, 1, 4, start=4))) == summarize(ours[2])
 
-    def test_another_engines_trials_are_not_repeated(self) -> None:
+    def test_does_not_repeat_trials_of_another_engine(self) -> None:
         theirs = self.others(SMALL, 1, 4)
         engine = self.fresh(SMALL)
         engine.replay(theirs)
@@ -168,7 +183,7 @@ class SamplerContract:
         points = {identity(result.params) for result in flatten(theirs)}
         assert not points & {identity(result.params) for result in ours if result.suggestion.continues is None}
 
-    def test_points_to_start_with_come_first_and_a_search_with_them_resumes_alike(self) -> None:
+    def test_start_points_come_first_and_the_search_resumes_alike(self) -> None:
         start: list[Params] = [
             {"optimizer": "adam", "learning_rate": 0.002},
             {"optimizer": "sgd", "momentum": 0.3, "nesterov": False},
@@ -176,29 +191,30 @@ class SamplerContract:
         start += [{"model.hidden": (64, 32)}, {"optimizer": "adam", "batch_size": 48, "model.units": 2}, {}]
         results = self.check_resuming((1, 2, 4), 5, start=start)
         assert len(results) == 20 and all(is_in_space(CONDITIONAL, result.params) for result in results)
-        for given, result in zip(start, results, strict=False):
-            assert given.items() <= result.params.items()
+        for point, result in zip(start, results, strict=False):
+            assert point.items() <= result.params.items()
             assert result.suggestion.continues is None
 
-    def test_a_point_to_start_with_that_a_trial_has_is_passed_over(self) -> None:
+    def test_skips_a_start_point_that_a_trial_has(self) -> None:
         start: list[Params] = [{"optimizer": "adam", "batch_size": 32}, {"optimizer": "adam"}] * 2
         engine = self.fresh(SMALL, start)
-        results = [one for one in flatten(run_search(engine, 30, 4)) if one.suggestion.continues is None]
-        points = [(one.params["optimizer"], one.params["batch_size"]) for one in results]
+        results = [result for result in flatten(run_search(engine, 30, 4)) if result.suggestion.continues is None]
+        points = [(result.params["optimizer"], result.params["batch_size"]) for result in results]
         assert points[0] == ("adam", 32) and len(points) == len(set(points)) == 6
 
     def test_poor_trials_stop_at_rungs_and_a_rebuilt_engine_decides_alike(self) -> None:
-        if not self.can.sets_epochs:  # whose rungs are trials that continue others
-            sweep = search_spec(LONG, self.engine, self.sampler)
-            check_rungs(replace(sweep, early_terminate=EarlyTerminate("successive_halving", 1, 2)), 3)
+        # A sampler that sets epochs has no rungs: it continues good trials instead.
+        if not self.can.sets_epochs:
+            spec = search_spec(LONG, self.engine, self.sampler)
+            check_rungs(replace(spec, early_terminate=EarlyTerminate("successive_halving", 1, 2)), 3)
 
     def test_minimising_is_maximising_the_opposite(self) -> None:
-        def negative(suggestion: Suggestion) -> float:
+        def negate_score(suggestion: Suggestion) -> float:
             return -score(suggestion.params)
 
         up = flatten(run_search(self.fresh(CONDITIONAL), 4, 4))
         objective = Objective("val_accuracy", Goal.MINIMIZE)
-        down = flatten(run_search(self.fresh(CONDITIONAL, objective=objective), 4, 4, negative))
+        down = flatten(run_search(self.fresh(CONDITIONAL, objective=objective), 4, 4, negate_score))
         assert [result.params for result in up] == [result.params for result in down]
 
     def test_prints_nothing_and_leaves_no_file(
@@ -209,51 +225,52 @@ class SamplerContract:
         assert capfd.readouterr() == ("", "")
         assert list(tmp_path.iterdir()) == []
 
-    def test_is_asked_ahead_only_where_no_result_changes_what_it_asks(self) -> None:
-        """Several generations at once, for several workers, have the trials of one after the other."""
-        ahead, one_by_one = self.fresh(CONDITIONAL), self.fresh(CONDITIONAL)
-        asked = ahead.ask_ahead(2, 5)
-        assert len(asked) == (2 if self.can.learns else 10)
-        for first in range(0, len(asked), 2):
-            pair = one_by_one.ask(2)
-            assert [(one.number, one.params) for one in pair] == [
-                (one.number, one.params) for one in asked[first : first + 2]
+    def test_suggests_ahead_only_if_no_result_changes_its_suggestions(self) -> None:
+        """Several generations suggested at once, for several workers, have the trials of a search in turn."""
+        ahead, in_turn = self.fresh(CONDITIONAL), self.fresh(CONDITIONAL)
+        suggestions = ahead.ask_ahead(2, 5)
+        assert len(suggestions) == (2 if self.can.learns else 10)
+        for first in range(0, len(suggestions), 2):
+            pair = in_turn.ask(2)
+            assert [(trial.number, trial.params) for trial in pair] == [
+                (trial.number, trial.params) for trial in suggestions[first : first + 2]
             ]
-            one_by_one.tell([make_result(one, one_by_one.name, score(one.params)) for one in pair])
+            in_turn.tell([make_result(trial, in_turn.name, score(trial.params)) for trial in pair])
 
-    def test_choices_come_by_their_probabilities_if_it_says_so(self) -> None:
+    def test_draws_choices_by_their_probabilities_if_it_declares_that(self) -> None:
         if self.can.draws_probabilities:
-            weighed = Parameter("optimizer", Categorical(("sgd", "rmsprop", "adam"), (0.9, 0.1, 0.0)))
-            asked = self.fresh(SearchSpace((weighed, LEARNING_RATE))).ask(100)
-            drawn = [one.params["optimizer"] for one in asked]
-            assert drawn.count("sgd") > 75 and drawn.count("adam") == 0
+            weighted = Parameter("optimizer", Categorical(("sgd", "rmsprop", "adam"), (0.9, 0.1, 0.0)))
+            suggestions = self.fresh(SearchSpace((weighted, LEARNING_RATE))).ask(100)
+            optimizers = [suggestion.params["optimizer"] for suggestion in suggestions]
+            assert optimizers.count("sgd") > 75 and optimizers.count("adam") == 0
 
-    def test_a_search_for_two_goals_that_was_stopped_goes_on_as_if_it_had_not_been(self) -> None:
+    def test_a_search_for_two_goals_resumes_alike(self) -> None:
         if self.can.learns_goals or not self.can.learns:
-            how = {"objective": GOALS, "value": score_size, "measure": measure_size}
-            self.check_resuming((1, 3, 5), 6, SIZES, 8, **how)
+            two_goals = {"objective": GOALS, "value": score_size, "measure": measure_size}
+            self.check_resuming((1, 3, 5), 6, SIZES, 8, **two_goals)
 
 
-def climb(pruner: Pruner, numbers: range, epochs: int = 9) -> dict[int, int]:
-    """The trials that stopped, and after which epoch; each asked at its rungs while it trains."""
+def prune_trials(pruner: Pruner, numbers: range, epochs: int = 9) -> dict[int, int]:
+    """Compare made-up trials at each rung, and return the epoch after which each stopped trial stopped, by number."""
     draw = random.Random(numbers.start)
-    tops = {number: draw.random() for number in numbers}
-    ended: dict[int, int] = {}
+    last_values = {number: draw.random() for number in numbers}
+    stopped: dict[int, int] = {}
     for epoch in pruner.rungs(epochs):
         for number in numbers:
-            if number not in ended and pruner.stops(number, epoch, tops[number] * epoch / epochs):
-                ended[number] = epoch
-    for number in set(numbers) - set(ended):
+            if number not in stopped and pruner.stops(number, epoch, last_values[number] * epoch / epochs):
+                stopped[number] = epoch
+    for number in set(numbers) - set(stopped):
         pruner.complete(number)
-    return ended
+    return stopped
 
 
 class PruningRuleContract:
-    """What every pruning rule promises. A test class that derives from this names one: `rule = "patient"`."""
+    """The tests of a pruning rule. A test class derives from it and sets the registered name: `rule = "patient"`."""
 
-    rule: str  # the name by which it is registered
+    rule: str
 
     def fresh(self, min_iter: int = 1) -> Pruner:
+        """Make a new pruner that compares trials from epoch `min_iter` on."""
         return PRUNING_RULES.find(self.rule)(
             search_spec(LONG, "optuna", "random"), EarlyTerminate(self.rule, min_iter, 2)
         )
@@ -269,9 +286,9 @@ class PruningRuleContract:
 
     def test_stops_some_trials_but_not_all(self) -> None:
         pruner = self.fresh()
-        assert 0 < len(climb(pruner, range(20)) | climb(pruner, range(20, 40))) < 40
+        assert 0 < len(prune_trials(pruner, range(20)) | prune_trials(pruner, range(20, 40))) < 40
 
-    def test_decides_alike_when_it_is_built_anew(self) -> None:
-        first, again = self.fresh(), self.fresh()
+    def test_two_pruners_decide_alike(self) -> None:
+        first, second = self.fresh(), self.fresh()
         for numbers in (range(16), range(16, 32)):
-            assert climb(first, numbers) == climb(again, numbers)
+            assert prune_trials(first, numbers) == prune_trials(second, numbers)

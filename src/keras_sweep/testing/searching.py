@@ -1,4 +1,4 @@
-"""Searches without training: spaces, values that are made up, and an engine that is asked and told."""
+"""Searches without training: spaces, made-up scores, and loops that ask an engine and tell it the results."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from keras_sweep.testing.small_sweep import LEARNING_RATE, MOMENTUM, OPTIMIZER, 
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 
 SMALL = SearchSpace((OPTIMIZER, Parameter("batch_size", Categorical((16, 32)))), {"epochs": 3})  # 6 points
-# Samplers that model the objective begin to after few trials.
+# Few parameters, so that samplers that model the objective begin to do so after few trials.
 NARROW = SearchSpace((Parameter("optimizer", Categorical(("sgd", "adam"))), LEARNING_RATE, MOMENTUM))
 LONG = SearchSpace((LEARNING_RATE,), {"epochs": 9})
 CONDITIONAL = SearchSpace(
@@ -37,11 +37,9 @@ SIZES = SearchSpace((OPTIMIZER, LEARNING_RATE, Parameter("model.units", Int(1, 2
 
 
 def search_spec(space: SearchSpace, engine: str, sampler: str, seed: int = 42, goal: Goal = Goal.MAXIMIZE) -> SweepSpec:
-    """A sweep of that space; no model is ever built."""
+    """Make a spec for a search that never builds a model."""
     return make_spec(
-        space=space,
-        objective=Objective("val_accuracy", goal),
-        search=SearchSettings(engine, sampler, 64, seed),
+        space=space, objective=Objective("val_accuracy", goal), search=SearchSettings(engine, sampler, 64, seed)
     )
 
 
@@ -52,14 +50,14 @@ def read_number(params: Params, name: str, default: float) -> float:
 
 
 def score(params: Params) -> float:
-    """A made-up accuracy: the best rate lies at 0.01, adam and more epochs are better."""
+    """Return a made-up accuracy. The best learning rate is 0.01; adam and more epochs are better."""
     rate, epochs = read_number(params, "learning_rate", 0.01), read_number(params, "epochs", 5)
     bonus = {"sgd": 0.0, "rmsprop": 0.02, "adam": 0.03}[str(params.get("optimizer", "sgd"))]
     return 0.8 + bonus - 0.02 * (math.log10(rate) + 2) ** 2 - 0.1 / epochs
 
 
 def make_result(suggestion: Suggestion, engine: str, value: float | None) -> Result:
-    """What a runner would give; None is a trial that diverged."""
+    """Make the result that a runner would return; a value None is a trial that diverged."""
     state = TrialState.FAIL if value is None else TrialState.COMPLETE
     epochs = int(read_number(suggestion.params, "epochs", 5))
     curve = {"val_accuracy": tuple((value or 0.0) * epoch / epochs for epoch in range(1, epochs + 1))}
@@ -67,25 +65,25 @@ def make_result(suggestion: Suggestion, engine: str, value: float | None) -> Res
 
 
 def run_generation(engine: Engine, spec: SweepSpec, generation: int, size: int) -> list[Result]:
-    """One generation that is compared at its rungs."""
-    asked = [replace(suggestion, generation=generation) for suggestion in engine.ask(size)]
-    whole = {one.number: make_result(one, engine.name, score(one.params)) for one in asked}
+    """Run a generation of 9 epochs, with its comparisons at rungs."""
+    trials = [replace(suggestion, generation=generation) for suggestion in engine.ask(size)]
+    whole = {trial.number: make_result(trial, engine.name, score(trial.params)) for trial in trials}
     name = spec.objective.name
-    ended: dict[int, int] = {}
+    stopped: dict[int, int] = {}  # trial -> epoch
     for epoch in engine.rungs(9):
-        values = {number: whole[number].curve[name][epoch - 1] for number in whole if number not in ended}
-        ended |= dict.fromkeys(engine.rung(epoch, values), epoch)
+        values = {number: whole[number].curve[name][epoch - 1] for number in whole if number not in stopped}
+        stopped |= dict.fromkeys(engine.rung(epoch, values), epoch)
     results = []
     for number, result in whole.items():
-        curve = result.curve[name][: ended.get(number, 9)]
-        state = TrialState.PRUNED if number in ended else TrialState.COMPLETE
+        curve = result.curve[name][: stopped.get(number, 9)]
+        state = TrialState.PRUNED if number in stopped else TrialState.COMPLETE
         results.append(replace(result, state=state, value=curve[-1], curve={name: curve}, epoch=len(curve)))
     engine.tell(results)
     return results
 
 
 def check_rungs(spec: SweepSpec, size: int) -> None:
-    """See that poor trials stop, that the best does not, and that an engine rebuilt by replay decides alike."""
+    """Check that poor trials stop, that the best completes, and that an engine rebuilt by replay stops the same."""
     engine, rebuilt = make_engine(spec), make_engine(spec)
     whole = [run_generation(engine, spec, index, size) for index in range(3)]
     best = max(flatten(whole), key=lambda result: result.value or 0.0)
@@ -107,22 +105,22 @@ def run_search(
     start: int = 0,
     measure: Callable[[Params], dict[str, float]] | None = None,
 ) -> list[list[Result]]:
-    """Run an engine for so many generations, or until the space is exhausted; `value` gives that of a suggestion."""
-    done: list[list[Result]] = []
+    """Run generations of `size` trials until the space is exhausted; `value` scores a suggestion."""
+    search: list[list[Result]] = []
     for index in range(start, start + generations):
-        asked = [replace(suggestion, generation=index) for suggestion in engine.ask(size)]
-        if not asked:
+        trials = [replace(suggestion, generation=index) for suggestion in engine.ask(size)]
+        if not trials:
             break
-        results = [make_result(suggestion, engine.name, value(suggestion)) for suggestion in asked]
+        results = [make_result(trial, engine.name, value(trial)) for trial in trials]
         if measure is not None:
-            results = [one if one.value is None else replace(one, measured=measure(one.params)) for one in results]
+            results = [done if done.value is None else replace(done, measured=measure(done.params)) for done in results]
         engine.tell(results)
-        done.append(results)
-    return done
+        search.append(results)
+    return search
 
 
 def score_size(suggestion: Suggestion) -> float | None:
-    """A value for `SIZES`: larger models are better; every ninth trial fails."""
+    """Score a trial of `SIZES`: larger models are better; every ninth trial fails."""
     units = read_number(suggestion.params, "model.units", 1)
     return None if suggestion.number % 9 == 5 else score(suggestion.params) - 0.2 / units
 
@@ -131,7 +129,8 @@ def measure_size(params: Params) -> dict[str, float]:
     return {"parameters": 10.0 * read_number(params, "model.units", 1)}
 
 
-run_two_goals = partial(run_search, size=8, value=score_size, measure=measure_size)  # of an engine for `GOALS`, `SIZES`
+# For an engine with the objective `GOALS` and the space `SIZES`
+run_two_goals = partial(run_search, size=8, value=score_size, measure=measure_size)
 
 
 def flatten(generations: Sequence[Sequence[Result]]) -> list[Result]:
@@ -139,12 +138,12 @@ def flatten(generations: Sequence[Sequence[Result]]) -> list[Result]:
 
 
 def summarize(results: Sequence[Result]) -> list[tuple[object, ...]]:
-    """What must be equal of two searches; the time that asking took is not."""
-    return [(one.number, one.params, one.suggestion.continues, one.value) for one in results]
+    """Return the parts of results that two equal searches share, so without times."""
+    return [(result.number, result.params, result.suggestion.continues, result.value) for result in results]
 
 
 def is_in_space(space: SearchSpace, params: Params) -> bool:
-    """Whether a trial has exactly the active parameters and the constants, with values that the space may have."""
+    """Whether a trial has exactly the active parameters and the constants, with values of the space."""
     values = space.match_values(params)
-    own = {**space.constants, **{each.name: value for each, value in values or ()}}
-    return values is not None and own == dict(params) and space.allows(params)
+    expected = {**space.constants, **{parameter.name: value for parameter, value in values or ()}}
+    return values is not None and expected == dict(params) and space.allows(params)

@@ -1,4 +1,4 @@
-"""A small sweep that contract tests train and search: the dense model on scikit-learn's digits."""
+"""A small sweep for contract tests: the dense model on scikit-learn's digits."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,20 +28,20 @@ def make_spec(
     take_best: bool = False,
     **changes: Any,
 ) -> SweepSpec:
-    """A spec of the dense model on digits."""
-    usual = {
+    """Make a spec of the dense model on digits; `changes` replaces its fields."""
+    defaults = {
         "metrics": ("accuracy",),
         "objective": Objective("val_accuracy", Goal.MAXIMIZE, take_best=take_best),
         "space": SearchSpace(tuple(parameters), constants or {}),
         "search": SearchSettings(sampler=sampler, seed=seed),
     }
-    return replace(make_set_spec("digits"), **{**usual, **changes})
+    return replace(make_set_spec("digits"), **{**defaults, **changes})
 
 
 def digits(train_rows: int = 288, validation_rows: int = 96) -> SearchData:
-    """The first rows of scikit-learn's digits, pixels divided by 16; as they are they are whole batches of 32.
+    """Load the first rows of scikit-learn's digits, [rows, 64] pixels in [0, 1].
 
-    A short batch at the end is one more program for `fit` and for lanes: those tests that are about it ask for it.
+    The default numbers of rows are whole batches of 32, since a short last batch compiles a second program.
     """
     from sklearn.datasets import load_digits
 

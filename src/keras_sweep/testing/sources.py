@@ -1,4 +1,4 @@
-"""What every kind of source promises, as tests to derive from: rows with labels, and the same ones each time."""
+"""The contract of every data source as tests: rows with labels, and the same rows at each read."""
 
 from pathlib import Path
 from typing import Any
@@ -17,24 +17,28 @@ def list_parts(rows: SourceRows) -> list[RawRows]:
 
 
 def has_same_values(a: Any, b: Any) -> bool:
-    """Whether two arrays, or two tables of Polars, are equal."""
+    """Whether two NumPy arrays, or two Polars tables, are equal."""
     return bool(np.array_equal(a, b)) if isinstance(a, np.ndarray) else bool(a.equals(b))
 
 
 class SourceContract:
-    """What every kind of source promises. A test class that derives from this says what to read, and writes it.
+    """The tests of a data source. A test class derives from it and says what to read:
 
-    class TestStripes(SourceContract):
-        data = DataSpec("stripes", "12", "label")
-        missing = "nothing"
+        class TestStripes(SourceContract):
+            data = DataSpec("stripes", "12", "label")
+            missing = "nothing"
+
+    Attributes:
+        data: the registered kind of the source, and what it reads.
+        missing: a `data.source` that can't be read. The error must name its last word.
     """
 
-    data: DataSpec  # which names the kind, and what it reads
-    missing: str  # what it can't read, in place of `data.source`; the error names its last word
+    data: DataSpec
+    missing: str
 
     @pytest.fixture
     def folder(self, tmp_path: Path) -> Path:
-        """The folder of the space file, with all that `data` names."""
+        """The folder of the space file. Override it to write the files that `data` names."""
         return tmp_path
 
     def test_gives_rows_with_one_label_each(self, folder: Path) -> None:
@@ -46,11 +50,11 @@ class SourceContract:
             assert isinstance(part.x, np.ndarray | pl.DataFrame)
 
     def test_gives_the_same_rows_again(self, folder: Path) -> None:
-        first, again = (list_parts(read_source(self.data, folder)) for _ in range(2))
-        for part, other in zip(first, again, strict=True):
-            assert has_same_values(part.x, other.x) and has_same_values(part.y, other.y)
+        first, second = (list_parts(read_source(self.data, folder)) for _ in range(2))
+        for a, b in zip(first, second, strict=True):
+            assert has_same_values(a.x, b.x) and has_same_values(a.y, b.y)
 
-    def test_says_what_can_not_be_read(self, folder: Path) -> None:
+    def test_names_a_source_that_it_can_not_read(self, folder: Path) -> None:
         data = DataSpec(self.data.kind, self.missing, "y", options=self.data.options)
         with pytest.raises(DataError, match=self.missing.replace(":", " ").split()[-1]):
             SOURCES.find(data.kind).read(data, folder)

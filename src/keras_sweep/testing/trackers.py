@@ -1,4 +1,4 @@
-"""What every tracker promises, as tests to derive from: `Tracker` of `api/trackers.py` in tests."""
+"""The contract of every tracker as tests. `Tracker` in `api/trackers.py` documents it."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -33,15 +33,21 @@ FAILED = Run(
 
 @dataclass(frozen=True)
 class Tracked:
-    """A run as the tracker's own reader has it."""
+    """A logged run as the tracker's own API reads it.
+
+    Attributes:
+        params: name -> value.
+        metrics: name -> (step, value) pairs: a curve has its epochs from 1 on, a score has a single step.
+        files: the names of the logged files.
+    """
 
     params: Mapping[str, object]
-    metrics: Mapping[str, Sequence[tuple[int, float]]]  # curves by epoch from 1 on, and scores with one step
+    metrics: Mapping[str, Sequence[tuple[int, float]]]
     files: frozenset[str]
 
 
 class Unreadable(tuple[float, ...]):
-    """A curve at which a tracker fails in the middle of a run."""
+    """A curve that makes a tracker fail in the middle of a run."""
 
     def __iter__(self) -> Never:
         raise RuntimeError("the connection is gone")
@@ -50,8 +56,8 @@ class Unreadable(tuple[float, ...]):
         raise RuntimeError("the connection is gone")
 
 
-def agrees(tracked: Tracked, run: Run) -> bool:
-    """Whether all of a run is there once. A number may be another type of number, and any value its text."""
+def has_all_of(tracked: Tracked, run: Run) -> bool:
+    """Check that a tracker has each value of a run once. A value may have another number type, or be a text."""
     assert tracked.params.keys() == run.params.keys()
     for name, value in run.params.items():
         as_logged = tracked.params[name]
@@ -65,34 +71,34 @@ def agrees(tracked: Tracked, run: Run) -> bool:
 
 
 class TrackerContract:
-    """What every tracker promises. A test class that derives from this names one, and reads what it wrote."""
+    """The tests of a tracker. A test class derives from it, sets the registered name `tracker`, and defines `read`."""
 
-    tracker: str  # the name by which it is registered
+    tracker: str
 
     def read(self, sweep: str) -> Mapping[str, Tracked]:
-        """Every run of a sweep by its name, `trial-0`, as the tracker's own reader has it."""
+        """Return all runs of a sweep by their names, such as `trial-0`, read with the tracker's own API."""
         raise NotImplementedError
 
     @pytest.fixture(autouse=True)
     def _stay_here(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Write into an empty folder. A tracker that writes elsewhere sets its variables here, too."""
+        """Work in an empty folder. Override it for a tracker that writes elsewhere, and set its variables."""
         monkeypatch.chdir(tmp_path)
 
     def open(self) -> Tracker:
         return TRACKERS[self.tracker]("dense", None)
 
-    def test_runs_have_their_numbers_their_files_and_their_marks(self, tmp_path: Path) -> None:
+    def test_runs_have_their_values_files_and_marks(self, tmp_path: Path) -> None:
         page, tracker = tmp_path / "index.html", self.open()
         page.write_text("<p>a sweep</p>")
         assert dict(tracker.marks()) == {} and tracker.place
         tracker.log(FIRST, [page])
         tracker.log(FAILED, [])
         runs = self.read("dense")
-        assert agrees(runs["trial-0"], FIRST) and agrees(runs["trial-1"], FAILED) and len(runs) == 2
+        assert has_all_of(runs["trial-0"], FIRST) and has_all_of(runs["trial-1"], FAILED) and len(runs) == 2
         assert "index.html" in runs["trial-0"].files and "index.html" not in runs["trial-1"].files
         assert dict(self.open().marks()) == {FIRST.id: FIRST.mark, FAILED.id: FAILED.mark}
 
-    def test_a_run_that_is_logged_again_becomes_as_it_is_now(self) -> None:
+    def test_logging_a_run_again_replaces_it(self) -> None:
         longer = replace(FIRST, curves={**FIRST.curves, "seed_43/loss": (2.0, 1.5)}, scores={"value": 0.75})
         for run in (FIRST, longer):
             tracker = self.open()
@@ -100,14 +106,14 @@ class TrackerContract:
             tracker.log(run, [])
             assert dict(self.open().marks()) == {FIRST.id: run.mark}
         runs = self.read("dense")
-        assert list(runs) == ["trial-0"] and agrees(runs["trial-0"], longer)
+        assert list(runs) == ["trial-0"] and has_all_of(runs["trial-0"], longer)
 
-    def test_a_run_of_which_a_part_was_written_has_no_mark_and_is_completed(self) -> None:
+    def test_an_incomplete_run_has_no_mark_and_is_completed(self) -> None:
         with pytest.raises(RuntimeError, match="the connection is gone"):
             self.open().log(replace(FIRST, curves={**FIRST.curves, "lost": Unreadable((2.0, 1.0))}), [])
         tracker = self.open()
         assert FIRST.mark not in tracker.marks().values()
         tracker.log(FIRST, [])
         runs = self.read("dense")
-        assert list(runs) == ["trial-0"] and agrees(runs["trial-0"], FIRST)
+        assert list(runs) == ["trial-0"] and has_all_of(runs["trial-0"], FIRST)
         assert dict(self.open().marks()) == {FIRST.id: FIRST.mark}
