@@ -69,9 +69,9 @@ def examples_page() -> str:
 
 def space_file_page() -> str:
     """The sections of a space file with their keys, from the models that read it."""
-    from keras_sweep.space_file.sections import space_file_schema
+    from keras_sweep.space_file.sections import make_space_file_schema
 
-    schema = space_file_schema()
+    schema = make_space_file_schema()
     parts = [
         "# Space file",
         "YAML 1.2, in UTF-8. `sweep check FILE` lists every fault at once; `sweep check --schema` prints the JSON "

@@ -4,9 +4,9 @@ import pytest
 
 import keras_sweep as ks
 from keras_sweep.api.run import read_spec
-from keras_sweep.process.given import given
+from keras_sweep.process.user_objects import get_object
 from keras_sweep.space.distributions import Categorical, Float, Int
-from keras_sweep.space.sweep_spec import is_own
+from keras_sweep.space.sweep_spec import is_user_function
 from keras_sweep.space_file.read import read_space_file
 from keras_sweep.training.losses import make_metric
 from tests.api.conftest import build, digits_arrays, digits_spec
@@ -149,7 +149,7 @@ def test_losses_and_metrics_may_be_functions_of_the_program():
     own = digits_spec(loss={"python": halved, "gamma": 2}, metrics=["accuracy", halved], maximize="val_halved")
     spec = read_spec(own, name="mine")
     assert (spec.metrics, spec.objective.name) == (("accuracy", "halved"), "val_halved")
-    assert given(spec.loss) is given(str(spec.metric_arguments["halved"]["python"])) is halved
+    assert get_object(spec.loss) is get_object(str(spec.metric_arguments["halved"]["python"])) is halved
     assert dict(spec.loss_arguments) == {"gamma": 2} and {spec.loss, spec.model.source} <= set(spec.code)
 
 
@@ -180,7 +180,7 @@ def test_losses_and_metrics_of_keras_may_be_its_objects_classes_and_functions():
     assert function.loss == "sparse_categorical_crossentropy"
     logits = read(loss=losses.SparseCategoricalCrossentropy(from_logits=True))
     assert (logits.loss, logits.loss_arguments) == ("sparse_categorical_crossentropy", {"from_logits": True})
-    assert is_own(read(loss=losses.SparseCategoricalCrossentropy(reduction="sum")).loss)
+    assert is_user_function(read(loss=losses.SparseCategoricalCrossentropy(reduction="sum")).loss)
     given = [
         metrics.SparseCategoricalAccuracy,
         metrics.SparseTopKCategoricalAccuracy(k=2),

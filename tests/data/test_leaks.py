@@ -13,7 +13,7 @@ from keras_sweep.data.catalog import load_search_data, make_set_spec
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.data.source import SKLEARN_SETS
 from keras_sweep.errors import TableError
-from keras_sweep.process.given import give_arrays
+from keras_sweep.process.user_objects import register_arrays
 from tests.helpers.space_texts import small, spec_of
 
 ROWS = 600
@@ -79,7 +79,7 @@ def test_a_few_rows_alike_move_no_score(tmp_path: Path) -> None:
 def test_rows_of_arrays_are_counted_too(tmp_path: Path) -> None:
     x = np.random.default_rng(0).normal(size=(100, 4, 4)).astype("float32")
     arrays = {"x_train": x, "y_train": np.arange(100) % 2, "x_test": x[:20], "y_test": 1 - np.arange(20) % 2}
-    spec = spec_of(small(data=f"{{python: {give_arrays(arrays)!r}}}"), tmp_path)
+    spec = spec_of(small(data=f"{{python: {register_arrays(arrays)!r}}}"), tmp_path)
     (notice,) = load_search_data(spec).leaks
     assert notice.startswith("0 of 20 validation rows and ")
     assert "of 20 test rows (" in notice and "with another label" in notice
@@ -143,7 +143,7 @@ def test_a_column_of_an_array_is_named_by_its_number(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     y = random.integers(0, 3, ROWS)
     x = np.stack([random.normal(size=ROWS), np.array([4.0, 1.0, 9.0])[y]], axis=1)
-    (notice,) = load_search_data(spec_of(small(data=f"{{python: {give_arrays((x, y))!r}}}"), tmp_path)).leaks
+    (notice,) = load_search_data(spec_of(small(data=f"{{python: {register_arrays((x, y))!r}}}"), tmp_path)).leaks
     assert notice.startswith("column 1 alone gives") and "drop" not in notice
 
 

@@ -17,7 +17,7 @@ from keras_sweep.data.source import Parts, RawRows, SourceRows, read_source
 from keras_sweep.data.split import Encoding, fit_encoding, split_rows
 from keras_sweep.data.table_files import rank_values
 from keras_sweep.errors import DataError
-from keras_sweep.process.given import give_arrays
+from keras_sweep.process.user_objects import register_arrays
 from keras_sweep.space.data_spec import DataSpec, Split
 from keras_sweep.space.sweep_spec import Output
 from tests.helpers.data_specs import spec_of
@@ -222,15 +222,17 @@ def test_the_column_of_a_split_is_no_feature(tmp_path: Path) -> None:
         read_source(DataSpec("csv", "rows.csv", "y", how), tmp_path),
         read_source(DataSpec("parquet", "rows.parquet", "y", how), tmp_path),
         read_npz(DataSpec("npz", "rows.npz", "label", how), tmp_path),
-        call_python(DataSpec("python", give_arrays(named), split=how), tmp_path),
-        call_python(DataSpec("python", give_arrays((frame, y)), split=how), tmp_path),
+        call_python(DataSpec("python", register_arrays(named), split=how), tmp_path),
+        call_python(DataSpec("python", register_arrays((frame, y)), split=how), tmp_path),
     ]
     for source in sources:
         assert source.rows is not None and source.rows.x.shape == (60, 1)
         assert source.rows.places["patient"].tolist() == [1 + row // 10 for row in range(60)]
         assert len(split_rows(source, how, LabelForm.INDEX).test) == 20  # a fifth of six groups is two of them
     train = {**{f"{name}_train": array for name, array in named.items()}, "x_test": x, "y_test": y}
-    parts = split_rows(call_python(DataSpec("python", give_arrays(train), split=how), tmp_path), how, LabelForm.INDEX)
+    parts = split_rows(
+        call_python(DataSpec("python", register_arrays(train), split=how), tmp_path), how, LabelForm.INDEX
+    )
     assert len(parts.validation) == 20 and len(parts.test) == 60
 
 
@@ -242,4 +244,6 @@ def test_a_source_must_have_what_it_is_split_by(tmp_path: Path) -> None:
         (whole, "brings its own validation rows, so none are"),
     ):
         with pytest.raises(DataError, match=f"{message}.*'patient'"):
-            split_rows(call_python(DataSpec("python", give_arrays(arrays), split=how), tmp_path), how, LabelForm.ANY)
+            split_rows(
+                call_python(DataSpec("python", register_arrays(arrays), split=how), tmp_path), how, LabelForm.ANY
+            )

@@ -22,8 +22,8 @@ import pytest
 import keras_sweep as ks
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.errors import SweepError, UsageError
-from keras_sweep.process.given import give_function
 from keras_sweep.process.user_code import forget_edited_modules, load_python
+from keras_sweep.process.user_objects import register_function
 from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
@@ -198,7 +198,7 @@ def test_a_worker_that_lives_on_reads_an_edited_module_again_and_refuses_other_c
     assert [name for _, name in found] == ["former", "edited"] and len({process for process, _ in found}) == 1
     build: Any = load_python("edited_model:build", tmp_path)
     monkeypatch.setitem(build.__globals__, "NAME", "set")
-    given = replace(spec, model=ModelSpec("python", give_function(build)))
+    given = replace(spec, model=ModelSpec("python", register_function(build)))
     shared = task.Client(one_process, given, load_search_data(given), pytest.fail)
     with pytest.raises(SweepError, match="the code of its model is other than that of the sweep: the global `NAME`"):
         shared.look(look)

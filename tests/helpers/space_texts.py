@@ -8,9 +8,9 @@ from jsonschema import Draft202012Validator
 from keras_sweep.space.distributions import Distribution
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.read import read_space_file
-from keras_sweep.space_file.sections import space_file_schema
+from keras_sweep.space_file.sections import make_space_file_schema
 
-SCHEMA = space_file_schema()
+SCHEMA = make_space_file_schema()
 DENSE = """\
 data: fashion_mnist
 model:

@@ -9,7 +9,7 @@ from pathlib import Path
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.space.spec_diff import flat_spec
+from keras_sweep.space.spec_diff import flatten_spec
 from keras_sweep.space_file.read import read_space_file
 from tests.helpers.data_specs import write_pictures
 from tests.helpers.results import result
@@ -147,7 +147,7 @@ def write_earlier(space: Path, folder: SweepFolder) -> None:
         params = {"optimizer": optimizer, "learning_rate": rate, "batch_size": SIZE, "epochs": epochs}
         value = 0.24 * epochs + rate / 9 + (optimizer == "adam") / 4
         trials.append(result(number, value, params=params, epochs=epochs))
-    attributes = {"fingerprint": load_search_data(spec).fingerprint, "spec": flat_spec(spec), "trials": len(trials)}
+    attributes = {"fingerprint": load_search_data(spec).fingerprint, "spec": flatten_spec(spec), "trials": len(trials)}
     with StudyFile.create(folder, replace(spec, name="earlier"), attributes) as study:
         study.add(*trials)
 

@@ -8,7 +8,7 @@ import pytest
 
 from keras_sweep.errors import ModelError
 from keras_sweep.models.build import build_model
-from keras_sweep.process.given import give_function
+from keras_sweep.process.user_objects import register_function
 from keras_sweep.space.sweep_spec import ModelSpec, Training
 from tests.helpers.factory import digits, make_spec
 
@@ -22,7 +22,7 @@ def plain() -> Any:
 
 
 def built(build: Any, data: Any) -> Any:
-    spec = make_spec(model=ModelSpec("python", give_function(build)), training=Training(adapt=True))
+    spec = make_spec(model=ModelSpec("python", register_function(build)), training=Training(adapt=True))
     return build_model(spec, {}, data)
 
 

@@ -18,9 +18,9 @@ from keras_sweep.process.backend import (
     DEFAULTS,
     JAX_DEFAULTS,
     check_environment,
-    config_changes,
+    collect_only_new_garbage,
+    describe_config_changes,
     keras_config,
-    only_new_garbage,
     use_keras_config,
 )
 from tests.helpers.command import python, sweep
@@ -175,7 +175,7 @@ def test_what_was_there_is_not_looked_at_and_what_is_new_is_collected():
             self.itself = self
 
     before, frozen = weakref.ref(Cycle()), gc.get_freeze_count()
-    with only_new_garbage():
+    with collect_only_new_garbage():
         new = weakref.ref(Cycle())
         gc.collect()
         assert (before() is not None, new()) == (True, None)
@@ -222,7 +222,7 @@ def test_of_settings_that_move_numbers_those_that_are_not_the_usual_ones_are_tol
         "XLA_FLAGS": "--xla_allow_excess_precision=false --xla_cpu_enable_fast_math=true",
     }
     assert json.loads(json.dumps(now)) == now
-    assert config_changes(usual, now) == [
+    assert describe_config_changes(usual, now) == [
         "keras.config.max_epochs: 0 -> 2",
         "keras.config.max_steps_per_epoch: 0 -> 3",
         "jax.config.jax_default_matmul_precision: default -> float32",
@@ -230,8 +230,8 @@ def test_of_settings_that_move_numbers_those_that_are_not_the_usual_ones_are_tol
         "jax.config.jax_threefry_partitionable: True -> False",
         f"XLA_FLAGS: none -> {now['XLA_FLAGS'][:60]}",
     ]
-    assert config_changes(now, usual)[3] == "jax.config.jax_enable_x64: True -> False"
-    assert config_changes({"epsilon": 0.5, "another's": 1}, usual) == ["keras.config.epsilon: 0.5 -> 1e-07"]
+    assert describe_config_changes(now, usual)[3] == "jax.config.jax_enable_x64: True -> False"
+    assert describe_config_changes({"epsilon": 0.5, "another's": 1}, usual) == ["keras.config.epsilon: 0.5 -> 1e-07"]
 
 
 def test_jax_s_own_defaults_are_those_that_count_as_usual():

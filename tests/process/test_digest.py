@@ -27,7 +27,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_sweep.errors import UsageError
-from keras_sweep.process.digest import digest_of, digests_of_parts
+from keras_sweep.process.digest import compute_digest, compute_part_digests
 from keras_sweep.process.source_code import read_code
 
 SRC = str(pathlib.Path(__file__).parents[2] / "src")
@@ -37,7 +37,7 @@ VALUES = st.recursive(ATOMS, lambda inner: st.lists(inner) | st.tuples(inner, in
 
 
 def digest(value: object) -> str:
-    return digest_of(value, "it")
+    return compute_digest(value, "it")
 
 
 @given(VALUES, VALUES)
@@ -359,14 +359,14 @@ def test_what_has_no_digest_is_refused_with_where_it_stands(make):
     build = build_of("def helper(): return config['log']\ndef build(): return helper()", config={"log": value})
     where = r"\['log'\] of the global `config` of the global `helper`"
     with pytest.raises(UsageError, match=f"`build` uses {where}: a value"):
-        digest_of(build, "build")
+        compute_digest(build, "build")
 
 
 def test_a_refused_value_is_named_by_the_function_s_own_name_however_deep_it_lies():
     value = {"a": {"b": {"c": {"d": {"lock": threading.Lock()}}}}}
     where = r"\['lock'\] of \['d'\] of \['c'\] of the global `rows`"
     with pytest.raises(UsageError, match=f"`build` uses {where}: a value of type lock"):
-        digest_of(build_of("def build(): return rows", rows=value), "build")
+        compute_digest(build_of("def build(): return rows", rows=value), "build")
 
 
 def test_what_a_function_keeps_for_itself_does_not_count(tmp_path):
@@ -429,7 +429,7 @@ def test_parts_say_what_changed():
 
         return build
 
-    one, other = digests_of_parts(made(1), "build"), digests_of_parts(made(2), "build")
+    one, other = compute_part_digests(made(1), "build"), compute_part_digests(made(2), "build")
     assert [name for name in one if one[name] != other[name]] == ["the variable `rate`"]
 
 

@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from keras_sweep.errors import ModelError, UsageError
-from keras_sweep.process.user_code import describe_error, forget_edited_modules, load_python, place_of, user_place
+from keras_sweep.process.user_code import (
+    describe_error,
+    describe_user_error,
+    forget_edited_modules,
+    load_python,
+    place_of,
+)
 
 
 def test_loads_a_function_its_neighbours_and_dotted_names(tmp_path: Path) -> None:
@@ -105,8 +111,8 @@ def test_an_environment_inside_the_folder_is_not_the_users_code(tmp_path: Path) 
     assert callable(build)
     with pytest.raises(ValueError, match="inside") as caught:
         build(call)
-    assert user_place(caught.value, tmp_path) == f"{tmp_path / 'user_c.py'}:2: ValueError: inside"
-    assert user_place(caught.value, tmp_path / "elsewhere") == "ValueError: inside"
+    assert describe_user_error(caught.value, tmp_path) == f"{tmp_path / 'user_c.py'}:2: ValueError: inside"
+    assert describe_user_error(caught.value, tmp_path / "elsewhere") == "ValueError: inside"
 
 
 def test_of_an_error_of_tensorflows_graph_the_reason_is_told_and_no_frame() -> None:

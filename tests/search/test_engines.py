@@ -10,7 +10,7 @@ from keras_sweep.search.engines import ENGINES, complete_point, make_engine, sta
 from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import EarlyTerminate, SweepSpec
 from keras_sweep.space_file.read import read_space_file
-from keras_sweep.space_file.sections import space_file_schema
+from keras_sweep.space_file.sections import make_space_file_schema
 from keras_sweep.testing.searching import SMALL, search_spec
 from tests.helpers.command import called
 from tests.helpers.factory import EPOCHS, LEARNING_RATE, MOMENTUM, OPTIMIZER, make_spec
@@ -24,7 +24,7 @@ def test_every_registered_sampler_can_be_named_in_a_space_file(engine: str, samp
     text = dense(search=f"search: {{engine: {engine}, sampler: {sampler}}}")
     read = read_space_file(Path("space.yaml"), text=text)
     assert (read.search.engine, read.search.sampler) == (engine, sampler)
-    assert sampler in space_file_schema()["$defs"]["SearchSettings"]["properties"]["sampler"]["enum"]
+    assert sampler in make_space_file_schema()["$defs"]["SearchSettings"]["properties"]["sampler"]["enum"]
 
 
 def test_the_help_of_run_names_every_sampler() -> None:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from keras_sweep.space.constraint import LONGEST, constraint
+from keras_sweep.space.constraint import LONGEST, parse_constraint
 from keras_sweep.space.distributions import Categorical, Int, Value
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
 
@@ -33,7 +33,7 @@ TRIAL: dict[str, Value] = {
     ],
 )
 def test_it_is_computed_as_it_reads(text: str, holds: bool) -> None:
-    assert constraint(text).holds(TRIAL) is holds
+    assert parse_constraint(text).holds(TRIAL) is holds
 
 
 @pytest.mark.parametrize(
@@ -53,13 +53,13 @@ def test_it_is_computed_as_it_reads(text: str, holds: bool) -> None:
 )
 def test_what_is_no_comparison_of_values_is_refused(text: str, words: str) -> None:
     with pytest.raises(ValueError, match=re.escape(words)):
-        constraint(text)
+        parse_constraint(text)
 
 
 @pytest.mark.parametrize("text", ["'a' * 9**9 == 'a'", "'%99999999d' % 1 == ''", "9.0**9**9 > 1", "1 / 0 > 1"])
 def test_what_would_fill_the_memory_is_not_computed_and_not_allowed(text: str) -> None:
     with pytest.raises((TypeError, ArithmeticError)):
-        constraint(text).holds({})
+        parse_constraint(text).holds({})
     assert not SearchSpace((), {}, (text,)).allows({})
 
 

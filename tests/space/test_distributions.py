@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_sweep.space import distributions as of
-from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, range_words
+from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, describe_range
 
 units = st.floats(0, 1, exclude_max=True)
 reals = st.floats(-1e9, 1e9)
@@ -147,11 +147,11 @@ def test_one_distribution_that_has_the_values_of_several(drawn: list[Distributio
 
 
 def test_the_words_of_a_range_say_what_a_value_may_be() -> None:
-    assert range_words(Categorical(("sgd", 2))) == "one of 'sgd', 2"
-    assert range_words(Float(0.5, 1.0)) == "from 0.5 to 1.0"
-    assert range_words(Float(0.5, 1.0, step=0.25)) == "from 0.5 to 1.0 in steps of 0.25"
-    assert range_words(Int(1, 9)) == "a whole number from 1 to 9"
-    assert range_words(Int(1, 9, step=2)) == "a whole number from 1 to 9 in steps of 2"
+    assert describe_range(Categorical(("sgd", 2))) == "one of 'sgd', 2"
+    assert describe_range(Float(0.5, 1.0)) == "from 0.5 to 1.0"
+    assert describe_range(Float(0.5, 1.0, step=0.25)) == "from 0.5 to 1.0 in steps of 0.25"
+    assert describe_range(Int(1, 9)) == "a whole number from 1 to 9"
+    assert describe_range(Int(1, 9, step=2)) == "a whole number from 1 to 9 in steps of 2"
 
 
 def test_a_value_is_as_its_distribution_draws_it() -> None:
@@ -178,7 +178,7 @@ def test_lists_are_tuples_and_texts_for_optuna() -> None:
     ],
 )
 def test_the_place_of_a_value_in_its_range(distribution: Float | Int, value: float, place: float) -> None:
-    assert of.unit_of(distribution, value) == pytest.approx(place)
+    assert of.to_unit(distribution, value) == pytest.approx(place)
 
 
 def test_ends_and_steps_at_the_limits_of_what_is_allowed() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
-from keras_sweep.space.search_space import Condition, Goal, Objective, Parameter, SearchSpace, identity, in_order
+from keras_sweep.space.search_space import Condition, Goal, Objective, Parameter, SearchSpace, identity, sort_parameters
 
 small: st.SearchStrategy[Distribution] = st.one_of(
     st.builds(lambda low, more: Int(low, low + more), st.integers(0, 2), st.integers(0, 3)),
@@ -141,10 +141,10 @@ def test_a_condition_holds_where_the_other_is_there_and_has_one_of_the_values() 
 def test_parameters_are_put_in_an_order_in_which_conditions_look_back() -> None:
     one, two = Parameter("a", Int(1, 2), (Condition("b", (1,)),)), Parameter("b", Int(1, 2), (Condition("c", (1,)),))
     three, four = Parameter("c", Int(1, 2)), Parameter("d", Int(1, 2))
-    assert [each.name for each in in_order([one, two, three, four])] == ["c", "b", "a", "d"]
-    assert [each.name for each in in_order([four, three])] == ["d", "c"]
+    assert [each.name for each in sort_parameters([one, two, three, four])] == ["c", "b", "a", "d"]
+    assert [each.name for each in sort_parameters([four, three])] == ["d", "c"]
     circle = replace(three, when=(Condition("a", (1,)),))
-    assert {each.name for each in in_order([one, two, circle])} == {"a", "b", "c"}
+    assert {each.name for each in sort_parameters([one, two, circle])} == {"a", "b", "c"}
 
 
 def test_a_point_in_the_middle_of_a_range_meets_where_or_is_another_one() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from keras_sweep.space.data_spec import DataSpec
 from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.search_space import Parameter
-from keras_sweep.space.spec_diff import describe_computation, differences, flat_spec
+from keras_sweep.space.spec_diff import describe_computation, describe_differences, flatten_spec
 from keras_sweep.space.sweep_spec import EarlyStopping, EarlyTerminate, SearchSettings, Training
 from tests.helpers.factory import MOMENTUM, OPTIMIZER, make_spec
 
@@ -16,7 +16,7 @@ def test_a_spec_is_flat_by_the_keys_of_its_file() -> None:
         (OPTIMIZER, MOMENTUM, Parameter("model.hidden", Categorical(((), (32,)), (0.25, 0.75)))),
         constants={"epochs": 3},
     )
-    assert flat_spec(spec) == {
+    assert flatten_spec(spec) == {
         "data": "digits",
         "model": "dense",
         "loss": "sparse_categorical_crossentropy",
@@ -54,7 +54,7 @@ def test_what_a_file_says_beside_is_there_where_it_says_it() -> None:
         metric_arguments={"f1": {"average": "macro"}},
     )
     more = replace(more, space=replace(more.space, where=("epochs > 1",)))
-    added = {key: value for key, value in flat_spec(more).items() if key not in flat_spec(make_spec())}
+    added = {key: value for key, value in flatten_spec(more).items() if key not in flatten_spec(make_spec())}
     assert {key: value for key, value in added.items() if not key.startswith("training.early_stopping")} == {
         "search.start": [{"epochs": 2}],
         "search.learn_from": "earlier",
@@ -68,28 +68,33 @@ def test_what_a_file_says_beside_is_there_where_it_says_it() -> None:
         "early_terminate.first": 8,
     }
     assert added["training.early_stopping.patience"] == 2
-    assert flat_spec(more)["epochs.take"] == "best"
-    json.dumps(flat_spec(more))
+    assert flatten_spec(more)["epochs.take"] == "best"
+    json.dumps(flatten_spec(more))
 
 
 def test_what_a_model_compiles_itself_with_is_no_part_of_the_file() -> None:
-    flat = flat_spec(make_spec(own=("loss", "metrics"), loss_arguments={"a": 1}, metric_arguments={"f1": {"b": 1}}))
+    flat = flatten_spec(make_spec(own=("loss", "metrics"), loss_arguments={"a": 1}, metric_arguments={"f1": {"b": 1}}))
     assert (flat["loss"], flat["metrics"]) == ("the model's own", [])
     assert {"loss.a", "metrics.f1.b"}.isdisjoint(flat)
 
 
 def test_data_are_told_by_their_file_and_what_is_read_of_it() -> None:
     data = DataSpec("csv", "/somewhere/plants.csv", "species", weights="w", transform="log")
-    assert flat_spec(make_spec(data=data))["data"] == "csv plants.csv, target species, transform log, weights w"
-    assert flat_spec(make_spec(data=DataSpec("npz", "/x/a.npz")))["data"] == "npz a.npz"
-    assert flat_spec(make_spec(data=DataSpec("python", "mine:rows")))["data"] == "mine:rows"
+    assert flatten_spec(make_spec(data=data))["data"] == "csv plants.csv, target species, transform log, weights w"
+    assert flatten_spec(make_spec(data=DataSpec("npz", "/x/a.npz")))["data"] == "npz a.npz"
+    assert flatten_spec(make_spec(data=DataSpec("python", "mine:rows")))["data"] == "mine:rows"
 
 
 def test_differences_are_told_in_the_words_of_a_file() -> None:
     old = {"a": 1, "b": 1.0, "c": "x", "gone": True, "same": [1]}
     new = {"a": 1.0, "b": 1.0, "c": "y", "new": None, "same": [1]}
-    assert differences(old, new) == ["a: 1 -> 1.0", "c: x -> y", "gone: true -> not there", "new: not there -> nothing"]
-    assert differences(old, dict(reversed(old.items()))) == []
+    assert describe_differences(old, new) == [
+        "a: 1 -> 1.0",
+        "c: x -> y",
+        "gone: true -> not there",
+        "new: not there -> nothing",
+    ]
+    assert describe_differences(old, dict(reversed(old.items()))) == []
 
 
 def test_a_metric_depends_on_what_computes_it() -> None:

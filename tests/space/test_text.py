@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from keras_sweep.errors import SpaceFileError
 from keras_sweep.space import text as words
-from keras_sweep.space.text import did_you_mean, escape, itemize, join, nearest, pluralize, quote, sweep_name_fault
+from keras_sweep.space.text import check_sweep_name, did_you_mean, escape, find_nearest, itemize, join, pluralize, quote
 from keras_sweep.space_file.read import read_space_file
 from tests.helpers.space_texts import DENSE
 
@@ -24,7 +24,7 @@ from tests.helpers.space_texts import DENSE
     ],
 )
 def test_a_name_with_a_slip_or_two_is_known(name: str, known: list[str], meant: str) -> None:
-    assert nearest(name, known) == meant
+    assert find_nearest(name, known) == meant
     assert did_you_mean(name, known) == f"did you mean `{meant}`?"
 
 
@@ -56,9 +56,9 @@ def test_escaped_text_leaves_ordinary_writing_alone() -> None:
 
 def test_a_name_is_a_plain_word() -> None:
     for name in ("dense", "a", "7", "_x", "try-2.b_C", "x" * 64):
-        assert sweep_name_fault(name) is None
+        assert check_sweep_name(name) is None
     for name in ("", "..", ".hidden", "-x", "a/b", "a\\b", "/a", "a b", "a\n", "a\0", "ä", "x" * 65, "~", "C:"):
-        assert sweep_name_fault(name) is not None
+        assert check_sweep_name(name) is not None
     with pytest.raises(SpaceFileError, match="a sweep's name"):
         read_space_file(Path("space.yaml"), text=DENSE, name="a b")
 
@@ -71,7 +71,7 @@ def test_a_file_whose_stem_is_no_name_needs_one() -> None:
 
 @given(st.text())
 def test_an_allowed_name_stays_one_folder(name: str) -> None:
-    if sweep_name_fault(name) is None:
+    if check_sweep_name(name) is None:
         assert (Path("/sweeps") / name).resolve().parent == Path("/sweeps").resolve()
 
 
@@ -100,10 +100,10 @@ def test_names_and_counts_are_joined_for_a_sentence() -> None:
     ]
     assert itemize(["a", 2], 1) == "'a', ..."
     assert itemize(["x" * 70]) == repr("x" * 60)
-    assert words.yaml_list(["id", "?", "True", "null", "a b"]) == '[id, "?", "True", "null", "a b"]'
+    assert words.format_yaml_list(["id", "?", "True", "null", "a b"]) == '[id, "?", "True", "null", "a b"]'
     assert words.strip_styles("\x1b[1;31mred\x1b[0m") == "red"
 
 
 def test_only_the_beginning_of_a_name_is_compared() -> None:
-    assert nearest("epochs" + "s" * 100, ["epochs"]) is None
-    assert nearest(7, ["7"]) == "7"
+    assert find_nearest("epochs" + "s" * 100, ["epochs"]) is None
+    assert find_nearest(7, ["7"]) == "7"

@@ -10,7 +10,7 @@ from keras_sweep.errors import SpaceFileError
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import escape
 from keras_sweep.space_file.keras_tables import ARGUMENTS, METRICS, OPTIMIZERS
-from keras_sweep.space_file.options import plain_yaml
+from keras_sweep.space_file.options import dump_yaml
 from keras_sweep.space_file.read import read_space_file
 from tests.helpers.space_texts import DENSE
 
@@ -93,7 +93,7 @@ parameters = st.dictionaries(st.one_of(names, st.text(max_size=4)), st.one_of(bl
 @example({"model.l2": {"min": 5e-324, "max": 1e308, "log": True}})
 def test_any_parameters(found: dict[str, Any]) -> None:
     head, _, tail = DENSE.partition("parameters:")
-    read(head + tail[tail.index("search:") :] + plain_yaml({"parameters": found}))
+    read(head + tail[tail.index("search:") :] + dump_yaml({"parameters": found}))
 
 
 @given(

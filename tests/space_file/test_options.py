@@ -8,7 +8,7 @@ import pytest
 from keras_sweep.errors import SpaceFileError, UsageError
 from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.sweep_spec import SearchSettings, SweepSpec
-from keras_sweep.space_file.options import point_of
+from keras_sweep.space_file.options import parse_point
 from tests.helpers.space_texts import DENSE, dense, drawn_from, spec_of, with_parameters
 
 COMMENTED = "# the main job\n" + DENSE.replace("epochs: {min: 1, max: 20}", "epochs: {min: 1, max: 20}  # not many")
@@ -115,8 +115,8 @@ def test_setting_a_key_of_an_alias_changes_that_place_alone() -> None:
 )
 def test_a_point_that_can_not_be_read_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"`--add` takes KEY=VALUE for each parameter, once, without blanks"):
-        point_of(text)
+        parse_point(text)
 
 
 def test_a_point_has_a_value_a_name() -> None:
-    assert point_of("epochs=3 model.hidden=[32,16]") == {"epochs": 3, "model.hidden": (32, 16)}
+    assert parse_point("epochs=3 model.hidden=[32,16]") == {"epochs": 3, "model.hidden": (32, 16)}

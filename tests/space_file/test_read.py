@@ -15,7 +15,7 @@ from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Condition, Goal, Objective, Parameter
 from keras_sweep.space.sweep_spec import EarlyTerminate, Finalists, ModelSpec, SearchSettings, SweepSpec
 from keras_sweep.space_file.read import read_space_file
-from keras_sweep.space_file.yaml_tree import tree_of_text
+from keras_sweep.space_file.yaml_tree import parse_yaml
 from tests.helpers.space_texts import DENSE, dense, own_model, schema_errors, spec_of, with_parameters
 
 SPACES = sorted((Path(__file__).parents[2] / "search_spaces").glob("*.yaml"))
@@ -23,7 +23,7 @@ SPACES = sorted((Path(__file__).parents[2] / "search_spaces").glob("*.yaml"))
 
 def read(text: str, folder: Path = Path(), **options: Any) -> SweepSpec:
     """What the text says, after a check that the JSON Schema allows it, too."""
-    assert schema_errors(tree_of_text(text).plain) == []
+    assert schema_errors(parse_yaml(text).plain) == []
     return spec_of(text, folder, **options)
 
 

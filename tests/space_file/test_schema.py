@@ -8,9 +8,9 @@ import pytest
 from pydantic import Field
 
 from keras_sweep.space_file.faults import Faults, Rule
-from keras_sweep.space_file.keras_tables import OPTIMIZERS, Kind, kind_of
+from keras_sweep.space_file.keras_tables import OPTIMIZERS, Kind, make_kind
 from keras_sweep.space_file.sections import DENSE_ARGUMENTS, Loss, Metric
-from keras_sweep.space_file.yaml_tree import Node, tree_of_text
+from keras_sweep.space_file.yaml_tree import Node, parse_yaml
 from tests.helpers.bad_files import BAD_FILES
 from tests.helpers.space_texts import SCHEMA, schema_errors
 
@@ -21,7 +21,7 @@ unknown parameter, misspelt max, a distribution we lack, q of zero"""
 
 @pytest.mark.parametrize("name", re.split(", |\n", BAD))
 def test_an_editor_marks_what_the_reader_refuses(name: str) -> None:
-    assert schema_errors(tree_of_text(BAD_FILES[name][0]).plain) != []
+    assert schema_errors(parse_yaml(BAD_FILES[name][0]).plain) != []
 
 
 def test_the_schema_is_json_and_says_what_keys_are_for() -> None:
@@ -34,7 +34,7 @@ def test_the_schema_is_json_and_says_what_keys_are_for() -> None:
 
 
 VALUES = (True, False, -1, 0, 1, 2, 3, 0.0, 0.5, 1.5, 2**32 - 1, 2**32, "a", "mse", "relu", "", [1], [0.5])
-KINDS = {**DENSE_ARGUMENTS, **OPTIMIZERS["adam"], "loss": kind_of(Loss), "metric": kind_of(Metric)}
+KINDS = {**DENSE_ARGUMENTS, **OPTIMIZERS["adam"], "loss": make_kind(Loss), "metric": make_kind(Metric)}
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ KINDS = {**DENSE_ARGUMENTS, **OPTIMIZERS["adam"], "loss": kind_of(Loss), "metric
 )
 def test_what_a_value_may_be_is_said_in_words(annotation: Any, words: str) -> None:
     faults = Faults(Node({}))
-    assert not faults.fits(kind_of(annotation), (), {})
+    assert not faults.fits(make_kind(annotation), (), {})
     assert faults.found[0].rule == f"must be {words}, but got an empty map"
 
 

@@ -9,7 +9,7 @@ from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Goal, Objective, Parameter
 from keras_sweep.space.sweep_spec import EarlyTerminate
 from keras_sweep.space_file.sections import PASSED_OVER
-from keras_sweep.space_file.yaml_tree import tree_of_text
+from keras_sweep.space_file.yaml_tree import parse_yaml
 from tests.helpers.space_texts import DENSE, OURS, WANDB_BLOCK, dense, drawn_from, schema_errors, with_parameters
 from tests.helpers.space_texts import spec_of as read
 
@@ -47,7 +47,7 @@ def test_keys_of_a_whole_wandb_file_are_passed_over_with_what_they_become() -> N
     assert told["method"].endswith("here the sampler is `search: {sampler: tpe}`")
     assert told["run_cap"].endswith("`search: {trials: 10}`")
     assert "`model: {python: module:function}`" in told["program"]
-    assert schema_errors(tree_of_text(whole + OURS + WANDB_BLOCK).plain) == []
+    assert schema_errors(parse_yaml(whole + OURS + WANDB_BLOCK).plain) == []
 
 
 @pytest.mark.parametrize(("method", "sampler"), [("grid", "grid"), ("random", "random"), ("[3]", "tpe"), ("", "tpe")])

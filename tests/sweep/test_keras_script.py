@@ -13,7 +13,7 @@ import pytest
 
 from keras_sweep.data.search_data import Stream
 from keras_sweep.errors import UsageError
-from keras_sweep.process.given import give_function
+from keras_sweep.process.user_objects import register_function
 from keras_sweep.space.data_spec import TargetScale
 from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import EarlyStopping, ModelSpec, ReduceLROnPlateau, Training, UserCallback
@@ -214,7 +214,7 @@ def test_a_function_of_a_program_can_not_be_imported():
         return y_pred
 
     with pytest.raises(UsageError, match="rate was a function of a program that ran the sweep"):
-        script(make_spec(loss=give_function(rate)))
+        script(make_spec(loss=register_function(rate)))
 
 
 WITH_DROPOUT = """

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from keras_sweep.errors import UsageError
-from keras_sweep.process.given import give_function
+from keras_sweep.process.user_objects import register_function
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Goal
@@ -65,7 +65,7 @@ def test_what_this_program_has_given_needs_no_trust_and_what_another_gave_can_no
     def build():
         return None
 
-    ask_for_trust([give_function(build)], tmp_path, "record", trust=False, emit=pytest.fail)
+    ask_for_trust([register_function(build)], tmp_path, "record", trust=False, emit=pytest.fail)
     ask_for_trust([], tmp_path, "record", trust=True, emit=pytest.fail)
     for trust in (False, True):
         with pytest.raises(UsageError, match="stands in a Python program, not in a file"):

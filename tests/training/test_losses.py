@@ -8,7 +8,7 @@ import pytest
 
 from keras_sweep.data.search_data import Rows
 from keras_sweep.errors import ModelError
-from keras_sweep.process.given import give_function
+from keras_sweep.process.user_objects import register_function
 from keras_sweep.space.data_spec import TargetScale
 from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.search_space import Goal, Objective, Parameter
@@ -99,7 +99,7 @@ def of_keras(loss, arguments, metrics):
 
 
 def of_user(build):
-    return {"folder": FOLDER, "model": ModelSpec("python", give_function(build))}
+    return {"folder": FOLDER, "model": ModelSpec("python", register_function(build))}
 
 
 def spec_of(loss, arguments, metrics, **changes):

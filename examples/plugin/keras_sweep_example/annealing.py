@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from keras_sweep.search.engine import Sampler
-from keras_sweep.space.distributions import Categorical, Value, unit_of
+from keras_sweep.space.distributions import Categorical, Value, to_unit
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.trial.result import Result
@@ -49,5 +49,5 @@ class Annealing(Sampler):
         if is_far or isinstance(drawn, Categorical):
             stays = not is_far and self._generator.random() > self._step
             return value if stays else drawn.at(float(self._generator.random()))
-        place = unit_of(drawn, value) + self._step * float(self._generator.normal())
+        place = to_unit(drawn, value) + self._step * float(self._generator.normal())
         return drawn.at(float(np.clip(place, 0.0, np.nextafter(1.0, 0.0))))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from types import FunctionType
 from typing import Any
 
-from keras_sweep.process.given import give_function, loss_of_keras, unusual_arguments
+from keras_sweep.process.user_objects import get_changed_arguments, get_keras_loss_name, register_function
 
 
 def score_of_keras(value: Any) -> Any:
@@ -22,7 +22,7 @@ def score_of_keras(value: Any) -> Any:
     """
     keras, kind = sys.modules.get("keras"), value if isinstance(value, type) else type(value)
     if kind is FunctionType:
-        return loss_of_keras(value)
+        return get_keras_loss_name(value)
     if keras is not None and issubclass(kind, keras.metrics.Metric) and not kind.__module__.startswith("keras."):
         return _own_metric(kind, value)
     if keras is None or getattr(keras.losses, kind.__name__, getattr(keras.metrics, kind.__name__, None)) is not kind:
@@ -35,7 +35,7 @@ def score_of_keras(value: Any) -> Any:
     from keras_sweep.space_file.keras_tables import LOSS_ARGUMENTS, METRIC_ARGUMENTS, METRICS
 
     if isinstance(loss_or_metric, keras.losses.Loss):
-        name = loss_of_keras(loss_or_metric) or ""
+        name = get_keras_loss_name(loss_or_metric) or ""
         return _name_with_arguments(loss_or_metric, name, LOSS_ARGUMENTS.get(name))
     # Keras numbers the objects of a class: `precision_1`.
     name, config = re.sub(r"_\d+$", "", loss_or_metric.name), loss_or_metric.get_config()
@@ -47,7 +47,7 @@ def score_of_keras(value: Any) -> Any:
         return kind.from_config(config)
 
     made_anew.__name__ = name
-    return _name_with_arguments(loss_or_metric, name, known) or {"python": give_function(made_anew)}
+    return _name_with_arguments(loss_or_metric, name, known) or {"python": register_function(made_anew)}
 
 
 def _own_metric(kind: Any, value: Any) -> Any:
@@ -62,12 +62,12 @@ def _own_metric(kind: Any, value: Any) -> Any:
         return kind() if as_it_is else kind.from_config(config)
 
     made_anew.__name__ = metric.name
-    return None if value is kind and metric.name == kind.__name__ else {"python": give_function(made_anew)}
+    return None if value is kind and metric.name == kind.__name__ else {"python": register_function(made_anew)}
 
 
 def _name_with_arguments(loss_or_metric: Any, name: str, known: Sequence[str] | None) -> Any:
     """Return the name with all arguments that differ from their defaults; None if an argument is not `known`."""
-    arguments = unusual_arguments(loss_or_metric)
+    arguments = get_changed_arguments(loss_or_metric)
     if known is None or not arguments.keys() <= set(known):
         return None
     return {"name": name, **arguments} if arguments else name

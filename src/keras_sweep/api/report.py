@@ -17,7 +17,7 @@ from keras_sweep.files.atomic import check_place, write_folder, write_text
 from keras_sweep.record.lock import living_owner
 from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder, last_change
-from keras_sweep.space.plugins import Plugins, member_of
+from keras_sweep.space.plugins import Plugins, find_member
 from keras_sweep.sweep.card import is_card_of, read_kept_card
 from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.views.leaderboard.formats import leaderboard_csv, leaderboard_markdown
@@ -83,7 +83,7 @@ def log_sweep(opened: OpenSweep, to: str, *, output: Path | None = None, follow:
     if output is not None and to != "tensorboard":
         raise UsageError(f"`--output` is for tensorboard, but got it for {to}", hint="Variables of its own say where")
     with raising_sweep_errors(to):
-        tracker = member_of(TRACKERS, "tracker", to)(opened.folder.name, output)
+        tracker = find_member(TRACKERS, "tracker", to)(opened.folder.name, output)
         marks = dict(tracker.marks())
     for running in follow_record(opened.folder):
         sweep, new = RecordedSweep.read(opened.folder), 0

@@ -17,7 +17,7 @@ from keras_sweep.process.stop_request import IS_COMMAND
 from keras_sweep.process.wall_time import WallTime
 from keras_sweep.record.sweep_folder import sweep_folder
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.space_file.options import plain_yaml, point_of
+from keras_sweep.space_file.options import dump_yaml, parse_point
 from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep.events import EndReason
 from keras_sweep.trial.events import Listener, Noticed
@@ -110,7 +110,7 @@ def run(
     from keras_sweep.api.session import run_session
     from keras_sweep.sweep.run import RunOptions
 
-    options = RunOptions(runner, more, seconds, fresh, force, test, max_failures, point_of(add), workers)
+    options = RunOptions(runner, more, seconds, fresh, force, test, max_failures, parse_point(add), workers)
     end = run_session(spec, folder, options, listener, wall)
     if end.reason is EndReason.INTERRUPTED:
         parts = ["every finished trial is kept"] if end.results or end.waiting or not end.kept else []
@@ -125,7 +125,7 @@ def read_spec(space: Space, *, name: str | None = None, changes: Changes | None 
         raise UsageError(f"`set` is a map, but got {changes!r}", hint='As in `set={"learning_rate.max": 0.1}`')
     sets = list(changes or ())
     if isinstance(changes, Mapping):
-        texts = {key: plain_yaml(plain_value(value), flow=True) for key, value in changes.items()}
+        texts = {key: dump_yaml(plain_value(value), flow=True) for key, value in changes.items()}
         sets = [f"{key}={text.strip().removesuffix('...').strip()}" for key, text in texts.items()]
     options = {key: plain_value(value) for key, value in options.items()}
     if not isinstance(space, Spec):

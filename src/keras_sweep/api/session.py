@@ -11,7 +11,7 @@ from typing import TextIO
 
 from keras_sweep.api.edge import warn_of_notices
 from keras_sweep.process.stop_request import IS_COMMAND, StopRequest
-from keras_sweep.process.streams import APPENDING, LibraryNoise, is_on, replace_closed_streams, warn_once
+from keras_sweep.process.streams import APPENDING, LibraryNoise, has_descriptor, replace_closed_streams, warn_once
 from keras_sweep.process.wall_time import WallTime
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -41,7 +41,7 @@ def run_session(
         stop = stack.enter_context(StopRequest(ends_process=IS_COMMAND.get()))
         stack.enter_context(replace_closed_streams())
         stack.enter_context(warn_once())
-        if main and is_on(sys.stderr, 2):
+        if main and has_descriptor(sys.stderr, 2):
             stack.enter_context(LibraryNoise())
         # Only now does nothing else write to stderr.
         listeners = [stack.enter_context(default_view()) if listener is None else listener]

@@ -88,9 +88,9 @@ def check(space: Space, *, set: Changes | None = None) -> CheckedSpace:
 @cut_traceback
 def schema() -> dict[str, Any]:
     """Return the JSON Schema of space files. Editors use it to complete and check a file while you type."""
-    from keras_sweep.space_file.sections import space_file_schema
+    from keras_sweep.space_file.sections import make_space_file_schema
 
-    return space_file_schema()
+    return make_space_file_schema()
 
 
 @cut_traceback

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from keras_sweep.api.edge import cut_tracebacks
 from keras_sweep.api.keras_scores import score_of_keras
 from keras_sweep.errors import UsageError
-from keras_sweep.process.given import give_arrays, give_function
+from keras_sweep.process.user_objects import register_arrays, register_function
 from keras_sweep.space import distributions
 
 PathLike = str | os.PathLike[str]
@@ -250,7 +250,7 @@ class Spec:
             UsageError: not exactly one of `maximize`, `minimize` and `metric` is set, or the type of data or model is
                 wrong.
         """
-        from keras_sweep.space_file.options import block_yaml
+        from keras_sweep.space_file.options import dump_block_yaml
         from keras_sweep.space_file.sections import SECTIONS
 
         if [self.maximize, self.minimize, self.metric].count(None) != 2:
@@ -273,7 +273,7 @@ class Spec:
         tree_to_write = {
             name: value for name, value in tree.items() if value or (name in may_be_empty and value is not None)
         }
-        return block_yaml(plain_value(tree_to_write), width=4096)
+        return dump_block_yaml(plain_value(tree_to_write), width=4096)
 
 
 def _is_choice(value: Any) -> bool:
@@ -286,12 +286,12 @@ def _data_block(data: Any) -> Any:
         return data
     keys = data if isinstance(data, Mapping) else {"python": data}
     if callable(keys.get("python")):
-        return {**keys, "python": give_function(keys["python"], of_rows=True)}
+        return {**keys, "python": register_function(keys["python"], of_rows=True)}
     # A map with a text has the keys of a space file; else its values are arrays.
     if isinstance(data, Mapping) and any(isinstance(value, str | os.PathLike) for value in data.values()):
         return data
     if isinstance(data, Mapping | Sequence):
-        return {"python": give_arrays(data)}
+        return {"python": register_arrays(data)}
     raise UsageError(
         f"`data` of a Spec is {type(data).__name__}",
         hint="Give a name, Csv, Parquet, Npz, a function, (x, y), (x, y, sample_weight), ((x, y), (x_test, y_test)), "
@@ -308,7 +308,7 @@ def _model_block(model: Any) -> Any:
     # A finished model can be called too, but it has weights already, so no trial could start from new ones.
     is_model = isinstance(function, getattr(sys.modules.get("keras"), "Model", ()))
     if not is_model and (callable(function) or callable(getattr(function, "build", None))):
-        return {"python": give_function(function), **arguments}
+        return {"python": register_function(function), **arguments}
     raise UsageError(
         f"`model` of a Spec is {type(model).__name__}",
         hint='Give "dense", {"dense": {...}}, a function that returns a keras.Model, or a keras_tuner.HyperModel',
@@ -319,14 +319,14 @@ def _name_functions(value: Any) -> Any:
     """Replace functions, Keras losses and Keras metrics by their names in a space file."""
     if isinstance(value, Mapping):
         return {
-            key: give_function(inner) if key == "python" and callable(inner) else _name_functions(inner)
+            key: register_function(inner) if key == "python" and callable(inner) else _name_functions(inner)
             for key, inner in value.items()
         }
     if isinstance(value, list | tuple):
         return list(map(_name_functions, value))
     if not callable(value):
         return value
-    return score_of_keras(value) or {"python": give_function(value)}
+    return score_of_keras(value) or {"python": register_function(value)}
 
 
 def plain_value(value: Any) -> Any:

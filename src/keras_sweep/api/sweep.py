@@ -251,10 +251,10 @@ class Sweep:
             MissingPackage: the package that writes the format is not installed.
             SweepError: the outputs of the format differ.
         """
-        from keras_sweep.space.plugins import member_of
+        from keras_sweep.space.plugins import find_member
         from keras_sweep.sweep.export import EXPORT_FORMATS, export_trial
 
-        export_format = member_of(EXPORT_FORMATS, "export format", format)
+        export_format = find_member(EXPORT_FORMATS, "export format", format)
         place = Path(f"{self.name}{export_format.suffix}" if path is None else path)
         page = None if card is None else Path(card)
         with self._open(backend) as sweep:

@@ -15,7 +15,7 @@ from typer.core import TyperCommand
 import keras_sweep as ks
 from keras_sweep.api.edge import names_of
 from keras_sweep.errors import UsageError
-from keras_sweep.space.text import nearest
+from keras_sweep.space.text import find_nearest
 from keras_sweep.views.terminal.console import print_notice, stderr_console, stdout_console
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def choice(name: str, help: str, known: Collection[str] | str, metavar: str = "N
             return None
         names = names_of(known) if isinstance(known, str) else known
         if value not in names:
-            suggestion = nearest(value, names)
+            suggestion = find_nearest(value, names)
             hint = f"Did you mean {suggestion!r}?" if suggestion else None
             raise UsageError(f"`{param.opts[0]}` must be one of {', '.join(names)}, but got {value!r}", hint=hint)
         return value
@@ -125,17 +125,17 @@ def at_work(view: Callable[[TextIO], View] | None = None) -> Iterator[Events]:
 
     `view` makes the view of events for the stream of the answer; by default a board on a terminal, or notices alone.
     """
-    from keras_sweep.process.streams import LibraryNoise, answer_stream, is_on, warn_once
+    from keras_sweep.process.streams import LibraryNoise, has_descriptor, open_answer_stream, warn_once
     from keras_sweep.views.running.live import OutputMayVanish, notices_alone, progress_view
 
     with ExitStack() as stack:
         # First, so that output of the user's code below Python is shown. A run has it in its log.
         if view is None:
-            stack.enter_context(answer_stream())
-        if is_on(sys.stderr, 2):
+            stack.enter_context(open_answer_stream())
+        if has_descriptor(sys.stderr, 2):
             stack.enter_context(LibraryNoise())
         stack.enter_context(warn_once())
-        show = progress_view(notices_alone) if view is None else view(stack.enter_context(answer_stream()))
+        show = progress_view(notices_alone) if view is None else view(stack.enter_context(open_answer_stream()))
         yield Events(stack.enter_context(OutputMayVanish(show)))
 
 

@@ -12,7 +12,7 @@ from keras_sweep.api.edge import names_of
 from keras_sweep.api.events import Event, Noticed, SweepEnded, SweepStarted, TestEvaluated, TrialEnded, WinnerRefitted
 from keras_sweep.cli import options as opt
 from keras_sweep.errors import Interrupted, UsageError
-from keras_sweep.process.backend import cores
+from keras_sweep.process.backend import list_cores
 from keras_sweep.space.text import join
 from keras_sweep.views.terminal.console import print_notice, stderr_console, stdout_console
 
@@ -55,7 +55,7 @@ def check(
             cost = checked.estimate(
                 backend=backend, runner=runner, workers=workers, sweeps_dir=sweeps_dir, listener=events
             )
-        print_estimate(stdout_console(), cost.data, cost.time, cores=len(cores()), workers=cost.workers)
+        print_estimate(stdout_console(), cost.data, cost.time, cores=len(list_cores()), workers=cost.workers)
     stdout_console().print("no faults")  # last, since data and trials may have faults too
 
 

@@ -30,8 +30,8 @@ from keras_sweep.data.arrays import (
 from keras_sweep.data.search_data import Stream
 from keras_sweep.data.source import Features, RawRows, SourceRows
 from keras_sweep.errors import DataError
-from keras_sweep.process.given import is_given, name_of
-from keras_sweep.process.user_code import load_python, user_code
+from keras_sweep.process.user_code import guard_user_code, load_python
+from keras_sweep.process.user_objects import display_name, is_object_name
 from keras_sweep.space.data_spec import DataSpec, Split
 from keras_sweep.space.text import itemize, quote
 
@@ -88,16 +88,16 @@ def _select(names: Sequence[str], target: str, path: Path, by: str | None) -> di
 
 def call_python(data: DataSpec, folder: Path) -> SourceRows:
     """Call a user's function and return its rows. Raises DataError with the user's file and line if it fails."""
-    source, name = data.source, name_of(data.source)
+    source, name = data.source, display_name(data.source)
     function = load_python(source, folder, DataError)
-    place = name if is_given(source) else f"`python: {source}`"
+    place = name if is_object_name(source) else f"`python: {source}`"
     arguments = getattr(data.options, "arguments", {})
     argument_list = ", ".join(f"{name}={quote(value)}" for name, value in arguments.items())
     call = f"It is called with {argument_list}" if arguments else "It is called without arguments"
     if not callable(function):
         raise DataError(f"{place} is not a function", hint=f"{call} and returns {RESULTS}")
     function = partial(function, **arguments) if arguments else function
-    with user_code(f"{place} failed", folder, DataError, hint=call):
+    with guard_user_code(f"{place} failed", folder, DataError, hint=call):
         # A trial's seed would change what `shuffle(n, seed=1)` draws.
         if tensorflow := sys.modules.get("tensorflow"):
             tensorflow.random.set_seed(None)

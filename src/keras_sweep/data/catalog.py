@@ -16,19 +16,19 @@ from keras_sweep.errors import DataError
 from keras_sweep.space.data_spec import DataSpec
 from keras_sweep.space.search_space import Goal, Objective, Params
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.space.variants import Variant, data_space, variant_of, variant_spec
+from keras_sweep.space.variants import Variant, apply_variant, get_data_space, get_variant
 
 FEW_VARIANTS = 16  # up to this number, the size of all variants is not checked
 
 
 def load_search_data(spec: SweepSpec) -> SearchData:
     """Load training and validation rows of every variant of the data, encoded for the loss. Raises DataError."""
-    points = list(data_space(spec.space).points())
+    points = list(get_data_space(spec.space).points())
     if len(points) == 1:
         return load_variant(spec)
     variants, size = dict[Variant, SearchData](), 0
     for point in points:
-        variants[variant_of(point)] = data = load_variant(variant_spec(spec, point))
+        variants[get_variant(point)] = data = load_variant(apply_variant(spec, point))
         size += sum(array.nbytes for arrays in data.train.arrays for array in leaves(arrays))
         if len(variants) > FEW_VARIANTS and size > MOST_BYTES:
             raise DataError(
@@ -48,8 +48,8 @@ def load_search_data(spec: SweepSpec) -> SearchData:
 
 def select_variant(spec: SweepSpec, data: SearchData, params: Params) -> tuple[SweepSpec, SearchData]:
     """Return the sweep and its data for a trial with these parameters. Without variants both stay as they are."""
-    variant = data.variants.get(variant_of(params))
-    return (spec, data) if variant is None else (replace(variant_spec(spec, params), scale=variant.scale), variant)
+    variant = data.variants.get(get_variant(params))
+    return (spec, data) if variant is None else (replace(apply_variant(spec, params), scale=variant.scale), variant)
 
 
 def load_variant(spec: SweepSpec) -> SearchData:

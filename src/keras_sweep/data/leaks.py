@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from keras_sweep.data.arrays import Array, leaves
 from keras_sweep.data.source import Features, Parts, RawRows
-from keras_sweep.space.text import itemize, yaml_list
+from keras_sweep.space.text import format_yaml_list, itemize
 
 LEAST_ROWS, LEAST_SHARE = 3, 0.015  # held-out rows equal to a training row: fewer hardly move a score
 SAMPLE, MOST_NUMBERS = 1_000, 2_000_000  # training rows, and numbers in them, that columns are checked on
@@ -63,7 +63,7 @@ def _find_cut_groups(parts: Parts) -> Iterator[str]:
     for name in parts.train.places if parts.source.rows is not None else ():  # else parts have separate ranks
         ids = [np.intersect1d(held, train) for _, held, train in _pairs(parts, lambda rows, key=name: rows.places[key])]
         if cut := len(np.unique(np.concatenate(ids))):
-            groups = yaml_list([name])[1:-1]
+            groups = format_yaml_list([name])[1:-1]
             mend = f"if their rows are alike, `split: {{groups: {groups}}}` gives the score of new groups"
             yield f"column {name!r} seems to name groups, {cut:,} of which the split cuts: {mend}"
 
@@ -87,5 +87,5 @@ def _find_telling_columns(train: RawRows, classes: bool) -> Iterator[str]:
     near = (distance(ordered[1:], ordered[:-1]).sum(axis=0) - ranks.max()) / len(rows) < (1 - TELLS_ALL) * typical
     telling = [name for name, is_telling in zip(names, near, strict=True) if is_telling]
     if telling and typical * len(rows) >= LEAST_APART:
-        mend = f": `drop: {yaml_list(telling)}` in `data`" if isinstance(telling[0], str) else ""
+        mend = f": `drop: {format_yaml_list(telling)}` in `data`" if isinstance(telling[0], str) else ""
         yield f"column {itemize(telling)} alone gives nearly every label: unless it is known before, leave it out{mend}"

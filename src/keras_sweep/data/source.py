@@ -15,7 +15,7 @@ from keras_sweep.data.image_sets import IMAGE_SETS, ImageSet
 from keras_sweep.data.search_data import Fold, Rows, Stream
 from keras_sweep.errors import DataError
 from keras_sweep.space.data_spec import DataSpec, find_source
-from keras_sweep.space.text import join, nearest
+from keras_sweep.space.text import find_nearest, join
 
 if TYPE_CHECKING:
     import polars as pl
@@ -116,7 +116,7 @@ def read_sklearn_set(name: str) -> SourceRows:
 
 def unknown_name(name: str, sweeps: Sequence[str] = ()) -> DataError:
     """Make the error for a name that no data set or sweep has. It suggests the nearest name, or lists all data sets."""
-    near = nearest(name, (*DATA_NAMES, *sweeps))
+    near = find_nearest(name, (*DATA_NAMES, *sweeps))
     return DataError(
         f"there is no data set {name!r}" + (", nor a sweep of that name" if sweeps else ""),
         hint=f"Did you mean `{near}`?" if near else f"The data sets are {join(DATA_NAMES)}",

@@ -28,7 +28,7 @@ from keras_sweep.data.arrays import BLURRED, check_fits_32_bits, find_blurred_co
 from keras_sweep.data.labels import near_copies
 from keras_sweep.data.written_values import to_numbers
 from keras_sweep.errors import DataError, TableError
-from keras_sweep.space.text import itemize, quote, yaml_list
+from keras_sweep.space.text import format_yaml_list, itemize, quote
 
 MOST_COLUMNS = 50_000  # more take minutes; wide rows such as images are arrays
 MOST_MIXED_COLUMNS = 2_000  # if some are text: then Keras builds an input for each column, one by one
@@ -156,7 +156,7 @@ def odd_columns(table: pl.DataFrame) -> dict[str, list[str]]:
 
 
 def _describe_options(options: Mapping[str, Sequence[str]]) -> str | None:
-    keys_text = " and ".join(f"`{key}: {yaml_list(texts)}`" for key, texts in options.items())
+    keys_text = " and ".join(f"`{key}: {format_yaml_list(texts)}`" for key, texts in options.items())
     effect = "leaves out ids, free text and what stands for no value: write it beside the file in `data`"
     return f"{keys_text} {effect}" if keys_text else None
 

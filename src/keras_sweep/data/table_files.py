@@ -23,7 +23,7 @@ from keras_sweep.data.table_preprocessing import split_dates
 from keras_sweep.data.written_values import Ways, is_formatted, read_texts
 from keras_sweep.errors import DataError, TableError
 from keras_sweep.space.data_spec import DataSpec, Split, TableOptions
-from keras_sweep.space.text import escape, itemize, nearest, pluralize, quote, yaml_list
+from keras_sweep.space.text import escape, find_nearest, format_yaml_list, itemize, pluralize, quote
 
 ISO_TIME = r"^\d{4}(-|$)"  # 2026-03-31T12:00, 2026-Q1, 2026
 LEAST_VALUES = 10  # different values in a column of groups or times
@@ -154,7 +154,7 @@ def suggest_column(name: str, columns: Sequence[str]) -> str:
     """Suggest which column an unknown name may mean."""
     if len(columns) == 1 and (separator := next((sign for sign in ";\t|" if sign in columns[0]), None)):
         return f'Its only column is {columns[0][:40]!r}: write `separator: "{escape(separator)}"` beside the file'
-    near = nearest(name, columns)
+    near = find_nearest(name, columns)
     return f"Did you mean {near!r}?" if near else f"Its columns are {itemize(columns, 10)}"
 
 
@@ -221,6 +221,6 @@ def find_order(table: pl.DataFrame) -> tuple[str, ...]:
     """Return a notice if the rows of a random split are in the order of a date or time."""
     for series in table.select(selectors.temporal()).get_columns():
         if series.n_unique() >= LEAST_VALUES and (series.is_sorted() or series.is_sorted(descending=True)):
-            mend = f"`split: {{time: {yaml_list([series.name])[1:-1]}}}` holds out the latest"
+            mend = f"`split: {{time: {format_yaml_list([series.name])[1:-1]}}}` holds out the latest"
             return (f"the rows stand in the order of {series.name!r}, and a random split mixes its times: {mend}",)
     return ()

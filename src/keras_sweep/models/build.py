@@ -19,9 +19,9 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError
 from keras_sweep.models.hyper_model import Fit, has_own_fit, is_hyper_model, make_hyper_parameters
 from keras_sweep.models.own_compile import read_compile_arguments
-from keras_sweep.process.given import is_given, name_of, parts_given
-from keras_sweep.process.source_code import code_files
-from keras_sweep.process.user_code import load_python, select_accepted, user_code
+from keras_sweep.process.source_code import digest_files
+from keras_sweep.process.user_code import guard_user_code, load_python, select_accepted
+from keras_sweep.process.user_objects import display_name, get_part_digests, is_object_name
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.sweep_spec import SweepSpec
 
@@ -121,7 +121,7 @@ def undo_transform(model: Any, spec: SweepSpec) -> Any:
         return model
     if type(model).__name__ != "Functional":
         raise ModelError(
-            f"the model of {name_of(spec.model.source)} is a class of yours, whose end can't undo `transform`",
+            f"the model of {display_name(spec.model.source)} is a class of yours, whose end can't undo `transform`",
             hint="Return a sequential or functional model, or let it learn the target as it is",
         )
     output = model.output
@@ -144,7 +144,7 @@ def _adapt(model: Any, spec: SweepSpec, data: SearchData) -> None:
         hint = "Begin it with `TextVectorization`, `StringLookup` or `Normalization`, or leave `adapt` out"
         raise ModelError("no layer of the model has anything to learn from training rows", hint=hint)
     for layer in layers:
-        with user_code(f"{layer.name} can't adapt to rows of shape {data.row_shape}", spec.folder, ModelError):
+        with guard_user_code(f"{layer.name} can't adapt to rows of shape {data.row_shape}", spec.folder, ModelError):
             x = data.train.x
             layer.adapt(x[layer.input.name] if isinstance(x, Mapping) else x)
 
@@ -165,7 +165,7 @@ def _call_function(spec: SweepSpec, function: object, arguments: Mapping[str, Va
             f"{source} can't be called with the model's arguments {sorted(keywords)}: {error}",
             hint="Name its arguments under `model` or as `model.NAME` parameters",
         ) from error
-    with user_code(f"{source} failed", spec.folder, ModelError):
+    with guard_user_code(f"{source} failed", spec.folder, ModelError):
         model = function(**keywords)
     _check_model(model, source)
     return model
@@ -186,7 +186,7 @@ def make_builder(
     if isinstance(hyper_model, type):
         class_arguments = select_accepted(hyper_model, context)
         hint = "Name an instance instead: `tuned = MyHyperModel(...)` in the module, `python: module:tuned`"
-        with user_code(f"HyperModel {name} can't be made from {class_arguments}", folder, ModelError, hint=hint):
+        with guard_user_code(f"HyperModel {name} can't be made from {class_arguments}", folder, ModelError, hint=hint):
             hyper_model = hyper_model(**class_arguments)
     fit: Fit | None = hyper_model.fit if has_own_fit(hyper_model) else None
     function = hyper_model.build if isinstance(hyper_model, keras_tuner.HyperModel) else hyper_model
@@ -196,7 +196,7 @@ def make_builder(
 
     def build(hyper_parameters: Any) -> Any:
         values = ", ".join(f"{key}={value!r}" for key, value in hyper_parameters.values.items())
-        with user_code(f"{name} can't be built with {values or 'the default values'}", folder, ModelError):
+        with guard_user_code(f"{name} can't be built with {values or 'the default values'}", folder, ModelError):
             model = function(hyper_parameters, **arguments)
         _check_model(model, name)
         return model
@@ -225,7 +225,7 @@ def _build_variables(model: Any, spec: SweepSpec, data: SearchData) -> None:
     if model.built or (type(model).call is keras.Model.call and model.weights):
         return
     what = f"the model of {spec.model.source} can't be built for rows of shape {data.row_shape}"
-    with user_code(what, spec.folder, ModelError):
+    with guard_user_code(what, spec.folder, ModelError):
         if isinstance(model, keras.Sequential) and not isinstance(data.train.x, dict | tuple):
             model.build((None, *data.input_shape))
         else:
@@ -274,7 +274,9 @@ def model_code(spec: SweepSpec, *, now: bool = False) -> dict[str, str]:
     digests: dict[str, str] = {}
     for source in spec.training_code:
         module = source.partition(":")[0]
-        digests |= parts_given(source, now=now) if is_given(source) else code_files(module, spec.folder.resolve())
+        digests |= (
+            get_part_digests(source, now=now) if is_object_name(source) else digest_files(module, spec.folder.resolve())
+        )
     return digests
 
 

@@ -23,9 +23,9 @@ from keras_sweep.data.arrays import cut
 from keras_sweep.data.labels import LOSS_NEEDS
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.errors import ModelError
-from keras_sweep.process.user_code import user_code
+from keras_sweep.process.user_code import guard_user_code
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
-from keras_sweep.space.search_space import Condition, Objective, Parameter, Params, SearchSpace, in_order
+from keras_sweep.space.search_space import Condition, Objective, Parameter, Params, SearchSpace, sort_parameters
 from keras_sweep.space.sweep_spec import MODEL_PREFIX, SweepSpec
 
 DEFAULT_OBJECTIVE = "default_objective"  # KerasTuner's name of a number that `fit` returns
@@ -194,7 +194,7 @@ def explore_space(spec: SweepSpec, build: Callable[[Any], Any], fit: Fit | None,
             )
     new = [parameter for parameter in exploration.parameters() if parameter.name not in listed]
     constants = {**space.constants, **{MODEL_PREFIX + name: value for name, value in fixed.items()}}
-    return replace(spec, space=SearchSpace(in_order((*space.parameters, *new)), constants, space.where))
+    return replace(spec, space=SearchSpace(sort_parameters((*space.parameters, *new)), constants, space.where))
 
 
 def _add_fit(build: Callable[[Any], Any], fit: Fit, spec: SweepSpec, data: SearchData) -> Callable[[Any], None]:
@@ -220,7 +220,7 @@ def _add_fit(build: Callable[[Any], Any], fit: Fit, spec: SweepSpec, data: Searc
         arguments: dict[str, Any] = {"begun": lambda: False, "verbose": 0, "callbacks": callbacks}
         for count in tuple(epochs):
             known = len(hyper_parameters.space)
-            with suppress(ModelError), user_code("`fit`", Path(), ModelError), redirect_stdout(io.StringIO()):
+            with suppress(ModelError), guard_user_code("`fit`", Path(), ModelError), redirect_stdout(io.StringIO()):
                 call_fit(partial(fit, hyper_parameters, model), rows, rows, epochs=count, **arguments)
             epochs[:] = [int(count and len(hyper_parameters.space) > known)] if count else epochs
 
@@ -272,7 +272,7 @@ class Exploration:
         free = [variant for variant in ordered if variant.name not in self.fixed]
         parents = {condition.name for variant in free for condition in variant.conditions}
         searched = [variant for variant in free if type(variant).__name__ != "Fixed" or variant.name in parents]
-        return in_order(map(self._add_conditions, convert_parameters(searched)))
+        return sort_parameters(map(self._add_conditions, convert_parameters(searched)))
 
     def _add_conditions(self, parameter: Parameter) -> Parameter:
         """Add the conditions that the builds show: for which values of others this parameter is asked for."""

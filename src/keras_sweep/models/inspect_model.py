@@ -17,8 +17,8 @@ from keras_sweep.models.hyper_model import explore_space, has_own_fit, is_hyper_
 from keras_sweep.models.model_as_file import fileable, opening_call, opening_words
 from keras_sweep.models.own_compile import apply_own_compile, check_losses, list_outputs, list_overrides, own_loss
 from keras_sweep.process.backend import clear_session, import_keras
-from keras_sweep.process.given import name_of
-from keras_sweep.process.user_code import load_python, preserve_process, user_code
+from keras_sweep.process.user_code import guard_user_code, load_python, preserve_process
+from keras_sweep.process.user_objects import display_name
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import itemize
 from keras_sweep.trial.plan import training_plan
@@ -124,7 +124,7 @@ def first_model(spec: SweepSpec, data: SearchData) -> tuple[Any, list[str]]:
             if model.trainable_variables:
                 return model, [f"trials with {at} will fail: {fault.message}" for at, fault in faults]
             raise ModelError(
-                f"the model of {name_of(spec.model.source)} has no weights to train",
+                f"the model of {display_name(spec.model.source)} has no weights to train",
                 hint="Leave a layer of it trainable (`layer.trainable = True`)",
             )
         except ModelError as fault:
@@ -147,7 +147,7 @@ def _output_shape(spec: SweepSpec, data: SearchData, model: Any) -> Any:
     source, y = spec.model.source, data.train.y
     what = f"the model of {source} does not take rows of shape {data.row_shape}"
     usage = "one array of inputs, [N, ...]" if isinstance(data.train.x, np.ndarray) else "inputs as the data have them"
-    with user_code(what, spec.folder, ModelError, hint=f"It is called with {usage}"):
+    with guard_user_code(what, spec.folder, ModelError, hint=f"It is called with {usage}"):
         outputs = call_symbolic(model, data)
     if isinstance(outputs, list | tuple) and len(outputs) == 1 and hasattr(model, "outputs"):
         (outputs,) = outputs  # for `outputs=[output]` Keras returns an array
@@ -202,7 +202,7 @@ def _check_first_outputs(spec: SweepSpec, data: SearchData, model: Any) -> Itera
         low, high = float(outputs.min()), float(outputs.max())
         if low < 0 or (high > 1 and needed == "sigmoid"):
             yield (
-                f"`loss: {spec.loss}` takes probabilities, but the model of {name_of(spec.model.source)} gives "
+                f"`loss: {spec.loss}` takes probabilities, but the model of {display_name(spec.model.source)} gives "
                 f"{low:.3g} to {high:.3g} before training: end it with `{needed}`"
             )
 

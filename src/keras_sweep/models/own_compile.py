@@ -9,7 +9,7 @@ from typing import Any
 from keras_sweep.data.labels import LOSS_NEEDS
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import Fault, ModelError, SpaceFileError
-from keras_sweep.process.given import loss_of_keras, name_of, unusual_arguments
+from keras_sweep.process.user_objects import display_name, get_changed_arguments, get_keras_loss_name
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.search_space import MEASURED
 from keras_sweep.space.sweep_spec import LOSS_OF_OUTPUTS, WATCHING, Output, SweepSpec, list_recorded_names
@@ -62,7 +62,7 @@ def apply_own_compile(spec: SweepSpec, model: Any, *, trains_itself: bool) -> Sw
         spec = replace(spec, loss=name, loss_arguments=arguments, outputs=outputs)
     elif "loss" in keys_left and not (trains_itself or model.compiled):  # without one it may still add losses
         raise ModelError(
-            f"there is no loss: the space names none, and {name_of(spec.model.source)} does not compile its model",
+            f"there is no loss: the space names none, and {display_name(spec.model.source)} does not compile its model",
             hint="Give a `loss`, as in `loss: sparse_categorical_crossentropy`, or call `model.compile(loss=...)`",
         )
     if "loss" in keys_left and spec.objective.name.startswith("val_") and not can_validate(model):
@@ -72,7 +72,7 @@ def apply_own_compile(spec: SweepSpec, model: Any, *, trains_itself: bool) -> Sw
     metrics = _read_metrics(model)
     if "metrics" in keys_left:
         by_name = {} if spec.outputs else metrics
-        arguments_of = {name: arguments for name, part in by_name.items() if (arguments := unusual_arguments(part))}
+        arguments_of = {name: arguments for name, part in by_name.items() if (arguments := get_changed_arguments(part))}
         spec = replace(spec, metrics=(*by_name, *list_recorded_names(spec.outputs)), metric_arguments=arguments_of)
     recorded = [f"val_{name}" for name in ("loss", *spec.metrics)]
     further = [goal.name for goal in spec.objective.further if goal.name not in MEASURED]
@@ -141,7 +141,9 @@ def _read_outputs(model: Any, kwargs: Mapping[str, Any]) -> dict[str, Output]:
     outputs = {}
     for name in names if len(names) > 1 else ():
         metrics = _name_metrics([select(kwargs.get(key), name) for key in ("metrics", "weighted_metrics")])
-        arguments_of = {metric: arguments for metric, part in metrics.items() if (arguments := unusual_arguments(part))}
+        arguments_of = {
+            metric: arguments for metric, part in metrics.items() if (arguments := get_changed_arguments(part))
+        }
         loss = select(kwargs.get("loss"), name)
         loss_parts = ("", {}) if loss is None else loss_and_arguments(loss)
         outputs[name] = Output(*loss_parts, tuple(metrics), arguments_of, own=True)
@@ -150,7 +152,7 @@ def _read_outputs(model: Any, kwargs: Mapping[str, Any]) -> dict[str, Output]:
 
 def list_overrides(spec: SweepSpec, model: Any) -> Iterator[str]:
     """Yield what the model compiles itself with but the space overrides, and which optimizer is used."""
-    compiles = f"{name_of(spec.model.source)} compiles its model with the"
+    compiles = f"{display_name(spec.model.source)} compiles its model with the"
     loss, optimizer = getattr(model, "loss", None), getattr(model, "optimizer", None)
     if "loss" not in spec.own and loss is not None:
         name, arguments = loss_and_arguments(loss)
@@ -191,7 +193,7 @@ def plain_parts(spec: SweepSpec, model: Any) -> tuple[str, dict[str, Value]] | s
     config = {key: value for key, value in optimizer.get_config().items() if key != "name"}
     if not all(value is None or isinstance(value, int | float) for value in config.values()):
         return "a schedule of its own"
-    return name.lower(), {"learning_rate": config["learning_rate"], **unusual_arguments(optimizer)}
+    return name.lower(), {"learning_rate": config["learning_rate"], **get_changed_arguments(optimizer)}
 
 
 def _is_named(spec: SweepSpec, name: str, metric: Any) -> bool:
@@ -201,7 +203,7 @@ def _is_named(spec: SweepSpec, name: str, metric: Any) -> bool:
     arguments = {**spec.metric_arguments.get(name, {})}
     with suppress(ValueError):  # Keras has no metric of that name
         is_same_type = type(keras.metrics.get({"class_name": name, "config": arguments})) is type(metric)
-        return metric == name or (is_same_type and unusual_arguments(metric) == arguments)
+        return metric == name or (is_same_type and get_changed_arguments(metric) == arguments)
     return False
 
 
@@ -211,9 +213,9 @@ def loss_and_arguments(loss: Any) -> tuple[str, dict[str, Any]]:
 
     if isinstance(loss, str) and loss not in LOSS_NEEDS:
         loss = keras.losses.get(loss)
-    name = loss if isinstance(loss, str) else loss_of_keras(loss)
+    name = loss if isinstance(loss, str) else get_keras_loss_name(loss)
     if name in LOSS_NEEDS:
-        return name, unusual_arguments(loss)
+        return name, get_changed_arguments(loss)
     return f"its own {getattr(getattr(loss, 'fn', loss), '__name__', type(loss).__name__)}", {}
 
 

@@ -178,7 +178,7 @@ def _settings() -> dict[str, Any]:
     return {name: USUAL[name] if value in (None, "") else value for name, value in config.items()}
 
 
-def config_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+def describe_config_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """What differs, by the name that sets it: `keras.config.epsilon: 1e-07 -> 0.001`."""
     both = [(name, old.get(name, usual), new.get(name, usual)) for name, usual in USUAL.items()]
     place = dict.fromkeys(JAX_DEFAULTS, "jax.config.") | {XLA_FLAGS: ""}
@@ -206,7 +206,7 @@ def use_keras_config(recorded: Mapping[str, Any] | None) -> str | None:
     now = _settings()
     now.pop(XLA_FLAGS, None)
     wanted = {name: recorded.get(name, USUAL[name]) if recorded else value for name, value in now.items()}
-    if not (changes := config_changes(now, wanted)):
+    if not (changes := describe_config_changes(now, wanted)):
         return None
     import keras
 
@@ -225,7 +225,7 @@ def use_keras_config(recorded: Mapping[str, Any] | None) -> str | None:
 
 
 @contextmanager
-def only_new_garbage() -> Iterator[None]:
+def collect_only_new_garbage() -> Iterator[None]:
     """Collect only what is created inside: Keras has all be collected before each model, imported modules too."""
     gc.freeze()
     try:
@@ -235,7 +235,7 @@ def only_new_garbage() -> Iterator[None]:
         gc.unfreeze()
 
 
-def cores() -> list[int]:
+def list_cores() -> list[int]:
     """The cores that this process may use, by number; all of them where the system keeps no process to some."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [*range(os.cpu_count() or 1)]
 
@@ -243,7 +243,7 @@ def cores() -> list[int]:
 PACKAGES = ("keras-sweep", "keras", "tensorflow", "torch", "jax", "optuna", "keras-tuner", "numpy", "scikit-learn")
 
 
-def versions() -> dict[str, str]:
+def get_versions() -> dict[str, str]:
     """The versions of Python, this package and the packages that move numbers; those not installed are left out."""
     found = {"python": platform.python_version()}
     for name in PACKAGES:

@@ -22,7 +22,14 @@ from enum import Enum
 from typing import Any
 
 from keras_sweep.errors import UsageError
-from keras_sweep.process.source_code import Chains, CodeText, is_installed, module_facts, read_code, version_of
+from keras_sweep.process.source_code import (
+    Chains,
+    CodeText,
+    get_module_facts,
+    get_package_version,
+    is_installed,
+    read_code,
+)
 
 Apart = tuple[Any, list[tuple[str, Any]]]  # what a value is by itself; its parts, each with what messages call it
 
@@ -34,12 +41,12 @@ OF_A_CLASS = re.compile(
 )
 
 
-def digest_of(value: Any, name: str) -> str:
+def compute_digest(value: Any, name: str) -> str:
     """SHA-256 (hex) of a value, which messages call by that name. Raises UsageError where it has none."""
     return _Digest([name]).of(value).hex()
 
 
-def digests_of_parts(value: Any, name: str) -> dict[str, str]:
+def compute_part_digests(value: Any, name: str) -> dict[str, str]:
     """What a value is made of, in words, each with its digest: by it a change can be named. Raises as `digest_of`."""
     digest = _Digest([name])
     digest.of(value)
@@ -124,7 +131,7 @@ def _function(function: types.FunctionType) -> Apart:
     module = str(function.__globals__.get("__name__"))  # `__module__` is, of a decorator's function, what it decorates
     installed = is_installed(module)
     if installed and "<" not in code.co_qualname:
-        return (f"{module}.{code.co_qualname}", version_of(module)), []
+        return (f"{module}.{code.co_qualname}", get_package_version(module)), []
     by_name = installed and code.co_name != "<lambda>"
     reading = CodeText((module, code.co_qualname)) if by_name else read_code(code)
     named = code.co_varnames[: code.co_argcount][code.co_argcount - len(defaults) :]
@@ -150,7 +157,7 @@ def _import_value(name: str, path: str, attribute: str, package: str) -> Any:
     try:
         path = importlib.util.resolve_name(path, package)
         if is_installed(path):
-            return path, attribute, version_of(path)
+            return path, attribute, get_package_version(path)
         module = importlib.import_module(path)
         if not attribute:
             return sys.modules[name] if path.startswith(f"{name}.") else module
@@ -158,7 +165,7 @@ def _import_value(name: str, path: str, attribute: str, package: str) -> Any:
             return getattr(module, attribute)
         return importlib.import_module(f"{path}.{attribute}")
     except (Exception, SystemExit):  # the call tells
-        return module_facts(path)
+        return get_module_facts(path)
 
 
 def _reached(words: str, value: Any, chains: Chains) -> dict[str, Any]:
@@ -183,7 +190,7 @@ def _reached(words: str, value: Any, chains: Chains) -> dict[str, Any]:
 def _module(module: types.ModuleType) -> Apart:
     """A module that is used as a whole: its files, and the values now of names that its text gives plain ones."""
     if is_installed(module.__name__):
-        return module_facts(module.__name__), []
+        return get_module_facts(module.__name__), []
     tree = ast.parse("".join(linecache.getlines(str(module.__file__))))
     names = {
         target.id
@@ -194,7 +201,7 @@ def _module(module: types.ModuleType) -> Apart:
         if isinstance(target, ast.Name)
     }
     names -= {name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names}
-    return module_facts(module.__name__), [(f"its `{name}`", getattr(module, name, None)) for name in sorted(names)]
+    return get_module_facts(module.__name__), [(f"its `{name}`", getattr(module, name, None)) for name in sorted(names)]
 
 
 def _partial(value: functools.partial[Any]) -> Apart:
@@ -209,7 +216,7 @@ def _installed_name(value: Any) -> tuple[str, str] | None:
         return None  # it has no such name, or stands for another (`list[int]`)
     if not is_installed(module):
         return None
-    return f"{module}.{name}", version_of(module)
+    return f"{module}.{name}", get_package_version(module)
 
 
 def _class(kind: type) -> Apart:

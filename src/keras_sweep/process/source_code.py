@@ -29,12 +29,12 @@ Chains = set[tuple[str, ...]]  # the attributes that are read of a name: of `np`
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
-def module_facts(name: str) -> Any:
+def get_module_facts(name: str) -> Any:
     """What tells a module from a changed one: the version of its package, or the files of the user's own."""
-    place = file_of(name.partition(".")[0])
+    place = find_module_file(name.partition(".")[0])
     if place is None or is_installed(name):
-        return name, version_of(name)
-    return name, code_files(name, place.parents[place.name == "__init__.py"])
+        return name, get_package_version(name)
+    return name, digest_files(name, place.parents[place.name == "__init__.py"])
 
 
 def is_installed(module: str) -> bool:
@@ -42,13 +42,13 @@ def is_installed(module: str) -> bool:
     top = module.partition(".")[0]
     if top in ("keras_sweep", "__main__"):
         return top == "keras_sweep"
-    place = file_of(module)
+    place = find_module_file(module)
     if place is None:
         return top in sys.stdlib_module_names
     return bool({"site-packages", "dist-packages"} & set(place.parts)) or STANDARD in place.parents
 
 
-def file_of(module: str) -> Path | None:
+def find_module_file(module: str) -> Path | None:
     """The file of a module, or of the package that it is in; it is not imported for that."""
     if file := getattr(sys.modules.get(module), "__file__", None):
         return Path(file)
@@ -60,7 +60,7 @@ def file_of(module: str) -> Path | None:
     return None
 
 
-def version_of(module: str) -> str:
+def get_package_version(module: str) -> str:
     """That of the installed package which a module is of; "" for Python's own."""
     return _version(module.partition(".")[0])
 
@@ -76,7 +76,7 @@ def _version(package: str) -> str:
     return ",".join(map(version, packages_distributions().get(package, ())))  # which takes a second
 
 
-def code_files(module: str, folder: Path) -> dict[str, str]:
+def digest_files(module: str, folder: Path) -> dict[str, str]:
     """The files of a module of that folder and of all that they import from there, each with its SHA-256 (hex).
 
     Comments and the layout do not count. Empty for a module that does not lie in the folder.
@@ -103,7 +103,7 @@ def _read_source(source: bytes) -> tuple[str, list[ast.Import | ast.ImportFrom]]
         return hashlib.sha256(source).hexdigest(), []
 
 
-def source_digest(path: Path | None) -> str:
+def digest_source(path: Path | None) -> str:
     """The digest of a file without its comments and layout; "" if there is no file."""
     with contextlib.suppress(OSError):
         return _read_source(path.read_bytes())[0] if path is not None else ""
@@ -155,13 +155,13 @@ def read_code(code: CodeType) -> CodeText:
     for _ in range(2):
         if code in TEXTS:
             return TEXTS[code]
-        if definition := definition_in("".join(linecache.getlines(code.co_filename)), code):
+        if definition := find_definition("".join(linecache.getlines(code.co_filename)), code):
             TEXTS[code] = _read_definition(definition, code.co_freevars)
         linecache.checkcache(code.co_filename)
     return TEXTS.get(code) or TEXTS.setdefault(code, _read_byte_code(code))
 
 
-def definition_in(text: str | bytes, code: CodeType) -> Definition | None:
+def find_definition(text: str | bytes, code: CodeType) -> Definition | None:
     """Find the definition from which the code was compiled; None if the code is of another text."""
     try:
         return _definitions(text, code.co_flags & __future__.annotations.compiler_flag).get(_without_lines(code))

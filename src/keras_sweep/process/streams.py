@@ -42,14 +42,14 @@ def settle_streams() -> None:
 
 
 @contextlib.contextmanager
-def answer_stream() -> Iterator[TextIO]:
+def open_answer_stream() -> Iterator[TextIO]:
     """A stream on stdout for the answer alone: whatever else is written there inside goes to stderr.
 
     So does what subprocesses and C libraries write to descriptor 1, if stdout leads there: in a notebook it does not.
     """
     stdout = sys.stdout
     with contextlib.redirect_stdout(cast(TextIO, _Stderr())):
-        if not is_on(stdout, 1):
+        if not has_descriptor(stdout, 1):
             yield stdout
             return
         stdout.flush()
@@ -71,7 +71,7 @@ def answer_stream() -> Iterator[TextIO]:
                 answer.close()
 
 
-def is_on(stream: TextIO, descriptor: int) -> bool:
+def has_descriptor(stream: TextIO, descriptor: int) -> bool:
     """Whether it writes to that descriptor, as the streams of a notebook, or closed ones, do not."""
     try:
         return stream.fileno() == descriptor

@@ -21,8 +21,8 @@ from types import ModuleType
 from typing import Any
 
 from keras_sweep.errors import SweepError, UsageError
-from keras_sweep.process.given import given, is_given
-from keras_sweep.process.source_code import code_files, definition_in, file_of, is_installed, source_digest
+from keras_sweep.process.source_code import digest_files, digest_source, find_definition, find_module_file, is_installed
+from keras_sweep.process.user_objects import get_object, is_object_name
 from keras_sweep.space.text import did_you_mean, strip_styles
 
 _HELD = ((sys, "stderr"), (sys, "excepthook"), (sys, "unraisablehook"), (threading, "excepthook"))
@@ -38,8 +38,8 @@ def load_python(source: str, folder: Path, error: type[UsageError] = UsageError)
 
     Raises `error`: the source is not of that form or names nothing, or the import raises, which is told with its line.
     """
-    if is_given(source):
-        return given(source, error)
+    if is_object_name(source):
+        return get_object(source, error)
     module_name, colon, attribute = source.partition(":")
     names = [*module_name.split("."), *attribute.split(".")]
     if not colon or not all(name.isidentifier() for name in names):
@@ -68,10 +68,10 @@ def place_of(source: str, folder: Path) -> str:
     """The file, or the installed package's, that `source` would be imported from. Nothing is imported."""
     module_name = source.partition(":")[0]
     place = folder / module_name.split(".")[0]
-    return str(_file_in(folder, module_name) or (not place.is_dir() and file_of(place.name)) or place)
+    return str(_file_in(folder, module_name) or (not place.is_dir() and find_module_file(place.name)) or place)
 
 
-def user_place(fault: BaseException, folder: Path) -> str:
+def describe_user_error(fault: BaseException, folder: Path) -> str:
     """An exception as "file:line: Type: message", with its place in the folder, if any; a `.venv` does not count."""
     if isinstance(fault, SyntaxError) and fault.filename:
         return f"{fault.filename}:{fault.lineno}: {type(fault).__name__}: {fault.msg}"
@@ -99,7 +99,7 @@ def _module(name: str, folder: Path, source: str, error: type[UsageError]) -> Mo
         sys.path.insert(0, str(folder))
         importlib.invalidate_caches()
     file = _file_in(folder, name) if "." not in name else None
-    with user_code(f"`python: {source}`: importing {name!r} failed", folder, error):
+    with guard_user_code(f"`python: {source}`: importing {name!r} failed", folder, error):
         try:
             module = importlib.import_module(name) if file is None else _from_file(name, file)
             note_modules()
@@ -117,14 +117,14 @@ _as_imported: dict[str, str] = {}  # the digest of each module's file at its imp
 def note_modules() -> None:
     """Note the files of modules that were imported since the last call, for `forget_edited_modules`."""
     for name in sys.modules.keys() - _as_imported.keys():
-        _as_imported[name] = source_digest(_own_file(name))
+        _as_imported[name] = digest_source(_own_file(name))
 
 
 def forget_edited_modules(sources: Iterable[str] | None = None, folder: Path = Path()) -> None:
     """Have edited modules, and those that import them, imported again: those that the sources reach, or all noted."""
     folder = folder.resolve()
-    names = {source.partition(":")[0] for source in sources or () if not is_given(source)}
-    reached = {folder / file for name in names for file in code_files(name, folder)}
+    names = {source.partition(":")[0] for source in sources or () if not is_object_name(source)}
+    reached = {folder / file for name in names for file in digest_files(name, folder)}
     files = {name: path for name in list(_as_imported if sources is None else sys.modules) if (path := _own_file(name))}
     files = {name: path for name, path in files.items() if sources is None or path in reached}
     edited = {path for name, path in files.items() if _is_edited(name, path)}
@@ -148,7 +148,7 @@ def _own_file(name: str) -> Path | None:
 def _files_behind(name: str, path: Path) -> set[Path]:
     parts = name.partition("@")[0].split(".")
     roots = [*path.parents][len(parts) - (path.name != "__init__.py") :][:1]
-    return {root / file for root in roots for file in code_files(".".join(parts), root)}
+    return {root / file for root in roots for file in digest_files(".".join(parts), root)}
 
 
 def _is_edited(name: str, path: Path) -> bool:
@@ -156,9 +156,9 @@ def _is_edited(name: str, path: Path) -> bool:
     if name not in _as_imported:
         codes = [value.__code__ for value in vars(sys.modules[name]).values() if inspect.isfunction(value)]
         codes = [code for code in codes if Path(code.co_filename).resolve() == path]
-        _as_imported[name] = source_digest(path)
-        return any(definition_in(path.read_bytes(), code) is None for code in codes)
-    return _as_imported[name] != source_digest(path)
+        _as_imported[name] = digest_source(path)
+        return any(find_definition(path.read_bytes(), code) is None for code in codes)
+    return _as_imported[name] != digest_source(path)
 
 
 def _file_in(folder: Path, module_name: str) -> Path | None:
@@ -208,7 +208,7 @@ def select_accepted(function: Callable[..., Any], facts: Mapping[str, Any]) -> d
 
 
 @contextmanager
-def user_code(what: str, folder: Path, error: type[UsageError], *, hint: str | None = None) -> Iterator[None]:
+def guard_user_code(what: str, folder: Path, error: type[UsageError], *, hint: str | None = None) -> Iterator[None]:
     """Inside, a user's code runs. Whatever it raises, `sys.exit` too, becomes `error`: "WHAT: file:line: message"."""
     with preserve_process():
         try:
@@ -216,7 +216,7 @@ def user_code(what: str, folder: Path, error: type[UsageError], *, hint: str | N
         except BaseException as fault:
             if isinstance(fault, SweepError) or not is_user_error(fault):  # a signal's, or one that says it all
                 raise
-            raise error(f"{what}: {user_place(fault, folder)}", hint=hint) from fault
+            raise error(f"{what}: {describe_user_error(fault, folder)}", hint=hint) from fault
 
 
 def is_user_error(fault: BaseException) -> bool:

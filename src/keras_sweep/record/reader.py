@@ -15,7 +15,7 @@ from keras_sweep.record import encoding
 from keras_sweep.record import optuna_tables as schema
 from keras_sweep.record.facts import Choice, Facts, parse_record
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.space.constraint import constraint
+from keras_sweep.space.constraint import parse_constraint
 from keras_sweep.space.text import join
 from keras_sweep.trial.result import Result
 
@@ -155,7 +155,7 @@ def require_study(connection: sqlite3.Connection, folder: SweepFolder) -> Record
         raise RecordError(message, hint="Use the version of keras-sweep that wrote it")
     facts = replace(parse_record(Facts, attributes), foreign=schema.count_foreign_trials(connection, study))
     if facts.choose:
-        constraint(facts.choose)  # raises ValueError for a damaged condition
+        parse_constraint(facts.choose)  # raises ValueError for a damaged condition
     if directions != list(facts.objective.directions):
         raise ValueError(f"its direction is {join(directions, 'and')!r}")
     return RecordedStudy(connection, study, name, facts)

@@ -25,7 +25,7 @@ from keras_sweep.record import encoding, reader
 from keras_sweep.record import optuna_tables as schema
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
-from keras_sweep.space.distributions import Categorical, Distribution, optuna_distribution
+from keras_sweep.space.distributions import Categorical, Distribution, to_optuna
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.trial.result import Result, TrialState
 
@@ -252,4 +252,4 @@ def encode_distributions(distributions: Mapping[str, Distribution]) -> dict[str,
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Optuna warns that it lowers `high` to the last step, as intended
-        return {name: distribution_to_json(optuna_distribution(kind)) for name, kind in distributions.items()}
+        return {name: distribution_to_json(to_optuna(kind)) for name, kind in distributions.items()}

@@ -14,7 +14,7 @@ from pathlib import Path
 from keras_sweep.errors import RecordError, UsageError
 from keras_sweep.files import disk
 from keras_sweep.files.plain import kind_of, plain_errors
-from keras_sweep.space.text import itemize, nearest, sweep_name_fault
+from keras_sweep.space.text import check_sweep_name, find_nearest, itemize
 
 DEFAULT_SWEEPS_DIR = "sweeps"
 _ASIDE = re.compile(r"~[1-9][0-9]*$")  # "dense~1"; names of sweeps can't contain a tilde
@@ -105,7 +105,7 @@ def sweeps_dir(option: str | os.PathLike[str] | None = None) -> Path:
 
 def sweep_folder(name: str, option: str | os.PathLike[str] | None = None) -> SweepFolder:
     """Return the folder for a sweep to run. Raises UsageError for an invalid name."""
-    if fault := sweep_name_fault(name):
+    if fault := check_sweep_name(name):
         raise UsageError(fault, hint="Give another one with `--name`")
     return SweepFolder(sweeps_dir(option) / name)
 
@@ -116,7 +116,7 @@ def all_sweeps(option: str | os.PathLike[str] | None = None) -> list[SweepFolder
     if not sweeps.exists():
         return []
     with plain_errors("read", sweeps):
-        paths = [path for path in sweeps.iterdir() if not sweep_name_fault(_ASIDE.sub("", path.name))]
+        paths = [path for path in sweeps.iterdir() if not check_sweep_name(_ASIDE.sub("", path.name))]
         existing = [folder for folder in map(SweepFolder, paths) if folder.exists()]
     return sorted(existing, key=lambda folder: (-last_change(folder), folder.name))
 
@@ -131,7 +131,7 @@ def find(name: str | None, option: str | os.PathLike[str] | None = None) -> Swee
         hint = "Run one: `sweep run SPACE.yaml`; sweeps elsewhere are read with `--sweeps-dir`"
         raise UsageError(f"there is no sweep in {sweeps}", hint=hint)
     names = [folder.name for folder in existing]
-    near = nearest(name, names)
+    near = find_nearest(name, names)
     known = f"The sweeps there are: {itemize(names, 8)}" if names else "There are none: `sweep run` makes one"
     raise UsageError(f"there is no sweep {name!r} in {sweeps}", hint=f"Did you mean {near!r}?" if near else known)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from keras_sweep.errors import UsageError
 from keras_sweep.search.engine import Capabilities, Engine, Sampler
 from keras_sweep.search.keras_tuner.oracle import ORACLES
-from keras_sweep.space.plugins import Plugins, member_of
+from keras_sweep.space.plugins import Plugins, find_member
 
 if TYPE_CHECKING:
     from keras_sweep.space.distributions import Value
@@ -38,7 +38,7 @@ DEFAULTS = "defaults"  # the name of the point of all default values
 
 def find_sampler(search: SearchSettings) -> type[Capabilities]:
     """Return the class of the search's sampler. Raises UsageError for an unknown engine or sampler."""
-    return member_of(member_of(ENGINES, "engine", search.engine), f"{search.engine} sampler", search.sampler)
+    return find_member(find_member(ENGINES, "engine", search.engine), f"{search.engine} sampler", search.sampler)
 
 
 def start_points(spec: SweepSpec) -> list[dict[str, Value]]:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate, count, takewhile
 
 from keras_sweep.search.engine import Engine
-from keras_sweep.space.constraint import constraint
+from keras_sweep.space.constraint import parse_constraint
 from keras_sweep.space.distributions import Int
 from keras_sweep.space.plugins import Plugins
 from keras_sweep.space.search_space import Objective
@@ -148,7 +148,7 @@ def epochs_read_from(spec: SweepSpec) -> int:
     if spec.early_terminate is None or not isinstance(epochs, Int) or epochs.step != 1 or watches(spec):
         return 0
     conditions = {condition.parameter for parameter in space.parameters for condition in parameter.when}
-    has_condition = "epochs" in conditions.union(*(constraint(text).names for text in space.where))
+    has_condition = "epochs" in conditions.union(*(parse_constraint(text).names for text in space.where))
     return 0 if has_condition or SCHEDULE.intersection(space.names) else epochs.low
 
 

@@ -22,9 +22,9 @@ from keras_sweep.space.distributions import (
     Distribution,
     Float,
     Value,
-    optuna_distribution,
+    to_optuna,
     to_scalar,
-    unit_of,
+    to_unit,
 )
 from keras_sweep.space.search_space import MOST_LISTED, Parameter, Params, SearchSpace
 from keras_sweep.space.sweep_spec import GENERATION, SweepSpec
@@ -83,7 +83,7 @@ class OptunaSampler(Sampler):
             state=self._optuna.trial.TrialState[result.state.value if score is not None else "PRUNED"],
             values=values if score is not None else None,
             params={parameter.key: _optuna_value(parameter.distribution, value) for parameter, value in pairs},
-            distributions={parameter.key: optuna_distribution(parameter.distribution) for parameter, _ in pairs},
+            distributions={parameter.key: to_optuna(parameter.distribution) for parameter, _ in pairs},
             intermediate_values={result.epochs: score} if score is not None and is_pruned else {},
         )
         self._add_trial(trial)
@@ -275,7 +275,7 @@ class CmaEs(Sampler):
         pairs = self.space.match_values(result.params)
         if self._cma is None or pairs is None:
             return
-        places = {part.name: unit_of(part.distribution, value) for part, value in pairs if part.name in self._names}
+        places = {part.name: to_unit(part.distribution, value) for part, value in pairs if part.name in self._names}
         cost = math.inf if result.value is None else self._objective.key(result.value)
         self._new_results.append((np.array([places[name] for name in self._names]), cost))
         if len(self._new_results) == self._cma.population_size:

@@ -54,7 +54,7 @@ class Constraint:
 
 
 @cache
-def constraint(text: str) -> Constraint:
+def parse_constraint(text: str) -> Constraint:
     """The constraint that a text says. Raises ValueError, with what is wrong with it."""
     if len(text) > LONGEST:
         raise ValueError(f"has {len(text)} characters, and at most {LONGEST} are read")

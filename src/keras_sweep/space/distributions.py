@@ -174,7 +174,7 @@ def normalize_value(distribution: Distribution, value: Value) -> Value:
     return int(value) if whole else value  # type: ignore[arg-type]
 
 
-def unit_of(distribution: Distribution, value: Value) -> float:
+def to_unit(distribution: Distribution, value: Value) -> float:
     """The place in [0, 1] whose value, by `at`, this one of a range is; of whole numbers and steps the middle."""
     assert isinstance(distribution, Float | Int) and isinstance(value, int | float), (distribution, value)
     low, high, step = distribution.low, distribution.high, distribution.step
@@ -186,7 +186,7 @@ def unit_of(distribution: Distribution, value: Value) -> float:
     return (value - low) / ((high - low) or 1.0)
 
 
-def range_words(distribution: Distribution) -> str:
+def describe_range(distribution: Distribution) -> str:
     """What a value of it may be, for a sentence: "one of sgd, adam", "from 0.0001 to 1.0"."""
     if isinstance(distribution, Categorical):
         return f"one of {', '.join(map(quote, distribution.choices))}"
@@ -219,7 +219,7 @@ def to_scalar(value: Value) -> Scalar:
     return json.dumps(value) if isinstance(value, tuple) else value
 
 
-def optuna_distribution(distribution: Distribution) -> BaseDistribution:
+def to_optuna(distribution: Distribution) -> BaseDistribution:
     """The distribution of the same values."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 

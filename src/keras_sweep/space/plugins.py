@@ -12,7 +12,7 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from keras_sweep.errors import UsageError
-from keras_sweep.space.text import join, nearest
+from keras_sweep.space.text import find_nearest, join
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 Member = TypeVar("Member")
 
 
-def member_of(members: Mapping[str, Member], noun: str, name: str) -> Member:
+def find_member(members: Mapping[str, Member], noun: str, name: str) -> Member:
     """The member of that name. Raises UsageError with the nearest name, or all, where there is none."""
     if name not in members:
-        near = nearest(name, members)
+        near = find_nearest(name, members)
         hint = f"Did you mean `{near}`?" if near else f"There are {join(members)}"
         raise UsageError(f"there is no {noun} {name!r}", hint=hint)
     return members[name]
@@ -60,7 +60,7 @@ class Plugins(Mapping[str, Member]):
 
     def find(self, name: str) -> Member:
         """The member of that name. Raises UsageError where there is none, or where it can't be imported."""
-        return member_of(self, self.noun, name)
+        return find_member(self, self.noun, name)
 
     def __getitem__(self, name: str) -> Member:
         if name in self._own:

@@ -9,8 +9,15 @@ from functools import cached_property
 from itertools import islice, repeat
 from typing import TypeAlias
 
-from keras_sweep.space.constraint import constraint
-from keras_sweep.space.distributions import Distribution, Int, Value, normalize_value, range_words, unite_distributions
+from keras_sweep.space.constraint import parse_constraint
+from keras_sweep.space.distributions import (
+    Distribution,
+    Int,
+    Value,
+    describe_range,
+    normalize_value,
+    unite_distributions,
+)
 from keras_sweep.space.text import join, quote
 
 Params: TypeAlias = Mapping[str, Value]  # a trial's values, constants included
@@ -135,7 +142,7 @@ class SearchSpace:
     def allows(self, params: Params) -> bool:
         """Whether values meet all of `where`; those of which one can't be computed do not."""
         try:
-            return all(constraint(text).holds(params) for text in self.where)
+            return all(parse_constraint(text).holds(params) for text in self.where)
         except (ArithmeticError, TypeError, ValueError):
             return False
 
@@ -179,7 +186,7 @@ class SearchSpace:
                 elif value != self.constants[name]:
                     faults[name] = f"is {quote(self.constants[name])} in every trial, but got {quote(value)}"
             elif not any(one in fits for one in active or cases):
-                faults[name] = f"must be {range_words((active or cases)[0].distribution)}, but got {quote(value)}"
+                faults[name] = f"must be {describe_range((active or cases)[0].distribution)}, but got {quote(value)}"
             elif not active:
                 needed = join(f"{one.parameter}: {join(map(str, one.values), 'or')}" for one in fits[0].when)
                 faults[name] = f"is there only beside `{needed}`"
@@ -196,7 +203,7 @@ def _with_values(points: Iterator[dict[str, Value]], parameter: Parameter) -> It
             yield point
 
 
-def in_order(parameters: Iterable[Parameter]) -> tuple[Parameter, ...]:
+def sort_parameters(parameters: Iterable[Parameter]) -> tuple[Parameter, ...]:
     """In an order in which every condition looks back, otherwise as given."""
     left, ordered = list(parameters), list[Parameter]()
     while left:

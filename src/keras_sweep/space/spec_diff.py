@@ -11,7 +11,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import quote
 
 
-def flat_spec(spec: SweepSpec) -> dict[str, Any]:
+def flatten_spec(spec: SweepSpec) -> dict[str, Any]:
     """All that decides what a trial is, not the engine nor how many trials: dotted key -> JSON value."""
     goals = spec.objective.further
     flat: dict[str, Any] = {
@@ -63,7 +63,7 @@ def describe_computation(flat: Mapping[str, Any], metric: str) -> str:
     return f" ({', '.join(f'{key}: {_text(flat, key)}' for key in kept)})" if kept else ""
 
 
-def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+def describe_differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """What differs, in the words of a space file, a line a key: `parameters.learning_rate.max: 1.0 -> 0.1`."""
     # as texts: 1, 1.0 and true are equal, and yet not the same
     before, after = ({key: repr(value) for key, value in flat.items()} for flat in (old, new))

@@ -65,7 +65,7 @@ DEFAULT_OPTIMIZER = "rmsprop"  # as `keras.Model.compile`
 TRAINING_PREFIX = "training."  # of its arguments as parameters
 
 
-def is_own(loss: str) -> bool:
+def is_user_function(loss: str) -> bool:
     """Whether it names a loss of the user's."""
     return ":" in loss
 
@@ -233,7 +233,7 @@ class SweepSpec:
         """The same without the one that rows come from."""
         model = (self.model.source,) if self.model.kind == "python" else ()
         losses = [self.loss, *(output.loss for output in self.outputs.values())]
-        loss = [one for one in losses if is_own(one)]
+        loss = [one for one in losses if is_user_function(one)]
         of_metrics = [self.metric_arguments, *(output.metric_arguments for output in self.outputs.values())]
         metrics = [str(one["python"]) for each in of_metrics for one in each.values() if "python" in one]
         return (*model, *loss, *metrics, *(one.python for one in self.training.callbacks))
@@ -261,7 +261,7 @@ class SweepSpec:
         """Whether models are compiled with a loss or a metric that plain Keras does not know."""
         parts = [self, *map(self.output, self.outputs)]
         own_metric = any("python" in one for part in parts for one in part.metric_arguments.values())
-        return self.scale is not None or any(is_own(part.loss) for part in parts) or own_metric
+        return self.scale is not None or any(is_user_function(part.loss) for part in parts) or own_metric
 
     @property
     def sampler_space(self) -> SearchSpace:

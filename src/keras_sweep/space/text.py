@@ -28,7 +28,7 @@ def escape(text: str) -> str:
     )
 
 
-def markdown_text(text: object) -> str:
+def escape_markdown(text: object) -> str:
     """The text as Markdown shows it, where a name may have signs of its own or of HTML."""
     plain = re.sub(r"([\\|`*\[\]<>&])", r"\\\1", escape(str(text)))
     return re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", plain)
@@ -57,14 +57,14 @@ def quote(value: object) -> str:
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
 
 
-def yaml_list(texts: Iterable[str]) -> str:
+def format_yaml_list(texts: Iterable[str]) -> str:
     """Texts as a list in a space file: `[id, "?"]`."""
     constants = ("null", "true", "false")
     plain = (text if text.isidentifier() and text.lower() not in constants else json.dumps(text) for text in texts)
     return f"[{', '.join(plain)}]"
 
 
-def nearest(name: object, known: Iterable[str]) -> str | None:
+def find_nearest(name: object, known: Iterable[str]) -> str | None:
     """The known name that `name` is most like, in any case; None where none is near."""
     spelt = {candidate.lower(): candidate for candidate in known}
     near = get_close_matches(str(name)[:LONGEST].lower(), spelt, 1, LIKENESS)
@@ -73,7 +73,7 @@ def nearest(name: object, known: Iterable[str]) -> str | None:
 
 def did_you_mean(name: object, known: Iterable[str]) -> str | None:
     """A hint with the nearest known name, or None where none is near."""
-    near = nearest(name, known)
+    near = find_nearest(name, known)
     return f"did you mean `{near}`?" if near else None
 
 
@@ -97,7 +97,7 @@ def itemize(values: Iterable[object], most: int = 5) -> str:
     return ", ".join([*shown, "..."] if len(every) > most else shown)
 
 
-def sweep_name_fault(name: str) -> str | None:
+def check_sweep_name(name: str) -> str | None:
     """The rule that a sweep's name breaks, or None where it may be used."""
     if _ALLOWED.fullmatch(name):
         return None

@@ -12,20 +12,20 @@ DATA_PREFIX = "data."  # of options of the source, or arguments of a function th
 Variant: TypeAlias = tuple[tuple[str, Value], ...]  # names and values
 
 
-def variant_of(params: Params) -> Variant:
+def get_variant(params: Params) -> Variant:
     """The variant that a trial of these parameters has; () where none is of the data."""
     return identity({name: value for name, value in params.items() if name.startswith(DATA_PREFIX)})
 
 
-def data_space(space: SearchSpace) -> SearchSpace:
+def get_data_space(space: SearchSpace) -> SearchSpace:
     """The parameters of the data alone, each point of which is a variant. Without any it has one, empty point."""
     parameters = tuple(one for one in space.parameters if one.name.startswith(DATA_PREFIX))
-    return SearchSpace(parameters, dict(variant_of(space.constants)))
+    return SearchSpace(parameters, dict(get_variant(space.constants)))
 
 
-def variant_spec(spec: SweepSpec, params: Params) -> SweepSpec:
+def apply_variant(spec: SweepSpec, params: Params) -> SweepSpec:
     """The sweep, whose data are read as for a trial of these parameters."""
-    values = {name.removeprefix(DATA_PREFIX): value for name, value in variant_of(params)}
+    values = {name.removeprefix(DATA_PREFIX): value for name, value in get_variant(params)}
     if not values or spec.data.options is None:
         return spec
     known = {name: value for name, value in asdict(spec.data.options).items() if value is not None}
@@ -36,8 +36,8 @@ def variant_spec(spec: SweepSpec, params: Params) -> SweepSpec:
 
 def apply_first_variant(spec: SweepSpec) -> SweepSpec:
     """The sweep, whose data are read as its first variant has them. Windows of a series know the longest of all."""
-    points = list(data_space(spec.space).points())
+    points = list(get_data_space(spec.space).points())
     is_series = isinstance(spec.data.options, SeriesOptions)
     windows = [point["data.window"] for point in points if is_series and "data.window" in point]
     longest = {"data.longest": max(map(int, map(str, windows)))} if len(windows) > 1 else {}
-    return variant_spec(spec, {**points[0], **longest})
+    return apply_variant(spec, {**points[0], **longest})

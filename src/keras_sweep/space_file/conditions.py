@@ -7,14 +7,14 @@ from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 from itertools import combinations
 
-from keras_sweep.space.constraint import constraint
+from keras_sweep.space.constraint import parse_constraint
 from keras_sweep.space.distributions import Categorical, unite_distributions
 from keras_sweep.space.search_space import Parameter, SearchSpace
 from keras_sweep.space.sweep_spec import DEFAULT_OPTIMIZER
 from keras_sweep.space.text import did_you_mean, escape, join, quote
 from keras_sweep.space_file.faults import Faults, Place
-from keras_sweep.space_file.keras_tables import OPTIMIZERS, optimizers_with
-from keras_sweep.space_file.ranges import path_of
+from keras_sweep.space_file.keras_tables import OPTIMIZERS, list_optimizers_with
+from keras_sweep.space_file.ranges import get_path
 
 AS_IN = "as in `where: ['model.units * model.layers <= 512']`"
 Parameters = Mapping[str, Parameter]  # by name, those without faults of their own
@@ -26,7 +26,7 @@ def check_conditions(parameters: Parameters, names: tuple[str, ...], faults: Fau
     for parameter in parameters.values():
         for condition in parameter.when:
             other = condition.parameter
-            path: Place = (*path_of(parameter), "when", other)
+            path: Place = (*get_path(parameter), "when", other)
             if other not in names:
                 rule = f"`when` names no parameter: there is no {quote(other)}"
                 faults.fault(path, rule, did_you_mean(other, names))
@@ -59,10 +59,10 @@ def _check_cases(parameters: Parameters, faults: Faults) -> None:
         both = [(x.values, y.values) for x in a.when for y in b.when if x.parameter == y.parameter]
         if a.name == b.name and all(set(some) & set(others) for some, others in both):
             hint = "let the `when` of each name other values of one parameter"
-            faults.fault((*path_of(b), "when"), f"may hold together with that of case {a.case}", hint)
+            faults.fault((*get_path(b), "when"), f"may hold together with that of case {a.case}", hint)
     for parameter in parameters.values():
         for name in sorted({one.parameter for one in parameter.when} & {case.name for case in cases}):
-            faults.fault((*path_of(parameter), "when", name), f"`{name}` has cases, on which nothing may depend")
+            faults.fault((*get_path(parameter), "when", name), f"`{name}` has cases, on which nothing may depend")
 
 
 def check_optimizer_arguments(ordered: Sequence[Parameter], names: tuple[str, ...], faults: Faults) -> None:
@@ -86,15 +86,15 @@ def check_optimizer_arguments(ordered: Sequence[Parameter], names: tuple[str, ..
             others = condition.values if condition.parameter == "optimizer" else possible.get(condition.parameter, able)
             able = [one for one in able if one in others]
         possible[name] = able
-        if optimizers_with(name) and all(condition.parameter in names for condition in parameter.when):
+        if list_optimizers_with(name) and all(condition.parameter in names for condition in parameter.when):
             if not able:
-                faults.warn(path_of(parameter), "its conditions never hold together, so no trial has it")
+                faults.warn(get_path(parameter), "its conditions never hold together, so no trial has it")
             _check_taken(parameter, able, faults, named="optimizer" in names)
 
 
 def _check_taken(parameter: Parameter, possible: list[str], faults: Faults, *, named: bool) -> None:
     """Note where an optimizer that a trial with this argument may have does not take it, or not these values."""
-    name, takers, path = parameter.name, optimizers_with(parameter.name), path_of(parameter)
+    name, takers, path = parameter.name, list_optimizers_with(parameter.name), get_path(parameter)
     able = [optimizer for optimizer in possible if optimizer in takers]
     if able == possible:
         return
@@ -116,7 +116,7 @@ def add_constraints(space: SearchSpace | None, faults: Faults) -> SearchSpace | 
     before, names = len(faults.found), tuple(parameters) if isinstance(parameters, dict) else ()
     for index, text in enumerate(texts):
         try:
-            named = constraint(text if isinstance(text, str) else "").names
+            named = parse_constraint(text if isinstance(text, str) else "").names
         except ValueError as error:
             faults.fault(("where", index), f"{quote(text)} {error}", AS_IN)
             continue

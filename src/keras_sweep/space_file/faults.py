@@ -128,7 +128,7 @@ class Faults:
         """
         if not self.has(str(path[0])):
             return form()
-        fields, values = fields_of(form), self.root.at(*path).plain
+        fields, values = get_fields(form), self.root.at(*path).plain
         if not isinstance(values, dict):
             names = join(f"`{name}`" for name in fields)
             self.fault(path, f"must be a map with {names}, but got {quote(values)}")
@@ -143,7 +143,7 @@ class Faults:
             if each["type"] == "missing":
                 self.fault((*path, key), f"`{key}` is missing", fields[key].description)
             elif each["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-                hint = (hints or {}).get(key) or unknown(key, fields)
+                hint = (hints or {}).get(key) or hint_at_key(key, fields)
                 self.fault((*path, key), "there is no such key here", hint)
             else:
                 self.fault((*path, key), *_sentence(each, properties.get(key, {})))
@@ -152,12 +152,12 @@ class Faults:
         return None
 
 
-def fields_of(section: Any) -> Mapping[str, FieldInfo]:
+def get_fields(section: Any) -> Mapping[str, FieldInfo]:
     """The fields of a section."""
     fields: Mapping[str, FieldInfo] = section.__pydantic_fields__
     return fields
 
 
-def unknown(name: object, known: Collection[str]) -> str:
+def hint_at_key(name: object, known: Collection[str]) -> str:
     """The hint for a key that is not known."""
     return did_you_mean(name, known) or f"the keys are {join(known)}"

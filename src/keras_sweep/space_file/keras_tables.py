@@ -31,7 +31,7 @@ Kind: TypeAlias = TypeAdapter[Any]  # what a value may be, `Faults.fits` says wh
 _KINDS: Mapping[str, Any] = {"float": float, "int": int, "bool": bool}
 
 
-def kind_of(annotation: Any) -> Kind:
+def make_kind(annotation: Any) -> Kind:
     """The kind of values that an annotation stands for, as strict as a section's fields."""
     return TypeAdapter(annotation, config=STRICT)
 
@@ -39,7 +39,7 @@ def kind_of(annotation: Any) -> Kind:
 def _kind(kind: str, null: bool = False, **bounds: Any) -> Kind:
     """An argument of the table. `null` may stand for "off"."""
     number = _KINDS[kind]
-    return kind_of(Annotated[number | None if null else number, Field(**bounds)])
+    return make_kind(Annotated[number | None if null else number, Field(**bounds)])
 
 
 # optimizer -> its arguments. Left out: `name`, `exclude_layers`, and the optimizers that wrap others.
@@ -58,6 +58,6 @@ def is_maximized(metric: str) -> bool | None:
     return (name in METRICS_TO_MAXIMIZE or known[name] == "up") if name in known else None
 
 
-def optimizers_with(argument: str) -> tuple[str, ...]:
+def list_optimizers_with(argument: str) -> tuple[str, ...]:
     """The optimizers that take an argument."""
     return tuple(name for name, known in OPTIMIZERS.items() if argument in known)

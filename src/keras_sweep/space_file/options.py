@@ -11,10 +11,10 @@ from keras_sweep.errors import Fault, UsageError
 from keras_sweep.search.engines import ENGINES
 from keras_sweep.space.search_space import Params
 from keras_sweep.space.text import escape, quote
-from keras_sweep.space_file.faults import unknown
-from keras_sweep.space_file.ranges import value_of
+from keras_sweep.space_file.faults import hint_at_key
+from keras_sweep.space_file.ranges import parse_value
 from keras_sweep.space_file.sections import SECTIONS
-from keras_sweep.space_file.yaml_tree import Node, Plain, TreeError, tree_of_text
+from keras_sweep.space_file.yaml_tree import Node, Plain, TreeError, parse_yaml
 
 
 def apply_options(root: Node, sets: Sequence[str], of_search: Mapping[str, str | int]) -> tuple[Node, list[Fault]]:
@@ -36,18 +36,18 @@ def apply_options(root: Node, sets: Sequence[str], of_search: Mapping[str, str |
     return root, faults
 
 
-def point_of(given: str | Mapping[str, Any] | None) -> Params | None:
+def parse_point(given: str | Mapping[str, Any] | None) -> Params | None:
     """The point that `--add` names, `optimizer=adam epochs=10`, or one as a map. Raises UsageError: it is none."""
     if isinstance(given, str):
         try:
             pairs = [word.partition("=") for word in shlex.split(given)]
-            given = {name: tree_of_text(f"value: {text}").plain["value"] for name, _, text in pairs}
+            given = {name: parse_yaml(f"value: {text}").plain["value"] for name, _, text in pairs}
         except (TreeError, TypeError, ValueError):  # a quote without its end, too
             pairs, given = [], {}
         if not given or len(given) < len(pairs) or not all(equals for _, equals, _ in pairs):
             hint = "Write `--add 'optimizer=adam learning_rate=1e-3 model.hidden=[32,16]'`"
             raise UsageError("`--add` takes KEY=VALUE for each parameter, once, without blanks", hint=hint)
-    return None if given is None else {name: value_of(name, value) for name, value in given.items()}
+    return None if given is None else {name: parse_value(name, value) for name, value in given.items()}
 
 
 def _put(root: Node, path: tuple[str, ...], value: Node, option: str) -> Node:
@@ -73,7 +73,7 @@ def _parsed(root: Node, text: str, option: str) -> tuple[tuple[str, ...], Node]:
     if not equals or not key:
         raise _wrong("must be KEY=VALUE", "as in `--set learning_rate.max=0.1`")
     try:
-        tree = tree_of_text(f"value: {text}")
+        tree = parse_yaml(f"value: {text}")
     except TreeError as error:
         raise _wrong(f"the value is not YAML: {error.faults[0].rule}") from None
     if not isinstance(tree.value, dict) or list(tree.value) != ["value"]:
@@ -113,15 +113,15 @@ def _path(root: Node, parts: list[str]) -> tuple[str, ...]:
         return ("parameters", ".".join(rest[:2]), *rest[2:])
     if len(rest) > 1:
         rule = f"there is no parameter {quote('.'.join(rest[:-1]))}"
-        raise _wrong(rule, unknown(rest[0], (*known, *SECTIONS)))
+        raise _wrong(rule, hint_at_key(rest[0], (*known, *SECTIONS)))
     return ("parameters", rest[0])
 
 
-def plain_yaml(value: Plain, *, flow: bool | None = None) -> str:
+def dump_yaml(value: Plain, *, flow: bool | None = None) -> str:
     """A value as YAML that reads back to an equal one, by JSON where ruamel.yaml can't write what it can read."""
     try:
-        text = block_yaml(value, flow=flow)
-        if tree_of_text(text).plain == value:
+        text = dump_block_yaml(value, flow=flow)
+        if parse_yaml(text).plain == value:
             return text
     except Exception:  # of many kinds, from a writer that met what it can't write
         pass
@@ -130,7 +130,7 @@ def plain_yaml(value: Plain, *, flow: bool | None = None) -> str:
     return "".join(char if char <= "~" or char.isprintable() else f"\\U{ord(char):08x}" for char in text)
 
 
-def block_yaml(value: Plain, *, width: int = 120, flow: bool | None = None) -> str:
+def dump_block_yaml(value: Plain, *, width: int = 120, flow: bool | None = None) -> str:
     """A map as YAML in blocks, lists of scalars in one line; with `flow` as one line in braces."""
     from ruamel.yaml import YAML
 

@@ -8,33 +8,40 @@ from pydantic import Field
 
 from keras_sweep.space.data_spec import Seed
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
-from keras_sweep.space.search_space import Condition, Parameter, SearchSpace, in_order
+from keras_sweep.space.search_space import Condition, Parameter, SearchSpace, sort_parameters
 from keras_sweep.space.sweep_spec import LOSS_PREFIX, MODEL_PREFIX, TRAINING_PREFIX, ModelSpec
 from keras_sweep.space.text import did_you_mean, join, quote
 from keras_sweep.space.variants import DATA_PREFIX
 from keras_sweep.space_file.conditions import check_conditions, check_optimizer_arguments
 from keras_sweep.space_file.faults import Faults, Place, Rule
-from keras_sweep.space_file.keras_tables import ARGUMENTS, LOSS_ARGUMENTS, OPTIMIZERS, Kind, kind_of
-from keras_sweep.space_file.ranges import Constant, Refused, distribution_of, ends, path_of, value_of
+from keras_sweep.space_file.keras_tables import ARGUMENTS, LOSS_ARGUMENTS, OPTIMIZERS, Kind, make_kind
+from keras_sweep.space_file.ranges import (
+    Constant,
+    ParameterError,
+    get_path,
+    list_limits,
+    make_distribution,
+    parse_value,
+)
 from keras_sweep.space_file.sections import DENSE_ARGUMENTS, ChoiceSection, ConstantSection, ParameterForm, RangeSection
-from keras_sweep.space_file.sources import data_arguments
+from keras_sweep.space_file.sources import list_data_parameters
 from keras_sweep.space_file.training import ARGUMENTS as TRAINING_ARGUMENTS
 
 MOST_PARAMETERS = 200
 FORMS: Mapping[str, type[ParameterForm]] = {"value": ConstantSection, "values": ChoiceSection}  # else a range
 FIT_ARGUMENTS: Mapping[str, Kind] = {
-    "optimizer": kind_of(Annotated[str, Rule("an optimizer of Keras", OPTIMIZERS)]),
-    "learning_rate": kind_of(Annotated[float, Field(gt=0)]),
-    "schedule": kind_of(Annotated[str, Rule(names=("constant", "cosine", "exponential", "linear"))]),
-    "warmup": kind_of(Annotated[float, Field(ge=0, lt=1)]),
-    "epochs": kind_of(Annotated[int, Field(ge=1)]),
-    "batch_size": kind_of(Annotated[int, Field(ge=1)]),
-    "seed": kind_of(Seed),
+    "optimizer": make_kind(Annotated[str, Rule("an optimizer of Keras", OPTIMIZERS)]),
+    "learning_rate": make_kind(Annotated[float, Field(gt=0)]),
+    "schedule": make_kind(Annotated[str, Rule(names=("constant", "cosine", "exponential", "linear"))]),
+    "warmup": make_kind(Annotated[float, Field(ge=0, lt=1)]),
+    "epochs": make_kind(Annotated[int, Field(ge=1)]),
+    "batch_size": make_kind(Annotated[int, Field(ge=1)]),
+    "seed": make_kind(Seed),
 }
 LOSS_PARAMETERS: Mapping[str, Kind] = {
-    "loss.label_smoothing": kind_of(Annotated[float, Field(ge=0, lt=1)]),
-    **dict.fromkeys(("loss.alpha", "loss.beta", "loss.gamma"), kind_of(Annotated[float, Field(ge=0)])),
-    "loss.delta": kind_of(Annotated[float, Field(gt=0)]),
+    "loss.label_smoothing": make_kind(Annotated[float, Field(ge=0, lt=1)]),
+    **dict.fromkeys(("loss.alpha", "loss.beta", "loss.gamma"), make_kind(Annotated[float, Field(ge=0)])),
+    "loss.delta": make_kind(Annotated[float, Field(gt=0)]),
 }
 MODEL_ARGUMENTS: Mapping[str, Kind] = {f"{MODEL_PREFIX}{name}": kind for name, kind in DENSE_ARGUMENTS.items()}
 PLAIN: Mapping[str, Kind] = {**ARGUMENTS, **FIT_ARGUMENTS}  # parameters whose names have no dot
@@ -48,7 +55,7 @@ INSTEAD: Mapping[str, str] = {
 }
 
 
-def parameters(faults: Faults, model: ModelSpec | None) -> SearchSpace | None:
+def read_parameters(faults: Faults, model: ModelSpec | None) -> SearchSpace | None:
     """The section as a search space; None, with all faults noted, where it has any. Warnings are noted too."""
     before = len(faults.found)
     section = faults.root.at("parameters")
@@ -68,7 +75,7 @@ def parameters(faults: Faults, model: ModelSpec | None) -> SearchSpace | None:
         for path in _places(name, faults):
             try:
                 parameter = _parameter(name, path, faults)
-            except Refused as error:
+            except ParameterError as error:
                 key, rule, hint = error.args
                 faults.fault((*path, *filter(None, (key,))), rule, hint)
                 continue
@@ -77,7 +84,7 @@ def parameters(faults: Faults, model: ModelSpec | None) -> SearchSpace | None:
                 _warn(parameter, faults)
                 good[parameter.key] = _as_real(parameter)
     check_conditions(good, names, faults)
-    ordered = in_order(good.values())
+    ordered = sort_parameters(good.values())
     check_optimizer_arguments(ordered, names, faults)
     return _space(ordered) if len(faults.found) == before else None
 
@@ -110,11 +117,11 @@ def _parameter(name: str, path: Place, faults: Faults) -> Parameter | None:
     if isinstance(node.value, list):
         text = quote(node.plain)
         hint = f"write {{values: {text}}} or {{value: {text}}}"
-        raise Refused(None, f"a list is neither a choice nor a constant, got {text}", hint)
+        raise ParameterError(None, f"a list is neither a choice nor a constant, got {text}", hint)
     if node.value is None:
-        raise Refused(None, "has no value", "as in `{value: 0.01}`, `{values: [a, b]}` or `{min: 1, max: 9}`")
+        raise ParameterError(None, "has no value", "as in `{value: 0.01}`, `{values: [a, b]}` or `{min: 1, max: 9}`")
     if not isinstance(node.value, dict):  # without a block, as in `batch_size: 32`
-        return Parameter(name, Constant((value_of(name, node.value),)))
+        return Parameter(name, Constant((parse_value(name, node.value),)))
     form = next((FORMS[key] for key in FORMS if key in node.value), RangeSection)
     hints = {"parameters": "nested parameters are written flat, as `model.units`"} | dict.fromkeys(
         ("value", "values", "min", "max"), "only one of `value`, `values`, and `min` with `max` may be given"
@@ -127,10 +134,10 @@ def _parameter(name: str, path: Place, faults: Faults) -> Parameter | None:
     when = []
     for other, wanted in (block.when or {}).items():
         values = wanted if isinstance(wanted, list) else [wanted]
-        when.append(Condition(other, tuple(dict.fromkeys(value_of(other, value) for value in values))))
+        when.append(Condition(other, tuple(dict.fromkeys(parse_value(other, value) for value in values))))
     case = int(path[2]) + 1 if len(path) > 2 else 0
     if case and not when:
-        raise Refused(None, "each case needs a `when`", "as in `- {when: {optimizer: sgd}, min: 0.1, max: 1.0}`")
+        raise ParameterError(None, "each case needs a `when`", "as in `- {when: {optimizer: sgd}, min: 0.1, max: 1.0}`")
     parameter = Parameter(name, _drawn(block, path, faults), tuple(when), case)
     return None if told else parameter
 
@@ -138,16 +145,16 @@ def _parameter(name: str, path: Place, faults: Faults) -> Parameter | None:
 def _drawn(block: ParameterForm, path: Place, faults: Faults) -> Distribution:
     """What the block at a path draws from: with `take: best` every trial trains to the maximum. Raises Refused."""
     if block.take is not None and path[1] != "epochs":
-        raise Refused("take", "`take` is for `epochs` only")
+        raise ParameterError("take", "`take` is for `epochs` only")
     if block.take == "best":
         rule = "with `take: best` every trial trains to the maximum"
         if block.when is not None or isinstance(block, ChoiceSection):
-            raise Refused("take", f"{rule}, so there are no `values` and no `when`")
+            raise ParameterError("take", f"{rule}, so there are no `values` and no `when`")
         if isinstance(block, RangeSection) and block.max is not None:
             if block.min is not None:
                 faults.warn((*path, "min"), f"has no meaning: {rule}")
             return Constant((block.max,))
-    return distribution_of(block, path, faults)
+    return make_distribution(block, path, faults)
 
 
 def _kind_of(name: str, model: ModelSpec | None, faults: Faults) -> Kind | None:
@@ -174,7 +181,7 @@ def _kind_of(name: str, model: ModelSpec | None, faults: Faults) -> Kind | None:
 def _of_same_prefix(name: str, model: ModelSpec | None, faults: Faults) -> tuple[str, Mapping[str, Kind] | None]:
     """What a parameter is of, for a message, and all of it that may be parameters; None: a function may take any."""
     if name.startswith(DATA_PREFIX):
-        return "this source of data", data_arguments(faults)
+        return "this source of data", list_data_parameters(faults)
     if name.startswith(LOSS_PREFIX):
         loss = faults.root.at("loss").plain
         given = loss if isinstance(loss, dict) else {"name": loss}
@@ -190,12 +197,12 @@ def _of_same_prefix(name: str, model: ModelSpec | None, faults: Faults) -> tuple
 
 def _check_values(parameter: Parameter, kind: Kind | None, faults: Faults) -> None:
     if parameter.name == "optimizer" and isinstance(parameter.distribution, Int | Float):
-        faults.fault(path_of(parameter), "optimizers are names, not a range", "as in {values: [sgd, adam]}")
+        faults.fault(get_path(parameter), "optimizers are names, not a range", "as in {values: [sgd, adam]}")
         return
     if parameter.name.startswith(DATA_PREFIX) and parameter.when:
-        faults.fault((*path_of(parameter), "when"), "every trial has all parameters of the data", "leave it out")
+        faults.fault((*get_path(parameter), "when"), "every trial has all parameters of the data", "leave it out")
     if kind is not None:
-        for path, value in ends(parameter, faults):
+        for path, value in list_limits(parameter, faults):
             faults.fits(kind, path, value)
 
 
@@ -219,7 +226,7 @@ def _as_real(parameter: Parameter) -> Parameter:
 
 
 def _warn(parameter: Parameter, faults: Faults) -> None:
-    drawn, path = parameter.distribution, path_of(parameter)
+    drawn, path = parameter.distribution, get_path(parameter)
     if isinstance(drawn, Constant):
         return
     if drawn.size == 1:

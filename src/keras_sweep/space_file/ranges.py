@@ -17,7 +17,7 @@ MOST_STEPS = 2**53  # beyond it a float can't tell two multiples apart
 _EXPONENTS = ("log_uniform", "q_log_uniform")
 
 
-class Refused(Exception):
+class ParameterError(Exception):
     """A fault of a parameter: the key at which it is told (None: the parameter itself), the rule, and a hint."""
 
     def __init__(self, key: str | None, rule: str, hint: str | None = None) -> None:
@@ -28,28 +28,28 @@ class Constant(Categorical):
     """The same value in every trial: a choice of one."""
 
 
-def value_of(name: str, plain: Any) -> Value:
+def parse_value(name: str, plain: Any) -> Value:
     """A value of the file as trials have it: optimizers are in lower case."""
     known = name == "optimizer" and isinstance(plain, str) and plain.lower() in OPTIMIZERS
     return plain.lower() if known else to_value(plain)
 
 
-def distribution_of(block: ParameterForm, path: Place, faults: Faults) -> Distribution:
+def make_distribution(block: ParameterForm, path: Place, faults: Faults) -> Distribution:
     """What the block at a path draws from. Raises Refused where its keys do not go together."""
     try:
         if isinstance(block, ConstantSection):
-            return Constant((value_of(str(path[1]), block.value),))
+            return Constant((parse_value(str(path[1]), block.value),))
         if isinstance(block, ChoiceSection):
             shares = None if block.probabilities is None else tuple(block.probabilities)
-            return Categorical(tuple(value_of(str(path[1]), value) for value in block.values), shares)
+            return Categorical(tuple(parse_value(str(path[1]), value) for value in block.values), shares)
         return _range(block, path, faults)
     except ValueError as error:  # which begins with the key that it is about
-        raise Refused(str(error).split("`")[1].split()[0], str(error)) from None
+        raise ParameterError(str(error).split("`")[1].split()[0], str(error)) from None
 
 
-def ends(parameter: Parameter, faults: Faults) -> list[tuple[Place, Value]]:
+def list_limits(parameter: Parameter, faults: Faults) -> list[tuple[Place, Value]]:
     """Where each value stands that must keep the rules: every choice, or both ends of a range."""
-    drawn, path = parameter.distribution, path_of(parameter)
+    drawn, path = parameter.distribution, get_path(parameter)
     if isinstance(drawn, Constant):
         block = faults.root.at(*path).value
         keys = [key for key in ("value", "max", "values") if isinstance(block, dict) and key in block]
@@ -59,7 +59,7 @@ def ends(parameter: Parameter, faults: Faults) -> list[tuple[Place, Value]]:
     return [((*path, "min"), drawn.low), ((*path, "max"), drawn.high)]
 
 
-def path_of(parameter: Parameter) -> Place:
+def get_path(parameter: Parameter) -> Place:
     """Where the parameter stands in the file, or the case of it."""
     return ("parameters", parameter.name, *([parameter.case - 1] if parameter.case else []))
 
@@ -68,15 +68,15 @@ def _range(block: RangeSection, path: Place, faults: Faults) -> Float | Int:
     low, high, named = block.min, block.max, block.distribution
     if low is None or high is None:
         got = quote(block.model_dump(exclude_unset=True))
-        raise Refused(None, f"a parameter needs `min` and `max`, or `value`, or `values`, but got {got}")
+        raise ParameterError(None, f"a parameter needs `min` and `max`, or `value`, or `values`, but got {got}")
     if named == "int_uniform" and (type(low), type(high)) != (int, int):
         got = f"but got (min={quote(low)}, max={quote(high)})"
-        raise Refused(None, f"`int_uniform` needs whole `min` and `max`, {got}")
+        raise ParameterError(None, f"`int_uniform` needs whole `min` and `max`, {got}")
     q, log = _step_and_scale(block)
     if named in _EXPONENTS:
         values = f"use `distribution: {named}_values`"
         if high > 700:  # e**700 is near the largest float
-            raise Refused("max", f"`{named}` draws e**x, and e**{quote(high)} is too large", values)
+            raise ParameterError("max", f"`{named}` draws e**x, and e**{quote(high)} is too large", values)
         if low >= 0:
             drawn = f"from {math.exp(low):g} to {math.exp(high):g}"
             faults.warn(path, f"`{named}` takes exponents, so values are {drawn}; {values} if you mean values")
@@ -100,19 +100,19 @@ def _step_and_scale(block: RangeSection) -> tuple[float | None, bool]:
         return q, bool(block.log)
     if block.log not in (None, named in LOG_UNIFORM):
         rule = f"`log: {quote(block.log)}` contradicts `distribution: {named}`"
-        raise Refused("log", rule, "leave one of them out")
+        raise ParameterError("log", rule, "leave one of them out")
     if q is not None and not named.startswith("q_") and named != "int_uniform":
-        raise Refused("q", f"`{named}` takes no `q`", f"use `distribution: q_{named}`")
+        raise ParameterError("q", f"`{named}` takes no `q`", f"use `distribution: q_{named}`")
     return 1 if q is None and named.startswith("q_") else q, named in LOG_UNIFORM
 
 
 def _multiples(low: float, high: float, q: float) -> tuple[int, int]:
     """The first and the last multiple of q within the range: W&B rounds to them."""
     if max(abs(low), abs(high)) / q > MOST_STEPS:
-        raise Refused("q", f"q={quote(q)} is too fine for a range from {quote(low)} to {quote(high)}")
+        raise ParameterError("q", f"q={quote(q)} is too fine for a range from {quote(low)} to {quote(high)}")
     first, last = -_floor(-low, q), _floor(high, q)
     if first > last:
-        raise Refused("q", f"no multiple of q={quote(q)} lies between min={quote(low)} and max={quote(high)}")
+        raise ParameterError("q", f"no multiple of q={quote(q)} lies between min={quote(low)} and max={quote(high)}")
     return first, last
 
 

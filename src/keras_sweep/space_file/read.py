@@ -15,17 +15,17 @@ from keras_sweep.space.data_spec import DataSpec
 from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.search_space import Objective, SearchSpace
 from keras_sweep.space.sweep_spec import EarlyTerminate, Finalists, Finish, ModelSpec, SearchSettings, SweepSpec
-from keras_sweep.space.text import did_you_mean, escape, join, pluralize, quote, sweep_name_fault
+from keras_sweep.space.text import check_sweep_name, did_you_mean, escape, join, pluralize, quote
 from keras_sweep.space.variants import apply_first_variant
 from keras_sweep.space_file import training as trained
 from keras_sweep.space_file.conditions import add_constraints
-from keras_sweep.space_file.faults import Faults, unknown
-from keras_sweep.space_file.options import apply_options, plain_yaml
-from keras_sweep.space_file.parameters import FIT_ARGUMENTS, INSTEAD, parameters
-from keras_sweep.space_file.ranges import value_of
+from keras_sweep.space_file.faults import Faults, hint_at_key
+from keras_sweep.space_file.options import apply_options, dump_yaml
+from keras_sweep.space_file.parameters import FIT_ARGUMENTS, INSTEAD, read_parameters
+from keras_sweep.space_file.ranges import parse_value
 from keras_sweep.space_file.sections import ENGINE, PASSED_OVER, PRUNING_RULE, SECTIONS, WANDB_METHODS
-from keras_sweep.space_file.sources import check_split, check_variants, data_of, model_of
-from keras_sweep.space_file.yaml_tree import MOST_BYTES, Node, TreeError, text_of_bytes, tree_of_text
+from keras_sweep.space_file.sources import check_split, check_variants, read_data, read_model
+from keras_sweep.space_file.yaml_tree import MOST_BYTES, Node, TreeError, decode_text, parse_yaml
 
 REQUIRED = {
     "data": "as in `data: fashion_mnist`",
@@ -59,7 +59,7 @@ def read_space_file(
     """
     path = Path(path)
     where = escape(str(path))
-    text, root = file_tree(path, text)
+    text, root = read_yaml_file(path, text)
     if not isinstance(root.value, dict):
         rule = f"a space file is a map with {join(REQUIRED)}, but got {quote(root.plain)}"
         raise SpaceFileError(where, [Fault(rule, line=root.line)])
@@ -68,23 +68,23 @@ def read_space_file(
     faults = Faults(root, path.absolute().parent)
     faults.found.extend(of_options)
     sweep_name = path.stem if name is None else name
-    broken = sweep_name_fault(sweep_name)
+    broken = check_sweep_name(sweep_name)
     if broken is not None:
         faults.found.append(Fault(broken, hint="use --name") if name is None else Fault(broken, "--name"))
     _check_keys(faults)
-    data = data_of(faults)
+    data = read_data(faults)
     check_split(faults)
-    if data is not None and data.transform is not None and "loss" in trained.own_of(faults):
+    if data is not None and data.transform is not None and "loss" in trained.list_left_to_model(faults):
         faults.fault(("data", "target"), "needs `loss` in this file, which compares what the model learns")
-    model = model_of(faults)
-    own = trained.own_of(faults)
-    loss = trained.loss_of(faults)
-    outputs = trained.outputs_of(faults)
-    found = {} if trained.names_outputs(faults) else trained.metrics_of(faults)
+    model = read_model(faults)
+    own = trained.list_left_to_model(faults)
+    loss = trained.read_loss(faults)
+    outputs = trained.read_outputs(faults)
+    found = {} if trained.has_named_outputs(faults) else trained.read_metrics(faults)
     metrics = None if found is None else (*found, *sweep_spec.list_recorded_names(outputs))
-    objective = trained.objective_of(faults, metrics, outputs)
-    space = add_constraints(parameters(faults, model) if faults.has("parameters") else None, faults)
-    training = trained.training_of(faults, None if own else metrics)
+    objective = trained.read_objective(faults, metrics, outputs)
+    space = add_constraints(read_parameters(faults, model) if faults.has("parameters") else None, faults)
+    training = trained.read_training(faults, None if own else metrics)
     search = _search_of(faults)
     early = _early_terminate_of(faults)
     _check_search(faults, objective, search, early)
@@ -106,7 +106,7 @@ def read_space_file(
     spec = SweepSpec(
         name=sweep_name,
         folder=faults.folder,
-        text=plain_yaml(root.plain) if sets or of_search else text,
+        text=dump_yaml(root.plain) if sets or of_search else text,
         data=data,
         model=model,
         loss=loss[0],
@@ -131,11 +131,11 @@ def read_space_file(
     return replace(spec, objective=replace(objective, take_best=objective.take_best or least > 0, epochs_from=least))
 
 
-def file_tree(path: Path, text: str | None = None) -> tuple[str, Node]:
+def read_yaml_file(path: Path, text: str | None = None) -> tuple[str, Node]:
     """The text of a YAML file, unless it is given, and its tree. Raises SpaceFileError."""
     try:
         text = _text(path) if text is None else text
-        return text, tree_of_text(text)
+        return text, parse_yaml(text)
     except TreeError as error:
         raise SpaceFileError(escape(str(path)), _printable(error.faults)) from None
 
@@ -147,7 +147,7 @@ def _text(path: Path) -> str:
         if path.exists() and not path.is_file():  # a pipe may never end
             raise TreeError(Fault("a space file is needed, but this is not a plain file"))
         with path.open("rb") as file:
-            return text_of_bytes(file.read(MOST_BYTES + 1))
+            return decode_text(file.read(MOST_BYTES + 1))
     except FileNotFoundError:
         near = did_you_mean(path.name, [entry.name for entry in path.parent.glob("*.y*ml")])
         raise TreeError(Fault("there is no such file", hint=near or "`sweep init SOURCE` writes one")) from None
@@ -172,9 +172,9 @@ def _check_keys(faults: Faults) -> None:
             instead = PASSED_OVER[key].format(value=quote(value), sampler=sampler)
             faults.warn((key,), f"is a key of W&B and passed over; here {instead}")
         elif key not in SECTIONS:
-            faults.fault((key,), "there is no such key here", OTHER_KEYS.get(key) or unknown(key, SECTIONS))
+            faults.fault((key,), "there is no such key here", OTHER_KEYS.get(key) or hint_at_key(key, SECTIONS))
     for key, hint in REQUIRED.items():
-        if key not in (*given, *trained.own_of(faults)):
+        if key not in (*given, *trained.list_left_to_model(faults)):
             faults.found.append(Fault(f"`{key}` is missing", key, hint=hint))
 
 
@@ -208,12 +208,12 @@ def _start_of(faults: Faults, start: Sequence[Any], space: SearchSpace, model: M
         if not isinstance(given, dict):
             points.append(given)
             continue
-        point = space.normalize_point({name: value_of(name, value) for name, value in given.items()})
+        point = space.normalize_point({name: parse_value(name, value) for name, value in given.items()})
         for name, rule in space.misfits(point).items():
             known = space.names
             if name in (*known, "") or model is None or model.kind != "python":  # whose parameters are not known yet
                 at = (*path, name) if name else path
-                faults.fault(at, rule, None if name in (*known, "") else unknown(name, known))
+                faults.fault(at, rule, None if name in (*known, "") else hint_at_key(name, known))
         points.append(point)
     return tuple(points)
 

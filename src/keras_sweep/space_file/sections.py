@@ -18,8 +18,15 @@ from keras_sweep.space.search_space import MEASURED
 from keras_sweep.space.sweep_spec import EarlyTerminate, Finalists, Finish, SearchSettings, Training
 from keras_sweep.space.text import join
 from keras_sweep.space_file import keras_tables as tables
-from keras_sweep.space_file.faults import Rule, fields_of
-from keras_sweep.space_file.keras_tables import ARGUMENTS, METRIC_ARGUMENTS, OPTIMIZERS, Kind, kind_of, optimizers_with
+from keras_sweep.space_file.faults import Rule, get_fields
+from keras_sweep.space_file.keras_tables import (
+    ARGUMENTS,
+    METRIC_ARGUMENTS,
+    OPTIMIZERS,
+    Kind,
+    list_optimizers_with,
+    make_kind,
+)
 
 # W&B's distributions of a range that are understood
 LOG_UNIFORM = ("log_uniform", "log_uniform_values", "q_log_uniform", "q_log_uniform_values")
@@ -40,8 +47,8 @@ FunctionName = Annotated[str, Field(pattern=r"^[^\W\d]\w*(\.\w+)*:\w+(\.\w+)*$")
 Loss = Annotated[str, Rule("a loss of Keras", tables.LOSSES)]
 Metric = Annotated[str, Rule("a metric of Keras", tables.METRICS)]
 Activation = Annotated[str, Rule("an activation of Keras", tables.ACTIVATIONS)]
-ENGINE = kind_of(Annotated[str, Rule("a search engine", ENGINES)])
-PRUNING_RULE = kind_of(Annotated[str, Rule(names=PRUNING_RULES)])
+ENGINE = make_kind(Annotated[str, Rule("a search engine", ENGINES)])
+PRUNING_RULE = make_kind(Annotated[str, Rule(names=PRUNING_RULES)])
 DataName = Annotated[str, Rule("a data set that is known", DATA_NAMES)]
 
 
@@ -115,7 +122,7 @@ class TransformedTarget(Section):
 Target = Annotated[Text | TransformedTarget, Rule("a column, or {column: price, transform: log} (or `standard`)")]
 
 
-def data_form(kind: str) -> type[Section]:
+def make_data_section(kind: str) -> type[Section]:
     """The keys that a kind of source takes."""
     source, fields = SOURCES.find(kind), dict[str, Any]()
     base: type[Section] = PythonData if source.names == "function" else Section
@@ -129,7 +136,7 @@ def data_form(kind: str) -> type[Section]:
         fields["target"] = (Target if source.is_table else Text, field)
     if source.is_table:
         fields["weights"] = (Text, optional("the column of sample weights: what each row counts"))
-    options = fields_of(source.options) if source.options else {}
+    options = get_fields(source.options) if source.options else {}
     fields |= {name: (info.annotation, info) for name, info in options.items()}
     return create_model(f"{kind}_data", __base__=base, __doc__=source.doc, **fields)
 
@@ -147,7 +154,7 @@ class DenseSection(Section):
 
 
 DENSE_ARGUMENTS: Mapping[str, Kind] = {
-    name: kind_of(Annotated[field.annotation, field]) for name, field in fields_of(DenseSection).items()
+    name: make_kind(Annotated[field.annotation, field]) for name, field in get_fields(DenseSection).items()
 }
 
 
@@ -245,9 +252,9 @@ PASSED_OVER: Mapping[str, str] = {
 }
 
 
-def space_file_schema() -> dict[str, Any]:
+def make_space_file_schema() -> dict[str, Any]:
     """The schema (draft 2020-12)."""
-    data: Any = Union[DataName, *(data_form(kind) for kind in SOURCES)]
+    data: Any = Union[DataName, *(make_data_section(kind) for kind in SOURCES)]
     whole = create_model("SpaceFile", __base__=SpaceFile, __doc__=SpaceFile.__doc__, data=(data, ...))
     schema = whole.model_json_schema()
     early, search = (schema["$defs"][name]["properties"] for name in ("EarlyTerminate", "SearchSettings"))
@@ -274,5 +281,5 @@ def space_file_schema() -> dict[str, Any]:
 
 
 def _takers(argument: str) -> str:
-    takers = optimizers_with(argument)
+    takers = list_optimizers_with(argument)
     return "every optimizer" if len(takers) == len(OPTIMIZERS) else join(takers)

@@ -6,26 +6,26 @@ from pathlib import Path
 from typing import Annotated
 
 from keras_sweep.data.source import DATA_NAMES
-from keras_sweep.process.given import ARRAYS, is_given, name_of
 from keras_sweep.process.user_code import WHOSE, is_standard_module
+from keras_sweep.process.user_objects import ARRAYS, display_name, is_object_name
 from keras_sweep.search.engines import find_sampler
 from keras_sweep.space.data_spec import SOURCES, DataSpec, Split
 from keras_sweep.space.distributions import Value, to_value
 from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import ModelSpec, SearchSettings
 from keras_sweep.space.text import did_you_mean, escape, join, quote
-from keras_sweep.space.variants import DATA_PREFIX, data_space
-from keras_sweep.space_file.faults import Faults, Place, fields_of
-from keras_sweep.space_file.keras_tables import Kind, kind_of
-from keras_sweep.space_file.ranges import value_of
-from keras_sweep.space_file.sections import DENSE_ARGUMENTS, DataName, DenseSection, OwnFunction, data_form
+from keras_sweep.space.variants import DATA_PREFIX, get_data_space
+from keras_sweep.space_file.faults import Faults, Place, get_fields
+from keras_sweep.space_file.keras_tables import Kind, make_kind
+from keras_sweep.space_file.ranges import parse_value
+from keras_sweep.space_file.sections import DENSE_ARGUMENTS, DataName, DenseSection, OwnFunction, make_data_section
 
 MODELS = "`dense`, {dense: {units: 10}} or {python: module:function}"
-DATA_NAME = kind_of(DataName)
+DATA_NAME = make_kind(DataName)
 MOST_VARIANTS = 64  # of the data
 
 
-def data_of(faults: Faults) -> DataSpec | None:
+def read_data(faults: Faults) -> DataSpec | None:
     """What `data` and `split` say; None with its faults noted."""
     split = faults.section(Split, ("split",))
     if not faults.has("data"):
@@ -44,18 +44,18 @@ def data_of(faults: Faults) -> DataSpec | None:
         return None
     kind = kinds[0]
     source, text = SOURCES.find(kind), given[kind].value
-    section = faults.section(data_form(kind), ("data",), {"split": "it stands at the top of the file"})
+    section = faults.section(make_data_section(kind), ("data",), {"split": "it stands at the top of the file"})
     if source.is_path and isinstance(text, str) and text:
         text = str(_data_path(faults, ("data", kind), text, str(source.names)))
     if section is None or split is None:
         return None
     options, parameters = source.options, faults.root.at("parameters")
-    for key in fields_of(options).keys() & {*source.needs} - {*given} if options else ():
+    for key in get_fields(options).keys() & {*source.needs} - {*given} if options else ():
         if faults.root.at("parameters", f"{DATA_PREFIX}{key}") is parameters:
-            faults.fault(("data", key), f"`{key}` is missing", fields_of(options)[key].description)
+            faults.fault(("data", key), f"`{key}` is missing", get_fields(options)[key].description)
     if source.names == "function":
         check_source(faults, ("data", kind), str(text))
-    found = {name: getattr(section, name) for name in fields_of(options)} if options else {}
+    found = {name: getattr(section, name) for name in get_fields(options)} if options else {}
     of_kind = options and options(**{name: value for name, value in found.items() if value is not None})
     target, weights = (getattr(section, name, None) for name in ("target", "weights"))
     column, transform = (target, None) if isinstance(target, str | None) else (target.column, target.transform)
@@ -76,23 +76,23 @@ def _data_path(faults: Faults, path: Place, source: str, what: str) -> Path:
     return file
 
 
-def data_arguments(faults: Faults) -> Mapping[str, Kind] | None:
+def list_data_parameters(faults: Faults) -> Mapping[str, Kind] | None:
     """What of the data may be parameters, `data.window`, and what each takes; None: any argument of a function."""
     given = faults.root.at("data").plain
     kind = next((key for key in given if key in SOURCES), None) if isinstance(given, dict) else None
     source = SOURCES.find(kind) if kind else None
     if source and source.names == "function":
-        return {} if name_of(str(given[kind])) == ARRAYS else None
-    fields = fields_of(source.options) if source and source.options else {}
-    return {f"{DATA_PREFIX}{name}": kind_of(Annotated[info.annotation, info]) for name, info in fields.items()}
+        return {} if display_name(str(given[kind])) == ARRAYS else None
+    fields = get_fields(source.options) if source and source.options else {}
+    return {f"{DATA_PREFIX}{name}": make_kind(Annotated[info.annotation, info]) for name, info in fields.items()}
 
 
 def check_variants(faults: Faults, space: SearchSpace | None, search: SearchSettings | None, *, rungs: bool) -> None:
     """Note too many variants of the data, and what has rungs beside several; `rungs`: those of `early_terminate`."""
-    count = 1 if space is None else data_space(space).size
+    count = 1 if space is None else get_data_space(space).size
     if space is not None and count > MOST_VARIANTS:
         many = f"{count:,.0f}".replace("inf", "infinitely many")
-        each = [f"`{one.name}` has {one.distribution.size:,}" for one in data_space(space).parameters]
+        each = [f"`{one.name}` has {one.distribution.size:,}" for one in get_data_space(space).parameters]
         rule = f"at most {MOST_VARIANTS} variants of the data are read, but `data.*` have {many} ({', '.join(each)})"
         faults.fault(("parameters",), rule, "give a few `values`")
     while_training = "compares trials while they train, and those of several variants of the data do not train together"
@@ -128,7 +128,7 @@ def check_split(faults: Faults) -> None:
         faults.fault(("finish", "refit"), rule, "leave it out")
 
 
-def model_of(faults: Faults) -> ModelSpec | None:
+def read_model(faults: Faults) -> ModelSpec | None:
     """What `model` says; None with its faults noted."""
     if not faults.has("model"):
         return None
@@ -136,7 +136,7 @@ def model_of(faults: Faults) -> ModelSpec | None:
     if node.value == "dense":
         return ModelSpec()
     if isinstance(node.value, dict) and "python" in node.value:
-        found = function_of(faults, OwnFunction, ("model",))
+        found = read_function(faults, OwnFunction, ("model",))
         return found and ModelSpec("python", *found)
     if not isinstance(node.value, dict) or "dense" not in node.value:
         hint = did_you_mean(node.value, ["dense", "python"])
@@ -153,11 +153,11 @@ def model_of(faults: Faults) -> ModelSpec | None:
         return ModelSpec()
     # With faults it is still known which arguments a dense model takes.
     given = inner.plain if faults.section(DenseSection, ("model", "dense")) is not None else {}
-    arguments = {key: value_of(f"model.{key}", given[key]) for key in DENSE_ARGUMENTS if key in given}
+    arguments = {key: parse_value(f"model.{key}", given[key]) for key in DENSE_ARGUMENTS if key in given}
     return ModelSpec(arguments=arguments)
 
 
-def function_of(faults: Faults, form: type[OwnFunction], path: Place) -> tuple[str, dict[str, Value]] | None:
+def read_function(faults: Faults, form: type[OwnFunction], path: Place) -> tuple[str, dict[str, Value]] | None:
     """The "module:function" that a map has as `python`, and the arguments beside it; None with its faults noted."""
     before = len(faults.found)
     section = faults.section(form, path)
@@ -173,7 +173,7 @@ def function_of(faults: Faults, form: type[OwnFunction], path: Place) -> tuple[s
 
 def check_source(faults: Faults, path: Place, source: str) -> None:
     """The module of `module:function` must be there, and not be Python's own; nothing of it runs here."""
-    if is_given(source):
+    if is_object_name(source):
         return  # whether this program gave it is told when it is asked for
     folder, module_name = faults.folder, source.split(":")[0]
     top = module_name.split(".")[0]

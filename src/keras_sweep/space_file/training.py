@@ -6,34 +6,34 @@ from typing import Annotated, Any, Literal
 
 from pydantic import PositiveFloat, PositiveInt
 
-from keras_sweep.process.given import name_of
+from keras_sweep.process.user_objects import display_name
 from keras_sweep.space import sweep_spec
-from keras_sweep.space.constraint import constraint
+from keras_sweep.space.constraint import parse_constraint
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.search_space import MEASURED, Goal, Objective
-from keras_sweep.space.sweep_spec import TRAINING_PREFIX, WATCHING, Finish, Output, Training, is_own
+from keras_sweep.space.sweep_spec import TRAINING_PREFIX, WATCHING, Finish, Output, Training, is_user_function
 from keras_sweep.space.text import did_you_mean, join, quote
 from keras_sweep.space_file import keras_tables as tables
 from keras_sweep.space_file import sections
-from keras_sweep.space_file.faults import Faults, Place, Rule, fields_of, unknown
-from keras_sweep.space_file.keras_tables import METRIC_ARGUMENTS, Kind, is_maximized, kind_of
-from keras_sweep.space_file.ranges import value_of
-from keras_sweep.space_file.sources import check_source, function_of
+from keras_sweep.space_file.faults import Faults, Place, Rule, get_fields, hint_at_key
+from keras_sweep.space_file.keras_tables import METRIC_ARGUMENTS, Kind, is_maximized, make_kind
+from keras_sweep.space_file.ranges import parse_value
+from keras_sweep.space_file.sources import check_source, read_function
 
-LOSS = kind_of(sections.Loss)
-LIST = kind_of(list[object])
-METRIC = kind_of(sections.Metric)
-ANY_METRIC = kind_of(Annotated[str, Rule("a metric of Keras", tuple(METRIC_ARGUMENTS))])
-WEIGHTS = kind_of(Annotated[dict[str, PositiveFloat | PositiveInt], Rule("a map from outputs to numbers above 0")])
+LOSS = make_kind(sections.Loss)
+LIST = make_kind(list[object])
+METRIC = make_kind(sections.Metric)
+ANY_METRIC = make_kind(Annotated[str, Rule("a metric of Keras", tuple(METRIC_ARGUMENTS))])
+WEIGHTS = make_kind(Annotated[dict[str, PositiveFloat | PositiveInt], Rule("a map from outputs to numbers above 0")])
 Arguments = dict[str, Value]
 Names = tuple[str, ...] | None
-CLASS_WEIGHT = kind_of(
+CLASS_WEIGHT = make_kind(
     Annotated[
         Literal["balanced"] | dict[int | str, PositiveFloat] | None,
         Rule("`balanced`, or a map of classes to numbers above 0, as in {0: 1, 1: 5}"),
     ]
 )
-CALLBACKS = kind_of(
+CALLBACKS = make_kind(
     Annotated[list[sections.PythonData], Rule("a list of functions of yours, as in [{python: my_callbacks:early}]")]
 )
 # callbacks of Keras, and what else may be looked for here -> what serves
@@ -50,32 +50,32 @@ OF_KERAS: Mapping[str, str] = {
 }
 # what may be a parameter -> its values
 ARGUMENTS: Mapping[str, Kind] = {
-    f"{TRAINING_PREFIX}{section}.{name}": kind_of(Annotated[field.annotation, field])
+    f"{TRAINING_PREFIX}{section}.{name}": make_kind(Annotated[field.annotation, field])
     for section, form in WATCHING.items()
-    for name, field in fields_of(form).items()
+    for name, field in get_fields(form).items()
     if name not in ("monitor", "mode")
-} | {f"{TRAINING_PREFIX}class_weight": kind_of(Annotated[Literal["balanced"] | None, Rule("`balanced` or null")])}
+} | {f"{TRAINING_PREFIX}class_weight": make_kind(Annotated[Literal["balanced"] | None, Rule("`balanced` or null")])}
 
 
-def own_of(faults: Faults) -> tuple[str, ...]:
+def list_left_to_model(faults: Faults) -> tuple[str, ...]:
     """What is left to a model of the user's, which may compile itself: "loss" and "metrics"."""
     model = faults.root.plain.get("model")
     is_users = isinstance(model, dict) and "python" in model
     return tuple(key for key in ("loss", "metrics") if is_users and key not in faults.root.plain)
 
 
-def names_outputs(faults: Faults) -> bool:
+def has_named_outputs(faults: Faults) -> bool:
     """Whether `loss` is a map from the names of outputs: no loss with arguments, which has a `name`, or `python`."""
     given = faults.root.plain.get("loss")
     of_outputs = isinstance(given, dict) and not {"name", "python"} & set(given)
     return of_outputs and any(isinstance(one, str | dict) for one in given.values())
 
 
-def outputs_of(faults: Faults) -> dict[str, Output]:
+def read_outputs(faults: Faults) -> dict[str, Output]:
     """What `loss`, `metrics` and `loss_weights` say of each output, where `loss` names them; faults are noted."""
     plain = faults.root.plain
     of_metrics, weights = plain.get("metrics", {}), plain.get("loss_weights", {})
-    if not names_outputs(faults):
+    if not has_named_outputs(faults):
         for key in ("metrics", "loss_weights"):
             if isinstance(plain.get(key), dict):
                 hint = "as in `loss: {price: mean_squared_error, kind: sparse_categorical_crossentropy}`"
@@ -93,21 +93,21 @@ def outputs_of(faults: Faults) -> dict[str, Output]:
                 faults.fault((key, name), rule, did_you_mean(name, list(plain["loss"])))
     found = {}
     for name in plain["loss"]:
-        loss = loss_of(faults, ("loss", name))
-        metrics = metrics_of(faults, ("metrics", name)) if name in of_metrics else {}
+        loss = read_loss(faults, ("loss", name))
+        metrics = read_metrics(faults, ("metrics", name)) if name in of_metrics else {}
         if loss is not None and metrics is not None:
             arguments = {metric: values for metric, values in metrics.items() if values is not None}
             found[str(name)] = Output(*loss, tuple(metrics), arguments, dict(weights).get(name))
     return found
 
 
-def loss_of(faults: Faults, path: Place = ("loss",)) -> tuple[str, Arguments] | None:
+def read_loss(faults: Faults, path: Place = ("loss",)) -> tuple[str, Arguments] | None:
     """What `loss` says: a name and arguments, "" where it is the model's; None with its faults noted."""
-    if "loss" in own_of(faults):
+    if "loss" in list_left_to_model(faults):
         return "", {}
     if not faults.has("loss"):
         return None
-    if path == ("loss",) and names_outputs(faults):
+    if path == ("loss",) and has_named_outputs(faults):
         return sweep_spec.LOSS_OF_OUTPUTS, {}
     given = faults.root.at(*path).plain
     if isinstance(given, dict):
@@ -115,7 +115,7 @@ def loss_of(faults: Faults, path: Place = ("loss",)) -> tuple[str, Arguments] | 
     return (given, {}) if faults.fits(LOSS, path, given) else None
 
 
-def metrics_of(faults: Faults, place: Place = ("metrics",)) -> dict[str, Arguments | None] | None:
+def read_metrics(faults: Faults, place: Place = ("metrics",)) -> dict[str, Arguments | None] | None:
     """What `metrics` says, with the arguments of those that have some; None with its faults noted."""
     given, before = faults.root.at(*place).plain if faults.has("metrics") else [], len(faults.found)
     given = [given] if len(place) > 1 and isinstance(given, str | dict) else given
@@ -129,8 +129,11 @@ def metrics_of(faults: Faults, place: Place = ("metrics",)) -> dict[str, Argumen
             found += [(one, None)] if faults.fits(METRIC, path, one) else []
         elif (each := _with_arguments(faults, path, ANY_METRIC, METRIC_ARGUMENTS)) is not None:
             name, arguments = each
-            if is_own(name):
-                name, arguments = name_of(name).rpartition(":")[2].rpartition(".")[2], {**arguments, "python": name}
+            if is_user_function(name):
+                name, arguments = (
+                    display_name(name).rpartition(":")[2].rpartition(".")[2],
+                    {**arguments, "python": name},
+                )
                 if name in METRIC_ARGUMENTS or name == "loss":
                     faults.fault((*path, "python"), f"Keras has a metric {quote(name)}", "give yours another name")
             found.append((name, arguments))
@@ -146,19 +149,19 @@ def _with_arguments(
     given, before = faults.root.at(*path).plain, len(faults.found)
     name = given.get("name")
     if "python" in given:
-        return function_of(faults, sections.OwnScore, path)
+        return read_function(faults, sections.OwnScore, path)
     if name is None:
         faults.fault(path, "`name` is missing", "as in {name: categorical_crossentropy, label_smoothing: 0.1}")
     elif faults.fits(kind, (*path, "name"), name):
         for key in given:
             if key != "name" and key not in known[name]:
-                hint = unknown(key, known[name]) if known[name] else "it takes no arguments"
+                hint = hint_at_key(key, known[name]) if known[name] else "it takes no arguments"
                 faults.fault((*path, key), f"{quote(name)} has no such argument", hint)
-    arguments = {key: value_of(key, value) for key, value in given.items() if key != "name"}
+    arguments = {key: parse_value(key, value) for key, value in given.items() if key != "name"}
     return (name, arguments) if len(faults.found) == before else None
 
 
-def objective_of(faults: Faults, metrics: Names, outputs: Mapping[str, Output]) -> Objective | None:
+def read_objective(faults: Faults, metrics: Names, outputs: Mapping[str, Output]) -> Objective | None:
     """What `metric` says; None with its fault noted. Metrics of a model that compiles itself are known once built."""
     if not faults.has("metric"):
         return None
@@ -184,9 +187,9 @@ def add_choice(faults: Faults, objective: Objective | None, finish: Finish | Non
             rule = f"must be {first}, the first goal, by which trials rank, but got `{key}: {quote(value)}`"
             faults.fault((*path, key), rule, "put it first in `metric`, or leave it out")
         elif key not in (*Goal, "where"):
-            faults.fault((*path, key), "there is no such key here", unknown(key, (*Goal, "where")))
+            faults.fault((*path, key), "there is no such key here", hint_at_key(key, (*Goal, "where")))
     try:
-        strange = [name for name in constraint(given.get("where", "")).names if name not in names]
+        strange = [name for name in parse_constraint(given.get("where", "")).names if name not in names]
     except ValueError as error:
         rule = f"{quote(given['where'])} {error}" if "where" in given else "must say which trials may win"
         faults.fault((*path, "where"), rule, "as in {where: parameters <= 40000}")
@@ -208,7 +211,7 @@ def _goal_of(faults: Faults, place: Place, metrics: Names, outputs: Mapping[str,
         rule = f"ranks trials epoch by epoch, which {quote(name)} can't: that is a further goal"
         faults.fault((*place, "name"), rule, f"as in [{{name: val_loss}}, {{name: {name}}}]")
         return None
-    if name not in recorded and not own_of(faults):
+    if name not in recorded and not list_left_to_model(faults):
         rule = f"must be one that is recorded ({join(recorded)}), but got {quote(name)}"
         metric = name.removeprefix("val_")
         missing = metric in tables.METRICS and f"val_{metric}" not in recorded
@@ -229,7 +232,7 @@ def _goal_of(faults: Faults, place: Place, metrics: Names, outputs: Mapping[str,
     return Objective(name, goal, take_best=faults.root.at("parameters", "epochs", "take").value == "best")
 
 
-def training_of(faults: Faults, metrics: Names) -> Training | None:
+def read_training(faults: Faults, metrics: Names) -> Training | None:
     """What `training` says; None with its faults noted. `metrics` are None where it is not known which are recorded."""
     before, given = len(faults.found), faults.root.plain.get("training", {})
     section = faults.section(Training, ("training",), OF_KERAS, apart=(*WATCHING, "class_weight", "callbacks"))

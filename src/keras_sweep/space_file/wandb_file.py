@@ -15,12 +15,12 @@ from keras_sweep.errors import Fault, UsageError
 from keras_sweep.space.sweep_spec import MODEL_PREFIX, ModelSpec
 from keras_sweep.space.text import itemize
 from keras_sweep.space_file.faults import Faults
-from keras_sweep.space_file.keras_tables import METRICS, OPTIMIZERS, optimizers_with
-from keras_sweep.space_file.options import block_yaml, plain_yaml
-from keras_sweep.space_file.parameters import KINDS, parameters
-from keras_sweep.space_file.read import file_tree
+from keras_sweep.space_file.keras_tables import METRICS, OPTIMIZERS, list_optimizers_with
+from keras_sweep.space_file.options import dump_block_yaml, dump_yaml
+from keras_sweep.space_file.parameters import KINDS, read_parameters
+from keras_sweep.space_file.read import read_yaml_file
 from keras_sweep.space_file.sections import DENSE_ARGUMENTS, LOG_UNIFORM, PASSED_OVER, WANDB_METHODS
-from keras_sweep.space_file.yaml_tree import tree_of_text
+from keras_sweep.space_file.yaml_tree import parse_yaml
 
 _HIDDEN = ("units", "hidden_units", "hidden_size", "hidden_dim", "hidden_layer_size", "layer_size", "fc_layer_size")
 _MEANINGS = dict.fromkeys(_HIDDEN, "model.hidden") | dict.fromkeys(("epoch", "num_epochs", "n_epochs"), "epochs")
@@ -34,7 +34,7 @@ _KEYS = {"search.trials": "run_cap", "search.stop.value": "metric.target"}
 
 def read_wandb_file(path: Path, notes: list[str]) -> dict[str, Any]:
     """The search of a W&B sweep file as sections; `notes` say what is other here. Raises UsageError: it is none."""
-    given = file_tree(path)[1].plain
+    given = read_yaml_file(path)[1].plain
     if not isinstance(given, dict) or not isinstance(given.get("parameters"), dict):
         raise UsageError(f"{path} is no W&B sweep file: it is no map with a map of `parameters`")
     search: dict[str, Any] = {"sampler": "tpe", "trials": given.get("run_cap", 32), "seed": 42}
@@ -58,10 +58,10 @@ def read_wandb_file(path: Path, notes: list[str]) -> dict[str, Any]:
     return found
 
 
-def fault_of_wandb_file(path: Path, fault: Fault) -> Fault:
+def to_wandb_fault(path: Path, fault: Fault) -> Fault:
     """A fault of a space file as one of the W&B file that the section comes from."""
     key = _KEYS.get(fault.key, fault.key)
-    return replace(fault, key=key, line=file_tree(path)[1].at(*key.split(".")).line)
+    return replace(fault, key=key, line=read_yaml_file(path)[1].at(*key.split(".")).line)
 
 
 def _early_terminate(given: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
@@ -108,22 +108,22 @@ def _parameters(given: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
         notes.append(f"`optimizer` has no {itemize(name for name in names if name not in known)} here")
         found["optimizer"] = {"values": known}
     for name, block in found.items():
-        able = [optimizer for optimizer in known if optimizer in optimizers_with(name)]
+        able = [optimizer for optimizer in known if optimizer in list_optimizers_with(name)]
         if able and able != known:
             block["when"] = {"optimizer": able}
     own = {f"{MODEL_PREFIX}{name}": found.pop(name) for name in [*found] if name.isidentifier() and name not in KINDS}
     _without_faults(found, ModelSpec(), notes)
     _without_faults(own, ModelSpec("python", "model:build"), notes)
     for name, block in own.items():
-        written = block_yaml({name: block}, width=1 << 20, flow=True).strip()[1:-1]
+        written = dump_block_yaml({name: block}, width=1 << 20, flow=True).strip()[1:-1]
         argument = name.removeprefix(MODEL_PREFIX)
         notes.append(f"`{argument}` is for a model of yours, {{python: module:function}}: `{written}`")
     return found
 
 
 def _without_faults(blocks: dict[str, Any], model: ModelSpec, notes: list[str]) -> None:
-    faults = Faults(tree_of_text(plain_yaml({"parameters": blocks})))
-    parameters(faults, model)
+    faults = Faults(parse_yaml(dump_yaml({"parameters": blocks})))
+    read_parameters(faults, model)
     for fault in faults.found:
         for name in [name for name in blocks if f"{fault.key}.".startswith(f"parameters.{name}.")]:
             del blocks[name]

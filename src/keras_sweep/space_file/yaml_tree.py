@@ -83,7 +83,7 @@ class TreeError(Exception):
         self.faults = faults
 
 
-def text_of_bytes(raw: bytes) -> str:
+def decode_text(raw: bytes) -> str:
     """The text of a file's bytes. Raises TreeError where it is too large or not UTF-8 text."""
     if len(raw) > MOST_BYTES:
         raise TreeError(Fault(f"a space file has at most {MOST_BYTES:,} bytes, but this one is larger"))
@@ -94,7 +94,7 @@ def text_of_bytes(raw: bytes) -> str:
         raise TreeError(Fault(rule, line=raw[: error.start].count(b"\n") + 1)) from None
 
 
-def tree_of_text(text: str) -> Node:
+def parse_yaml(text: str) -> Node:
     """The tree of a YAML text. Raises TreeError with all faults, or the first that YAML can't be read beyond."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError
@@ -205,13 +205,13 @@ class _Builder:
         if event.style is not None or event.tag is not None:  # quoted or a block: text, whatever it looks like
             return text
         try:
-            return scalar(text)
+            return parse_scalar(text)
         except ValueError as error:
             self.faults.append(Fault(str(error), key, line))
             return 0
 
 
-def scalar(text: str) -> Scalar:
+def parse_scalar(text: str) -> Scalar:
     """The value of an unquoted scalar. Raises ValueError for a number that is not finite or has more than 64 bits."""
     forms = (value_of for form, value_of in _FORMS if len(text) <= LONGEST_NUMBER and form.fullmatch(text))
     value = next(forms, str)(text)

@@ -17,7 +17,7 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.data.source import image_set
 from keras_sweep.errors import RecordError, UsageError
 from keras_sweep.files.plain import file_digest, plain_errors, read_plain
-from keras_sweep.process.backend import keras_config, versions
+from keras_sweep.process.backend import get_versions, keras_config
 from keras_sweep.record.facts import Facts, Refit
 from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder
@@ -114,7 +114,7 @@ def build_card(
         "validation": validation_record(training),
         "estimate": None if estimate is None else asdict(estimate),
         "test": test_record(sweep.facts, training),
-        "versions": versions(),
+        "versions": get_versions(),
         "keras_config": keras_config(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -24,9 +24,9 @@ from keras_sweep.errors import ModelError, SweepError
 from keras_sweep.files import disk
 from keras_sweep.models.model_as_file import objects_in_file
 from keras_sweep.process.backend import keras_config, use_keras_config
-from keras_sweep.process.given import is_given
 from keras_sweep.process.stop_request import end_with_parent
 from keras_sweep.process.user_code import load_python
+from keras_sweep.process.user_objects import is_object_name
 from keras_sweep.space.sweep_spec import SweepSpec
 
 ROWS = 256  # validation rows to compare outputs, and training rows to calibrate int8
@@ -73,7 +73,7 @@ def convert_model(
     if "error" in answer:
         if os.strerror(errno.ENOSPC) in answer["error"]:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        unknown = is_given(spec.model.source) and "Could not locate" in answer["error"]
+        unknown = is_object_name(spec.model.source) and "Could not locate" in answer["error"]
         hint = "Layers of your own must stand in a module" if unknown else advice
         raise ModelError(f"the model can't be written as {format}: {answer['error']}", hint=hint)
     if not answer["greatest_difference"] <= MOST_APART:

@@ -10,7 +10,7 @@ from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import find
 from keras_sweep.space.distributions import Value, normalize_value
 from keras_sweep.space.search_space import Parameter, Params, SearchSpace
-from keras_sweep.space.spec_diff import describe_computation, flat_spec
+from keras_sweep.space.spec_diff import describe_computation, flatten_spec
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import join, pluralize
 from keras_sweep.trial.events import Listener, Noticed
@@ -34,7 +34,7 @@ def load_earlier_trials(spec: SweepSpec, fingerprint: str, sweeps: Path | None, 
     where = f"search.learn_from: the sweep {folder.name!r}"
     theirs, ours = (
         join([f"{goal.goal} {goal.name}{describe_computation(flat, goal.name)}" for goal in (top, *top.further)], "and")
-        for top, flat in ((facts.objective, facts.spec or {}), (spec.objective, flat_spec(spec)))
+        for top, flat in ((facts.objective, facts.spec or {}), (spec.objective, flatten_spec(spec)))
     )
     if theirs != ours:
         raise UsageError(f"{where} was run to {theirs}, and this one is to {ours}", hint="Give both the same `metric`")

@@ -22,9 +22,9 @@ from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import set_aside
 from keras_sweep.space.data_spec import find_source
-from keras_sweep.space.plugins import member_of
+from keras_sweep.space.plugins import find_member
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.space.text import markdown_text
+from keras_sweep.space.text import escape_markdown
 from keras_sweep.sweep.card import build_card, card_text, is_card_of, read_kept_card, test_record
 from keras_sweep.sweep.convert import convert_model
 from keras_sweep.sweep.open_sweep import OpenSweep
@@ -141,7 +141,7 @@ def export_trial(
         MissingPackage: The format needs a package that is not installed.
         SweepError: As `RecordedSweep.training`, `OpenSweep.load`, `convert_model` and `check_file` raise it.
     """
-    form = member_of(EXPORT_FORMATS, "export format", format)
+    form = find_member(EXPORT_FORMATS, "export format", format)
     check_target(path, form)
     if page is not None:
         check_file(page, MARK, "--card")
@@ -222,7 +222,7 @@ def write_page(path: Path, model: Path, card_path: Path, card: Mapping[str, Any]
     from jinja2 import Environment  # only a page needs it
 
     environment = Environment(trim_blocks=True, lstrip_blocks=True)
-    environment.filters["plain"] = markdown_text
+    environment.filters["plain"] = escape_markdown
     template = environment.from_string(Path(__file__).with_name("model_card.md.j2").read_text("utf-8"))
     names = {"model": model.name, "beside": card_path.name, "mark": MARK, "number": "{:.4g}".format}
     kind = card["data"]["source"]["kind"]

@@ -21,9 +21,9 @@ from keras_sweep.files.plain import plain_errors
 from keras_sweep.space.data_spec import find_source
 from keras_sweep.space.text import did_you_mean, escape, itemize, join, quote
 from keras_sweep.space_file.keras_tables import METRICS
-from keras_sweep.space_file.options import block_yaml
+from keras_sweep.space_file.options import dump_block_yaml
 from keras_sweep.space_file.read import read_space_file
-from keras_sweep.space_file.wandb_file import fault_of_wandb_file, read_wandb_file
+from keras_sweep.space_file.wandb_file import read_wandb_file, to_wandb_fault
 
 KINDS = {".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".npz": "npz"}
 TARGETS = ("target", "label", "labels", "class", "y", "outcome", "survived")
@@ -57,7 +57,7 @@ def write_space_file(source: str, path: Path, notes: list[str], *, target: str |
         data["target"] = {"column": data["target"], "transform": form} if form else data["target"]
     template = Path(__file__).with_name("space.yaml.j2").read_text("utf-8")
     context |= {"data": data, "path": escape(str(path)), "notes": [escape(note).removesuffix(".") for note in notes]}
-    context["yaml"] = lambda **section: block_yaml(section, width=1 << 20, flow=True).strip()[1:-1]
+    context["yaml"] = lambda **section: dump_block_yaml(section, width=1 << 20, flow=True).strip()[1:-1]
     text = Environment(trim_blocks=True, keep_trailing_newline=True).from_string(template).render(context)
     try:
         spec = read_space_file(path, text=text)
@@ -65,7 +65,7 @@ def write_space_file(source: str, path: Path, notes: list[str], *, target: str |
     except SpaceFileError as error:
         if wandb is None:
             raise
-        raise SpaceFileError(wandb, [fault_of_wandb_file(wandb, fault) for fault in error.faults]) from None
+        raise SpaceFileError(wandb, [to_wandb_fault(wandb, fault) for fault in error.faults]) from None
     with plain_errors("write", path, option="-o"), path.open("x", encoding="utf-8") as file:
         file.write(text)
 
@@ -106,7 +106,7 @@ def _read_and_fix(data: Any, path: Path, notes: list[str]) -> SourceRows:
     """Read the rows. Adds to `data` the options that fix a table, and the id columns to drop. Raises DataError."""
     draft = {"data": data, "model": "dense", "loss": "mse", "metric": {"name": "val_loss"}, "parameters": {"epochs": 1}}
     try:
-        loaded = read_source(read_space_file(path, text=block_yaml(draft)).data, path.absolute().parent)
+        loaded = read_source(read_space_file(path, text=dump_block_yaml(draft)).data, path.absolute().parent)
         if loaded.rows is not None and isinstance(loaded.rows.x, pl.DataFrame):
             fit_columns(loaded.rows.x, loaded.name)  # finds more faults than reading alone
             ids = odd_columns(loaded.rows.x).get("drop", ())

@@ -20,9 +20,9 @@ from keras_sweep.models.build import dense
 from keras_sweep.models.hyper_model import is_hyper_model
 from keras_sweep.models.inspect_model import first_model
 from keras_sweep.process.backend import DEFAULTS, LIMITS, USUAL, keras_config, without_tensorflow
-from keras_sweep.process.given import is_given, name_of
 from keras_sweep.process.user_code import load_python, select_accepted
-from keras_sweep.space.sweep_spec import WATCHING, SweepSpec, is_own
+from keras_sweep.process.user_objects import display_name, is_object_name
+from keras_sweep.space.sweep_spec import WATCHING, SweepSpec, is_user_function
 from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.training.build_trial import brings_optimizer, fits_itself, keras_schedule, make_optimizer
 from keras_sweep.training.losses import class_weights, compile_arguments, make_from_source
@@ -46,7 +46,7 @@ def trial_script(sweep: OpenSweep, number: int | None, *, rows: Path | None = No
         obstacle = "on texts, or with layers that adapt" if needs_adapt else obstacle
         obstacle = "with its target transformed" if spec.scale else obstacle
         obstacle = "on a dataset" if data.stream else obstacle
-        obstacle = f"by the `fit` of {name_of(spec.model.source)}" if fits_itself(spec) else obstacle
+        obstacle = f"by the `fit` of {display_name(spec.model.source)}" if fits_itself(spec) else obstacle
         raise UsageError(
             f"{trial.name} was trained {obstacle}, of which no script is written",
             hint="`sweep replay` without `--script` trains it again",
@@ -98,7 +98,7 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
     size = f"batch_size={plan.batch_size}, validation_batch_size={plan.batch_size}"
     compiled = compile_arguments(spec, plan.loss_arguments, data)
     kind = "weighted_metrics" if data.weighs else "metrics"
-    own_loss: dict[str, Any] = {"python": spec.loss} if is_own(spec.loss) else {}
+    own_loss: dict[str, Any] = {"python": spec.loss} if is_user_function(spec.loss) else {}
     compiling = ["optimizer=optimizer"]  # Keras keeps the model's own loss and metrics
     if "loss" not in spec.own:
         compiling.append(f"loss={_call_code(spec, compiled['loss'], 'losses', {**plan.loss_arguments, **own_loss})}")
@@ -172,9 +172,9 @@ def _callback_codes(spec: SweepSpec, plan: TrainingPlan) -> list[str]:
 def _import_lines(spec: SweepSpec) -> list[str]:
     lines = ["import sys", f"sys.path.insert(0, {str(spec.folder.resolve())!r})"]
     for source in spec.training_code:
-        if is_given(source):
+        if is_object_name(source):
             raise UsageError(
-                f"{name_of(source)} was a function of a program that ran the sweep, which no script can import",
+                f"{display_name(source)} was a function of a program that ran the sweep, which no script can import",
                 hint="Put it into a module beside a space file: `{python: module:function}`",
             )
         module, _, attribute = source.partition(":")

@@ -19,7 +19,7 @@ from keras_sweep.search.engines import complete_point, make_engine
 from keras_sweep.space.search_space import Params, identity
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import pluralize
-from keras_sweep.space.variants import Variant, variant_of
+from keras_sweep.space.variants import Variant, get_variant
 from keras_sweep.sweep.events import EndReason, GenerationAsked, TrialEnded
 from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.training.runner import Judge, StopsAt, Watch
@@ -305,7 +305,7 @@ class GenerationTraining:
         """Yield the results of the missing trials: trials with the same variant of the data train together."""
         parts: dict[Variant, list[Suggestion]] = {}
         for suggestion in trials:
-            parts.setdefault(variant_of(suggestion.params), []).append(suggestion)
+            parts.setdefault(get_variant(suggestion.params), []).append(suggestion)
         numbers = {variant: missing.intersection(s.number for s in part) for variant, part in parts.items()}
         # All runners share the file of running trials, and a runner deletes it at its end. Idle runners come last.
         for position, variant in enumerate(sorted(parts, key=lambda variant: not numbers[variant])):

@@ -17,7 +17,7 @@ from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.data.source import DATA_NAMES, unknown_name
 from keras_sweep.errors import DataError, UsageError
 from keras_sweep.process.backend import choose_backend
-from keras_sweep.process.given import is_given
+from keras_sweep.process.user_objects import is_object_name
 from keras_sweep.record.facts import Baseline
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import all_sweeps
@@ -25,7 +25,7 @@ from keras_sweep.space.data_spec import find_source
 from keras_sweep.space.search_space import Params
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import itemize
-from keras_sweep.space.variants import variant_of
+from keras_sweep.space.variants import get_variant
 from keras_sweep.sweep.trust import read_unfollowed_spec
 from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.ranking import winner
@@ -57,7 +57,7 @@ def load_source(
     if fingerprint not in (None, data.fingerprint):
         listener(Noticed(f"these rows are not those that the sweep {source!r} was begun with"))
     if data.variants:
-        variant = dict(variant_of(params) or next(iter(data.variants)))
+        variant = dict(get_variant(params) or next(iter(data.variants)))
         if needs_one and not params:
             first = "Add" if fingerprint is None else "No trial has won yet: give the space file with"
             hint = f"{first} `{_as_options(variant)}`, say"
@@ -91,7 +91,7 @@ def _find_spec(source: str, sweeps_dir: Any, listener: Listener) -> tuple[SweepS
     with StudyFile.open(sweeps[source]) as study:
         spec = read_unfollowed_spec(study.facts, study.name, study.folder)
         fingerprint, best = study.facts.fingerprint, winner(study.rank_results(), spec.objective)
-    if is_given(spec.data.source):
+    if is_object_name(spec.data.source):
         raise UsageError(
             f"the rows of the sweep {source!r} come from a Python program, and its record has only their digest",
             hint=f"In that program `sweep = ks.run(spec, name={source!r})`: `sweep.validation()` has the rows",

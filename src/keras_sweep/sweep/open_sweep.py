@@ -19,16 +19,16 @@ from keras_sweep.errors import ChangedSweep, UsageError
 from keras_sweep.models.build import find_changed_code, model_code
 from keras_sweep.models.inspect_model import add_own_parameters, first_model, inspect_model, load_rows
 from keras_sweep.process.backend import BACKENDS, check_environment, choose_backend, use_keras_config
-from keras_sweep.process.given import is_given, name_of
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.process.user_code import forget_edited_modules
+from keras_sweep.process.user_objects import display_name, is_object_name
 from keras_sweep.process.wall_time import WallTime
 from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.search.engines import make_engine, start_points
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.space.variants import Variant, variant_of
+from keras_sweep.space.variants import Variant, get_variant
 from keras_sweep.sweep.trust import ask_for_trust, read_unfollowed_spec
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.compiling import enable_compile_cache
@@ -138,7 +138,7 @@ class OpenSweep:
     def runner_for(self, trial: Result) -> Runner:
         """Return the runner to train a trial again: the run's, or else a runner as the record names it."""
         if self.is_running:
-            return self.runner_of(variant_of(trial.params))
+            return self.runner_of(get_variant(trial.params))
         return self.choose_runner(*self.load(trial), trial.runner)
 
     def choose_runner(self, spec: SweepSpec, data: SearchData, name: str, checkpoints: Path | None = None) -> Runner:
@@ -182,7 +182,7 @@ class OpenSweep:
             source = spec.model.source
             raise ChangedSweep(
                 f"the code of the model has changed since the sweep {study.name!r} was run: {', '.join(changes)} in "
-                f"{name_of(source) if is_given(source) else spec.folder}; its trials are of the former code",
+                f"{display_name(source) if is_object_name(source) else spec.folder}; its trials are of the former code",
                 hint="Bring the former code back, or run the sweep anew under another name",
             )
         if (notice := use_keras_config(study.facts.keras_config)) is not None:

@@ -19,7 +19,7 @@ from keras_sweep.record.saved import load_weights_of, weights_file_of
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.space.variants import variant_of
+from keras_sweep.space.variants import get_variant
 from keras_sweep.sweep.finalists import suggest_finalists
 from keras_sweep.sweep.loop import Generations
 from keras_sweep.sweep.open_sweep import OpenSweep, backend_of
@@ -229,7 +229,7 @@ def train_again(sweep: OpenSweep, trial: Result, runner: Runner) -> Result:
     Raises Interrupted if the user asked to stop, RecordError if a finalist's fellow trials are not recorded.
     """
     study, (spec, _), runner = sweep.study, sweep.load(trial), runner.without_checkpoints()
-    variant = variant_of(trial.params)  # trials with other data trained in other programs
+    variant = get_variant(trial.params)  # trials with other data trained in other programs
     results, index, numbers = study.results(), trial.suggestion.generation, frozenset({trial.number})
     tell = tell_as_phases(sweep.emit, f"training {trial.name} again")
     generations = {number: list(group) for number, group in groupby(results, key=lambda r: r.suggestion.generation)}
@@ -238,7 +238,7 @@ def train_again(sweep: OpenSweep, trial: Result, runner: Runner) -> Result:
         """Train the numbered trials of the search, after all trials that their generation continues."""
         earlier_results = [result for result in results if result.suggestion.generation < number]
         suggestions = _whole_generation(spec, runner.generation, earlier_results, generations[number])
-        suggestions = [trial for trial in suggestions if variant_of(trial.params) == variant]
+        suggestions = [trial for trial in suggestions if get_variant(trial.params) == variant]
         missing = runner.missing(suggestions)
         for earlier in sorted({result.suggestion.generation for result in results if result.number in missing}):
             for _ in train_searched(earlier, missing.intersection(result.number for result in generations[earlier])):
@@ -253,7 +253,7 @@ def train_again(sweep: OpenSweep, trial: Result, runner: Runner) -> Result:
         if trial.finalist_seed is None or trial.recipe not in search or index >= len(choices):
             raise RecordError(f"the record does not say with which others {trial.name} was trained")
         finalists = suggest_finalists(choices[index], index, [trial.finalist_seed], search, study.finalists().results())
-        finalists = [finalist for finalist in finalists if variant_of(finalist.params) == variant]
+        finalists = [finalist for finalist in finalists if get_variant(finalist.params) == variant]
         trained = runner.run(finalists, numbers, Watch(emit=tell, stopping=lambda: sweep.stop.signalled))
     for result in trained:
         return result

@@ -12,13 +12,13 @@ from keras_sweep.files.arrays import write_arrays
 from keras_sweep.files.atomic import write_text
 from keras_sweep.files.plain import read_plain
 from keras_sweep.models.build import MODEL_CODE, find_changed_code, model_code
-from keras_sweep.process.backend import KERAS_CONFIG, config_changes, versions
+from keras_sweep.process.backend import KERAS_CONFIG, describe_config_changes, get_versions
 from keras_sweep.record import saved
 from keras_sweep.record.candidates import MOST_COMPARED
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
-from keras_sweep.space.spec_diff import differences, flat_spec
+from keras_sweep.space.spec_diff import describe_differences, flatten_spec
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import pluralize
 from keras_sweep.sweep.open_sweep import OpenSweep
@@ -61,7 +61,11 @@ def open_study(
         for path in (*parts, folder.best, folder.card, folder.space):
             if path.exists() or path.is_symlink():
                 emit(Noticed(f"{path} is of a record that is gone: it is {set_aside(path).name} now"))
-        attributes: dict[str, Any] = {"spec": flat_spec(spec), "fingerprint": fingerprint, "versions": versions()}
+        attributes: dict[str, Any] = {
+            "spec": flatten_spec(spec),
+            "fingerprint": fingerprint,
+            "versions": get_versions(),
+        }
         code = model_code(spec)
         attributes |= {"origin": str(spec.folder.resolve()), **({MODEL_CODE: code} if code else {})}
         attributes |= {"learned": len(learned)} if learned else {}
@@ -101,19 +105,19 @@ def check_same(spec: SweepSpec, facts: Facts, loaded: Mapping[str, Any] | None =
 
     Parameters that the user's model adds are unknown before it is loaded, and then count as no difference.
     """
-    old, new = facts.spec or {}, flat_spec(spec)
+    old, new = facts.spec or {}, flatten_spec(spec)
     if loaded is None and spec.model.kind != "dense":
         old, new = (
             {key: value for key, value in flat.items() if key in other_flat or not key.startswith("parameters.model.")}
             for flat, other_flat in ((old, new), (new, old))
         )
-    changes, loaded = differences(old, new), loaded or {}
+    changes, loaded = describe_differences(old, new), loaded or {}
     if facts.fingerprint != loaded.get("fingerprint", facts.fingerprint):
         changes.append("the data: its rows are not those that the sweep was begun with")
     elif facts.test_fingerprint not in (None, loaded.get("test_fingerprint", facts.test_fingerprint)):
         changes.append("the data: its test rows are not those that the sweep was begun with")
     if KERAS_CONFIG in loaded and facts.keras_config is not None:
-        for line in config_changes(facts.keras_config, loaded[KERAS_CONFIG]):
+        for line in describe_config_changes(facts.keras_config, loaded[KERAS_CONFIG]):
             changes.append(f"{line} (by keras.json, the environment, or code that sets it)")
     if code_changes := find_changed_code(facts.model_code, model_code(spec)):
         changes.append(f"the code of the model: {', '.join(code_changes)} (bring it back to go on)")

@@ -14,7 +14,7 @@ from typing import Any
 from keras_sweep.data.image_folder import walk_folder
 from keras_sweep.errors import RecordError, SweepError, UsageError
 from keras_sweep.files.plain import file_digest, plain_errors
-from keras_sweep.process.backend import config_changes, keras_config
+from keras_sweep.process.backend import describe_config_changes, keras_config
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.process.user_code import forget_edited_modules
 from keras_sweep.process.wall_time import WallTime
@@ -270,7 +270,7 @@ def tell_again(
             return None
     except (RecordError, OSError):
         return None
-    if "keras" in sys.modules and config_changes(sweep.facts.keras_config or {}, keras_config()):
+    if "keras" in sys.modules and describe_config_changes(sweep.facts.keras_config or {}, keras_config()):
         return None
     results, total = sweep.results, spec.search.trials + sweep.facts.learned
     emit(SweepStarted.from_spec(spec, folder, results[-1].runner, total, results))

@@ -14,7 +14,7 @@ from keras_sweep.process.wall_time import WallTime
 from keras_sweep.search.engines import find_sampler, make_engine
 from keras_sweep.search.pruning import epochs_read_from, estimate_epochs
 from keras_sweep.space.sweep_spec import EarlyTerminate, SweepSpec
-from keras_sweep.space.variants import data_space
+from keras_sweep.space.variants import get_data_space
 from keras_sweep.sweep.earlier import load_earlier_trials
 from keras_sweep.sweep.finalists import SHARE, afford_finalists
 from keras_sweep.sweep.open_sweep import load_for_run
@@ -80,7 +80,7 @@ def estimate_time(spec: SweepSpec, runner: Runner, emit: Listener) -> TimeEstima
     # Later trials need new programs as often as trials of this generation share theirs with no other trial.
     unshared = sum(programs for programs, of_trials in counts if of_trials == 1)
     later = unshared / len(suggestions) * max(trials - len(numbers), 0)
-    programs = (sum(programs for programs, _ in counts) + later) * data_space(spec.space).size  # for each variant
+    programs = (sum(programs for programs, _ in counts) + later) * get_data_space(spec.space).size  # for each variant
     spent = Counter(runner.spent)
     # The program that scores a trial is compiled, too, on its first use.
     program_seconds = (spent["compile"] + spent["score"]) / max(runner.compiled, 1)

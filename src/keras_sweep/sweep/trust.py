@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from keras_sweep.errors import SpaceFileError, UsageError
-from keras_sweep.process.given import given, is_given, was_given
 from keras_sweep.process.user_code import place_of
+from keras_sweep.process.user_objects import get_object, is_object_name, is_registered
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.data_spec import DataSpec, find_source
@@ -22,9 +22,9 @@ def ask_for_trust(
     Functions that this program passed to the sweep are trusted. `who` names the file for messages. Raises UsageError if
     the code is not trusted, or is a function of another program.
     """
-    foreign = [source for source in dict.fromkeys(sources) if not was_given(source)]
-    for source in filter(is_given, foreign):
-        given(source)
+    foreign = [source for source in dict.fromkeys(sources) if not is_registered(source)]
+    for source in filter(is_object_name, foreign):
+        get_object(source)
     server = None if data is None else find_source(data.kind).server(data)
     places = [f"{source} from {place_of(source, folder)}" for source in foreign]
     code = " and ".join([*places, *([] if server is None else [f"a query at {server}"])])

@@ -21,7 +21,7 @@ from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.errors import ChangedSweep, Interrupted, ModelError, RecordError, SweepError
 from keras_sweep.files.arrays import write_arrays
 from keras_sweep.models.own_compile import can_validate
-from keras_sweep.process.given import name_of
+from keras_sweep.process.user_objects import display_name
 from keras_sweep.record.facts import Facts, Refit, TestScores
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.saved import delete_others, load_weights, weights_file
@@ -131,7 +131,7 @@ def build_trained_model(spec: SweepSpec, result: Result, weights: Weights, data:
     try:
         model.set_weights(list(weights))
     except ValueError as error:
-        fault = f"{name_of(spec.model.source)} gives another model now than it gave for {result.name}"
+        fault = f"{display_name(spec.model.source)} gives another model now than it gave for {result.name}"
         raise ModelError(f"{fault}: {error}", hint="Let the model depend on the function's arguments alone") from error
     if (optimizer := getattr(model, "optimizer", None)) is not None:  # a user's own loop may need none
         optimizer.build(model.trainable_variables)  # else loading the file causes a warning

@@ -14,12 +14,12 @@ import numpy as np
 from keras_sweep.data.arrays import Array
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError, UsageError
-from keras_sweep.process.given import name_of
-from keras_sweep.process.user_code import load_python, user_code
+from keras_sweep.process.user_code import guard_user_code, load_python
+from keras_sweep.process.user_objects import display_name
 from keras_sweep.space.data_spec import TargetScale
 from keras_sweep.space.distributions import Value
-from keras_sweep.space.sweep_spec import ClassWeight, SweepSpec, is_own
-from keras_sweep.space.text import join, nearest, quote
+from keras_sweep.space.sweep_spec import ClassWeight, SweepSpec, is_user_function
+from keras_sweep.space.text import find_nearest, join, quote
 
 LEAST = 1e-6  # smallest 1 + value that `log` transforms
 
@@ -56,7 +56,7 @@ def make_loss(spec: SweepSpec, arguments: Mapping[str, Value]) -> Any:
 
     The loss of a transformed target transforms targets and outputs first.
     """
-    is_name = not arguments and not is_own(spec.loss)
+    is_name = not arguments and not is_user_function(spec.loss)
     loss = spec.loss if is_name else _load_loss(spec.loss, tuple(sorted(arguments.items())), spec.folder)
     return loss if spec.scale is None else _make_transformed_loss(loss, spec.scale)
 
@@ -83,7 +83,7 @@ def _make_transformed_loss(loss: Any, scale: TargetScale) -> Callable[[Any, Any]
 def _load_loss(name: str, arguments: tuple[tuple[str, Value], ...], folder: Path) -> Any:
     import keras
 
-    if is_own(name):
+    if is_user_function(name):
         return make_from_source(name, dict(arguments), folder)
     function = keras.losses.get(name)
     for kind in vars(keras.losses).values():
@@ -113,7 +113,7 @@ def make_metric(spec: SweepSpec, name: str) -> Any:
         return keras.metrics.MeanMetricWrapper(metric, name=name)
     if metric.name != name:
         raise ModelError(
-            f"the metric {name_of(source)} calls itself {metric.name!r}, but is recorded as {name!r}",
+            f"the metric {display_name(source)} calls itself {metric.name!r}, but is recorded as {name!r}",
             hint=f"Make it with `name={name!r}`",
         )
     return metric
@@ -130,11 +130,11 @@ def make_from_source(source: str, arguments: Mapping[str, Any], folder: Path) ->
     """Load the user's `module:function`, and call it if it is a class or factory. Raises ModelError."""
     value: Any = load_python(source, folder, ModelError)
     if isinstance(value, type) or arguments or _needs_no_arguments(value):
-        with user_code(f"{name_of(source)} can't be made with {dict(arguments)}", folder, ModelError):
+        with guard_user_code(f"{display_name(source)} can't be made with {dict(arguments)}", folder, ModelError):
             value = value(**arguments)
     if not callable(value):
         raise ModelError(
-            f"{name_of(source)} gives a {type(value).__name__}, which is no loss and no metric",
+            f"{display_name(source)} gives a {type(value).__name__}, which is no loss and no metric",
             hint="It is a function of y_true and y_pred, a class of Keras's, or a function that returns a new one",
         )
     return value
@@ -193,7 +193,7 @@ def class_weights(class_weight: ClassWeight, data: SearchData) -> dict[int, floa
             known_classes = join(names) if names else f"0 to {count - 1}"
             raise UsageError(
                 f"`class_weight` names the class {quote(name)}, but the classes of {data.name} are {known_classes}",
-                hint=f"Did you mean {near!r}?" if (near := nearest(name, names)) else "Name it as the labels do",
+                hint=f"Did you mean {near!r}?" if (near := find_nearest(name, names)) else "Name it as the labels do",
             )
         weights_by_number[number] = float(weight)
     return weights_by_number

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import TypeAlias
 
-from keras_sweep.space.constraint import constraint
+from keras_sweep.space.constraint import parse_constraint
 from keras_sweep.space.search_space import Objective
 from keras_sweep.trial.result import Result, TrialState
 
@@ -68,7 +68,7 @@ def can_win(result: Result, objective: Objective) -> bool:
 
 
 def _meets(result: Result, objective: Objective) -> bool:
-    condition, goals = constraint(objective.where), (objective, *objective.further)
+    condition, goals = parse_constraint(objective.where), (objective, *objective.further)
     values = {goal.name: value for goal in goals if (value := result.goal(goal.name)) is not None}
     try:
         return condition.names <= values.keys() and condition.holds(values)

@@ -8,7 +8,7 @@ import pytest
 
 from keras_sweep.errors import ModelError
 from keras_sweep.models.hyper_model import make_hyper_parameters
-from keras_sweep.process.given import give_function
+from keras_sweep.process.user_objects import register_function
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import EarlyStopping, ModelSpec, Training
 from keras_sweep.sweep.winner import build_trained_model
@@ -28,7 +28,7 @@ DATA = digits(96, 96)
 
 def own_spec(model, **changes):
     """Of a HyperModel, or of that name in `own_fits`."""
-    source = f"own_fits:{model}" if isinstance(model, str) else give_function(model)
+    source = f"own_fits:{model}" if isinstance(model, str) else register_function(model)
     return make_spec((), folder=FOLDER, model=ModelSpec("python", source), **changes)
 
 

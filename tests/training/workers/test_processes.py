@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from keras_sweep.process.backend import cores
+from keras_sweep.process.backend import list_cores
 from keras_sweep.process.stop_request import end_with_parent
 from keras_sweep.training.workers import processes as module
 from keras_sweep.training.workers.processes import ProcessPool
@@ -58,7 +58,7 @@ def about() -> dict[str, Any]:
 
 def test_a_process_keeps_to_its_cores_and_leaves_interrupts_and_the_answer_to_its_parent(two: ProcessPool) -> None:
     found = two.on_each(about)
-    here = cores()
+    here = list_cores()
     expected = [set(here[place::2] or here[:1]) for place in range(2)]
     assert sorted(map(sorted, (one["cores"] for one in found))) == sorted(map(sorted, expected))
     for one in found:

@@ -14,7 +14,7 @@ import pytest
 
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.errors import SweepError, UsageError
-from keras_sweep.process.backend import versions
+from keras_sweep.process.backend import get_versions
 from keras_sweep.space.data_spec import Split
 from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.training import build_trial
@@ -108,7 +108,7 @@ def test_another_sweep_takes_the_place_of_the_last_and_a_variant_stands_beside_i
 
 @pytest.mark.parametrize("name", ["keras", "numpy", "keras-sweep", "jax"])
 def test_a_worker_with_another_version_says_which_and_where_it_runs(workers: Watched, name: str) -> None:
-    sweep, here = shared(workers), versions()
+    sweep, here = shared(workers), get_versions()
     alter(sweep, versions={**here, name: "0.1", "optuna": "0.1"})  # on that nothing depends
     where = f"worker {socket.gethostname()}:{os.getpid()}: "
     with pytest.raises(SweepError) as raised:

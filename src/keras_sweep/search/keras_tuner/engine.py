@@ -11,7 +11,7 @@ from keras_sweep.search.keras_tuner.oracle import ORACLES, OracleTrial
 from keras_sweep.search.keras_tuner.space import Codes, decode, encode
 from keras_sweep.search.sampler_engine import FILLS, SeenPoints
 from keras_sweep.search.samplers import grid_space
-from keras_sweep.space.constraint import constraint
+from keras_sweep.space.constraint import parse_constraint
 from keras_sweep.space.distributions import Int
 from keras_sweep.space.search_space import Params, SearchSpace
 from keras_sweep.space.sweep_spec import SCHEDULE, SweepSpec
@@ -187,7 +187,7 @@ class KerasTunerEngine(Engine):
 
 def _without_epochs(space: SearchSpace) -> SearchSpace:
     parents = {parameter.name: {part.parameter for part in parameter.when} for parameter in space.parameters}
-    for what, names in (parents | {text: constraint(text).names for text in space.where}).items():
+    for what, names in (parents | {text: parse_constraint(text).names for text in space.where}).items():
         if "epochs" in names:
             message = f"`{what}` depends on `epochs`, which hyperband takes for its budget"
             raise UsageError(message, hint="Drop that, or use another sampler")

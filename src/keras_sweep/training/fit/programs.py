@@ -10,7 +10,7 @@ from typing import Any
 
 from keras_sweep.data.arrays import Arrays
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.process.backend import clear_session, only_new_garbage
+from keras_sweep.process.backend import clear_session, collect_only_new_garbage
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.build_trial import call_model, compile_trial, fits_itself
 from keras_sweep.training.checkpoint import TrainingState, join_states, split_state
@@ -84,7 +84,7 @@ class FitPrograms:
             if live is None and self._live is not None and self.is_worker:
                 self._live = None
                 gc.collect()  # before `only_new_garbage` freezes what is left
-            with nullcontext() if live is not None or not self.is_worker else only_new_garbage():
+            with nullcontext() if live is not None or not self.is_worker else collect_only_new_garbage():
                 if live is None:
                     self._live = None
                     clear_session(free_memory=True)  # otherwise every trial's graph stays in memory

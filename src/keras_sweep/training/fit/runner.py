@@ -10,7 +10,7 @@ from typing import Any
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import UsageError
-from keras_sweep.process.backend import only_new_garbage, versions
+from keras_sweep.process.backend import collect_only_new_garbage, get_versions
 from keras_sweep.space.sweep_spec import SweepSpec, Training
 from keras_sweep.training.build_trial import fits_itself
 from keras_sweep.training.fit.group import FitGroup
@@ -80,7 +80,7 @@ class FitRunner(GroupRunner):
             )
         super().__init__(spec, data, **options)
         if self._shared is not None:
-            self._shared.look(versions)
+            self._shared.look(get_versions)
             self.ahead = AHEAD
         self.name = f"fit/{keras.backend.backend()}"
         self._programs = FitPrograms(spec, data, is_worker=False)
@@ -101,7 +101,7 @@ class FitRunner(GroupRunner):
             future.set_result(group.train(sys.maxsize, stopping, tell))
             return future
 
-        stack.enter_context(only_new_garbage())
+        stack.enter_context(collect_only_new_garbage())
         stack.callback(self._programs.forget)
         return train, 0
 

@@ -15,7 +15,7 @@ import keras
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError
-from keras_sweep.process.backend import cores
+from keras_sweep.process.backend import list_cores
 from keras_sweep.space.sweep_spec import GENERATION, SweepSpec
 from keras_sweep.training.build_trial import make_optimizer
 from keras_sweep.training.checkpoint import LatestCheckpoint, TrainingState
@@ -177,7 +177,7 @@ class CompiledRunner(GroupRunner):
             if any(other_device != device for other_device in other_devices):
                 notice(f"workers have different devices, which moves last digits: they train as {device.text}")
         self.device = device or find_device()
-        self._threads = threads or (len(cores()) if self.device.is_cpu else 1)
+        self._threads = threads or (len(list_cores()) if self.device.is_cpu else 1)
         self._programs = Programs(spec, data, self.device)
         self._ends = EndStates(options.get("checkpoints")) if keep_states else None
         if self._checkpoint is not None:

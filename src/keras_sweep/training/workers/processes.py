@@ -16,7 +16,7 @@ from typing import Any
 import cloudpickle
 from loky import ProcessPoolExecutor
 
-from keras_sweep.process.backend import cores, keras_config
+from keras_sweep.process.backend import keras_config, list_cores
 from keras_sweep.process.stop_request import end_with_parent
 from keras_sweep.training.workers.pool import ExecutorPool
 
@@ -38,7 +38,7 @@ class ProcessPool(ExecutorPool):
         self._count = count = int(number)
         self._folder = TemporaryDirectory(prefix=f"keras-sweep-{os.getpid()}-")
         self._stop = Path(self._folder.name, "stop")
-        all_cores = cores()
+        all_cores = list_cores()
         self._idle: queue.LifoQueue[PoolProcess] = queue.LifoQueue()  # a trial continues where its model is
         for index in reversed(range(count)):
             own_cores = all_cores[index::count] or all_cores[index % len(all_cores) :][:1]

@@ -20,9 +20,15 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import SweepError, UsageError
 from keras_sweep.models.build import find_changed_code, model_code
 from keras_sweep.models.inspect_model import first_model
-from keras_sweep.process.backend import choose_backend, config_changes, keras_config, use_keras_config, versions
-from keras_sweep.process.given import give_again, given_of
+from keras_sweep.process.backend import (
+    choose_backend,
+    describe_config_changes,
+    get_versions,
+    keras_config,
+    use_keras_config,
+)
 from keras_sweep.process.user_code import forget_edited_modules, note_modules
+from keras_sweep.process.user_objects import export_objects, import_objects
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training import build_trial
 from keras_sweep.training.compiling import enable_compile_cache
@@ -52,7 +58,7 @@ class Task:
 
     def open(self) -> Self:
         """Read the data. Raises UsageError if the data or the packages differ from the sweep's."""
-        installed = versions()
+        installed = get_versions()
         if packages := [name for name in (*SAME, self.backend) if installed.get(name) != self.versions.get(name)]:
             has, wants = (
                 ", ".join(f"{name} {found.get(name, '-')}" for name in packages) for found in (installed, self.versions)
@@ -60,12 +66,12 @@ class Task:
             hint = "Install the same packages there: a sweep's numbers are those of one version"
             raise UsageError(f"it has {has}, but the sweep is run with {wants}", hint=hint)
         build_trial.others_draw = not self.is_alone
-        give_again(self.given)
+        import_objects(self.given)
         if changed := find_changed_code(self.code, model_code(self.spec, now=True)):
             hint = "Put the same files there; what a program sets in a module does not reach workers"
             raise UsageError(f"the code of its model is other than that of the sweep: {', '.join(changed)}", hint=hint)
         use_keras_config(self.config)
-        if changes := config_changes(self.config, keras_config()):
+        if changes := describe_config_changes(self.config, keras_config()):
             hint = "Start it with the same settings: they move numbers"
             raise UsageError(f"its settings are others than the sweep's: {'; '.join(changes)}", hint=hint)
         enable_compile_cache()
@@ -144,13 +150,13 @@ class Client:
         backend = keras.backend.backend()
         task = Task(
             spec,
-            given_of(spec.code),
+            export_objects(spec.code),
             is_whole=data.train is data.validation and not data.folds,
             code=model_code(spec, now=True),
             fingerprint=data.fingerprint,
             backend=backend,
             config=keras_config(),
-            versions=versions(),
+            versions=get_versions(),
             stop=workers.stop_flag(),
             is_alone=workers.are_alone,
         )

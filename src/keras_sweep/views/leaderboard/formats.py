@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from keras_sweep.space.distributions import Value
-from keras_sweep.space.text import escape, markdown_text
+from keras_sweep.space.text import escape, escape_markdown
 from keras_sweep.views.leaderboard.rows import FIRST_KEYS, FRONT, LAST_KEYS, LeaderboardRow, Ranking, cell, machine_keys
 from keras_sweep.views.leaderboard.texts import leaderboard_columns, leaderboard_notes, lines_of
 
@@ -36,7 +36,7 @@ def leaderboard_markdown(ranking: Ranking) -> str:
     lines.append("|" + "|".join(" ---: " if column.number else " --- " for column in columns) + "|")
     lines += [_markdown_line(cells) for row in ranking.rows for cells in lines_of(row, columns)]
     notes = leaderboard_notes(ranking)
-    return "\n".join([*lines, "", *(f"- {markdown_text(note)}" for note in notes)]) + "\n"
+    return "\n".join([*lines, "", *(f"- {escape_markdown(note)}" for note in notes)]) + "\n"
 
 
 def row_record(row: LeaderboardRow) -> dict[str, Any]:
@@ -95,4 +95,4 @@ def _csv_cell(value: Value) -> str:
 
 
 def _markdown_line(cells: Sequence[str]) -> str:
-    return "|" + "|".join(f" {markdown_text(text)} " for text in cells) + "|"
+    return "|" + "|".join(f" {escape_markdown(text)} " for text in cells) + "|"
