@@ -477,8 +477,8 @@ def made(rate):
 build = functools.partial(made(2), 3)
 """
 SAID = """
-from keras_sweep.process.digest import digest_of
-print(digest_of(build, "build"))
+from keras_sweep.process.digest import compute_digest
+print(compute_digest(build, "build"))
 """
 
 

@@ -93,7 +93,7 @@ def test_a_signal_amid_an_import_raises_once_that_has_ended() -> None:
     former = signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored where a shell runs this beside
     try:
         with StopRequest(ends_process=False) as stop, pytest.raises(Interrupted):
-            with stop.importing():
+            with stop.guard_imports():
                 signal.raise_signal(signal.SIGINT)
                 steps.append("went on")
             steps.append("forgot the signal")
@@ -104,6 +104,6 @@ def test_a_signal_amid_an_import_raises_once_that_has_ended() -> None:
 
 def test_no_garbage_is_collected_while_packages_are_imported_and_again_after_that():
     with StopRequest() as stop:
-        with stop.importing():
+        with stop.guard_imports():
             assert not gc.isenabled()
         assert gc.isenabled()

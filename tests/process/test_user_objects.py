@@ -12,7 +12,7 @@ from keras_sweep.process.user_objects import (
 )
 
 
-def test_what_was_given_is_found_under_its_name():
+def test_a_registered_object_is_found_under_its_name():
     rows = (np.arange(6.0).reshape(3, 2), np.arange(3))
     name = register_arrays(rows)
     assert is_object_name(name)
@@ -38,7 +38,7 @@ def test_other_arrays_have_another_name(change):
     assert register_arrays(uneven) == register_arrays(uneven) != register_arrays(([[1], [2, 4]], [0, 1]))
 
 
-def test_messages_name_what_was_given_without_its_digest():
+def test_messages_name_a_registered_object_without_its_digest():
     def load_rows():
         return None
 

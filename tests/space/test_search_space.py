@@ -44,7 +44,7 @@ def test_what_is_drawn_is_a_point_with_exactly_the_active_parameters(space: Sear
     rng = random.Random(seed)
     params = space.at(iter([rng.random() for _ in space.parameters]))
     assert identity(params) in {identity(point) for point in space.points()}
-    active = {parameter.name for parameter in space.parameters if parameter.active(params)}
+    active = {parameter.name for parameter in space.parameters if parameter.is_active(params)}
     assert set(params) == active | set(space.constants)
 
 
@@ -76,9 +76,9 @@ def test_a_condition_must_look_back() -> None:
 
 def test_the_least_and_the_most_of_a_parameter_are_those_of_the_space() -> None:
     for epochs, least_and_most in ((Int(1, 27), (1, 27)), (Categorical((9, 3)), (3, 9))):
-        assert SearchSpace((Parameter("epochs", epochs),)).least_and_most("epochs", 5) == least_and_most
-    assert SearchSpace((), {"epochs": 4}).least_and_most("epochs", 5) == (4, 4)
-    assert SearchSpace(()).least_and_most("epochs", 5) == (5, 5)
+        assert SearchSpace((Parameter("epochs", epochs),)).get_bounds("epochs", 5) == least_and_most
+    assert SearchSpace((), {"epochs": 4}).get_bounds("epochs", 5) == (4, 4)
+    assert SearchSpace(()).get_bounds("epochs", 5) == (5, 5)
 
 
 def test_given_values_are_as_drawn_and_each_misfit_is_told() -> None:
@@ -86,18 +86,20 @@ def test_given_values_are_as_drawn_and_each_misfit_is_told() -> None:
     units = Parameter("units", Int(2, 8, step=2), (Condition("kind", ("wide", "deep")),))
     space = SearchSpace((Parameter("kind", Categorical(("wide", "deep", "flat"))), rate, units), {"epochs": 3})
     assert space.normalize_point({"rate": 1, "units": 4.0, "epochs": 3}) == {"rate": 1.0, "units": 4, "epochs": 3}
-    assert space.misfits({"kind": "deep", "units": 4, "epochs": 3}) == {}
-    assert space.misfits({"kind": "thin", "rate": 3.0, "epochs": 4, "depth": 1}) == {
+    assert space.find_misfits({"kind": "deep", "units": 4, "epochs": 3}) == {}
+    assert space.find_misfits({"kind": "thin", "rate": 3.0, "epochs": 4, "depth": 1}) == {
         "kind": "must be one of 'wide', 'deep', 'flat', but got 'thin'",
         "rate": "must be from 0.0 to 2.0, but got 3.0",
         "epochs": "is 3 in every trial, but got 4",
         "depth": "is no parameter of this search",
     }
-    assert space.misfits({"kind": "flat", "units": 4}) == {"units": "is there only beside `kind: wide or deep`"}
-    assert space.misfits({"kind": "wide", "units": 5})["units"].startswith("must be a whole number from 2 to 8 in st")
+    assert space.find_misfits({"kind": "flat", "units": 4}) == {"units": "is there only beside `kind: wide or deep`"}
+    assert space.find_misfits({"kind": "wide", "units": 5})["units"].startswith(
+        "must be a whole number from 2 to 8 in st"
+    )
     bounded = replace(space, where=("rate * epochs < 3",))
-    assert bounded.misfits({"kind": "flat", "rate": 1.5}) == {"": "is ruled out by `where`"}
-    assert bounded.misfits({"kind": "wide", "rate": 1.5}) == {}  # not whole yet
+    assert bounded.find_misfits({"kind": "flat", "rate": 1.5}) == {"": "is ruled out by `where`"}
+    assert bounded.find_misfits({"kind": "wide", "rate": 1.5}) == {}  # not whole yet
 
 
 def test_a_point_that_is_given_has_the_values_of_its_own_case() -> None:
@@ -106,9 +108,11 @@ def test_a_point_that_is_given_has_the_values_of_its_own_case() -> None:
     deep = Parameter("units", Int(6, 9), (Condition("kind", ("deep",)),), 2)
     space = SearchSpace((kind, wide, deep))
     assert space.size == 8
-    assert space.misfits({"kind": "deep", "units": 6}) == {}
-    assert space.misfits({"kind": "deep", "units": 2}) == {"units": "must be a whole number from 6 to 9, but got 2"}
-    assert space.misfits({"units": 6}) == {"units": "is there only beside `kind: deep`"}
+    assert space.find_misfits({"kind": "deep", "units": 6}) == {}
+    assert space.find_misfits({"kind": "deep", "units": 2}) == {
+        "units": "must be a whole number from 6 to 9, but got 2"
+    }
+    assert space.find_misfits({"units": 6}) == {"units": "is there only beside `kind: deep`"}
     assert space.fill_point({"kind": "deep"}, {"kind": "wide", "units": 2}) == {"kind": "deep", "units": 8}
     assert space.fill_point({"kind": "wide"}, {"kind": "wide", "units": 1}) == {"kind": "wide", "units": 1}
 
@@ -121,20 +125,20 @@ def test_metrics_that_are_shares_are_told_in_points_and_others_as_they_are() -> 
 
 def test_the_better_of_two_values_depends_on_the_goal_and_equal_ones_are_not_better() -> None:
     up, down = Objective("a", Goal.MAXIMIZE), Objective("a", Goal.MINIMIZE)
-    assert up.better(2.0, 1.0) and not up.better(1.0, 2.0) and not up.better(1.0, 1.0)
-    assert down.better(1.0, 2.0) and not down.better(2.0, 1.0) and not down.better(1.0, 1.0)
+    assert up.is_better(2.0, 1.0) and not up.is_better(1.0, 2.0) and not up.is_better(1.0, 1.0)
+    assert down.is_better(1.0, 2.0) and not down.is_better(2.0, 1.0) and not down.is_better(1.0, 1.0)
     assert (up.key(3.0), down.key(3.0)) == (-3.0, 3.0)
     assert Objective("a", Goal.MAXIMIZE, further=(down,)).directions == (Goal.MAXIMIZE, Goal.MINIMIZE)
 
 
 def test_a_condition_holds_where_the_other_is_there_and_has_one_of_the_values() -> None:
     condition = Condition("kind", ("wide", "deep"))
-    assert condition.holds({"kind": "deep"})
-    assert not condition.holds({"kind": "flat"})
-    assert not condition.holds({"other": "deep"})
+    assert condition.is_met({"kind": "deep"})
+    assert not condition.is_met({"kind": "flat"})
+    assert not condition.is_met({"other": "deep"})
     both = Parameter("a", Int(1, 2), (condition, Condition("n", (1,))))
-    assert both.active({"kind": "deep", "n": 1})
-    assert not both.active({"kind": "deep", "n": 2})
+    assert both.is_active({"kind": "deep", "n": 1})
+    assert not both.is_active({"kind": "deep", "n": 2})
     assert (both.key, replace(both, case=2).key) == ("a", "a@2")
 
 
@@ -149,10 +153,10 @@ def test_parameters_are_put_in_an_order_in_which_conditions_look_back() -> None:
 
 def test_a_point_in_the_middle_of_a_range_meets_where_or_is_another_one() -> None:
     free = SearchSpace((Parameter("a", Int(1, 9)),))
-    assert free.example(0.5) == {"a": 5}
+    assert free.make_example(0.5) == {"a": 5}
     bounded = replace(free, where=("a > 7",))
-    assert bounded.example(0.5)["a"] in (8, 9)
-    assert replace(free, where=("a > 100",)).example(0.5) == {"a": 5}
+    assert bounded.make_example(0.5)["a"] in (8, 9)
+    assert replace(free, where=("a > 100",)).make_example(0.5) == {"a": 5}
 
 
 def test_a_space_with_constraints_that_is_too_large_to_try_counts_as_infinite() -> None:

@@ -55,9 +55,9 @@ def test_what_is_left_out_has_its_default() -> None:
     assert (Finalists().top, Finalists().seeds, EarlyTerminate("median").eta, Finish().refit) == (5, 3, 3, False)
     assert Split() == Split(0.2, 0.2, 42, stratify=False, folds=0)
     assert (CsvOptions().separator, ImageOptions().size, SeriesOptions().horizon) == (",", (64, 64), 1)
-    assert (Training().watches, Training().adapt) == (False, False)
-    assert Training(early_stopping=EarlyStopping()).watches
-    assert Training(reduce_lr_on_plateau=sweep_spec.ReduceLROnPlateau()).watches
+    assert (Training().is_watched, Training().adapt) == (False, False)
+    assert Training(early_stopping=EarlyStopping()).is_watched
+    assert Training(reduce_lr_on_plateau=sweep_spec.ReduceLROnPlateau()).is_watched
     for wrong in ({"separator": ""}, {"separator": "ab"}):
         with pytest.raises(ValidationError):
             CsvOptions(**wrong)
@@ -79,9 +79,9 @@ SEVERAL = make_spec(outputs=PRICES, loss=sweep_spec.LOSS_OF_OUTPUTS)
 
 def test_a_recorded_metric_is_of_one_output() -> None:
     names = ("val_price_mae", "price_loss", "val_price_tier_acc")
-    found = [SEVERAL.output_of(name) for name in names]
+    found = [SEVERAL.find_output(name) for name in names]
     assert found == [("price", "val_mae"), ("price", "loss"), ("price_tier", "val_acc")]
-    assert {SEVERAL.output_of(name) for name in ("loss", "val_price", "price_acc", "tier_acc")} == {None}
+    assert {SEVERAL.find_output(name) for name in ("loss", "val_price", "price_acc", "tier_acc")} == {None}
     assert sweep_spec.list_recorded_names(PRICES) == ("price_loss", "price_mae", "price_tier_loss", "price_tier_acc")
 
 
@@ -94,7 +94,7 @@ def test_a_sweep_as_if_the_model_had_an_output_alone() -> None:
 
 def test_code_of_the_users_is_named_once_a_place() -> None:
     plain = make_spec()
-    assert (plain.code, plain.compiles_code, SEVERAL.code, SEVERAL.compiles_code) == ((), False, ("m:loss",), True)
+    assert (plain.code, plain.needs_user_code, SEVERAL.code, SEVERAL.needs_user_code) == ((), False, ("m:loss",), True)
     own = make_spec(
         data=DataSpec("python", "m:rows"),
         model=sweep_spec.ModelSpec("python", "m:build"),
@@ -102,9 +102,9 @@ def test_code_of_the_users_is_named_once_a_place() -> None:
         training=Training(callbacks=[sweep_spec.UserCallback("m:callback")]),
     )
     assert own.code == ("m:rows", "m:build", "m:sure", "m:callback")
-    assert own.compiles_code
-    assert replace(plain, scale=TargetScale("log", 1.0)).compiles_code
-    assert not replace(plain, metric_arguments={"f1": {"average": "macro"}}).compiles_code
+    assert own.needs_user_code
+    assert replace(plain, scale=TargetScale("log", 1.0)).needs_user_code
+    assert not replace(plain, metric_arguments={"f1": {"average": "macro"}}).needs_user_code
 
 
 def test_epochs_leave_the_drawn_space_where_they_are_read_off_curves() -> None:
@@ -117,6 +117,6 @@ def test_epochs_leave_the_drawn_space_where_they_are_read_off_curves() -> None:
 
 def test_a_winner_is_trained_on_all_rows_where_the_file_says_so_or_there_are_folds() -> None:
     plain = make_spec()
-    assert not plain.refits
-    assert replace(plain, finish=Finish(refit=True)).refits
-    assert replace(plain, data=replace(plain.data, split=Split(folds=2))).refits
+    assert not plain.needs_refit
+    assert replace(plain, finish=Finish(refit=True)).needs_refit
+    assert replace(plain, data=replace(plain.data, split=Split(folds=2))).needs_refit

@@ -168,8 +168,8 @@ def test_a_range_may_depend_on_the_value_of_another_parameter() -> None:
         Parameter("learning_rate", Categorical((1e-4,)), (Condition("optimizer", ("adam",)),), 2),
     )
     assert spec.space.distributions["learning_rate"] == Float(1e-4, 1.0, log=True)
-    assert spec.space.example(0.5)["learning_rate"] == 1e-4
-    assert "learning_rate" not in spec.space.example(0.9)
+    assert spec.space.make_example(0.5)["learning_rate"] == 1e-4
+    assert "learning_rate" not in spec.space.make_example(0.9)
 
 
 def test_take_best_trains_to_the_maximum_and_leaves_the_space() -> None:

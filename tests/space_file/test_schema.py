@@ -54,7 +54,7 @@ KINDS = {**DENSE_ARGUMENTS, **OPTIMIZERS["adam"], "loss": make_kind(Loss), "metr
 )
 def test_what_a_value_may_be_is_said_in_words(annotation: Any, words: str) -> None:
     faults = Faults(Node({}))
-    assert not faults.fits(make_kind(annotation), (), {})
+    assert not faults.check_value(make_kind(annotation), (), {})
     assert faults.found[0].rule == f"must be {words}, but got an empty map"
 
 
@@ -62,6 +62,6 @@ def test_what_a_value_may_be_is_said_in_words(annotation: Any, words: str) -> No
 def test_a_kind_allows_what_its_schema_does(kind: Kind) -> None:
     schema = kind.json_schema()
     faults = Faults(Node({}))
-    assert [faults.fits(kind, (), value) for value in VALUES] == [
+    assert [faults.check_value(kind, (), value) for value in VALUES] == [
         schema_errors(value, schema) == [] for value in VALUES
     ]

@@ -8,7 +8,7 @@ from keras_sweep.errors import SpaceFileError
 from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Goal, Objective, Parameter
 from keras_sweep.space.sweep_spec import EarlyTerminate
-from keras_sweep.space_file.sections import PASSED_OVER
+from keras_sweep.space_file.sections import SKIPPED_KEYS
 from keras_sweep.space_file.yaml_tree import parse_yaml
 from tests.helpers.space_texts import DENSE, OURS, WANDB_BLOCK, dense, drawn_from, schema_errors, with_parameters
 from tests.helpers.space_texts import spec_of as read
@@ -41,7 +41,7 @@ def test_keys_of_a_whole_wandb_file_are_passed_over_with_what_they_become() -> N
     assert {fault.key for fault in caught.value.faults} == {"data", "model", "loss"}
     warnings = read(whole + OURS + WANDB_BLOCK).warnings
     assert [line.split(": ")[1] for line in warnings if "is a key of W&B and passed over; here" in line] == [
-        *PASSED_OVER
+        *SKIPPED_KEYS
     ]
     told = dict(line.split(": ", 2)[1:] for line in warnings)
     assert told["method"].endswith("here the sampler is `search: {sampler: tpe}`")

@@ -49,8 +49,8 @@ def run_session(
         def emit(event: Event) -> None:
             # The folder exists since the sweep started.
             if isinstance(event, SweepStarted):
-                if LibraryNoise.entered is not None:
-                    LibraryNoise.entered.into(folder.log)
+                if LibraryNoise.active is not None:
+                    LibraryNoise.active.write_to_log(folder.log)
                 if (log := _open_log(folder.log, stack)) is not None:
                     listeners.append(stack.enter_context(OutputMayVanish(PlainLines(console_on(log)))))
             for hear in listeners:

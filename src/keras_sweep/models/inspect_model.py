@@ -116,7 +116,7 @@ def first_model(spec: SweepSpec, data: SearchData) -> tuple[Any, list[str]]:
     Raises ModelError if it fails at all places.
     """
     faults: list[tuple[str, ModelError]] = []
-    plans = (training_plan(spec, spec.space.example(place)).model_arguments for place in PLACES)
+    plans = (training_plan(spec, spec.space.make_example(place)).model_arguments for place in PLACES)
     for arguments in {repr(sorted(plan.items())): plan for plan in plans}.values():
         values = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
         try:

@@ -1,4 +1,7 @@
-"""The Keras backend of this process, which Keras reads from KERAS_BACKEND when it is first imported; its settings."""
+"""Choose and check the Keras backend of this process, and read and set the settings that change numbers.
+
+Keras reads KERAS_BACKEND at its first import.
+"""
 
 import gc
 import importlib.util
@@ -18,28 +21,30 @@ from typing import Any
 from keras_sweep.errors import MissingPackage, RecordError, SweepError, UsageError
 
 BACKENDS = ("jax", "tensorflow", "torch")
-FORKED_SECONDS = 30.0  # within which a forked process has run a tiny program
+FORKED_SECONDS = 30.0  # time for a tiny program in a forked process
 _BEGUN_IN = os.getpid()
 
-# Variables by which a backend may be told what it can't do.
+# Environment variables that may ask a backend for something that it can't do.
 READ = re.compile(r"JAX_|XLA_(?!PYTHON_CLIENT_)|TF_XLA_|CUDA_VISIBLE_DEVICES$")
-MOST = 200  # characters of a reason: JAX may tell all that it has
-# What reads XLA_FLAGS, in a process of its own: XLA ends the process at a flag that it does not know.
+MOST = 200  # characters of a reason, since JAX may print very much
+# Programs that read XLA_FLAGS. They run in a subprocess, since XLA ends the process at an unknown flag.
 READ_FLAGS = {
     "jax": "import jax; jax.devices()",
     "tensorflow": "import tensorflow as tf; tf.function(abs, jit_compile=True)(tf.constant(1.0))",
 }
 
 
-def choose_backend(wanted: str | None, *, default: str | None = None) -> str:
-    """Settle the backend: the one wanted, the one that Keras runs on already, KERAS_BACKEND, the default, or jax.
+def choose_backend(requested: str | None, *, default: str | None = None) -> str:
+    """Choose the backend: `requested`, that of an imported Keras, KERAS_BACKEND, the default, or jax, in this order.
 
-    Raises UsageError: there is no such backend, or Keras was imported with another one; MissingPackage.
+    Raises:
+        UsageError: the backend is unknown, or Keras was imported with another backend.
+        MissingPackage: the backend is not installed.
     """
-    keras = sys.modules.get("keras")  # which may be half imported
+    keras = sys.modules.get("keras")  # may be half imported
     running = str(keras.backend.backend()) if keras is not None and hasattr(keras, "backend") else None
-    named = _known(os.environ.get("KERAS_BACKEND"), "KERAS_BACKEND")
-    backend = _known(wanted, "--backend") or running or named or default or BACKENDS[0]
+    from_environment = _check_backend(os.environ.get("KERAS_BACKEND"), "KERAS_BACKEND")
+    backend = _check_backend(requested, "--backend") or running or from_environment or default or BACKENDS[0]
     if running is not None and backend != running:
         message = f"`--backend` is {backend!r}, but this process has imported Keras on {running!r}"
         hint = f"Start a new process, or set KERAS_BACKEND={backend} before Keras is imported"
@@ -49,11 +54,12 @@ def choose_backend(wanted: str | None, *, default: str | None = None) -> str:
         raise MissingPackage(f"the backend {backend!r} is not installed", hint=f"pip install '{package}'")
     os.environ["KERAS_BACKEND"] = backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # JAX would take most of an accelerator's memory
+    # Otherwise JAX reserves most of an accelerator's memory.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     return backend
 
 
-def _known(name: str | None, option: str) -> str | None:
+def _check_backend(name: str | None, option: str) -> str | None:
     if name and name not in BACKENDS:
         raise UsageError(f"`{option}` must be one of {', '.join(BACKENDS)}, but got {name!r}")
     return name or None
@@ -61,18 +67,18 @@ def _known(name: str | None, option: str) -> str | None:
 
 @contextmanager
 def without_tensorflow() -> Iterator[None]:
-    """Inside, Keras takes TensorFlow for not installed, unless it has been imported already or is the backend.
+    """Make Keras believe inside that TensorFlow is not installed, unless it is imported already or is the backend.
 
-    Keras imports it to seed it and to recognise its types, which takes seconds and changes no number. Only the flag of
-    the lazy module that those places ask says no (Keras 3.15).
+    Keras imports TensorFlow to seed it and to recognise its types. This takes seconds and changes no number. Only the
+    flag of the lazy module that Keras asks is changed (Keras 3.15).
     """
     import keras
 
     try:
         from keras.src.utils.module_utils import tensorflow as lazy
 
-        known = "_available" in vars(lazy)  # Keras 3.15: what `available` answers
-    except ImportError:  # another Keras imports TensorFlow, which only takes longer
+        known = "_available" in vars(lazy)  # Keras 3.15: `available` returns it
+    except ImportError:  # another Keras imports TensorFlow, which is only slower
         known = False
     if not known or keras.backend.backend() == "tensorflow" or "tensorflow" in sys.modules:
         yield
@@ -87,7 +93,7 @@ def without_tensorflow() -> Iterator[None]:
 
 @cache
 def check_environment() -> None:
-    """Compile and run a tiny program where Keras runs, once a process. Raises SweepError with what stopped it."""
+    """Compile and run a tiny program on the Keras backend, once a process. Raises SweepError with the cause."""
     keras = import_keras()
     backend = keras.backend.backend()
     if os.environ.get("XLA_FLAGS") and backend in READ_FLAGS:
@@ -97,69 +103,73 @@ def check_environment() -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         fatal = re.search(r"^F\d{4} .*?\] (.*)", done.stderr, re.MULTILINE)  # XLA's last words
         if done.returncode and fatal is not None:
-            raise _unfit(backend, fatal[1])
+            raise _make_error(backend, fatal[1])
     try:
         if multiprocessing.parent_process() is None and os.getpid() == _BEGUN_IN:
-            _compute(keras, backend)
-        else:  # it may be forked from a process that has computed: the threads to do it are not here
+            _run_tiny_program(keras, backend)
+        else:
+            # If the parent has computed, its threads are missing after the fork, and the program would never end.
             with ThreadPool(1) as pool:
-                pool.apply_async(_compute, (keras, backend)).get(FORKED_SECONDS)
+                pool.apply_async(_run_tiny_program, (keras, backend)).get(FORKED_SECONDS)
     except multiprocessing.TimeoutError:
         message = f"{backend} does not compute in this process, which was forked from one where it had computed"
         hint = "Begin the process by `multiprocessing.get_context('spawn')`, or compute nothing before the fork"
         raise UsageError(message, hint=hint) from None
     except Exception as error:
-        said = shorten(f"{type(error).__name__}: {error}".removesuffix(": "), MOST, placeholder=" ...")
-        raise _unfit(backend, said) from error
+        reason = shorten(f"{type(error).__name__}: {error}".removesuffix(": "), MOST, placeholder=" ...")
+        raise _make_error(backend, reason) from error
 
 
 os.register_at_fork(after_in_child=check_environment.cache_clear)
 
 
-def _compute(keras: Any, backend: str) -> None:
+def _run_tiny_program(keras: Any, backend: str) -> None:
     if backend == "jax":
         import jax
 
-        jax.eval_shape(lambda: keras.random.uniform((1,), seed=1))  # whether JAX takes the keys that Keras makes
+        # Does JAX accept the keys that Keras makes?
+        jax.eval_shape(lambda: keras.random.uniform((1,), seed=1))
         jax.jit(lambda x: x + 1).lower(0.0).compile()(0.0)
     else:
         keras.ops.convert_to_numpy(keras.random.uniform((1,), seed=1) + 1)
 
 
-def _unfit(backend: str, reason: str) -> SweepError:
-    given = [f"{name}={value}" for name, value in sorted(os.environ.items()) if READ.match(name)]
-    hint = f"The cause may be {', '.join(given)}: unset it" if given else "Mend the installation of its packages"
+def _make_error(backend: str, reason: str) -> SweepError:
+    settings = [f"{name}={value}" for name, value in sorted(os.environ.items()) if READ.match(name)]
+    hint = f"The cause may be {', '.join(settings)}: unset it" if settings else "Mend the installation of its packages"
     message = f"{backend} can't run a tiny program here, so nothing was trained or recorded: {reason}"
     return SweepError(message, hint=hint)
 
 
-KERAS_CONFIG = "keras_config"  # what a record and a card call it; absent where none of its trials was trained here
+# Its key in a record and a card. It is absent if no trial of the record was trained here.
+KERAS_CONFIG = "keras_config"
 DEFAULTS = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last", "dtype_policy": "float32"}
-# Settings that move numbers, too. A configuration has them only where they are not these: older records have none.
-LIMITS = {"max_epochs": 0, "max_steps_per_epoch": 0}  # of `fit`, by KERAS_MAX_EPOCHS and its like; 0: none
+# More settings that change numbers. A configuration has only values that differ from these; older records have none.
+# Limits of `fit`, by KERAS_MAX_EPOCHS and KERAS_MAX_STEPS_PER_EPOCH; 0 means no limit.
+LIMITS = {"max_epochs": 0, "max_steps_per_epoch": 0}
 JAX_DEFAULTS: dict[str, Any] = {"jax_default_matmul_precision": "default", "jax_numpy_dtype_promotion": "standard"}
 JAX_DEFAULTS |= {"jax_enable_x64": False, "jax_threefry_partitionable": True, "jax_random_seed_offset": 0}
 JAX_DEFAULTS |= {"jax_allow_f16_reductions": True, "jax_softmax_custom_jvp": False, "jax_optimization_level": "UNKNOWN"}
 JAX_DEFAULTS |= {"jax_disable_most_optimizations": False, "jax_exec_time_optimization_effort": 0.0}
 XLA_FLAGS = "XLA_FLAGS"
 USUAL: Mapping[str, Any] = {**DEFAULTS, **LIMITS, **JAX_DEFAULTS, XLA_FLAGS: "none"}
-# XLA's flags of how many cores it uses and what it writes. All others count as moving numbers.
+# XLA flags for cores and written files. All other flags count as changing numbers.
 NO_NUMBERS = re.compile(r"--xla_\w*(dump|thread|parallel|device_count|cache|data_dir|log|profile)")
 
 
 def import_keras() -> Any:
-    """Raises UsageError where Keras can't be imported, as with a broken keras.json, of which it says no more."""
+    """Import Keras. Raises UsageError if it can't be imported, for example with a broken keras.json."""
     try:
         import keras
     except Exception as error:
         hint = "Mend or delete its configuration, `~/.keras/keras.json` or that of $KERAS_HOME; else install it anew"
-        said = f"{type(error).__name__}: {error}".removesuffix(": ")
-        raise UsageError(f"Keras can't be imported: {said}", hint=hint) from error
+        message = f"{type(error).__name__}: {error}".removesuffix(": ")
+        raise UsageError(f"Keras can't be imported: {message}", hint=hint) from error
     return keras
 
 
 def keras_config() -> dict[str, Any]:
-    """The settings of Keras, JAX and XLA in this process that move numbers. Raises UsageError as `import_keras`."""
+    """Return the settings of Keras, JAX and XLA in this process that change numbers. Raises UsageError."""
     return {name: value for name, value in _settings().items() if name in DEFAULTS or value != USUAL[name]}
 
 
@@ -170,8 +180,9 @@ def _settings() -> dict[str, Any]:
     if (backend := keras.backend.backend()) == "jax":
         import jax
 
-        there = jax.config.values  # some are no attributes; of the others a `with` of the user's is seen there alone
-        config |= {name: getattr(jax.config, name, there.get(name)) for name in JAX_DEFAULTS}
+        # Some settings are only here. For the others the attribute also shows a user's `with`.
+        config_values = jax.config.values
+        config |= {name: getattr(jax.config, name, config_values.get(name)) for name in JAX_DEFAULTS}
     if backend in READ_FLAGS:
         flags = os.environ.get(XLA_FLAGS, "").split()
         config[XLA_FLAGS] = " ".join(sorted(flag for flag in flags if not NO_NUMBERS.match(flag)))
@@ -179,17 +190,17 @@ def _settings() -> dict[str, Any]:
 
 
 def describe_config_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """What differs, by the name that sets it: `keras.config.epsilon: 1e-07 -> 0.001`."""
+    """Describe what differs, a line a setting: `keras.config.epsilon: 1e-07 -> 0.001`."""
     both = [(name, old.get(name, usual), new.get(name, usual)) for name, usual in USUAL.items()]
     place = dict.fromkeys(JAX_DEFAULTS, "jax.config.") | {XLA_FLAGS: ""}
-    named = [(place.get(name, "keras.config.") + name, former, now) for name, former, now in both if former != now]
-    return [f"{name}: {former!s:.60} -> {now!s:.60}" for name, former, now in named]
+    changed = [(place.get(name, "keras.config.") + name, former, now) for name, former, now in both if former != now]
+    return [f"{name}: {former!s:.60} -> {now!s:.60}" for name, former, now in changed]
 
 
 def clear_session(*, free_memory: bool = False) -> None:
-    """Have Keras forget graphs and begin names anew: "auc", not "auc_1". The dtype policy of a user's module stays.
+    """Have Keras forget graphs and count names from the start ("auc", not "auc_1"), but keep the dtype policy.
 
-    To free their memory at once takes a tenth of a second, or more.
+    With `free_memory`, this takes a tenth of a second or more.
     """
     import keras
 
@@ -199,18 +210,18 @@ def clear_session(*, free_memory: bool = False) -> None:
 
 
 def use_keras_config(recorded: Mapping[str, Any] | None) -> str | None:
-    """Give this process the configuration that trials were trained with; a sentence on it where it had another one.
+    """Set this process to the recorded configuration; return a sentence about it if anything changed, else None.
 
-    XLA_FLAGS stay: XLA reads them once. Raises RecordError where Keras or JAX does not take it.
+    XLA_FLAGS stay, since XLA reads them once. Raises RecordError if Keras or JAX refuses a value.
     """
     now = _settings()
     now.pop(XLA_FLAGS, None)
-    wanted = {name: recorded.get(name, USUAL[name]) if recorded else value for name, value in now.items()}
-    if not (changes := describe_config_changes(now, wanted)):
+    config = {name: recorded.get(name, USUAL[name]) if recorded else value for name, value in now.items()}
+    if not (changes := describe_config_changes(now, config)):
         return None
     import keras
 
-    for name, value in wanted.items():
+    for name, value in config.items():
         try:
             if not isinstance(value, type(USUAL[name])):
                 raise ValueError(f"it must be of the kind {type(USUAL[name]).__name__}")
@@ -226,17 +237,18 @@ def use_keras_config(recorded: Mapping[str, Any] | None) -> str | None:
 
 @contextmanager
 def collect_only_new_garbage() -> Iterator[None]:
-    """Collect only what is created inside: Keras has all be collected before each model, imported modules too."""
+    """Limit garbage collection to objects created inside, since Keras collects everything before each model."""
     gc.freeze()
     try:
         yield
     finally:
-        gc.collect()  # or the next call would freeze the last model and its programs, too, which nobody would collect
+        # Otherwise the next call would freeze the last model and its programs, which would then never be freed.
+        gc.collect()
         gc.unfreeze()
 
 
 def list_cores() -> list[int]:
-    """The cores that this process may use, by number; all of them where the system keeps no process to some."""
+    """List the cores that this process may use, by number; all cores if the system has no affinity."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [*range(os.cpu_count() or 1)]
 
 
@@ -244,9 +256,9 @@ PACKAGES = ("keras-sweep", "keras", "tensorflow", "torch", "jax", "optuna", "ker
 
 
 def get_versions() -> dict[str, str]:
-    """The versions of Python, this package and the packages that move numbers; those not installed are left out."""
-    found = {"python": platform.python_version()}
+    """Return versions of Python, this package, and installed packages that change numbers."""
+    by_package = {"python": platform.python_version()}
     for name in PACKAGES:
         with suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
+            by_package[name] = version(name)
+    return by_package

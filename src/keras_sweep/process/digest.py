@@ -1,8 +1,9 @@
-"""A digest of a value of a running program, of functions and all that they reach, which is the same in every process.
+"""Digest a value of a running program, with the functions that it reaches, alike in every process.
 
-A function is its source text, without comments, layout and docstrings (`source_code.py`), with the values that it uses:
-defaults, variables of the function around it, globals, and what it imports itself. An installed package counts by its
-name and version. All else is taken apart as `pickle` would, or refused: a changed one could not be told from it.
+A function's digest covers its source text without comments, layout and docstrings (`source_code.py`), and the values
+that the function uses: defaults, variables of the enclosing function, globals and imports. An installed package counts
+by its name and version. Other objects are split as `pickle` would split them. A value that can't be split is refused,
+since a change of it could not be noticed.
 """
 
 import ast
@@ -31,37 +32,38 @@ from keras_sweep.process.source_code import (
     read_code,
 )
 
-Apart = tuple[Any, list[tuple[str, Any]]]  # what a value is by itself; its parts, each with what messages call it
+# What a value is by itself, and its parts, each with its name in messages.
+Parts = tuple[Any, list[tuple[str, Any]]]
 
 ATOMS = (type(None), bool, int, float, complex, str, bytes, type(...), type(NotImplemented))
 NOTES = ("append", "add", "extend", "update")
-# What Python keeps of a class beside what stands in it: where it stands, texts, caches, and annotations.
+# Attributes of a class that Python adds: its place, texts, caches, and annotations.
 OF_A_CLASS = re.compile(
     r"__(dict|weakref|module|qualname|doc|replace|firstlineno|slotnames|static_attributes|dataclass_params|annot\w+)__|_abc_impl"
 )
 
 
 def compute_digest(value: Any, name: str) -> str:
-    """SHA-256 (hex) of a value, which messages call by that name. Raises UsageError where it has none."""
-    return _Digest([name]).of(value).hex()
+    """Return the SHA-256 (hex) of a value, called `name` in messages. Raises UsageError if it has no digest."""
+    return _Digest([name]).digest(value).hex()
 
 
 def compute_part_digests(value: Any, name: str) -> dict[str, str]:
-    """What a value is made of, in words, each with its digest: by it a change can be named. Raises as `digest_of`."""
-    digest = _Digest([name])
-    digest.of(value)
-    head, parts = digest.taken_apart(value)
-    return {"what it is": _sha(head).hex(), **{words: digest.of(part).hex() for words, part in parts}}
+    """Map each part of a value, in words, to its walker, so that a change can be named. Raises UsageError."""
+    walker = _Digest([name])
+    walker.digest(value)
+    head, parts = walker.split(value)
+    return {"what it is": _sha(head).hex(), **{words: walker.digest(part).hex() for words, part in parts}}
 
 
 class _Digest:
     def __init__(self, path: list[str], known: dict[int, tuple[Any, bytes | int]] | None = None) -> None:
         self.path = path  # in words, from the outside in
-        # Each object that was met, by its identity, with what stands for it where it is met again: its digest, or its
-        # level where the walk is still inside of it. The objects are held, since an identity is given anew.
+        # By identity: each visited object, and its digest, or its level while the walk is still inside it. Keeping the
+        # objects alive is necessary, since Python reuses the identity of a deleted object.
         self.known = known or {}
 
-    def of(self, value: Any, words: str | None = None) -> bytes:
+    def digest(self, value: Any, words: str | None = None) -> bytes:
         if type(value) in ATOMS:
             return _sha((type(value).__name__, value))
         _, known = self.known.get(id(value), (None, None))
@@ -70,41 +72,43 @@ class _Digest:
         self.path += [words] if words else []
         self.known[id(value)] = (value, len(self.path))
         try:
-            head, parts = self.taken_apart(value)
-            digest = _sha(head, *(self.of(part, inner) for inner, part in parts))
+            head, parts = self.split(value)
+            digest = _sha(head, *(self.digest(part, inner) for inner, part in parts))
         except UsageError:
             raise
-        except Exception as error:  # whatever a type raises that can't be taken apart
-            raise self.refused(value) from error
+        except Exception as error:  # a type that can't be split may raise anything
+            raise self.make_error(value) from error
         self.path = self.path[: -1 if words else None]
         self.known[id(value)] = (value, digest)
         return digest
 
-    def refused(self, value: Any) -> UsageError:
+    def make_error(self, value: Any) -> UsageError:
         name, *place = self.path
-        place[1:-3] = []  # the name that the user gave, and the last steps to the value
+        place[1:-3] = []  # keep the name for the user and the last steps
         what = f"a value of type {type(value).__name__}, which has no digest, so a changed one could not be told"
         return UsageError(
             f"`{name}` uses {' of '.join(reversed(place))}: {what}" if place else f"`{name}` is {what}",
             hint="Make it inside of the function, or give the function what it is made from",
         )
 
-    def taken_apart(self, value: Any) -> Apart:
+    def split(self, value: Any) -> Parts:
         kind = type(value)
-        if kind in (set, frozenset):  # their order is another in each process, so each element is walked by itself
-            apart = (_Digest(list(self.path), dict(self.known)).of(inner, "an element") for inner in value)
+        # The order of a set differs between processes, so each element is walked by itself.
+        if kind in (set, frozenset):
+            apart = (_Digest(list(self.path), dict(self.known)).digest(inner, "an element") for inner in value)
             return ("set", sorted(apart)), []
         if kind in PLAIN:
             return PLAIN[kind](value)
-        if (name := _installed_name(value)) is not None:
+        if (name := _get_installed_name(value)) is not None:
             return name, []
         if isinstance(value, type):
-            return _class(value)
+            return _split_class(value)
         if isinstance(value, Enum):
             return "enum", [("its class", kind), ("its value", value.value)]
-        if hasattr(value, "__wrapped__") and is_installed(kind.__module__):  # by `lru_cache`, `jax.jit`, `tf.function`
+        # A function inside `lru_cache`, `jax.jit` or `tf.function`.
+        if hasattr(value, "__wrapped__") and is_installed(kind.__module__):
             return kind.__name__, [("its function", value.__wrapped__)]
-        return _array(value) or _keras_object(value) or _pickled(value)
+        return _split_array(value) or _split_keras_object(value) or _split_by_pickle(value)
 
 
 def _sha(head: Any, *parts: bytes) -> bytes:
@@ -115,45 +119,46 @@ def _sha(head: Any, *parts: bytes) -> bytes:
     return digest.digest()
 
 
-def _list(value: Any) -> Apart:
+def _split_list(value: Any) -> Parts:
     if all(type(inner) in ATOMS for inner in value):
         return (type(value).__name__, value), []
     return (type(value).__name__, len(value)), [(f"item {at}", inner) for at, inner in enumerate(value)]
 
 
-def _dict(value: Any) -> Apart:
+def _split_dict(value: Any) -> Parts:
     words = [(f"[{key!r:.40}]", part) for item in value.items() for key in item[:1] for part in item]
     return ("dict", len(value)), words
 
 
-def _function(function: types.FunctionType) -> Apart:
+def _split_function(function: types.FunctionType) -> Parts:
     code, defaults = function.__code__, function.__defaults__ or ()
-    module = str(function.__globals__.get("__name__"))  # `__module__` is, of a decorator's function, what it decorates
+    # Not `__module__`, which a decorator copies from the function that it wraps.
+    module = str(function.__globals__.get("__name__"))
     installed = is_installed(module)
     if installed and "<" not in code.co_qualname:
         return (f"{module}.{code.co_qualname}", get_package_version(module)), []
-    by_name = installed and code.co_name != "<lambda>"
-    reading = CodeText((module, code.co_qualname)) if by_name else read_code(code)
-    named = code.co_varnames[: code.co_argcount][code.co_argcount - len(defaults) :]
+    counts_by_name = installed and code.co_name != "<lambda>"
+    code_text = CodeText((module, code.co_qualname)) if counts_by_name else read_code(code)
+    defaulted = code.co_varnames[: code.co_argcount][code.co_argcount - len(defaults) :]
     keywords = sorted((function.__kwdefaults__ or {}).items())
-    parts: dict[str, Any] = {"its code": reading.text}
-    parts |= {f"the default of `{name}`": value for name, value in [*zip(named, defaults, strict=True), *keywords]}
+    parts: dict[str, Any] = {"its code": code_text.text}
+    parts |= {f"the default of `{name}`": value for name, value in [*zip(defaulted, defaults, strict=True), *keywords]}
     parts |= {f"the attribute `{name}`": value for name, value in sorted(vars(function).items())}
     for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
         with contextlib.suppress(ValueError):  # an empty cell
-            parts |= _reached(f"the variable `{name}", cell.cell_contents, reading.chains.get(name, {()}))
+            parts |= _select_used(f"the variable `{name}", cell.cell_contents, code_text.chains.get(name, {()}))
     known = {} if installed else function.__globals__
-    for name in sorted(name for name in reading.globals & known.keys() if not name.startswith("__")):
-        if not hasattr(builtins, name) or _installed_name(known[name]) is None:  # IPython brings its own `open`
-            parts |= _reached(f"the global `{name}", known[name], reading.chains.get(name, {()}))
-    for name, path, attribute in () if installed else sorted(reading.imports):
+    for name in sorted(name for name in code_text.globals & known.keys() if not name.startswith("__")):
+        if not hasattr(builtins, name) or _get_installed_name(known[name]) is None:  # IPython brings its own `open`
+            parts |= _select_used(f"the global `{name}", known[name], code_text.chains.get(name, {()}))
+    for name, path, attribute in () if installed else sorted(code_text.imports):
         value = _import_value(name, path, attribute, known.get("__package__") or "")
-        parts |= _reached(f"the import `{path}.{attribute}".rstrip("."), value, reading.chains.get(name) or {()})
+        parts |= _select_used(f"the import `{path}.{attribute}".rstrip("."), value, code_text.chains.get(name) or {()})
     return ("function", list(parts)), list(parts.items())
 
 
 def _import_value(name: str, path: str, attribute: str, package: str) -> Any:
-    """Import what a function imports. An installed package, or a module that raises, counts by its version or files."""
+    """Import an object as a function does. An installed or failing module becomes its version or files."""
     try:
         path = importlib.util.resolve_name(path, package)
         if is_installed(path):
@@ -164,18 +169,18 @@ def _import_value(name: str, path: str, attribute: str, package: str) -> Any:
         if hasattr(module, attribute):
             return getattr(module, attribute)
         return importlib.import_module(f"{path}.{attribute}")
-    except (Exception, SystemExit):  # the call tells
+    except (Exception, SystemExit):  # the call will report it
         return get_module_facts(path)
 
 
-def _reached(words: str, value: Any, chains: Chains) -> dict[str, Any]:
-    """What a function takes of a value, by attributes: of a module of the user's that is used, of others all.
+def _select_used(words: str, value: Any, chains: Chains) -> dict[str, Any]:
+    """Return the parts of a value that a function uses: the used attributes of a user's module, else all.
 
-    A list or the like that is only added to is left out, since that changes nothing.
+    A list or another container that the function only adds to is left out, since adding doesn't change the function.
     """
-    reached: dict[str, Any] = {}
+    used: dict[str, Any] = {}
     if isinstance(value, list | set | dict) and all(chain and chain[0] in NOTES for chain in chains):
-        return reached
+        return used
     for chain in sorted(chains):
         place, inner = words, value
         for attribute in chain:
@@ -183,12 +188,12 @@ def _reached(words: str, value: Any, chains: Chains) -> dict[str, Any]:
             if not is_own or not hasattr(inner, attribute):
                 break
             place, inner = f"{place}.{attribute}", getattr(inner, attribute)
-        reached[f"{place}`"] = inner
-    return reached
+        used[f"{place}`"] = inner
+    return used
 
 
-def _module(module: types.ModuleType) -> Apart:
-    """A module that is used as a whole: its files, and the values now of names that its text gives plain ones."""
+def _split_module(module: types.ModuleType) -> Parts:
+    """Split a module that is used as a whole: its files, and current values of names assigned to constants."""
     if is_installed(module.__name__):
         return get_module_facts(module.__name__), []
     tree = ast.parse("".join(linecache.getlines(str(module.__file__))))
@@ -204,47 +209,52 @@ def _module(module: types.ModuleType) -> Apart:
     return get_module_facts(module.__name__), [(f"its `{name}`", getattr(module, name, None)) for name in sorted(names)]
 
 
-def _partial(value: functools.partial[Any]) -> Apart:
+def _split_partial(value: functools.partial[Any]) -> Parts:
     parts = {"its function": value.func, **{f"argument {at}": inner for at, inner in enumerate(value.args)}}
     parts |= {f"the argument `{name}`": inner for name, inner in value.keywords.items()}
     return ("partial", list(parts)), list(parts.items())
 
 
-def _installed_name(value: Any) -> tuple[str, str] | None:
+def _get_installed_name(value: Any) -> tuple[str, str] | None:
     module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
     if not isinstance(module, str) or not isinstance(name, str) or "<" in name or hasattr(value, "__origin__"):
-        return None  # it has no such name, or stands for another (`list[int]`)
+        return None  # it has no name, or is an alias of another type (`list[int]`)
     if not is_installed(module):
         return None
     return f"{module}.{name}", get_package_version(module)
 
 
-def _class(kind: type) -> Apart:
-    own = {
-        name: None if _is_written(value) else value
+def _split_class(kind: type) -> Parts:
+    attributes = {
+        name: None if _is_generated(value) else value
         for name, value in sorted(vars(kind).items())
         if not OF_A_CLASS.fullmatch(name)
         and not isinstance(value, types.GetSetDescriptorType | types.MemberDescriptorType)
     }
-    if issubclass(kind, Enum):  # each version keeps its members elsewhere, and gives it other methods
-        written = {name for name in own if getattr(own[name], "__module__", None) == kind.__module__ or name[0] != "_"}
-        own = {name: own[name] for name in sorted(written - kind.__members__.keys())}
-        own["its members"] = {name: member.value for name, member in kind.__members__.items()}
+    # Each Python version stores the members of an Enum elsewhere, and adds other methods.
+    if issubclass(kind, Enum):
+        names = {
+            name
+            for name in attributes
+            if getattr(attributes[name], "__module__", None) == kind.__module__ or name[0] != "_"
+        }
+        attributes = {name: attributes[name] for name in sorted(names - kind.__members__.keys())}
+        attributes["its members"] = {name: member.value for name, member in kind.__members__.items()}
     parts: list[tuple[str, Any]] = [("its base", base) for base in (*kind.__bases__, type(kind))]
-    parts += [(f"the attribute `{name}`", value) for name, value in own.items()]
-    return ("class", kind.__name__, list(own)), parts
+    parts += [(f"the attribute `{name}`", value) for name, value in attributes.items()]
+    return ("class", kind.__name__, list(attributes)), parts
 
 
-def _is_written(method: Any) -> bool:
-    """Whether `dataclasses` or `namedtuple` wrote a method: it follows from the fields, and versions differ."""
+def _is_generated(method: Any) -> bool:
+    """Return whether `dataclasses` or `namedtuple` wrote a method. Its text follows from the fields."""
     function = inspect.unwrap(method)
     is_of_dataclass = getattr(getattr(function, "__code__", None), "co_qualname", "").startswith("__create_fn__.")
     is_new = str(getattr(function, "__module__", None)).startswith("namedtuple_")
     return is_of_dataclass or is_new or type(method).__name__ == "_tuplegetter"
 
 
-def _array(value: Any) -> Apart | None:
-    """An array of NumPy, JAX, TensorFlow or PyTorch, or a variable of Keras: its type of numbers, shape and bytes."""
+def _split_array(value: Any) -> Parts | None:
+    """Split an array (NumPy, JAX, TensorFlow, PyTorch) or Keras variable into its dtype, shape and bytes."""
     if not hasattr(type(value), "__array__"):
         return None
     import numpy as np
@@ -253,64 +263,68 @@ def _array(value: Any) -> Apart | None:
         array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
     except TypeError:  # a random key of JAX
         return None
-    if isinstance(value, np.ma.MaskedArray) or array.dtype.hasobject:  # which `pickle` takes apart
+    if isinstance(value, np.ma.MaskedArray) or array.dtype.hasobject:  # `pickle` splits it
         return None
     return repr(("array", str(array.dtype), array.shape)).encode() + array.tobytes(), []
 
 
-def _keras_object(value: Any) -> Apart | None:
-    """A layer, a model, an optimizer and the like: by Keras's configuration, and the weights that are built."""
+def _split_keras_object(value: Any) -> Parts | None:
+    """Split a layer, a model or an optimizer into its Keras configuration and its built weights."""
     if not callable(getattr(value, "get_config", None)) or not hasattr(value, "from_config"):
         return None
     weights = list(getattr(value, "weights", ()))
-    config = _without_counts(value.get_config(), {})
+    config = _remove_counts(value.get_config(), {})
     return "of Keras", [("its type", type(value)), ("its configuration", config), ("its weights", weights)]
 
 
-def _without_counts(config: Any, names: dict[str, str]) -> Any:
-    """Names that Keras gave (`dense_3`) count what was made before: each by its order here. Own classes count."""
+def _remove_counts(config: Any, names: dict[str, str]) -> Any:
+    """Number Keras's automatic names (`dense_3`) by their order here, and add the user's classes.
+
+    Keras counts all earlier layers of the process, so the names differ between processes.
+    """
     if isinstance(config, dict):
-        own = getattr(sys.modules.get(str(config.get("module"))), str(config.get("class_name")), None)
-        inner = {key: _without_counts(value, names) for key, value in config.items()}
-        return {**inner, "its class": own} if isinstance(own, type) else inner
+        user_class = getattr(sys.modules.get(str(config.get("module"))), str(config.get("class_name")), None)
+        inner = {key: _remove_counts(value, names) for key, value in config.items()}
+        return {**inner, "its class": user_class} if isinstance(user_class, type) else inner
     if isinstance(config, list | tuple):
-        return [_without_counts(value, names) for value in config]
+        return [_remove_counts(value, names) for value in config]
     if isinstance(config, str):
         return names.setdefault(config, re.sub(r"_\d+$", "", config) + f" {len(names)}")
     return config
 
 
-def _pickled(value: Any) -> Apart:
-    """Any other object, as `pickle` takes it: what makes it, its state, and what it holds."""
+def _split_by_pickle(value: Any) -> Parts:
+    """Split any other object as `pickle` does: its constructor, its state, and its items."""
     reduce = copyreg.dispatch_table.get(type(value))
-    taken = reduce(value) if reduce else value.__reduce_ex__(4)
-    if isinstance(taken, str):
-        return (type(value).__name__, taken), []
-    make, arguments, state, items, pairs = (*taken, None, None, None)[:5]
+    reduced = reduce(value) if reduce else value.__reduce_ex__(4)
+    if isinstance(reduced, str):
+        return (type(value).__name__, reduced), []
+    make, arguments, state, items, pairs = (*reduced, None, None, None)[:5]
     parts = [("its class", [make, *arguments])]
     if isinstance(state, dict):
         builds = [getattr(getattr(type(value), name, None), "__code__", None) for name in ("build", "__call__")]
-        own = {name for code in builds if code for name in read_code(code).sets}  # else each call changes the digest
-        held = {name: inner for name, inner in state.items() if name not in own}
-        parts += [("names", list(held)), *((f"the attribute `{name}`", inner) for name, inner in held.items())]
+        # Attributes that a call sets are left out: else each call changes the digest.
+        set_by_calls = {name for code in builds if code for name in read_code(code).sets}
+        kept = {name: inner for name, inner in state.items() if name not in set_by_calls}
+        parts += [("names", list(kept)), *((f"the attribute `{name}`", inner) for name, inner in kept.items())]
     else:
         parts.append(("its state", state))
     return "pickled", [*parts, ("its items", [*(items or ()), *(pairs or ())])]
 
 
-PLAIN: dict[type, Callable[[Any], Apart]] = {
-    list: _list,
-    tuple: _list,
-    dict: _dict,
-    types.MappingProxyType: _dict,
+PLAIN: dict[type, Callable[[Any], Parts]] = {
+    list: _split_list,
+    tuple: _split_list,
+    dict: _split_dict,
+    types.MappingProxyType: _split_dict,
     types.CodeType: lambda code: (read_code(code).text, []),
-    types.ModuleType: _module,
-    types.FunctionType: _function,
+    types.ModuleType: _split_module,
+    types.FunctionType: _split_function,
     types.MethodType: lambda value: (
         value.__name__,
         [("its function", value.__func__), ("its instance", value.__self__)],
     ),
-    functools.partial: _partial,
-    property: lambda value: ("property", [("its function", one) for one in (value.fget, value.fset, value.fdel)]),
+    functools.partial: _split_partial,
+    property: lambda value: ("property", [("its function", method) for method in (value.fget, value.fset, value.fdel)]),
     functools.cached_property: lambda value: ("cached property", [("its function", value.func)]),
 }

@@ -1,7 +1,7 @@
-"""A user's code as text: the files of a module, without importing it, and the names that a function reaches by.
+"""Read a user's code as text: the files of a module, without importing it, and the names that a function reads.
 
-A text belongs to a function that it compiles to, since a file may change after its import. A function without a text,
-as after `exec` or `python -c`, counts by its byte code.
+A file may change after its import, so a function's text counts only if it compiles to the function's code. A function
+without a text, for example after `exec` or `python -c`, counts by its byte code.
 """
 
 import __future__
@@ -25,12 +25,13 @@ from types import CodeType
 from typing import Any
 
 STANDARD = Path(sysconfig.get_path("stdlib"))
-Chains = set[tuple[str, ...]]  # the attributes that are read of a name: of `np` in `np.random.rand` ("random", "rand")
+# The attributes that are read of a name. For `np` in `np.random.rand` they are ("random", "rand").
+Chains = set[tuple[str, ...]]
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
 def get_module_facts(name: str) -> Any:
-    """What tells a module from a changed one: the version of its package, or the files of the user's own."""
+    """Return what changes with a module: the version of its package, or the digests of the user's files."""
     place = find_module_file(name.partition(".")[0])
     if place is None or is_installed(name):
         return name, get_package_version(name)
@@ -38,7 +39,7 @@ def get_module_facts(name: str) -> Any:
 
 
 def is_installed(module: str) -> bool:
-    """Whether a module is of Python or of an installed package, and none of the user's own."""
+    """Return whether a module belongs to Python or an installed package, and not to the user."""
     top = module.partition(".")[0]
     if top in ("keras_sweep", "__main__"):
         return top == "keras_sweep"
@@ -49,7 +50,7 @@ def is_installed(module: str) -> bool:
 
 
 def find_module_file(module: str) -> Path | None:
-    """The file of a module, or of the package that it is in; it is not imported for that."""
+    """Find the file of a module, or of its package, without importing it."""
     if file := getattr(sys.modules.get(module), "__file__", None):
         return Path(file)
     with contextlib.suppress(ImportError, ValueError):
@@ -61,36 +62,37 @@ def find_module_file(module: str) -> Path | None:
 
 
 def get_package_version(module: str) -> str:
-    """That of the installed package which a module is of; "" for Python's own."""
-    return _version(module.partition(".")[0])
+    """Return the version of the installed package that has the module; "" for Python's own."""
+    return _read_version(module.partition(".")[0])
 
 
 @functools.cache
-def _version(package: str) -> str:
+def _read_version(package: str) -> str:
     if package in sys.stdlib_module_names:
         return ""
     from importlib.metadata import PackageNotFoundError, packages_distributions, version
 
     with contextlib.suppress(PackageNotFoundError):
         return version(package)
-    return ",".join(map(version, packages_distributions().get(package, ())))  # which takes a second
+    # This takes a second.
+    return ",".join(map(version, packages_distributions().get(package, ())))
 
 
 def digest_files(module: str, folder: Path) -> dict[str, str]:
-    """The files of a module of that folder and of all that they import from there, each with its SHA-256 (hex).
+    """Map the files of a module, and the files that they import from the folder, to their SHA-256 (hex).
 
-    Comments and the layout do not count. Empty for a module that does not lie in the folder.
+    Comments and layout do not count. Empty if the module is not in the folder.
     """
-    waiting = list(_files_of(module.split("."), folder))
-    found: dict[str, str] = {}
-    while waiting:
-        path = waiting.pop()
+    paths_left = list(_find_files(module.split("."), folder))
+    digests: dict[str, str] = {}
+    while paths_left:
+        path = paths_left.pop()
         name = path.relative_to(folder).as_posix()
-        if name not in found:
-            with contextlib.suppress(OSError):  # the import of it tells
-                found[name], imports = _read_source(path.read_bytes())
-                waiting.extend(_imported(imports, path, folder))
-    return dict(sorted(found.items()))
+        if name not in digests:
+            with contextlib.suppress(OSError):  # the import will report it
+                digests[name], imports = _read_source(path.read_bytes())
+                paths_left.extend(_find_imported_files(imports, path, folder))
+    return dict(sorted(digests.items()))
 
 
 @functools.lru_cache(1024)
@@ -99,19 +101,18 @@ def _read_source(source: bytes) -> tuple[str, list[ast.Import | ast.ImportFrom]]
         tree = ast.parse(source)
         imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
         return hashlib.sha256(ast.unparse(tree).encode(errors="surrogatepass")).hexdigest(), imports
-    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the import of it tells
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the import will report it
         return hashlib.sha256(source).hexdigest(), []
 
 
 def digest_source(path: Path | None) -> str:
-    """The digest of a file without its comments and layout; "" if there is no file."""
+    """Return the digest of a file without its comments and layout; "" if there is no file."""
     with contextlib.suppress(OSError):
         return _read_source(path.read_bytes())[0] if path is not None else ""
     return ""
 
 
-def _files_of(parts: list[str], folder: Path) -> Iterator[Path]:
-    """The files that importing `a.b.c` reads, as far as they lie in the folder."""
+def _find_files(parts: list[str], folder: Path) -> Iterator[Path]:
     place = folder
     for part in parts:
         if (file := place / f"{part}.py").is_file():
@@ -122,18 +123,18 @@ def _files_of(parts: list[str], folder: Path) -> Iterator[Path]:
             yield file
 
 
-def _imported(imports: list[ast.Import | ast.ImportFrom], path: Path, folder: Path) -> Iterator[Path]:
+def _find_imported_files(imports: list[ast.Import | ast.ImportFrom], path: Path, folder: Path) -> Iterator[Path]:
     package = list(path.parent.relative_to(folder).parts)
     for node in imports:
         if isinstance(node, ast.Import):
             for name in node.names:
-                yield from _files_of(name.name.split("."), folder)
+                yield from _find_files(name.name.split("."), folder)
         else:
             base = package[: len(package) - node.level + 1] if node.level else []
             module = [*base, *(node.module.split(".") if node.module else [])]
-            yield from _files_of(module, folder)
-            for name in node.names:  # which may be a module, too
-                yield from _files_of([*module, name.name], folder)
+            yield from _find_files(module, folder)
+            for name in node.names:  # a name may be a module
+                yield from _find_files([*module, name.name], folder)
 
 
 @dataclass
@@ -141,13 +142,18 @@ class CodeText:
     """The text and the names of a function, with the functions inside it."""
 
     text: Any
-    globals: set[str] = field(default_factory=set)  # names that it reads from its module
-    chains: dict[str, Chains] = field(default_factory=dict)  # of names that it reads; empty if it sets them, too
-    imports: set[tuple[str, str, str]] = field(default_factory=set)  # name, module, and attribute of the module
-    sets: set[str] = field(default_factory=set)  # attributes, of whatever object, that it sets
+    # Names that the function reads from its module.
+    globals: set[str] = field(default_factory=set)
+    # The attributes of each name that the function reads; empty for a name that it also sets.
+    chains: dict[str, Chains] = field(default_factory=dict)
+    # Name, module, and attribute of the module.
+    imports: set[tuple[str, str, str]] = field(default_factory=set)
+    # Attributes that the function sets on any object.
+    sets: set[str] = field(default_factory=set)
 
 
-TEXTS: dict[CodeType, CodeText] = {}  # a later edit of a file changes nothing
+# Read once for each code, so a later edit of a file changes nothing.
+TEXTS: dict[CodeType, CodeText] = {}
 
 
 def read_code(code: CodeType) -> CodeText:
@@ -162,22 +168,22 @@ def read_code(code: CodeType) -> CodeText:
 
 
 def find_definition(text: str | bytes, code: CodeType) -> Definition | None:
-    """Find the definition from which the code was compiled; None if the code is of another text."""
+    """Find the definition that the code was compiled from; None if the text has changed."""
     try:
-        return _definitions(text, code.co_flags & __future__.annotations.compiler_flag).get(_without_lines(code))
+        return _map_definitions(text, code.co_flags & __future__.annotations.compiler_flag).get(_remove_lines(code))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
 
 @functools.lru_cache(16)
-def _definitions(text: str | bytes, flags: int) -> dict[CodeType, Definition]:
+def _map_definitions(text: str | bytes, flags: int) -> dict[CodeType, Definition]:
     """Map each code in a text to its definition, without docstrings.
 
-    A notebook compiles each statement alone, which may give other codes than the whole.
+    A notebook compiles each statement alone, so the codes may differ from those of the whole text.
     """
     tree, flags = ast.parse(text), flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     units = [tree, *(ast.Module([statement], []) for statement in tree.body)]
-    codes = [code for unit in units for code in _codes(compile(unit, "", "exec", flags, dont_inherit=True))]
+    codes = [code for unit in units for code in _iterate_codes(compile(unit, "", "exec", flags, dont_inherit=True))]
     places: dict[Any, Definition] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Lambda):
@@ -187,23 +193,23 @@ def _definitions(text: str | bytes, flags: int) -> dict[CodeType, Definition]:
         if isinstance(body := getattr(node, "body", None), list):
             texts = [part for part in body if isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant)]
             body[:] = [part for part in body if part not in texts] or [ast.Pass()]
-    return {_without_lines(code): places[place] for code in codes if (place := _place(code)) in places}
+    return {_remove_lines(code): places[place] for code in codes if (place := _locate(code)) in places}
 
 
-def _codes(code: CodeType) -> Iterator[CodeType]:
+def _iterate_codes(code: CodeType) -> Iterator[CodeType]:
     yield code
     for inner in code.co_consts:
         if isinstance(inner, CodeType):
-            yield from _codes(inner)
+            yield from _iterate_codes(inner)
 
 
-def _without_lines(code: CodeType) -> CodeType:
-    constants = tuple(_without_lines(inner) if isinstance(inner, CodeType) else inner for inner in code.co_consts)
+def _remove_lines(code: CodeType) -> CodeType:
+    constants = tuple(_remove_lines(inner) if isinstance(inner, CodeType) else inner for inner in code.co_consts)
     return code.replace(co_firstlineno=1, co_linetable=b"", co_consts=constants)
 
 
-def _place(code: CodeType) -> Any:
-    """Where the definition of a code begins; of a lambda its body, since a line may have several."""
+def _locate(code: CodeType) -> Any:
+    """Return where a definition begins; for a lambda, where its body begins, since a line may have several."""
     if code.co_name != "<lambda>":
         return code.co_name, code.co_firstlineno
     places = [(line, column) for line, _, column, end in code.co_positions() if line is not None and column != end]
@@ -211,28 +217,29 @@ def _place(code: CodeType) -> Any:
 
 
 def _read_definition(definition: Definition, outer: tuple[str, ...]) -> CodeText:
-    reading = CodeText(ast.unparse(definition))
-    around = f"def around({', '.join(outer)}):\n" + textwrap.indent(reading.text, " ")  # which `nonlocal` needs
+    code_text = CodeText(ast.unparse(definition))
+    # `nonlocal` needs a function around it.
+    around = f"def around({', '.join(outer)}):\n" + textwrap.indent(code_text.text, " ")
     tables = symtable.symtable(around, "", "exec").get_children()[0].get_children()
     for table in tables:
         tables += table.get_children()
-        reading.globals |= {symbol.get_name() for symbol in table.get_symbols() if symbol.is_global()}
+        code_text.globals |= {symbol.get_name() for symbol in table.get_symbols() if symbol.is_global()}
     chains: defaultdict[str, Chains] = defaultdict(set)
-    own: set[str] = set()  # names outside of the function that it sets
+    outer_names_set: set[str] = set()  # outer names that the function sets
     inner: set[ast.AST] = set()
     body: Any = [definition.body] if isinstance(definition, ast.Lambda) else definition.body
     for node in ast.walk(ast.Module(body, [])):
         match node:
             case ast.Global() | ast.Nonlocal():
-                own.update(node.names)
+                outer_names_set.update(node.names)
             case ast.Attribute(attr=name, ctx=ast.Store()):
-                reading.sets.add(name)
+                code_text.sets.add(name)
             case ast.Import():
                 paths = {(alias.asname or alias.name.partition(".")[0], alias.name) for alias in node.names}
-                reading.imports |= {(name, path, "") for name, path in paths}
+                code_text.imports |= {(name, path, "") for name, path in paths}
             case ast.ImportFrom():
                 path = "." * node.level + (node.module or "")
-                reading.imports |= {(alias.asname or alias.name, path, alias.name) for alias in node.names}
+                code_text.imports |= {(alias.asname or alias.name, path, alias.name) for alias in node.names}
         if node not in inner and isinstance(getattr(node, "ctx", None), ast.Load):
             chain: tuple[str, ...] = ()
             while isinstance(node, ast.Attribute):
@@ -240,13 +247,13 @@ def _read_definition(definition: Definition, outer: tuple[str, ...]) -> CodeText
                 inner.add(node)
             if isinstance(node, ast.Name):
                 chains[node.id].add(chain)
-    reading.chains = {**chains, **{name: set() for name in own}}
-    return reading
+    code_text.chains = {**chains, **{name: set() for name in outer_names_set}}
+    return code_text
 
 
 def _read_byte_code(code: CodeType) -> CodeText:
     names: defaultdict[str, set[Any]] = defaultdict(set)
-    for block in _codes(code):
+    for block in _iterate_codes(code):
         for step in dis.get_instructions(block):
             names[step.opname].add(step.argval)
     variables = [code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars]

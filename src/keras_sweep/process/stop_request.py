@@ -1,4 +1,4 @@
-"""When to stop: at the user's signal, or when the time is up."""
+"""Ask training to stop at the user's signal, or when the time is up."""
 
 import contextlib
 import gc
@@ -18,47 +18,49 @@ from typing import NoReturn, Self
 from keras_sweep.errors import Interrupted
 
 INTERRUPTED = 130  # the exit code
-IS_COMMAND = ContextVar("IS_COMMAND", default=False)  # whether the process is that of a `sweep` command
+IS_COMMAND = ContextVar("IS_COMMAND", default=False)  # is this the process of a `sweep` command?
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _KEPT = "everything finished is kept, and the same command resumes"
 _SHOW_CURSOR = "\x1b[?25h"
-_NEW_LINE = "\r\n"  # the cursor may stand at the end of a board's last line
+_NEW_LINE = "\r\n"  # the cursor may be at the end of a board's last line
 
 
 class StopRequest:
-    """True once training should end. The first SIGINT, SIGTERM or SIGHUP asks, the second one stops at once.
+    """True once training should end. The first SIGINT, SIGTERM or SIGHUP asks for the end, the second stops at once.
 
-    Use as a context manager, which handles signals in the main thread alone. A signal that was ignored before stays so:
-    `nohup` and a shell's background jobs rely on it. A compiled program can keep Python from its handlers for minutes,
-    so the C handler writes each signal's number into a pipe, and a thread reads it there.
+    Use it as a context manager. It handles signals in the main thread only. An ignored signal stays ignored, since
+    `nohup` and background jobs of a shell rely on that. A compiled program can keep Python from its handlers for
+    minutes, so the C handler writes the number of each signal into a pipe, and a thread reads the pipe.
 
-    Until there is something to finish the first signal ends the process. Where that is not ours to end, it raises
-    Interrupted, but not amid an import (`importing`): a package of which half was imported can't be imported again.
+    Until there is something to finish, the first signal ends the process, or raises Interrupted if `ends_process` is
+    false. During an import (`guard_imports`) it waits, since a half imported package can't be imported again.
     """
 
     def __init__(self, *, ends_process: bool = True) -> None:
-        """The second signal ends the process, or else raises KeyboardInterrupt."""
+        """Let the second signal end the process, or else raise KeyboardInterrupt."""
         self.ends_process = ends_process
         self._deadline = math.inf
         self._former: dict[signal.Signals, object] = {}
         self._count = 0
-        self._asked = False  # whether the main thread has seen the first signal
+        self._is_asked = False  # has the main thread seen the first signal?
         self.signalled = False
-        self.can_finish = False  # whether there is something to finish; until then the first signal ends the command
+        # Is there something to finish? Until then the first signal ends the command.
+        self.can_finish = False
         self._importing = False
 
     def limit(self, seconds: float) -> None:
-        """Ask for the end so many seconds from now."""
+        """Ask for the end this many seconds from now."""
         self._deadline = time.monotonic() + seconds
 
     def __bool__(self) -> bool:
         return self.signalled or time.monotonic() >= self._deadline
 
     @contextlib.contextmanager
-    def importing(self) -> Iterator[None]:
-        """Inside, packages are imported: a signal raises nothing before the end, and no garbage is collected."""
+    def guard_imports(self) -> Iterator[None]:
+        """Delay a signal's exception and garbage collection until the imports inside are done."""
         first, collecting = "keras" not in sys.modules, gc.isenabled()
-        gc.disable()  # what modules make stays: to look through it again and again takes most of a second
+        # Objects of modules stay. Collections during the imports would take most of a second.
+        gc.disable()
         self._importing = True
         try:
             yield
@@ -67,9 +69,10 @@ class StopRequest:
             if collecting:
                 gc.enable()
             if first and self.ends_process:
-                gc.freeze()  # nor do later collections look through it, where the whole process is the command's
-        if self._asked and not self.can_finish:
-            self._break_off()
+                # The whole process belongs to the command, so later collections skip these objects, too.
+                gc.freeze()
+        if self._is_asked and not self.can_finish:
+            self._raise_interrupted()
 
     def __enter__(self) -> Self:
         self._handles = threading.current_thread() is threading.main_thread()
@@ -80,7 +83,7 @@ class StopRequest:
         self._former_pipe = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         for name in SIGNALS:
             if signal.getsignal(name) is not signal.SIG_IGN:
-                self._former[name] = signal.signal(name, self._in_main_thread)
+                self._former[name] = signal.signal(name, self._handle_signal)
         self._listener = threading.Thread(target=self._listen, name="signals", daemon=True)
         self._listener.start()
         return self
@@ -91,19 +94,19 @@ class StopRequest:
         for name, handler in self._former.items():
             signal.signal(name, handler)  # type: ignore[arg-type]
         signal.set_wakeup_fd(self._former_pipe)
-        os.close(self._write)  # which ends the listener
+        os.close(self._write)  # this ends the listener
         self._listener.join()
         os.close(self._read)
 
-    def _in_main_thread(self, _number: int, _frame: FrameType | None) -> None:
-        if self._asked and not self.ends_process:
+    def _handle_signal(self, _number: int, _frame: FrameType | None) -> None:
+        if self._is_asked and not self.ends_process:
             raise KeyboardInterrupt
-        self.signalled = self._asked = True
+        self.signalled = self._is_asked = True
         if not (self.can_finish or self.ends_process or self._importing):
-            self._break_off()
+            self._raise_interrupted()
 
-    def _break_off(self) -> NoReturn:
-        self.can_finish = True  # so that what unwinds now is not broken off by a second signal
+    def _raise_interrupted(self) -> NoReturn:
+        self.can_finish = True  # so that a second signal does not interrupt the cleanup
         raise Interrupted("interrupted", hint=_KEPT.capitalize())
 
     def _listen(self) -> None:
@@ -117,24 +120,24 @@ class StopRequest:
                     end_now(f"interrupted; {_KEPT}")
 
 
-def end_now(said: str) -> None:
-    """Say that, and end the process as a kill would, with the terminal as it was; in any thread or signal handler."""
+def end_now(message: str) -> None:
+    """Print a message, restore the terminal, and kill the process. Works in any thread or signal handler."""
     with contextlib.suppress(Exception):  # the terminal may be gone
         descriptor = sys.stderr.fileno()
-        text = f"{_SHOW_CURSOR + _NEW_LINE if os.isatty(descriptor) else ''}{said}\n"
-        if select.select([], [descriptor], [], 0)[1]:  # a full pipe would hold us up
+        text = f"{_SHOW_CURSOR + _NEW_LINE if os.isatty(descriptor) else ''}{message}\n"
+        if select.select([], [descriptor], [], 0)[1]:  # a full pipe would block
             os.write(descriptor, text.encode())
     os._exit(INTERRUPTED)
 
 
 def end_with_parent(parent: int, folder: Path) -> None:
-    """From now on, end this process once its parent is gone, and remove the folder that both used."""
+    """End this process once its parent is gone, and remove the folder that both used."""
     import shutil
 
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(1.0)
-        shutil.rmtree(folder, ignore_errors=True)  # as the parent does that is not killed
+        shutil.rmtree(folder, ignore_errors=True)  # a parent that is not killed does this
         os._exit(1)
 
     threading.Thread(target=watch, name="end-with-parent", daemon=True).start()

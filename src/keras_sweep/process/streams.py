@@ -1,4 +1,4 @@
-"""The standard streams: there from the start, each for its own output, no fault at the end where readers are gone."""
+"""Keep the standard streams usable: replace closed streams, separate answers from noise, end without errors."""
 
 import contextlib
 import os
@@ -15,15 +15,17 @@ APPENDING = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0
 
 @contextlib.contextmanager
 def replace_closed_streams() -> Iterator[None]:
-    """Inside, a stream that a program does not have, or has closed, leads nowhere: libraries write to both.
+    """Replace missing or closed streams by the null device inside, since libraries write to both.
 
-    So does from now on a descriptor that the caller closed (`>&-`), whose number and output a file would get.
+    Also replace a descriptor that the caller closed (`>&-`), for good. Otherwise the next opened file gets its number
+    and its output.
     """
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
         except OSError:
-            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # it takes the lowest free number, which is this
+            # A new descriptor gets the lowest free number, which is this number.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
     with open(os.devnull, "w") as nowhere, contextlib.ExitStack() as stack:  # noqa: PTH123
         for name, redirect in (("stdout", contextlib.redirect_stdout), ("stderr", contextlib.redirect_stderr)):
             if getattr(getattr(sys, name), "closed", getattr(sys, name) is None):
@@ -32,7 +34,7 @@ def replace_closed_streams() -> Iterator[None]:
 
 
 def settle_streams() -> None:
-    """Write out what is left, or forget it, so that Python has nothing to complain of when it ends."""
+    """Flush the streams, or drop what can't be written, so that Python ends without a message."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -43,9 +45,9 @@ def settle_streams() -> None:
 
 @contextlib.contextmanager
 def open_answer_stream() -> Iterator[TextIO]:
-    """A stream on stdout for the answer alone: whatever else is written there inside goes to stderr.
+    """Open a stream on stdout for the answer alone; everything else that is written to stdout inside goes to stderr.
 
-    So does what subprocesses and C libraries write to descriptor 1, if stdout leads there: in a notebook it does not.
+    This includes what subprocesses and C libraries write to descriptor 1, if stdout uses it. In a notebook it does not.
     """
     stdout = sys.stdout
     with contextlib.redirect_stdout(cast(TextIO, _Stderr())):
@@ -53,26 +55,26 @@ def open_answer_stream() -> Iterator[TextIO]:
             yield stdout
             return
         stdout.flush()
-        kept = os.dup(1)
+        stdout_copy = os.dup(1)
         answer = open(os.dup(1), "w", buffering=1, encoding=stdout.encoding, errors=stdout.errors)  # noqa: PTH123, SIM115
         os.dup2(2, 1)
         try:
             yield answer
         finally:
-            # While descriptor 1 leads to stderr, the buffers of Python's stream and of C libraries are written out.
+            # Flush the buffers of Python's stream and of C libraries while descriptor 1 still leads to stderr.
             with contextlib.suppress(OSError):
                 stdout.flush()
             import ctypes
 
             ctypes.CDLL(None).fflush(None)
-            os.dup2(kept, 1)
-            os.close(kept)
+            os.dup2(stdout_copy, 1)
+            os.close(stdout_copy)
             with contextlib.suppress(OSError):  # the reader may be gone
                 answer.close()
 
 
 def has_descriptor(stream: TextIO, descriptor: int) -> bool:
-    """Whether it writes to that descriptor, as the streams of a notebook, or closed ones, do not."""
+    """Return whether a stream writes to a descriptor. Streams of a notebook and closed streams do not."""
     try:
         return stream.fileno() == descriptor
     except (AttributeError, OSError, ValueError):
@@ -81,53 +83,53 @@ def has_descriptor(stream: TextIO, descriptor: int) -> bool:
 
 @contextlib.contextmanager
 def warn_once() -> Iterator[None]:
-    """Inside, each warning is shown once. Python forgets that when Keras or JAX changes filters, as in each trial."""
+    """Show each warning once inside. Python shows it again when Keras or JAX changes filters, in each trial."""
     show, shown = warnings.showwarning, set[tuple[type[Warning], str]]()
 
-    def once(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+    def show_once(message: Warning | str, category: type[Warning], *place: Any, **options: Any) -> None:
         if (category, str(message)) not in shown:
             shown.add((category, str(message)))
-            show(message, category, *place, **more)
+            show(message, category, *place, **options)
 
-    warnings.showwarning = once
+    warnings.showwarning = show_once
     try:
         yield
     finally:
-        if warnings.showwarning is once:  # a user's module may have put its own there
+        if warnings.showwarning is show_once:  # a user's module may have replaced it
             warnings.showwarning = show
 
 
 class LibraryNoise:
-    """While it is entered, file descriptor 2 leads to a file and `sys.stderr` still to the user.
+    """Redirect file descriptor 2 to a file while `sys.stderr` still leads to the user.
 
-    TensorFlow and XLA print below Python, straight to the descriptor, which would tear the live board.
+    TensorFlow and XLA print straight to the descriptor, which would tear the live board.
     """
 
-    entered: ClassVar["LibraryNoise | None"] = None
+    active: ClassVar["LibraryNoise | None"] = None
 
     def __enter__(self) -> Self:
-        self._file = tempfile.TemporaryFile()  # until there is a log to write to
+        self._file = tempfile.TemporaryFile()  # until there is a log
         sys.stderr.flush()
-        self._descriptor, own = os.dup(2), os.dup(2)
+        self._descriptor, stderr_copy = os.dup(2), os.dup(2)
         self._stderr = sys.stderr
-        # Libraries may hold on to the stream, in their log handlers: its descriptor is closed once none does.
-        sys.stderr = open(own, "w", 1, sys.stderr.encoding, "backslashreplace", closefd=False)
-        weakref.finalize(sys.stderr, os.close, own).atexit = False
+        # Log handlers of libraries may keep the stream, so its descriptor is closed when the stream is deleted.
+        sys.stderr = open(stderr_copy, "w", 1, sys.stderr.encoding, "backslashreplace", closefd=False)
+        weakref.finalize(sys.stderr, os.close, stderr_copy).atexit = False
         os.dup2(self._file.fileno(), 2)
-        LibraryNoise.entered = self
+        LibraryNoise.active = self
         return self
 
     def __exit__(self, *raised: object) -> None:
-        LibraryNoise.entered = None
-        own, sys.stderr = sys.stderr, self._stderr
+        LibraryNoise.active = None
+        stderr_copy, sys.stderr = sys.stderr, self._stderr
         with contextlib.suppress(OSError):  # the terminal may be gone
-            own.flush()
+            stderr_copy.flush()
         os.dup2(self._descriptor, 2)
         os.close(self._descriptor)
         self._file.close()
 
-    def into(self, log: Path) -> None:
-        """From now on into the log, with what there is so far. Does nothing where the log can't be written."""
+    def write_to_log(self, log: Path) -> None:
+        """Write to the log from now on, with the output so far. Does nothing if the log can't be written."""
         try:
             descriptor = os.open(log, APPENDING, 0o600)
         except OSError:
@@ -136,14 +138,14 @@ class LibraryNoise:
         with contextlib.suppress(OSError):  # a full disk
             while block := os.read(self._file.fileno(), 1 << 16):
                 os.write(descriptor, block)
-        for each in (1, 2):
-            if os.path.sameopenfile(each, self._file.fileno()):
-                os.dup2(descriptor, each)
+        for output in (1, 2):
+            if os.path.sameopenfile(output, self._file.fileno()):
+                os.dup2(descriptor, output)
         os.close(descriptor)
 
 
 class _Stderr:
-    """A stream that is always the present `sys.stderr`."""
+    """A stream that always is the current `sys.stderr`."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(sys.stderr, name)

@@ -1,4 +1,4 @@
-"""Where the wall time of a command goes, and what it does now."""
+"""Measure where the wall time of a command goes, and announce its phases."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from contextlib import contextmanager
 
 
 class WallTime:
-    """Seconds by part, which add up to the wall time since the start; what no part covers is `other`. One thread's."""
+    """Seconds by part of one thread. They add up to the wall time since the start; `other` is the rest."""
 
     def __init__(self, before: float = 0.0) -> None:
-        """The start is now, or so many seconds before."""
+        """Start now, or `before` seconds ago."""
         self.started = time.perf_counter() - before
         self.parts: dict[str, float] = {}
-        self.tell: Callable[[str], object] = lambda _: None  # hears the name of each phase as it begins
-        self._inside = 0.0  # seconds of the parts inside the one that is open
+        # Called with the name of each phase as it begins.
+        self.tell: Callable[[str], object] = lambda _: None
+        # Seconds of the parts inside the open part.
+        self._inside = 0.0
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """Count the time inside as `name`, but for that of parts inside it."""
+        """Count the time inside as `name`, without the time of nested parts."""
         start, outer, self._inside = time.perf_counter(), self._inside, 0.0
         try:
             yield
@@ -30,7 +32,7 @@ class WallTime:
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Count the time inside as `name`, and say that it begins."""
+        """Count the time inside as `name`, and announce it."""
         self.tell(name)
         with self.part(name):
             yield
@@ -39,7 +41,7 @@ class WallTime:
         self.parts[name] = self.parts.get(name, 0.0) + seconds
 
     def split(self, name: str, parts: Mapping[str, float], rest: str) -> None:
-        """Count a part as these finer ones, and what they leave of it as `rest`."""
+        """Divide a part into finer parts, and count the remainder as `rest`."""
         total, known = self.parts.pop(name, 0.0), sum(parts.values())
         scale = min(total / known, 1.0) if known else 0.0
         for part, seconds in parts.items():
@@ -47,6 +49,5 @@ class WallTime:
         self.add(rest, total - known * scale)
 
     def total(self) -> dict[str, float]:
-        """All parts, `other` last."""
         other = time.perf_counter() - self.started - sum(self.parts.values())
         return {**self.parts, "other": max(other, 0.0)}

@@ -46,7 +46,7 @@ def start_points(spec: SweepSpec) -> list[dict[str, Value]]:
     starts = (_defaults(spec.space) if point == DEFAULTS else point for point in spec.search.start)
     points = [spec.space.normalize_point(start) for start in starts]
     for index, point in enumerate(points):
-        for name, rule in spec.space.misfits(point).items():
+        for name, rule in spec.space.find_misfits(point).items():
             raise UsageError(f"search.start.{f'{index}.{name}'.rstrip('.')}: {rule}")
     return points
 
@@ -67,11 +67,11 @@ def complete_point(spec: SweepSpec, user_point: Params, like: Params | None = No
     Raises UsageError with all faults of the point.
     """
     point = spec.space.normalize_point(user_point)
-    faults = [f"{name} {rule}".strip() for name, rule in spec.space.misfits(point).items()]
+    faults = [f"{name} {rule}".strip() for name, rule in spec.space.find_misfits(point).items()]
     if not faults and like is not None:
         point = spec.space.assign_values(lambda parameter: like.get(parameter.name, MISSING), point)
         faults = [f"{name} is missing" for name, value in point.items() if value == MISSING]
-        faults = faults or list(spec.space.misfits(point).values())
+        faults = faults or list(spec.space.find_misfits(point).values())
     if faults:
         raise UsageError(f"the point to add is none of this search: {'; '.join(faults)}")
     return point

@@ -132,7 +132,7 @@ class Median(Pruner):
             return True
         import numpy as np
 
-        return bool(values) and self._objective.better(float(np.percentile(values, 50)), best)
+        return bool(values) and self._objective.is_better(float(np.percentile(values, 50)), best)
 
     def complete(self, number: int) -> None:
         self._complete.append(number)
@@ -153,7 +153,7 @@ def epochs_read_from(spec: SweepSpec) -> int:
 
 
 def _hyperband(spec: SweepSpec, rule: EarlyTerminate) -> Pruner:
-    _, longest = spec.space.least_and_most("epochs", DEFAULT_EPOCHS)
+    _, longest = spec.space.get_bounds("epochs", DEFAULT_EPOCHS)
     return Halving(rule, spec.objective, bracket_shares(rule.min_iter, rule.eta, max(longest, rule.min_iter)))
 
 

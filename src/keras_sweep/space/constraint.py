@@ -1,6 +1,6 @@
-"""`where`: constraints over the values of a trial, such as `model.units * model.layers <= 512`.
+"""Parse and evaluate `where`: constraints over the values of a trial, such as `model.units * model.layers <= 512`.
 
-They look like Python and are none: the text is parsed, what it may be made of is listed here, and computed here.
+Constraints look like Python but never run as Python: only the parts listed here are allowed and computed.
 """
 
 import ast
@@ -21,7 +21,7 @@ OPERATORS: Mapping[type[ast.AST], Callable[..., Any]] = {
     ast.Sub: operator.sub,
     ast.Div: operator.truediv,
     ast.FloorDiv: operator.floordiv,
-    # Of numbers alone (texts have no `+ 0`), and never longer than a real one: none of these may fill the memory.
+    # Numbers only (text has no `+ 0`), and `**` gives a float, so that no constraint can fill the memory.
     ast.Mult: lambda a, b: (a + 0) * (b + 0),
     ast.Mod: lambda a, b: (a + 0) % b,
     ast.Pow: math.pow,
@@ -33,8 +33,8 @@ OPERATORS: Mapping[type[ast.AST], Callable[..., Any]] = {
     ast.LtE: operator.le,
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
-    ast.In: lambda one, all: one in all,
-    ast.NotIn: lambda one, all: one not in all,
+    ast.In: lambda value, values: value in values,
+    ast.NotIn: lambda value, values: value not in values,
 }
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {"abs": abs, "len": len, "max": max, "min": min, "sum": sum}
 KNOWN = "numbers, text in quotes, parameters, + - * / // % **, comparisons, in, and, or, not, abs, len, max, min, sum"
@@ -43,59 +43,56 @@ PARTS = (ast.Constant, ast.Tuple, ast.List, ast.Load, ast.BoolOp, ast.And, ast.O
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """What a text says of a trial."""
+    names: frozenset[str]  # the parameters in it
+    evaluate: Callable[[Mapping[str, Value]], Any]  # takes values of all names
 
-    names: frozenset[str]  # the parameters that it is about
-    met: Callable[[Mapping[str, Value]], Any]  # by values of all of these
-
-    def holds(self, params: Mapping[str, Value]) -> bool:
-        """Whether values meet it, or lack one of its names. Raises ArithmeticError, TypeError or ValueError."""
-        return not self.names <= params.keys() or bool(self.met(params))
+    def is_met(self, params: Mapping[str, Value]) -> bool:
+        """Return whether values meet the constraint or lack a name. Raises ArithmeticError, TypeError or ValueError."""
+        return not self.names <= params.keys() or bool(self.evaluate(params))
 
 
 @cache
 def parse_constraint(text: str) -> Constraint:
-    """The constraint that a text says. Raises ValueError, with what is wrong with it."""
+    """Parse a constraint. Raises ValueError with the fault."""
     if len(text) > LONGEST:
         raise ValueError(f"has {len(text)} characters, and at most {LONGEST} are read")
     try:
         tree = ast.parse(text.strip(), mode="eval").body
-        found = Constraint(frozenset(_names(tree)), _computed(tree))
+        parsed = Constraint(frozenset(_list_names(tree)), _compile_part(tree))
     except (SyntaxError, RecursionError, MemoryError):
         raise ValueError("is no comparison that can be read") from None
     if not isinstance(tree, ast.Compare | ast.BoolOp) and not isinstance(getattr(tree, "op", None), ast.Not):
         raise ValueError("is neither true nor false: it must compare something")
-    return found
+    return parsed
 
 
-def _names(part: ast.AST) -> Iterator[str]:
-    """The parameters in a part of a constraint. Raises ValueError where that may not be in one."""
+def _list_names(part: ast.AST) -> Iterator[str]:
+    """Yield the parameters in a part of a constraint. Raises ValueError if the part is not allowed."""
     if isinstance(part, ast.Name | ast.Attribute) and re.fullmatch(r"\w+(\.\w+)*", ast.unparse(part)):
         yield ast.unparse(part)
         return
-    called = part.func.id if isinstance(part, ast.Call) and isinstance(part.func, ast.Name) else None
-    if called not in FUNCTIONS and not isinstance(part, (*PARTS, *OPERATORS)):
+    function = part.func.id if isinstance(part, ast.Call) and isinstance(part.func, ast.Name) else None
+    if function not in FUNCTIONS and not isinstance(part, (*PARTS, *OPERATORS)):
         raise ValueError(f"may not have `{ast.unparse(part)}` in it: there are {KNOWN}")
-    for inner in _inner(part):
-        yield from _names(inner)
+    for inner in _get_children(part):
+        yield from _list_names(inner)
 
 
-def _inner(part: ast.AST) -> Iterable[ast.AST]:
+def _get_children(part: ast.AST) -> Iterable[ast.AST]:
     return (*part.args, *part.keywords) if isinstance(part, ast.Call) else ast.iter_child_nodes(part)
 
 
-def _computed(part: Any) -> Callable[[Mapping[str, Value]], Any]:
-    """What computes a part of a constraint, which may be in one, of a trial's values."""
+def _compile_part(part: Any) -> Callable[[Mapping[str, Value]], Any]:
     if isinstance(part, ast.Constant):
         return lambda _: part.value
     if isinstance(part, ast.Name | ast.Attribute):
         return operator.itemgetter(ast.unparse(part))
-    inner = [_computed(one) for one in _inner(part) if isinstance(one, ast.expr)]
+    children = [_compile_part(child) for child in _get_children(part) if isinstance(child, ast.expr)]
     if isinstance(part, ast.Compare):
-        sides = [(OPERATORS[type(one)], *two) for one, two in zip(part.ops, pairwise(inner), strict=True)]
+        sides = [(OPERATORS[type(sign)], *pair) for sign, pair in zip(part.ops, pairwise(children), strict=True)]
         return lambda params: all(compare(a(params), b(params)) for compare, a, b in sides)
-    if isinstance(part, ast.BoolOp | ast.Tuple | ast.List):  # of which the first end where they are decided
-        whole = tuple if not isinstance(part, ast.BoolOp) else all if isinstance(part.op, ast.And) else any
-        return lambda params: whole(one(params) for one in inner)
+    if isinstance(part, ast.BoolOp | ast.Tuple | ast.List):  # `and` and `or` stop early
+        combine = tuple if not isinstance(part, ast.BoolOp) else all if isinstance(part.op, ast.And) else any
+        return lambda params: combine(compute_child(params) for compute_child in children)
     compute = FUNCTIONS[ast.unparse(part.func)] if isinstance(part, ast.Call) else OPERATORS[type(part.op)]
-    return lambda params: compute(*[one(params) for one in inner])
+    return lambda params: compute(*[compute_child(params) for compute_child in children])

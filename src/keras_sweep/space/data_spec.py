@@ -1,4 +1,4 @@
-"""What `data` and `split` of a space file say: where rows come from, how they are read, how they are held out."""
+"""The sections `data` and `split` of a space file, and the kinds of data sources."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -11,15 +11,15 @@ from pydantic.dataclasses import dataclass
 
 from keras_sweep.space.plugins import Plugins
 
-STRICT = ConfigDict(strict=True, extra="forbid", defer_build=True)  # `"1"` is no number, `1` is not true
-Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]  # what `keras.utils.set_random_seed` takes
+STRICT = ConfigDict(strict=True, extra="forbid", defer_build=True)  # `"1"` is not a number, `1` is not true
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]  # the range of `keras.utils.set_random_seed`
 Text = Annotated[str, Field(min_length=1)]
 DECIMAL = "what stands before a fraction, if the columns leave it open: 1,101 is 1101 or 1.101"
 DATES = "which stands first, if the columns leave it open: 02/03/2024 is in March or in February"
 
 
 def optional(description: str, **bounds: Any) -> Any:
-    """A key that may be left out; `null` does not stand for that."""
+    """Declare a key that may be left out; `null` is not allowed instead."""
     return Field(default_factory=lambda: None, description=description, **bounds)
 
 
@@ -43,7 +43,7 @@ class Split:
 
     @property
     def by(self) -> str | None:
-        """The column or array that says where rows go, which is no feature; None: they go by chance."""
+        """The column or array that decides where rows go, which is not a feature; None for a random split."""
         return self.groups or self.time
 
 
@@ -111,62 +111,72 @@ class PythonOptions:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DataSpec:
-    """Where rows come from: a known name, a file with a target column, a folder, or a user's function."""
+    """Where rows come from: a known data set, a file with a target column, a folder, or a user's function."""
 
     kind: str  # "named", or a kind of source: "csv", "parquet", "npz", "python", ...
     source: str  # the name; the file's absolute path; "module:function"
     target: str | None = None  # the label column of a table, the label array of an npz
     split: Split = dataclasses.field(default_factory=Split)
-    weights: str | None = None  # the column of a table that says what rows count
-    options: Any = None  # how the source is read: those of its kind, where that has some
-    transform: Literal["log", "standard"] | None = None  # of a target of numbers: what the model learns in its place
-    inputs: tuple[str, ...] = ()  # columns of a table that go to inputs of the model by name; known once it is built
+    weights: str | None = None  # the column of sample weights of a table
+    options: Any = None  # the options of its kind, if the kind has options
+    # For a target of numbers: the model learns the transformed target.
+    transform: Literal["log", "standard"] | None = None
+    # Columns of a table that go to inputs of the model by name; known once the model is built.
+    inputs: tuple[str, ...] = ()
 
     @property
     def words(self) -> dict[str, Any]:
-        """What is said of how the source is read, as plain data; not what is so by default."""
-        given = {} if self.options is None else dataclasses.asdict(self.options)
-        return {name: value for name, value in given.items() if value and (name, value) != ("separator", ",")}
+        """The options that differ from their defaults, as plain data."""
+        options = {} if self.options is None else dataclasses.asdict(self.options)
+        return {name: value for name, value in options.items() if value and (name, value) != ("separator", ",")}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class TargetScale:
-    """How a target of numbers and what the model learns in its place go together, by the training rows."""
+    """The transform between a target and the numbers that the model learns, from the training rows."""
 
     transform: str  # "log": log(1 + target); "standard": (target - mean) / deviation
-    mean: float  # of the targets, or of their logarithms
+    mean: float  # of the targets or their logarithms
     deviation: float = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A kind of source: all that is asked of one, whoever brings it. `data: {KIND: TEXT, ...}` names it.
+    """A kind of data source, from this package or a plugin. `data: {KIND: TEXT, ...}` names it.
 
-    Its rows are the same where their fingerprint is, which is taken of all of them, in their order.
+    The fingerprint of all rows in their order decides whether the rows are unchanged.
     """
 
-    read: Callable[[DataSpec, Path], Any]  # `SourceRows`, from the folder of the space file. Raises DataError
-    doc: str | None = None  # what it is
-    names: Literal["file", "folder", "function", "data set"] | None = None  # what TEXT names; None: anything else
-    options: Any = None  # the section of its further keys; those of a table are `TableOptions`, or derived from it
-    target: str = "the column to predict"  # "" where it has none
-    needs: tuple[str, ...] = ()  # of `target` and the options: what must be there; a table needs a target anyway
-    pandas: str = ""  # the Python that reads a `table` from `path`, with {text}, {separator} and the texts of {gaps}
-    server: Callable[[DataSpec], str | None] = lambda _: None  # which it asks: a record alone, as for code, does not
+    # Returns `SourceRows`; takes the folder of the space file. Raises DataError.
+    read: Callable[[DataSpec, Path], Any]
+    # The description in the schema.
+    doc: str | None = None
+    # TEXT names a file, folder, function or data set; None for anything else.
+    names: Literal["file", "folder", "function", "data set"] | None = None
+    # The section of its further keys. A table has `TableOptions`, or a subclass.
+    options: Any = None
+    # The description of `target`; "" without a target.
+    target: str = "the column to predict"
+    # Required keys among `target` and the options. A table always requires a target.
+    needs: tuple[str, ...] = ()
+    # Python code that reads a `table` from `path`, with {text}, {separator} and {gaps}.
+    pandas: str = ""
+    # Returns the server that the source connects to. A record alone never connects, as it never runs code.
+    server: Callable[[DataSpec], str | None] = lambda _: None
 
     @property
     def is_path(self) -> bool:
-        """Whether it names a file or a folder, whose time of writing says whether the rows are the same."""
+        """Does it name a file or folder? Then the modification time shows whether rows are unchanged."""
         return self.names in ("file", "folder")
 
     @property
     def is_table(self) -> bool:
-        """Whether its rows are those of a table, which has a column of targets and may have one of weights."""
+        """Is it a table, with a target column and maybe a column of weights?"""
         return self.options is not None and issubclass(self.options, TableOptions)
 
 
-def _later(function: str) -> Callable[..., Any]:
-    """A function of `data/`, whose module is imported when it is called: to check a space file takes none of them."""
+def _load_late(function: str) -> Callable[..., Any]:
+    """Return a function of `data/` whose module is imported at its call, since checking a space file needs none."""
     return lambda *arguments: resolve_name(f"keras_sweep.data.{function}")(*arguments)
 
 
@@ -174,37 +184,41 @@ _PANDAS_CSV = "table = pd.read_csv(path, sep={separator!r}, na_values={gaps}, ke
 _PANDAS_SQL = "import sqlite3\ntable = pd.read_sql({text!r}, path if '://' in str(path) else sqlite3.connect(path))"
 _QUERY = "The rows of a query, `select ... order by ...`, in its order, with a target column."
 _SERIES = "A CSV file whose rows are in time order."
-_CSV, _SQL = _later("table_files:read_csv"), _later("sql_query:read_sql")
-NAMED = Source(_later("source:read_named"), names="data set")
+_CSV, _SQL = _load_late("table_files:read_csv"), _load_late("sql_query:read_sql")
+NAMED = Source(_load_late("source:read_named"), names="data set")
 SOURCES: Plugins[Source] = Plugins(
     "source",
     "keras_sweep.sources",
     {
         "csv": Source(_CSV, "A CSV file with a target column.", "file", CsvOptions, pandas=_PANDAS_CSV),
         "parquet": Source(
-            _later("table_files:read_parquet"),
+            _load_late("table_files:read_parquet"),
             "A Parquet file with a target column.",
             "file",
             TableOptions,
             pandas="table = pd.read_parquet(path)",
         ),
-        "sql": Source(_SQL, _QUERY, options=SqlOptions, pandas=_PANDAS_SQL, server=_later("sql_query:server_of")),
-        "npz": Source(_later("array_sources:read_npz"), "Arrays of NumPy.", "file", target="the array to predict"),
+        "sql": Source(_SQL, _QUERY, options=SqlOptions, pandas=_PANDAS_SQL, server=_load_late("sql_query:server_of")),
+        "npz": Source(_load_late("array_sources:read_npz"), "Arrays of NumPy.", "file", target="the array to predict"),
         "images": Source(
-            _later("image_folder:read_images"),
+            _load_late("image_folder:read_images"),
             "A folder of pictures, in a folder a class.",
             "folder",
             ImageOptions,
             target="",
         ),
-        "series": Source(_later("series:read_series"), _SERIES, "file", SeriesOptions, needs=("target", "window")),
+        "series": Source(_load_late("series:read_series"), _SERIES, "file", SeriesOptions, needs=("target", "window")),
         "python": Source(
-            _later("array_sources:call_python"), "Rows from a function of yours.", "function", PythonOptions, target=""
+            _load_late("array_sources:call_python"),
+            "Rows from a function of yours.",
+            "function",
+            PythonOptions,
+            target="",
         ),
     },
 )
 
 
 def find_source(kind: str) -> Source:
-    """Find a kind of source, "named" for a data set. Raises UsageError: it is not there, or can't be imported."""
+    """Find a kind of source; "named" is a known data set. Raises UsageError if it is unknown or can't be imported."""
     return NAMED if kind == "named" else SOURCES.find(kind)

@@ -1,6 +1,6 @@
-"""The ranges a parameter may be drawn from. Each is checked when made, so a distribution that exists is a valid one.
+"""Distributions that parameters are drawn from. Each checks itself when it is created, so every instance is valid.
 
-The three kinds have the same methods, which `Float` explains.
+The three classes have the same methods, which `Float` explains.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
 Scalar: TypeAlias = bool | int | float | str | None
-Value: TypeAlias = Union[Scalar, tuple["Value", ...]]  # noqa: UP007  # a list is a tuple here, so values hash
+Value: TypeAlias = Union[Scalar, tuple["Value", ...]]  # noqa: UP007  # a list is a tuple here, so values can be hashed
 
 
 def _check_ends(low: float, high: float, log: bool) -> None:
@@ -47,7 +47,7 @@ class Float:
 
     @property
     def size(self) -> float:
-        """How many values there are; infinite without a step."""
+        """The number of values; infinite without a step."""
         if self.low == self.high:
             return 1
         if self.step is None:
@@ -55,17 +55,17 @@ class Float:
         return math.floor((self.high - self.low) / self.step + 1e-9) + 1
 
     def values(self) -> tuple[Value, ...]:
-        """All values, in order. Raises ValueError where there are infinitely many."""
+        """List all values in order. Raises ValueError if there are infinitely many."""
         if self.size == math.inf:
             raise ValueError("a continuous range can't be listed")
         return tuple(self._nth(index) for index in range(int(self.size)))
 
     def _nth(self, index: int) -> float:
-        # twelve digits: 0.1 + 2 * 0.1 is 0.3 and not 0.30000000000000004
+        # Twelve digits: 0.1 + 2 * 0.1 becomes 0.3, not 0.30000000000000004.
         return min(float(f"{self.low + index * (self.step or 0.0):.12g}"), self.high) if index else self.low
 
     def at(self, unit: float) -> Value:
-        """The value at `unit` in [0, 1) of the cumulative distribution."""
+        """Return the value at `unit` in [0, 1) of the cumulative distribution."""
         if self.step is not None:
             return self._nth(min(int(unit * self.size), int(self.size) - 1))
         if self.log:
@@ -75,7 +75,7 @@ class Float:
         return min(max(value, self.low), self.high)
 
     def contains(self, value: Value) -> bool:
-        """Whether a trial of this distribution may have the value."""
+        """Return whether a trial may have the value."""
         if isinstance(value, bool) or not isinstance(value, int | float) or not self.low <= value <= self.high:
             return False
         if self.step is None or self.size == 1:
@@ -121,7 +121,7 @@ class Int:
 
 @dataclass(frozen=True, slots=True)
 class Categorical:
-    """One of some choices, with equal or given probabilities."""
+    """A choice among values, with equal or given probabilities."""
 
     choices: tuple[Value, ...]
     probabilities: tuple[float, ...] | None = None
@@ -129,7 +129,7 @@ class Categorical:
     def __post_init__(self) -> None:
         if not self.choices:
             raise ValueError("`values` must not be empty")
-        if len(set(self.choices)) < len(self.choices):  # 1, 1.0 and True are equal: no trial could tell them apart
+        if len(set(self.choices)) < len(self.choices):  # 1, 1.0 and True are equal
             raise ValueError(f"`values` must differ, but got {list(self.choices)}")
         if self.probabilities is not None:
             if len(self.probabilities) != len(self.choices):
@@ -167,7 +167,7 @@ Distribution: TypeAlias = Float | Int | Categorical
 
 
 def normalize_value(distribution: Distribution, value: Value) -> Value:
-    """The value as the distribution draws it: people and programs write 1 for 1.0, and 1.0 for 1."""
+    """Return the value with the distribution's type, since people and programs write 1 for 1.0, and 1.0 for 1."""
     if isinstance(distribution, Float) and type(value) is int:
         return float(value)
     whole = isinstance(distribution, Int) and isinstance(value, float) and value.is_integer()
@@ -175,7 +175,7 @@ def normalize_value(distribution: Distribution, value: Value) -> Value:
 
 
 def to_unit(distribution: Distribution, value: Value) -> float:
-    """The place in [0, 1] whose value, by `at`, this one of a range is; of whole numbers and steps the middle."""
+    """Invert `at`: return the place in [0, 1] of a range's value, for whole numbers and steps its middle."""
     assert isinstance(distribution, Float | Int) and isinstance(value, int | float), (distribution, value)
     low, high, step = distribution.low, distribution.high, distribution.step
     if distribution.log:
@@ -187,7 +187,7 @@ def to_unit(distribution: Distribution, value: Value) -> float:
 
 
 def describe_range(distribution: Distribution) -> str:
-    """What a value of it may be, for a sentence: "one of sgd, adam", "from 0.0001 to 1.0"."""
+    """Describe the values for a sentence: "one of sgd, adam", "from 0.0001 to 1.0"."""
     if isinstance(distribution, Categorical):
         return f"one of {', '.join(map(quote, distribution.choices))}"
     steps = "" if distribution.step in (None, 1) else f" in steps of {distribution.step}"
@@ -195,32 +195,32 @@ def describe_range(distribution: Distribution) -> str:
     return f"{whole}from {distribution.low} to {distribution.high}{steps}"
 
 
-def unite_distributions(drawn: Sequence[Distribution]) -> Distribution:
-    """One that has the values of all, if any is a range only their numbers."""
-    if len(drawn) == 1:
-        return drawn[0]
-    if all(isinstance(one, Categorical) for one in drawn):
-        return Categorical(tuple(dict.fromkeys(value for one in drawn for value in one.values())))
-    several = [one.choices if isinstance(one, Categorical) else (one.low, one.high) for one in drawn]
-    ends = [end for each in several for end in each if isinstance(end, int | float)]
-    log = any(getattr(one, "log", False) for one in drawn) and min(ends) > 0
+def unite_distributions(distributions: Sequence[Distribution]) -> Distribution:
+    """Return a distribution with the values of all. If any is a range, only numbers are kept."""
+    if len(distributions) == 1:
+        return distributions[0]
+    if all(isinstance(part, Categorical) for part in distributions):
+        return Categorical(tuple(dict.fromkeys(value for part in distributions for value in part.values())))
+    limits = [part.choices if isinstance(part, Categorical) else (part.low, part.high) for part in distributions]
+    ends = [end for values in limits for end in values if isinstance(end, int | float)]
+    log = any(getattr(part, "log", False) for part in distributions) and min(ends) > 0
     if all(isinstance(end, int) for end in ends):
         return Int(int(min(ends)), int(max(ends)), log)
     return Float(min(ends), max(ends), log)
 
 
 def to_value(plain: Any) -> Value:
-    """A value of a file as trials have it: a list is a tuple."""
+    """Convert a value of a file to a trial's value: a list becomes a tuple."""
     return tuple(map(to_value, plain)) if isinstance(plain, list | tuple) else plain
 
 
 def to_scalar(value: Value) -> Scalar:
-    """The value itself; a list, which Optuna does not know as a choice, as its JSON text."""
+    """Return the value, or the JSON text of a tuple, since Optuna has no lists as choices."""
     return json.dumps(value) if isinstance(value, tuple) else value
 
 
 def to_optuna(distribution: Distribution) -> BaseDistribution:
-    """The distribution of the same values."""
+    """Return Optuna's distribution of the same values."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     if isinstance(distribution, Categorical):

@@ -1,7 +1,7 @@
-"""Members of a kind by name: this package's, those that a script registers, those of installed packages.
+"""Look up plugins by name: from this package, from scripts that register them, and from installed packages.
 
-Another package names its own in an entry point, as CONTRIBUTING.md shows. A name leads to what an installed package
-says of itself and to nothing else: no file can name a module. A member is imported when it is first used.
+An installed package names its plugins in an entry point, as CONTRIBUTING.md shows. A space file can name only such a
+plugin, never a module. A plugin is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Member = TypeVar("Member")
 
 
 def find_member(members: Mapping[str, Member], noun: str, name: str) -> Member:
-    """The member of that name. Raises UsageError with the nearest name, or all, where there is none."""
+    """Return the member of this name. Raises UsageError with the nearest name, or all names, if there is none."""
     if name not in members:
         near = find_nearest(name, members)
         hint = f"Did you mean `{near}`?" if near else f"There are {join(members)}"
@@ -30,12 +30,15 @@ def find_member(members: Mapping[str, Member], noun: str, name: str) -> Member:
 
 
 class Plugins(Mapping[str, Member]):
-    """Members of one kind. The first is the default, where there is one; this package's own names can't be taken."""
+    """Plugins of one kind. The first is the default, if the kind has a default. Names of this package are reserved."""
 
     def __init__(self, noun: str, group: str, members: Mapping[str, Member | str]) -> None:
-        """Take the members of this package by name; text "module:attribute" is imported when the member is used.
+        """Create the registry.
 
-        `noun` is what a member is, for messages: "sampler". `group` is that of entry points: "keras_sweep.samplers".
+        Args:
+            noun: a member in messages: "sampler".
+            group: the group of entry points: "keras_sweep.samplers".
+            members: this package's, by name; a text "module:attribute" is imported when the member is used.
         """
         self.noun = noun
         self.group = group
@@ -49,17 +52,17 @@ class Plugins(Mapping[str, Member]):
 
     @property
     def own(self) -> tuple[str, ...]:
-        """The names of this package's members and of those that are registered, without a look at other packages."""
+        """The names of this package and of registered members, without those of installed packages."""
         return tuple(self._own)
 
     def register(self, name: str, member: Member) -> None:
-        """Add a member for the rest of the process. Raises ValueError where the name is taken."""
+        """Add a member for the rest of the process. Raises ValueError if the name exists."""
         if name in self:
             raise ValueError(f"a {self.noun} named {name!r} is there already")
         self._own[name] = member
 
     def find(self, name: str) -> Member:
-        """The member of that name. Raises UsageError where there is none, or where it can't be imported."""
+        """Return the member of this name. Raises UsageError if it does not exist or can't be imported."""
         return find_member(self, self.noun, name)
 
     def __getitem__(self, name: str) -> Member:
@@ -69,7 +72,7 @@ class Plugins(Mapping[str, Member]):
         point = self._installed[name]
         try:
             return cast("Member", point.load())
-        except Exception as error:  # what somebody else's module may raise
+        except Exception as error:  # another package may raise anything
             package = point.dist.name if point.dist is not None else point.module
             raise UsageError(
                 f"the {self.noun} {name!r} of the package {package} can't be imported "
@@ -81,7 +84,7 @@ class Plugins(Mapping[str, Member]):
         return name in self._own or name in self._installed
 
     def __iter__(self) -> Iterator[str]:
-        yield from self._own  # the first of them without a look at other packages
+        yield from self._own  # the first name needs no search in other packages
         yield from self._installed
 
     def __len__(self) -> int:

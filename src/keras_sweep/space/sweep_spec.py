@@ -1,7 +1,6 @@
-"""What a space file says, checked and frozen. Every other module reads this and never the file.
+"""The checked, frozen content of a space file. All other modules read it, and never the file.
 
-Each section is defined once, here: its fields with their bounds are what the reader checks, what its messages say, and
-what the JSON Schema tells an editor.
+Each section is defined once, here. The reader, its messages and the JSON Schema use its fields and bounds.
 """
 
 import dataclasses
@@ -19,7 +18,7 @@ from keras_sweep.space.search_space import Objective, SearchSpace
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """What is built for a trial: the dense model, or what a user's function or HyperModel returns."""
+    """The model of a trial: the dense model, or the result of a user's function or HyperModel."""
 
     kind: Literal["dense", "python"] = "dense"
     source: str = "dense"  # or "module:function"
@@ -66,7 +65,7 @@ TRAINING_PREFIX = "training."  # of its arguments as parameters
 
 
 def is_user_function(loss: str) -> bool:
-    """Whether it names a loss of the user's."""
+    """Return whether a loss is a user's function, "module:function"."""
     return ":" in loss
 
 
@@ -93,8 +92,8 @@ class Training:
     adapt: bool = Field(default=False, description="layers such as TextVectorization first learn from training rows")
 
     @property
-    def watches(self) -> bool:
-        """Whether a metric decides how long a trial trains, or at which rate."""
+    def is_watched(self) -> bool:
+        """Does a metric decide how long a trial trains, or its learning rate?"""
         return self.early_stopping is not None or self.reduce_lr_on_plateau is not None
 
 
@@ -115,7 +114,7 @@ class Stop:
     value: float = Field(description="of the metric: with the generation that has it, or better, the search ends")
 
 
-GENERATION = 16  # trials that are asked at once where many train at once, unless the file says how many
+GENERATION = 16  # the default number of trials that are suggested together, if they train together
 
 
 @dataclass(config=STRICT, frozen=True, slots=True)
@@ -147,7 +146,7 @@ class SearchSettings:
 
     @property
     def engine_name(self) -> str:
-        """The engine and its sampler as the record has them: "optuna/tpe"."""
+        """The engine and its sampler in a record: "optuna/tpe"."""
         return f"{self.engine}/{self.sampler}"
 
 
@@ -175,7 +174,7 @@ class Finish:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Output:
-    """One of several outputs of a model: the loss and the metrics that it has for itself."""
+    """One of several outputs of a model, with its loss and metrics."""
 
     loss: str
     loss_arguments: Mapping[str, Value] = dataclasses.field(default_factory=dict)
@@ -186,8 +185,8 @@ class Output:
 
 
 def list_recorded_names(outputs: Mapping[str, Output]) -> tuple[str, ...]:
-    """The names by which losses and metrics of outputs are recorded: "price_loss", "price_mae"."""
-    return tuple(f"{name}_{metric}" for name, one in outputs.items() for metric in ("loss", *one.metrics))
+    """List the recorded names of losses and metrics of outputs: "price_loss", "price_mae"."""
+    return tuple(f"{name}_{metric}" for name, output in outputs.items() for metric in ("loss", *output.metrics))
 
 
 LOSS_OF_OUTPUTS = "that of each output"  # the word for a loss in messages, where there are several
@@ -195,12 +194,13 @@ LOSS_OF_OUTPUTS = "that of each output"  # the word for a loss in messages, wher
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SweepSpec:
-    """One sweep, as its space file says it."""
+    """A sweep, as its space file defines it."""
 
-    name: str  # the file's stem, unless --name says otherwise
-    folder: Path  # where the file is: `python:` modules and relative paths start here
+    name: str  # the file's stem, or `--name`
+    folder: Path  # of the file: `python:` modules and relative paths start here
     data: DataSpec
-    loss: str  # Keras's name, or "module:function" of the user's; of a model that compiles itself "" until it is known
+    # Keras's name, or a user's "module:function". For a model that compiles itself "" until it is built.
+    loss: str
     objective: Objective
     text: str = ""  # the file as it was read, after `--set`
     model: ModelSpec = dataclasses.field(default_factory=ModelSpec)
@@ -224,32 +224,32 @@ class SweepSpec:
 
     @property
     def code(self) -> tuple[str, ...]:
-        """The functions of the user's that it names, each "module:function"."""
+        """The user's functions, each "module:function"."""
         of_data = (self.data.source,) if find_source(self.data.kind).names == "function" else ()
         return (*of_data, *self.training_code)
 
     @property
     def training_code(self) -> tuple[str, ...]:
-        """The same without the one that rows come from."""
+        """The user's functions without the function that returns rows."""
         model = (self.model.source,) if self.model.kind == "python" else ()
         losses = [self.loss, *(output.loss for output in self.outputs.values())]
-        loss = [one for one in losses if is_user_function(one)]
+        user_losses = [loss for loss in losses if is_user_function(loss)]
         of_metrics = [self.metric_arguments, *(output.metric_arguments for output in self.outputs.values())]
-        metrics = [str(one["python"]) for each in of_metrics for one in each.values() if "python" in one]
-        return (*model, *loss, *metrics, *(one.python for one in self.training.callbacks))
+        metrics = [str(values["python"]) for group in of_metrics for values in group.values() if "python" in values]
+        return (*model, *user_losses, *metrics, *(callback.python for callback in self.training.callbacks))
 
     def output(self, name: str) -> "SweepSpec":
-        """The sweep as if the model had this output alone."""
-        one = self.outputs[name]
-        of_metrics: Any = {"metrics": one.metrics, "metric_arguments": one.metric_arguments}
-        return dataclasses.replace(self, loss=one.loss, loss_arguments=one.loss_arguments, outputs={}, **of_metrics)
+        """Return the sweep as if the model had this output alone."""
+        only = self.outputs[name]
+        of_metrics: Any = {"metrics": only.metrics, "metric_arguments": only.metric_arguments}
+        return dataclasses.replace(self, loss=only.loss, loss_arguments=only.loss_arguments, outputs={}, **of_metrics)
 
     def part(self, of_all: Any, name: str) -> Any:
-        """What an output has of what there is of all: of a dict by its name, of a tuple by its place."""
+        """Return an output's item of a dict by name, or of a tuple by position."""
         return of_all[list(self.outputs).index(name)] if isinstance(of_all, tuple) else of_all[name]
 
-    def output_of(self, metric: str) -> tuple[str, str] | None:
-        """The output that a recorded metric is of, and its name there: ("price", "val_mae") of "val_price_mae"."""
+    def find_output(self, metric: str) -> tuple[str, str] | None:
+        """Split "val_price_mae" into output and metric, ("price", "val_mae"); None if no output has the metric."""
         before, bare = ("val_" if metric.startswith("val_") else ""), metric.removeprefix("val_")
         for name, output in self.outputs.items():
             if bare.removeprefix(f"{name}_") in ("loss", *output.metrics) and bare.startswith(f"{name}_"):
@@ -257,22 +257,22 @@ class SweepSpec:
         return None
 
     @property
-    def compiles_code(self) -> bool:
-        """Whether models are compiled with a loss or a metric that plain Keras does not know."""
+    def needs_user_code(self) -> bool:
+        """Are models compiled with a loss or a metric that plain Keras does not know?"""
         parts = [self, *map(self.output, self.outputs)]
-        own_metric = any("python" in one for part in parts for one in part.metric_arguments.values())
+        own_metric = any("python" in values for part in parts for values in part.metric_arguments.values())
         return self.scale is not None or any(is_user_function(part.loss) for part in parts) or own_metric
 
     @property
     def sampler_space(self) -> SearchSpace:
-        """What engines draw from: not `epochs`, where it is read off the curve, but the most that it may be."""
+        """The space that engines draw from. If `epochs` is read off the curve, it is fixed to its maximum."""
         if not self.objective.epochs_from:
             return self.space
-        _, longest = self.space.least_and_most("epochs", 0)
+        _, longest = self.space.get_bounds("epochs", 0)
         others = tuple(parameter for parameter in self.space.parameters if parameter.name != "epochs")
         return dataclasses.replace(self.space, parameters=others, constants={**self.space.constants, "epochs": longest})
 
     @property
-    def refits(self) -> bool:
-        """Whether the winner is trained once more on all rows: with folds no one model of the search stands for it."""
+    def needs_refit(self) -> bool:
+        """Is the winner trained again on all rows? Always with folds, where a trial has several models."""
         return self.finish.refit or self.data.split.folds > 0

@@ -1,4 +1,4 @@
-"""Text for people: values of a file that can't mislead a terminal, hints for misspelt names, names of sweeps."""
+"""Format text for people: safe values for a terminal, hints for misspelt names, and names of sweeps."""
 
 import json
 import re
@@ -9,15 +9,15 @@ from difflib import get_close_matches
 # Cc: terminal control. Cf: among them the bidirectional overrides. Cs: lone surrogates of undecodable file names.
 # Zl, Zp: line separators.
 UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-JOINERS = frozenset("\u200c\u200d")  # Cf, but part of ordinary writing
+JOINERS = frozenset("\u200c\u200d")  # Cf, but ordinary writing uses them
 LONGEST = 60  # characters of a value that an error repeats
-LIKENESS = 0.66  # of a name and the one that it may stand for: two of three letters are right
+LIKENESS = 0.66  # of a misspelt name and the right name: two of three letters match
 _ALLOWED = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def escape(text: str) -> str:
-    """The text with every character that could steer a terminal written out, as in `\\x1b`."""
+    """Escape every character that could control a terminal, as in `\\x1b`."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(
@@ -29,18 +29,18 @@ def escape(text: str) -> str:
 
 
 def escape_markdown(text: object) -> str:
-    """The text as Markdown shows it, where a name may have signs of its own or of HTML."""
+    """Escape signs of Markdown and HTML, which a name may have."""
     plain = re.sub(r"([\\|`*\[\]<>&])", r"\\\1", escape(str(text)))
     return re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", plain)
 
 
 def strip_styles(text: str) -> str:
-    """The text without the escape sequences that make it bold or coloured, as in messages of Keras."""
+    """Remove escape sequences for bold and coloured text, which messages of Keras have."""
     return _STYLE.sub("", text)
 
 
 def quote(value: object) -> str:
-    """A value for an error message: as it would stand in a file, on one line, cut where it is long."""
+    """Format a value for an error message as a file would have it, in a line of at most 60 characters."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -58,21 +58,21 @@ def quote(value: object) -> str:
 
 
 def format_yaml_list(texts: Iterable[str]) -> str:
-    """Texts as a list in a space file: `[id, "?"]`."""
+    """Format texts as a list of a space file: `[id, "?"]`."""
     constants = ("null", "true", "false")
     plain = (text if text.isidentifier() and text.lower() not in constants else json.dumps(text) for text in texts)
     return f"[{', '.join(plain)}]"
 
 
 def find_nearest(name: object, known: Iterable[str]) -> str | None:
-    """The known name that `name` is most like, in any case; None where none is near."""
+    """Find the known name that is most like `name`, upper or lower case; None if no name is near."""
     spelt = {candidate.lower(): candidate for candidate in known}
     near = get_close_matches(str(name)[:LONGEST].lower(), spelt, 1, LIKENESS)
     return spelt[near[0]] if near else None
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str | None:
-    """A hint with the nearest known name, or None where none is near."""
+    """Return a hint with the nearest known name; None if no name is near."""
     near = find_nearest(name, known)
     return f"did you mean `{near}`?" if near else None
 
@@ -83,22 +83,22 @@ def pluralize(count: int, noun: str) -> str:
 
 
 def join(names: Iterable[str], word: str = "") -> str:
-    """Names for a sentence: `a, b, c`, or with a word such as "or" `a, b or c`."""
-    every = list(names)
-    if word and len(every) > 1:
-        every[-2:] = [f"{every[-2]} {word} {every[-1]}"]
-    return ", ".join(every)
+    """Join names for a sentence: `a, b, c`, or with the word "or" `a, b or c`."""
+    items = list(names)
+    if word and len(items) > 1:
+        items[-2:] = [f"{items[-2]} {word} {items[-1]}"]
+    return ", ".join(items)
 
 
 def itemize(values: Iterable[object], most: int = 5) -> str:
-    """The first of the values for a sentence, as they would stand in a file: `'a', 'b', ...`."""
-    every = list(values)
-    shown = [repr(value[:LONGEST] if isinstance(value, str) else value) for value in every[:most]]
-    return ", ".join([*shown, "..."] if len(every) > most else shown)
+    """List the first values for a sentence, as a file would have them: `'a', 'b', ...`."""
+    items = list(values)
+    shown = [repr(value[:LONGEST] if isinstance(value, str) else value) for value in items[:most]]
+    return ", ".join([*shown, "..."] if len(items) > most else shown)
 
 
 def check_sweep_name(name: str) -> str | None:
-    """The rule that a sweep's name breaks, or None where it may be used."""
+    """Return the rule that a sweep's name breaks; None if the name is allowed."""
     if _ALLOWED.fullmatch(name):
         return None
     rule = "a sweep's name is at most 64 letters (a-z), digits, `.`, `_` and `-`, and begins with no `.` or `-`"

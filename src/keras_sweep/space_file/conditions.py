@@ -1,4 +1,4 @@
-"""`when` and `where`: whether conditions can hold, look back, and which optimizers an argument meets by them."""
+"""Check `when` and `where`: can conditions hold, and do optimizers accept the arguments of their trials?"""
 
 import math
 import random
@@ -17,11 +17,11 @@ from keras_sweep.space_file.keras_tables import OPTIMIZERS, list_optimizers_with
 from keras_sweep.space_file.ranges import get_path
 
 AS_IN = "as in `where: ['model.units * model.layers <= 512']`"
-Parameters = Mapping[str, Parameter]  # by name, those without faults of their own
+Parameters = Mapping[str, Parameter]  # by name, only parameters without faults
 
 
 def check_conditions(parameters: Parameters, names: tuple[str, ...], faults: Faults) -> None:
-    """Note conditions that name no parameter of `names`, or a value that it never has, or that go in a circle."""
+    """Report conditions that name an unknown parameter, a value that it never has, or form a cycle."""
     _check_cases(parameters, faults)
     for parameter in parameters.values():
         for condition in parameter.when:
@@ -29,104 +29,110 @@ def check_conditions(parameters: Parameters, names: tuple[str, ...], faults: Fau
             path: Place = (*get_path(parameter), "when", other)
             if other not in names:
                 rule = f"`when` names no parameter: there is no {quote(other)}"
-                faults.fault(path, rule, did_you_mean(other, names))
-            if other == parameter.name or other not in parameters:  # a cycle of one is told later
+                faults.add(path, rule, did_you_mean(other, names))
+            if other == parameter.name or other not in parameters:  # a cycle is reported later
                 continue
             drawn = parameters[other].distribution
             if drawn.size == math.inf:
-                faults.fault(path, f"`{other}` is continuous, so it hardly ever has one certain value")
+                faults.add(path, f"`{other}` is continuous, so it hardly ever has one certain value")
                 continue
             choices = drawn.choices if isinstance(drawn, Categorical) else ()
             for value in condition.values:
-                # 1 and 1.0 are equal here, 1 and true are not
+                # Here 1 equals 1.0, but not true.
                 equal = (type(value) is bool, value) in [(type(choice) is bool, choice) for choice in choices]
                 if not (equal or drawn.contains(value)):
                     near = did_you_mean(value, map(str, choices))
                     hint = near or (f"its values are {quote(choices)}" if choices else None)
-                    faults.fault(path, f"`{other}` never has the value {quote(value)}", hint)
-    needed = {name: [condition.parameter for condition in one.when] for name, one in parameters.items()}
+                    faults.add(path, f"`{other}` never has the value {quote(value)}", hint)
+    needed = {name: [condition.parameter for condition in parameter.when] for name, parameter in parameters.items()}
     try:
         TopologicalSorter(needed).prepare()
     except CycleError as error:
         circle = error.args[1]
         shown = " -> ".join(map(escape, circle))
-        faults.fault(("parameters", circle[0], "when"), f"conditions must not go in a circle, but got {shown}")
+        faults.add(("parameters", circle[0], "when"), f"conditions must not go in a circle, but got {shown}")
 
 
 def _check_cases(parameters: Parameters, faults: Faults) -> None:
     cases = [parameter for parameter in parameters.values() if parameter.case]
     for a, b in combinations(cases, 2):
         both = [(x.values, y.values) for x in a.when for y in b.when if x.parameter == y.parameter]
-        if a.name == b.name and all(set(some) & set(others) for some, others in both):
+        if a.name == b.name and all(set(first) & set(second) for first, second in both):
             hint = "let the `when` of each name other values of one parameter"
-            faults.fault((*get_path(b), "when"), f"may hold together with that of case {a.case}", hint)
+            faults.add((*get_path(b), "when"), f"may hold together with that of case {a.case}", hint)
     for parameter in parameters.values():
-        for name in sorted({one.parameter for one in parameter.when} & {case.name for case in cases}):
-            faults.fault((*get_path(parameter), "when", name), f"`{name}` has cases, on which nothing may depend")
+        for name in sorted({condition.parameter for condition in parameter.when} & {case.name for case in cases}):
+            faults.add((*get_path(parameter), "when", name), f"`{name}` has cases, on which nothing may depend")
 
 
 def check_optimizer_arguments(ordered: Sequence[Parameter], names: tuple[str, ...], faults: Faults) -> None:
-    """Note arguments that an optimizer of their trials does not take, with the `when` that mends it."""
+    """Report arguments that an optimizer of their trials does not accept, with the `when` that fixes it."""
     optimizer = next((parameter for parameter in ordered if parameter.name == "optimizer"), None)
     if "optimizer" in names and optimizer is None:
-        return  # which ones are searched is not known
+        return  # the searched optimizers are not known
     cases = [parameter.distribution for parameter in ordered if parameter.name == "optimizer"]
-    drawn = unite_distributions(cases or [Categorical((DEFAULT_OPTIMIZER,))])
-    searched = [str(value) for value in drawn.choices if value in OPTIMIZERS] if isinstance(drawn, Categorical) else []
+    distribution = unite_distributions(cases or [Categorical((DEFAULT_OPTIMIZER,))])
+    searched = (
+        [str(value) for value in distribution.choices if value in OPTIMIZERS]
+        if isinstance(distribution, Categorical)
+        else []
+    )
     if not searched:
-        return  # others were told
+        return  # other names are reported already
     if optimizer is not None and optimizer.when and DEFAULT_OPTIMIZER not in searched:
         searched.append(DEFAULT_OPTIMIZER)
-    # The optimizers that a trial with each parameter may have, by its conditions and by theirs in turn.
+    # By parameter: the optimizers of trials that have it, from its conditions and their conditions.
     possible: dict[str, list[str]] = {}
     for parameter in ordered:
         name = parameter.name
         able = searched
         for condition in parameter.when:
-            others = condition.values if condition.parameter == "optimizer" else possible.get(condition.parameter, able)
-            able = [one for one in able if one in others]
+            allowed = (
+                condition.values if condition.parameter == "optimizer" else possible.get(condition.parameter, able)
+            )
+            able = [optimizer_name for optimizer_name in able if optimizer_name in allowed]
         possible[name] = able
         if list_optimizers_with(name) and all(condition.parameter in names for condition in parameter.when):
             if not able:
                 faults.warn(get_path(parameter), "its conditions never hold together, so no trial has it")
-            _check_taken(parameter, able, faults, named="optimizer" in names)
+            _check_optimizers_accept(parameter, able, faults, named="optimizer" in names)
 
 
-def _check_taken(parameter: Parameter, possible: list[str], faults: Faults, *, named: bool) -> None:
-    """Note where an optimizer that a trial with this argument may have does not take it, or not these values."""
+def _check_optimizers_accept(parameter: Parameter, possible: list[str], faults: Faults, *, named: bool) -> None:
+    """Report an argument that a possible optimizer of its trials does not accept."""
     name, takers, path = parameter.name, list_optimizers_with(parameter.name), get_path(parameter)
     able = [optimizer for optimizer in possible if optimizer in takers]
     if able == possible:
         return
     if not able:
         rule = f"`{name}` is an argument of {join(takers)}, but the optimizer of its trials is {join(possible)}"
-        faults.fault(path, rule, None if named else f"without a parameter `optimizer` it is {DEFAULT_OPTIMIZER}")
+        faults.add(path, rule, None if named else f"without a parameter `optimizer` it is {DEFAULT_OPTIMIZER}")
         return
     fix = able[0] if len(able) == 1 else f"[{join(able)}]"
     others = join(optimizer for optimizer in possible if optimizer not in takers)
-    faults.fault(path, f"`{name}` is not an argument of {others}", f"add `when: {{optimizer: {fix}}}`")
+    faults.add(path, f"`{name}` is not an argument of {others}", f"add `when: {{optimizer: {fix}}}`")
 
 
 def add_constraints(space: SearchSpace | None, faults: Faults) -> SearchSpace | None:
-    """The space with the constraints of the section; faults of theirs are noted."""
+    """Return the space with the constraints of `where`; report faulty constraints."""
     texts, parameters = faults.root.at("where").plain if faults.has("where") else [], faults.root.at("parameters").value
     if not isinstance(texts, list):
-        faults.fault(("where",), f"must be a list of constraints, but got {quote(texts)}", AS_IN)
+        faults.add(("where",), f"must be a list of constraints, but got {quote(texts)}", AS_IN)
         return space
     before, names = len(faults.found), tuple(parameters) if isinstance(parameters, dict) else ()
     for index, text in enumerate(texts):
         try:
             named = parse_constraint(text if isinstance(text, str) else "").names
         except ValueError as error:
-            faults.fault(("where", index), f"{quote(text)} {error}", AS_IN)
+            faults.add(("where", index), f"{quote(text)} {error}", AS_IN)
             continue
         for name in sorted(named.difference(names)):
             near = did_you_mean(f"model.{name}" if f"model.{name}" in names else name, names)
             hint = "give its range under `parameters`" if "." in name else "text stands in quotes"
-            faults.fault(("where", index), f"there is no parameter {quote(name)}", near or hint)
+            faults.add(("where", index), f"there is no parameter {quote(name)}", near or hint)
     if space is None or not texts or len(faults.found) > before:
         return space
     space, unit = replace(space, where=tuple(texts)), random.Random(0).random
     if not (space.size if space.size < math.inf else space.drawn(unit)):
-        faults.fault(("where",), "no point of the space meets all of it", "text and numbers don't compare")
+        faults.add(("where",), "no point of the space meets all of it", "text and numbers don't compare")
     return space

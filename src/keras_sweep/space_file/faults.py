@@ -1,4 +1,4 @@
-"""Everything that is found wrong or odd in one file, gathered while it is read; pydantic's errors as sentences."""
+"""Collect all faults and warnings of a file while it is read, and turn pydantic's errors into sentences."""
 
 import contextlib
 from collections.abc import Collection, Mapping
@@ -30,7 +30,7 @@ _BOUNDS = {"minimum": "of at least", "exclusiveMinimum": "above", "maximum": "of
 
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """What a fault says that a value must be, where its type does not say it. Fields of sections are annotated so."""
+    """An annotation of a field: what a message says that its value must be, if the type does not say it."""
 
     words: str = ""  # after "must be", as in "a loss of Keras"; without them the sentence lists the names
     names: Collection[str] | None = None  # all that the value may be; asked for late: more may be registered by then
@@ -55,8 +55,8 @@ class Rule:
         raise PydanticCustomError("rule", "{words}", {"words": words, "hint": hint})
 
 
-def _words(schema: Mapping[str, Any]) -> str:
-    """What a value may be by its JSON Schema: "a whole number from 1 to 100"."""
+def _describe_schema(schema: Mapping[str, Any]) -> str:
+    """Describe the values of a JSON Schema: "a whole number from 1 to 100"."""
     number, *other = schema.get("anyOf", [schema])
     if "enum" in number:
         return join([f"`{name}`" for name in number["enum"]], "or")
@@ -69,18 +69,16 @@ def _words(schema: Mapping[str, Any]) -> str:
     return f"{noun} {bounds}".strip() + (", or null" if other else "")
 
 
-def _sentence(error: Any, schema: Mapping[str, Any]) -> tuple[str, str | None]:
+def _describe_error(error: Any, schema: Mapping[str, Any]) -> tuple[str, str | None]:
     context = error.get("ctx", {})
-    words = context["words"] if error["type"] == "rule" else _words(schema)
+    words = context["words"] if error["type"] == "rule" else _describe_schema(schema)
     return f"must be {words}, but got {quote(error['input'])}", context.get("hint")
 
 
 class Faults:
-    """Faults and warnings about a tree."""
-
     def __init__(self, root: Node, folder: Path = Path()) -> None:
         self.root = root
-        self.folder = folder  # where the file is: `python:` modules and relative paths start here
+        self.folder = folder  # `python:` modules and relative paths start here
         self.found: list[Fault] = []
         self._warnings: list[tuple[int, str]] = []
 
@@ -90,11 +88,10 @@ class Faults:
         return tuple(text for _, text in sorted(self._warnings, key=lambda found: found[0]))
 
     def has(self, key: str) -> bool:
-        """Whether the file has a section."""
         return self.root.at(key) is not self.root
 
-    def fault(self, path: Place, rule: str, hint: str | None = None) -> None:
-        """A rule that the value at a path breaks, told with the line (or option) of the nearest node that exists."""
+    def add(self, path: Place, rule: str, hint: str | None = None) -> None:
+        """Add a rule that the value at a path breaks, with the line or option of the nearest existing node."""
         node = self.root.at(*path)
         key, line = join_path(path), node.line
         if node.option is not None:
@@ -102,62 +99,63 @@ class Faults:
         self.found.append(Fault(rule, key, line, hint))
 
     def warn(self, path: Place, text: str) -> None:
-        """Something at a path that is likely a slip."""
         node = self.root.at(*path)
         place = f"line {node.line}: " if node.line and node.option is None else ""
         self._warnings.append((node.line or 0, f"{place}{join_path(path)}: {escape(text)}"))
 
-    def fits(self, kind: TypeAdapter[Any], path: Place, value: object) -> bool:
-        """Whether the value at a path is of the kind; its fault is noted where it is not."""
+    def check_value(self, kind: TypeAdapter[Any], path: Place, value: object) -> bool:
+        """Return whether the value at a path has the kind; add its faults if not."""
         try:
             kind.validate_python(value)
         except ValidationError as error:
             schema = kind.json_schema()
-            for each in error.errors():
-                self.fault((*path, *each["loc"]), *_sentence(each, schema))
+            for detail in error.errors():
+                self.add((*path, *detail["loc"]), *_describe_error(detail, schema))
             return False
         return True
 
-    def section(
+    def read_section(
         self, form: type[Form], path: Place, hints: Mapping[str, str] | None = None, apart: Collection[str] = ()
     ) -> Form | None:
-        """The map at a path as a section, its faults noted; without keys that are faulty. Left out it has its defaults.
+        """Read the map at a path as a section, and add its faults. Faulty keys, or a missing section, get defaults.
 
-        None where it is no map, or lacks a key that must be there. `hints` say what to write instead of unknown keys.
-        Keys `apart` are sections of their own, which are read by themselves.
+        Args:
+            hints: what to write instead of unknown keys.
+            apart: keys that are sections and are read separately.
+
+        Returns:
+            The section; None if it is not a map or lacks a required key.
         """
         if not self.has(str(path[0])):
             return form()
         fields, values = get_fields(form), self.root.at(*path).plain
         if not isinstance(values, dict):
             names = join(f"`{name}`" for name in fields)
-            self.fault(path, f"must be a map with {names}, but got {quote(values)}")
+            self.add(path, f"must be a map with {names}, but got {quote(values)}")
             return None
         values = {key: value for key, value in values.items() if key not in apart}
         try:
             return form(**values)
         except ValidationError as error:
-            errors = {str(each["loc"][0]): each for each in error.errors(include_url=False)}
+            errors = {str(detail["loc"][0]): detail for detail in error.errors(include_url=False)}
         properties = TypeAdapter(form).json_schema()["properties"]
-        for key, each in errors.items():
-            if each["type"] == "missing":
-                self.fault((*path, key), f"`{key}` is missing", fields[key].description)
-            elif each["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        for key, detail in errors.items():
+            if detail["type"] == "missing":
+                self.add((*path, key), f"`{key}` is missing", fields[key].description)
+            elif detail["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
                 hint = (hints or {}).get(key) or hint_at_key(key, fields)
-                self.fault((*path, key), "there is no such key here", hint)
+                self.add((*path, key), "there is no such key here", hint)
             else:
-                self.fault((*path, key), *_sentence(each, properties.get(key, {})))
+                self.add((*path, key), *_describe_error(detail, properties.get(key, {})))
         with contextlib.suppress(ValidationError):
             return form(**{key: value for key, value in values.items() if key not in errors})
         return None
 
 
 def get_fields(section: Any) -> Mapping[str, FieldInfo]:
-    """The fields of a section."""
     fields: Mapping[str, FieldInfo] = section.__pydantic_fields__
     return fields
 
 
 def hint_at_key(name: object, known: Collection[str]) -> str:
-    """The hint for a key that is not known."""
     return did_you_mean(name, known) or f"the keys are {join(known)}"

@@ -1,4 +1,4 @@
-"""What the command line changes in a space file: `--set` and the options that stand for a key of `search`."""
+"""Apply options of the command line to a space file: `--set`, and options for keys of `search`."""
 
 import io
 import json
@@ -18,31 +18,31 @@ from keras_sweep.space_file.yaml_tree import Node, Plain, TreeError, parse_yaml
 
 
 def apply_options(root: Node, sets: Sequence[str], of_search: Mapping[str, str | int]) -> tuple[Node, list[Fault]]:
-    """The tree with all options applied, `encode_search` those of `search`, and what was wrong with the options."""
-    # `--engine` alone takes that engine's default sampler where it has not the file's.
+    """Return the tree with all options applied, and the faults of the options. `of_search` has keys of `search`."""
+    # `--engine` alone uses that engine's default sampler if it does not have the file's sampler.
     samplers = ENGINES.get(str(of_search.get("engine")), ())
     search, sampler = root.at("search"), root.at("search", "sampler").value
     if samplers and isinstance(sampler, str) and sampler not in samplers and isinstance(search.value, dict):
         kept = {key: node for key, node in search.value.items() if key != "sampler"}
-        root = _put(root, ("search",), replace(search, value=kept), "--engine")
+        root = _set_value(root, ("search",), replace(search, value=kept), "--engine")
     options = [(f"--set {text}", text) for text in sets]
     options += [(f"--{key} {value}", f"search.{key}={json.dumps(value)}") for key, value in of_search.items()]
     faults: list[Fault] = []
     for option, text in options:
         try:
-            root = _put(root, *_parsed(root, text, option), option)
+            root = _set_value(root, *_parse_set(root, text, option), option)
         except TreeError as error:
             faults += [replace(fault, key=escape(option), line=None) for fault in error.faults]
     return root, faults
 
 
 def parse_point(given: str | Mapping[str, Any] | None) -> Params | None:
-    """The point that `--add` names, `optimizer=adam epochs=10`, or one as a map. Raises UsageError: it is none."""
+    """Parse the point of `--add`, `optimizer=adam epochs=10` or a map. Raises UsageError if it is not a point."""
     if isinstance(given, str):
         try:
             pairs = [word.partition("=") for word in shlex.split(given)]
             given = {name: parse_yaml(f"value: {text}").plain["value"] for name, _, text in pairs}
-        except (TreeError, TypeError, ValueError):  # a quote without its end, too
+        except (TreeError, TypeError, ValueError):  # includes a quote without its end
             pairs, given = [], {}
         if not given or len(given) < len(pairs) or not all(equals for _, equals, _ in pairs):
             hint = "Write `--add 'optimizer=adam learning_rate=1e-3 model.hidden=[32,16]'`"
@@ -50,88 +50,88 @@ def parse_point(given: str | Mapping[str, Any] | None) -> Params | None:
     return None if given is None else {name: parse_value(name, value) for name, value in given.items()}
 
 
-def _put(root: Node, path: tuple[str, ...], value: Node, option: str) -> Node:
-    """The tree with a value at a path; a missing `search` is made. Raises where the path leads through no map."""
+def _set_value(root: Node, path: tuple[str, ...], value: Node, option: str) -> Node:
+    """Return the tree with a value at a path, with maps added as needed. Raises TreeError if the path hits no map."""
     here = dict(root.value) if isinstance(root.value, dict) else {}
     head, *rest = path
     if rest:
         below = here.get(head, Node({}, option=option))
         if not isinstance(below.value, dict):
             rule = f"`{escape(head)}` is {quote(below.plain)}, which has no keys"
-            raise _wrong(rule, f"replace it, as in `--set '{escape(head)}={{{rest[0]}: ...}}'`")
-        value = replace(_put(below, tuple(rest), value, option), line=below.line, option=below.option)
+            raise _make_error(rule, f"replace it, as in `--set '{escape(head)}={{{rest[0]}: ...}}'`")
+        value = replace(_set_value(below, tuple(rest), value, option), line=below.line, option=below.option)
     return replace(root, value={**here, head: value})
 
 
-def _wrong(rule: str, hint: str | None = None) -> TreeError:
+def _make_error(rule: str, hint: str | None = None) -> TreeError:
     return TreeError(Fault(rule, hint=hint))
 
 
-def _parsed(root: Node, text: str, option: str) -> tuple[tuple[str, ...], Node]:
+def _parse_set(root: Node, text: str, option: str) -> tuple[tuple[str, ...], Node]:
     key, equals, text = text.partition("=")
     key = key.strip()
     if not equals or not key:
-        raise _wrong("must be KEY=VALUE", "as in `--set learning_rate.max=0.1`")
+        raise _make_error("must be KEY=VALUE", "as in `--set learning_rate.max=0.1`")
     try:
         tree = parse_yaml(f"value: {text}")
     except TreeError as error:
-        raise _wrong(f"the value is not YAML: {error.faults[0].rule}") from None
+        raise _make_error(f"the value is not YAML: {error.faults[0].rule}") from None
     if not isinstance(tree.value, dict) or list(tree.value) != ["value"]:
-        raise _wrong(f"the value must be one YAML value, but got {quote(text)}")
-    return _path(root, key.split(".")), _of_option(tree.value["value"], option)
+        raise _make_error(f"the value must be one YAML value, but got {quote(text)}")
+    return _resolve_key(root, key.split(".")), _mark_option(tree.value["value"], option)
 
 
-def _of_option(node: Node, option: str) -> Node:
+def _mark_option(node: Node, option: str) -> Node:
     value = node.value
     if isinstance(value, dict):
-        value = {key: _of_option(below, option) for key, below in value.items()}
+        value = {key: _mark_option(below, option) for key, below in value.items()}
     elif isinstance(value, list):
-        value = [_of_option(below, option) for below in value]
+        value = [_mark_option(below, option) for below in value]
     return Node(value, None, option)
 
 
-def _path(root: Node, parts: list[str]) -> tuple[str, ...]:
-    """The dotted key as a path. A parameter's name may have dots, and `parameters.` may be left out."""
+def _resolve_key(root: Node, parts: list[str]) -> tuple[str, ...]:
+    """Turn a dotted key into a path. A parameter's name may have dots, and `parameters.` may be left out."""
     if "" in parts:
-        raise _wrong("a key has no empty part")
-    named = parts[0] == "parameters"
-    rest = parts[1:] if named else parts
+        raise _make_error("a key has no empty part")
+    has_section = parts[0] == "parameters"
+    rest = parts[1:] if has_section else parts
     sections = [root.plain.get(name) for name in ("parameters", "model")]
     known, of_model = (tuple(section) if isinstance(section, dict) else () for section in sections)
     for length in range(len(rest), 0, -1):
         name = ".".join(rest[:length])
         if name in known:
             return ("parameters", name, *rest[length:])
-    # `model.units` is a parameter, while `model.dense.units` is the model section's fixed argument
+    # `model.units` is a parameter, but `model.dense.units` is a fixed argument in the model section.
     new = parts[0] == "model" and len(parts) > 1 and parts[1] not in (*of_model, "dense", "python")
-    if parts == ["parameters"] or (not named and parts[0] in SECTIONS and not new):
+    if parts == ["parameters"] or (not has_section and parts[0] in SECTIONS and not new):
         if len(parts) > 1 and root.at(parts[0]) is root and parts[0] not in ("search", "split"):
             hint = f"give it whole, as in `--set '{parts[0]}={{...}}'`"
-            raise _wrong(f"there is no `{parts[0]}` in the file", hint)
+            raise _make_error(f"there is no `{parts[0]}` in the file", hint)
         return tuple(parts)
     if rest[0] == "model" and len(rest) <= 3:  # a parameter that the file does not have yet
         return ("parameters", ".".join(rest[:2]), *rest[2:])
     if len(rest) > 1:
         rule = f"there is no parameter {quote('.'.join(rest[:-1]))}"
-        raise _wrong(rule, hint_at_key(rest[0], (*known, *SECTIONS)))
+        raise _make_error(rule, hint_at_key(rest[0], (*known, *SECTIONS)))
     return ("parameters", rest[0])
 
 
 def dump_yaml(value: Plain, *, flow: bool | None = None) -> str:
-    """A value as YAML that reads back to an equal one, by JSON where ruamel.yaml can't write what it can read."""
+    """Write a value as YAML that reads back equal; use JSON if ruamel.yaml can't write what it can read."""
     try:
         text = dump_block_yaml(value, flow=flow)
         if parse_yaml(text).plain == value:
             return text
-    except Exception:  # of many kinds, from a writer that met what it can't write
+    except Exception:  # the writer raises many kinds of errors
         pass
-    # JSON is YAML 1.2, once characters that a YAML reader folds or refuses are escaped YAML's way
+    # JSON is YAML 1.2 if characters that a YAML reader folds or refuses are escaped as in YAML.
     text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
     return "".join(char if char <= "~" or char.isprintable() else f"\\U{ord(char):08x}" for char in text)
 
 
 def dump_block_yaml(value: Plain, *, width: int = 120, flow: bool | None = None) -> str:
-    """A map as YAML in blocks, lists of scalars in one line; with `flow` as one line in braces."""
+    """Write a map as YAML blocks with lists of scalars in a line; with `flow` as a single line in braces."""
     from ruamel.yaml import YAML
 
     out = io.StringIO()

@@ -1,4 +1,4 @@
-"""The `parameters` of a space file -> a search space: which there may be, and which values each may have."""
+"""Read `parameters` of a space file into a search space, and check names and values."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -46,7 +46,7 @@ LOSS_PARAMETERS: Mapping[str, Kind] = {
 MODEL_ARGUMENTS: Mapping[str, Kind] = {f"{MODEL_PREFIX}{name}": kind for name, kind in DENSE_ARGUMENTS.items()}
 PLAIN: Mapping[str, Kind] = {**ARGUMENTS, **FIT_ARGUMENTS}  # parameters whose names have no dot
 KINDS: Mapping[str, Kind] = {**PLAIN, **LOSS_PARAMETERS, **TRAINING_ARGUMENTS, **MODEL_ARGUMENTS}
-# arguments of `fit` that are no parameter -> what serves instead
+# By argument of `fit` that is not a parameter: what to use instead.
 INSTEAD: Mapping[str, str] = {
     "callbacks": "`training` has `early_stopping`, `reduce_lr_on_plateau` and `callbacks`",
     "class_weight": "it is a key of `training`, and `training.class_weight` a parameter",
@@ -56,63 +56,63 @@ INSTEAD: Mapping[str, str] = {
 
 
 def read_parameters(faults: Faults, model: ModelSpec | None) -> SearchSpace | None:
-    """The section as a search space; None, with all faults noted, where it has any. Warnings are noted too."""
+    """Return the search space; None with faults added if there are any. Adds warnings, too."""
     before = len(faults.found)
     section = faults.root.at("parameters")
-    python = model is not None and model.kind == "python"  # a HyperModel may bring all parameters itself
+    python = model is not None and model.kind == "python"  # a HyperModel may define all parameters
     if not isinstance(section.value, dict) or not (section.value or python):
         hint = "as in `learning_rate: {min: 1e-4, max: 1.0, log: true}`"
-        faults.fault(("parameters",), f"must be a map of parameters, but got {quote(section.plain)}", hint)
+        faults.add(("parameters",), f"must be a map of parameters, but got {quote(section.plain)}", hint)
         return None
     if len(section.value) > MOST_PARAMETERS:
         rule = f"at most {MOST_PARAMETERS} parameters are searched, but got {len(section.value)}"
-        faults.fault(("parameters",), rule)
+        faults.add(("parameters",), rule)
         return None
     names = tuple(section.value)
-    good: dict[str, Parameter] = {}
+    valid: dict[str, Parameter] = {}
     for name in names:
-        kind = _kind_of(name, model, faults)
-        for path in _places(name, faults):
+        kind = _find_kind(name, model, faults)
+        for path in _list_paths(name, faults):
             try:
-                parameter = _parameter(name, path, faults)
+                parameter = _read_parameter(name, path, faults)
             except ParameterError as error:
                 key, rule, hint = error.args
-                faults.fault((*path, *filter(None, (key,))), rule, hint)
+                faults.add((*path, *filter(None, (key,))), rule, hint)
                 continue
             if parameter is not None:
                 _check_values(parameter, kind, faults)
-                _warn(parameter, faults)
-                good[parameter.key] = _as_real(parameter)
-    check_conditions(good, names, faults)
-    ordered = sort_parameters(good.values())
+                _warn_of_range(parameter, faults)
+                valid[parameter.key] = _convert_to_reals(parameter)
+    check_conditions(valid, names, faults)
+    ordered = sort_parameters(valid.values())
     check_optimizer_arguments(ordered, names, faults)
-    return _space(ordered) if len(faults.found) == before else None
+    return _make_space(ordered) if len(faults.found) == before else None
 
 
-def _space(ordered: Iterable[Parameter]) -> SearchSpace:
-    """The search space; a constant that not every trial has is a choice of one."""
+def _make_space(ordered: Iterable[Parameter]) -> SearchSpace:
+    """Make the search space. A constant with conditions becomes a choice with a single value."""
     searched: list[Parameter] = []
     constants: dict[str, Value] = {}
     for parameter in ordered:
-        drawn = parameter.distribution
-        if not isinstance(drawn, Constant):
+        distribution = parameter.distribution
+        if not isinstance(distribution, Constant):
             searched.append(parameter)
         elif parameter.when:
-            searched.append(replace(parameter, distribution=Categorical(drawn.choices)))
+            searched.append(replace(parameter, distribution=Categorical(distribution.choices)))
         else:
-            constants[parameter.name] = drawn.choices[0]
+            constants[parameter.name] = distribution.choices[0]
     return SearchSpace(tuple(searched), constants)
 
 
-def _places(name: str, faults: Faults) -> list[Place]:
-    given = faults.root.at("parameters", name).value
-    if isinstance(given, list) and given and all(isinstance(case.value, dict) for case in given):
-        return [("parameters", name, index) for index in range(len(given))]
+def _list_paths(name: str, faults: Faults) -> list[Place]:
+    value = faults.root.at("parameters", name).value
+    if isinstance(value, list) and value and all(isinstance(case.value, dict) for case in value):
+        return [("parameters", name, index) for index in range(len(value))]
     return [("parameters", name)]
 
 
-def _parameter(name: str, path: Place, faults: Faults) -> Parameter | None:
-    """The parameter or the case at that path; it may be None with its faults noted. Raises Refused with one more."""
+def _read_parameter(name: str, path: Place, faults: Faults) -> Parameter | None:
+    """Read the parameter or case at a path; None with faults added. Raises ParameterError for another fault."""
     node = faults.root.at(*path)
     if isinstance(node.value, list):
         text = quote(node.plain)
@@ -127,23 +127,23 @@ def _parameter(name: str, path: Place, faults: Faults) -> Parameter | None:
         ("value", "values", "min", "max"), "only one of `value`, `values`, and `min` with `max` may be given"
     )
     before = len(faults.found)
-    block = faults.section(form, path, hints)
-    told = len(faults.found) > before
-    if block is None or (told and isinstance(block, RangeSection) and None in (block.min, block.max)):
-        return None  # what is missing may be what is misspelt
+    block = faults.read_section(form, path, hints)
+    has_faults = len(faults.found) > before
+    if block is None or (has_faults and isinstance(block, RangeSection) and None in (block.min, block.max)):
+        return None  # a missing key may be misspelt
     when = []
-    for other, wanted in (block.when or {}).items():
-        values = wanted if isinstance(wanted, list) else [wanted]
-        when.append(Condition(other, tuple(dict.fromkeys(parse_value(other, value) for value in values))))
+    for name_needed, plain in (block.when or {}).items():
+        values = plain if isinstance(plain, list) else [plain]
+        when.append(Condition(name_needed, tuple(dict.fromkeys(parse_value(name_needed, value) for value in values))))
     case = int(path[2]) + 1 if len(path) > 2 else 0
     if case and not when:
         raise ParameterError(None, "each case needs a `when`", "as in `- {when: {optimizer: sgd}, min: 0.1, max: 1.0}`")
-    parameter = Parameter(name, _drawn(block, path, faults), tuple(when), case)
-    return None if told else parameter
+    parameter = Parameter(name, _read_distribution(block, path, faults), tuple(when), case)
+    return None if has_faults else parameter
 
 
-def _drawn(block: ParameterForm, path: Place, faults: Faults) -> Distribution:
-    """What the block at a path draws from: with `take: best` every trial trains to the maximum. Raises Refused."""
+def _read_distribution(block: ParameterForm, path: Place, faults: Faults) -> Distribution:
+    """Return the distribution of a block: with `take: best` the maximum. Raises ParameterError."""
     if block.take is not None and path[1] != "epochs":
         raise ParameterError("take", "`take` is for `epochs` only")
     if block.take == "best":
@@ -157,37 +157,37 @@ def _drawn(block: ParameterForm, path: Place, faults: Faults) -> Distribution:
     return make_distribution(block, path, faults)
 
 
-def _kind_of(name: str, model: ModelSpec | None, faults: Faults) -> Kind | None:
-    """What a parameter's values may be; None where that is not known. A name that no parameter has is noted."""
-    path, (what, known) = ("parameters", name), _of_same_prefix(name, model, faults)
+def _find_kind(name: str, model: ModelSpec | None, faults: Faults) -> Kind | None:
+    """Return the kind of a parameter's values; None if it is not known. Reports an unknown name."""
+    path, (what, known) = ("parameters", name), _find_group(name, model, faults)
     if known is None:
         argument = name.removeprefix(MODEL_PREFIX)
         if name.startswith(MODEL_PREFIX) and not argument.isidentifier():
-            faults.fault(path, f"a model's argument is a Python name, but got {quote(argument)}")
+            faults.add(path, f"a model's argument is a Python name, but got {quote(argument)}")
     elif name in known:
         return known[name]
     elif what:
         hint = did_you_mean(name, known) or f"those that may be are {join(known) or 'none'}"
-        faults.fault(path, f"of {what} this is no parameter", hint)
+        faults.add(path, f"of {what} this is no parameter", hint)
     else:
         of_model = name in DENSE_ARGUMENTS or (model is not None and name in model.arguments)
         near = INSTEAD.get(name) or did_you_mean("learning_rate" if name == "lr" else name, (*PLAIN, *MODEL_ARGUMENTS))
         near = f"an argument of the model is written `model.{name}`" if of_model else near
         rule = f"no optimizer of Keras has an argument {quote(name)}"
-        faults.fault(path, rule, near or "arguments of the model are written `model.NAME`")
+        faults.add(path, rule, near or "arguments of the model are written `model.NAME`")
     return None
 
 
-def _of_same_prefix(name: str, model: ModelSpec | None, faults: Faults) -> tuple[str, Mapping[str, Kind] | None]:
-    """What a parameter is of, for a message, and all of it that may be parameters; None: a function may take any."""
+def _find_group(name: str, model: ModelSpec | None, faults: Faults) -> tuple[str, Mapping[str, Kind] | None]:
+    """Return the group of a parameter, for a message, and its parameters; None if a function may accept any."""
     if name.startswith(DATA_PREFIX):
         return "this source of data", list_data_parameters(faults)
     if name.startswith(LOSS_PREFIX):
         loss = faults.root.at("loss").plain
-        given = loss if isinstance(loss, dict) else {"name": loss}
-        taken = LOSS_ARGUMENTS.get(str(given.get("name")), ())
-        known = {one: kind for one, kind in LOSS_PARAMETERS.items() if one.removeprefix(LOSS_PREFIX) in taken}
-        return "this loss", None if "python" in given else known
+        section = loss if isinstance(loss, dict) else {"name": loss}
+        arguments = LOSS_ARGUMENTS.get(str(section.get("name")), ())
+        known = {key: kind for key, kind in LOSS_PARAMETERS.items() if key.removeprefix(LOSS_PREFIX) in arguments}
+        return "this loss", None if "python" in section else known
     if name.startswith(TRAINING_PREFIX):
         return "`training`", TRAINING_ARGUMENTS
     if name.startswith(MODEL_PREFIX):
@@ -197,24 +197,24 @@ def _of_same_prefix(name: str, model: ModelSpec | None, faults: Faults) -> tuple
 
 def _check_values(parameter: Parameter, kind: Kind | None, faults: Faults) -> None:
     if parameter.name == "optimizer" and isinstance(parameter.distribution, Int | Float):
-        faults.fault(get_path(parameter), "optimizers are names, not a range", "as in {values: [sgd, adam]}")
+        faults.add(get_path(parameter), "optimizers are names, not a range", "as in {values: [sgd, adam]}")
         return
     if parameter.name.startswith(DATA_PREFIX) and parameter.when:
-        faults.fault((*get_path(parameter), "when"), "every trial has all parameters of the data", "leave it out")
+        faults.add((*get_path(parameter), "when"), "every trial has all parameters of the data", "leave it out")
     if kind is not None:
         for path, value in list_limits(parameter, faults):
-            faults.fits(kind, path, value)
+            faults.check_value(kind, path, value)
 
 
-def _takes_reals(name: str) -> bool:
+def _needs_reals(name: str) -> bool:
     schema = KINDS[name].json_schema() if name in KINDS else {}
     return "number" in (schema.get("type"), *(option["type"] for option in schema.get("anyOf", ())))
 
 
-def _as_real(parameter: Parameter) -> Parameter:
-    """Whole numbers as real ones where Keras takes nothing else: `momentum: 0` is 0.0."""
+def _convert_to_reals(parameter: Parameter) -> Parameter:
+    """Convert whole numbers to real numbers if Keras accepts only those: `momentum: 0` becomes 0.0."""
     drawn = parameter.distribution
-    if not _takes_reals(parameter.name):
+    if not _needs_reals(parameter.name):
         return parameter
     if isinstance(drawn, Categorical):
         choices = (float(value) if type(value) is int else value for value in drawn.choices)
@@ -225,7 +225,7 @@ def _as_real(parameter: Parameter) -> Parameter:
     return parameter
 
 
-def _warn(parameter: Parameter, faults: Faults) -> None:
+def _warn_of_range(parameter: Parameter, faults: Faults) -> None:
     drawn, path = parameter.distribution, get_path(parameter)
     if isinstance(drawn, Constant):
         return
@@ -234,9 +234,9 @@ def _warn(parameter: Parameter, faults: Faults) -> None:
         if not parameter.when:
             faults.warn(path, f"a range of one value, {quote(value)}: it is the same in every trial")
         return
-    # W&B's rule, that whole ends give whole numbers, surprises where Keras takes real ones
+    # In W&B whole ends give whole numbers. This surprises if Keras accepts real numbers.
     block = faults.root.at(*path).value
-    if isinstance(drawn, Int) and _takes_reals(parameter.name) and isinstance(block, dict) and "q" not in block:
+    if isinstance(drawn, Int) and _needs_reals(parameter.name) and isinstance(block, dict) and "q" not in block:
         rule = "draws whole numbers only, as `min` and `max` are whole"
         faults.warn(path, f"{rule}; write `max: {drawn.high}.0` otherwise")
     if parameter.name == "learning_rate" and isinstance(drawn, Float | Int) and not drawn.log:

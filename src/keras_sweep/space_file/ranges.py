@@ -1,4 +1,4 @@
-"""One parameter's keys -> a distribution. They mean what they mean in W&B's.
+"""Turn the keys of a parameter into a distribution. The keys mean the same as in W&B.
 
 Source: https://docs.wandb.ai/guides/sweeps/sweep-config-keys (distribution options for random and Bayesian search).
 """
@@ -18,37 +18,37 @@ _EXPONENTS = ("log_uniform", "q_log_uniform")
 
 
 class ParameterError(Exception):
-    """A fault of a parameter: the key at which it is told (None: the parameter itself), the rule, and a hint."""
+    """A fault of a parameter: the key (None for the parameter itself), the rule, and a hint."""
 
     def __init__(self, key: str | None, rule: str, hint: str | None = None) -> None:
         super().__init__(key, rule, hint)
 
 
 class Constant(Categorical):
-    """The same value in every trial: a choice of one."""
+    """The same value in every trial."""
 
 
 def parse_value(name: str, plain: Any) -> Value:
-    """A value of the file as trials have it: optimizers are in lower case."""
+    """Convert a value of the file to a trial's value. Names of optimizers become lower case."""
     known = name == "optimizer" and isinstance(plain, str) and plain.lower() in OPTIMIZERS
     return plain.lower() if known else to_value(plain)
 
 
 def make_distribution(block: ParameterForm, path: Place, faults: Faults) -> Distribution:
-    """What the block at a path draws from. Raises Refused where its keys do not go together."""
+    """Make the distribution of a block. Raises ParameterError if its keys contradict each other."""
     try:
         if isinstance(block, ConstantSection):
             return Constant((parse_value(str(path[1]), block.value),))
         if isinstance(block, ChoiceSection):
             shares = None if block.probabilities is None else tuple(block.probabilities)
             return Categorical(tuple(parse_value(str(path[1]), value) for value in block.values), shares)
-        return _range(block, path, faults)
-    except ValueError as error:  # which begins with the key that it is about
+        return _make_range(block, path, faults)
+    except ValueError as error:  # its text begins with the key
         raise ParameterError(str(error).split("`")[1].split()[0], str(error)) from None
 
 
 def list_limits(parameter: Parameter, faults: Faults) -> list[tuple[Place, Value]]:
-    """Where each value stands that must keep the rules: every choice, or both ends of a range."""
+    """List the values to check with their paths: every choice, or both ends of a range."""
     drawn, path = parameter.distribution, get_path(parameter)
     if isinstance(drawn, Constant):
         block = faults.root.at(*path).value
@@ -60,11 +60,11 @@ def list_limits(parameter: Parameter, faults: Faults) -> list[tuple[Place, Value
 
 
 def get_path(parameter: Parameter) -> Place:
-    """Where the parameter stands in the file, or the case of it."""
+    """Return the path of a parameter or case in the file."""
     return ("parameters", parameter.name, *([parameter.case - 1] if parameter.case else []))
 
 
-def _range(block: RangeSection, path: Place, faults: Faults) -> Float | Int:
+def _make_range(block: RangeSection, path: Place, faults: Faults) -> Float | Int:
     low, high, named = block.min, block.max, block.distribution
     if low is None or high is None:
         got = quote(block.model_dump(exclude_unset=True))
@@ -72,7 +72,7 @@ def _range(block: RangeSection, path: Place, faults: Faults) -> Float | Int:
     if named == "int_uniform" and (type(low), type(high)) != (int, int):
         got = f"but got (min={quote(low)}, max={quote(high)})"
         raise ParameterError(None, f"`int_uniform` needs whole `min` and `max`, {got}")
-    q, log = _step_and_scale(block)
+    q, log = _get_step_and_scale(block)
     if named in _EXPONENTS:
         values = f"use `distribution: {named}_values`"
         if high > 700:  # e**700 is near the largest float
@@ -85,7 +85,7 @@ def _range(block: RangeSection, path: Place, faults: Faults) -> Float | Int:
         return Int(low, high, log)
     if q is None:
         return Float(float(low), float(high), log)
-    first, last = _multiples(low, high, q)
+    first, last = _find_multiples(low, high, q)
     if not math.isclose(first * q, low, rel_tol=1e-9, abs_tol=1e-12):
         faults.warn(path, f"only multiples of q={quote(q)} are drawn, the least is {first * q:.12g}")
     if isinstance(q, int):
@@ -93,8 +93,8 @@ def _range(block: RangeSection, path: Place, faults: Faults) -> Float | Int:
     return Float(float(f"{first * q:.12g}"), float(f"{last * q:.12g}"), log, float(q))
 
 
-def _step_and_scale(block: RangeSection) -> tuple[float | None, bool]:
-    """The `q` of a range, and whether it is logarithmic, by its own keys and by the distribution that is named."""
+def _get_step_and_scale(block: RangeSection) -> tuple[float | None, bool]:
+    """Return the `q` of a range, and whether it is logarithmic, from its keys and its named distribution."""
     named, q = block.distribution, block.q
     if named is None:
         return q, bool(block.log)
@@ -106,17 +106,17 @@ def _step_and_scale(block: RangeSection) -> tuple[float | None, bool]:
     return 1 if q is None and named.startswith("q_") else q, named in LOG_UNIFORM
 
 
-def _multiples(low: float, high: float, q: float) -> tuple[int, int]:
-    """The first and the last multiple of q within the range: W&B rounds to them."""
+def _find_multiples(low: float, high: float, q: float) -> tuple[int, int]:
+    """Return the first and the last multiple of q in the range, in units of q. W&B rounds to multiples."""
     if max(abs(low), abs(high)) / q > MOST_STEPS:
         raise ParameterError("q", f"q={quote(q)} is too fine for a range from {quote(low)} to {quote(high)}")
-    first, last = -_floor(-low, q), _floor(high, q)
+    first, last = -_floor_divide(-low, q), _floor_divide(high, q)
     if first > last:
         raise ParameterError("q", f"no multiple of q={quote(q)} lies between min={quote(low)} and max={quote(high)}")
     return first, last
 
 
-def _floor(value: float, q: float) -> int:
+def _floor_divide(value: float, q: float) -> int:
     if isinstance(value, int) and isinstance(q, int):
         return value // q
     return math.floor(value / q + 1e-9)

@@ -1,4 +1,4 @@
-"""A space file -> a SweepSpec, or all of the file's faults at once."""
+"""Read a space file into a SweepSpec, or report all faults of the file at once."""
 
 import math
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from keras_sweep.space_file.faults import Faults, hint_at_key
 from keras_sweep.space_file.options import apply_options, dump_yaml
 from keras_sweep.space_file.parameters import FIT_ARGUMENTS, INSTEAD, read_parameters
 from keras_sweep.space_file.ranges import parse_value
-from keras_sweep.space_file.sections import ENGINE, PASSED_OVER, PRUNING_RULE, SECTIONS, WANDB_METHODS
+from keras_sweep.space_file.sections import ENGINE, PRUNING_RULE, SECTIONS, SKIPPED_KEYS, WANDB_METHODS
 from keras_sweep.space_file.sources import check_split, check_variants, read_data, read_model
 from keras_sweep.space_file.yaml_tree import MOST_BYTES, Node, TreeError, decode_text, parse_yaml
 
@@ -34,7 +34,7 @@ REQUIRED = {
     "metric": "as in `metric: {name: val_accuracy, goal: maximize}`",
     "parameters": "as in `parameters: {learning_rate: {min: 1e-4, max: 1.0, log: true}}`",
 }
-# keys that others expect at the top of the file -> where that stands here
+# By key that users may expect at the top of the file: where it belongs.
 OTHER_KEYS = {
     **INSTEAD,
     **dict.fromkeys(FIT_ARGUMENTS, "it is a parameter: put it under `parameters`"),
@@ -75,7 +75,7 @@ def read_space_file(
     data = read_data(faults)
     check_split(faults)
     if data is not None and data.transform is not None and "loss" in trained.list_left_to_model(faults):
-        faults.fault(("data", "target"), "needs `loss` in this file, which compares what the model learns")
+        faults.add(("data", "target"), "needs `loss` in this file, which compares what the model learns")
     model = read_model(faults)
     own = trained.list_left_to_model(faults)
     loss = trained.read_loss(faults)
@@ -85,11 +85,11 @@ def read_space_file(
     objective = trained.read_objective(faults, metrics, outputs)
     space = add_constraints(read_parameters(faults, model) if faults.has("parameters") else None, faults)
     training = trained.read_training(faults, None if own else metrics)
-    search = _search_of(faults)
-    early = _early_terminate_of(faults)
+    search = _read_search(faults)
+    early = _read_early_terminate(faults)
     _check_search(faults, objective, search, early)
-    finalists = _finalists_of(faults, space)
-    finish = faults.section(Finish, ("finish",))
+    finalists = _read_finalists(faults, space)
+    finish = faults.read_section(Finish, ("finish",))
     objective = trained.add_choice(faults, objective, finish)
     _check_plateau(faults, data, finish)
     check_variants(faults, space, search, rungs=early is not None)
@@ -97,12 +97,12 @@ def read_space_file(
         if (model is None or model.kind != "python") and search.trials > space.size:
             points = f"the space's {pluralize(int(space.size), 'point')}"
             faults.warn(("search", "trials"), f"{pluralize(search.trials, 'trial')} are more than {points}")
-        search = replace(search, start=_start_of(faults, search.start, space, model))
-        _warn(faults, space, search, early)
+        search = replace(search, start=_read_start_points(faults, search.start, space, model))
+        _warn_of_sampler(faults, space, search, early)
     if faults.found or not (
         data and model and loss and objective and space and search and training and metrics is not None
     ):
-        raise SpaceFileError(where, _printable(faults.found))
+        raise SpaceFileError(where, _sort_and_escape(faults.found))
     spec = SweepSpec(
         name=sweep_name,
         folder=faults.folder,
@@ -132,15 +132,15 @@ def read_space_file(
 
 
 def read_yaml_file(path: Path, text: str | None = None) -> tuple[str, Node]:
-    """The text of a YAML file, unless it is given, and its tree. Raises SpaceFileError."""
+    """Return the text of a YAML file and its tree. `text` replaces the file. Raises SpaceFileError."""
     try:
-        text = _text(path) if text is None else text
+        text = _read_text(path) if text is None else text
         return text, parse_yaml(text)
     except TreeError as error:
-        raise SpaceFileError(escape(str(path)), _printable(error.faults)) from None
+        raise SpaceFileError(escape(str(path)), _sort_and_escape(error.faults)) from None
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         if path.suffix in (".csv", ".parquet", ".npz") or path.is_dir():
             raise TreeError(Fault("a space file is needed, not data", hint=f"`sweep init {path}` writes one"))
@@ -156,8 +156,8 @@ def _text(path: Path) -> str:
         raise TreeError(Fault(f"the file can't be read: {escape(reason)}")) from None
 
 
-def _printable(faults: Sequence[Fault]) -> list[Fault]:
-    """In the order of the file, and with what could steer a terminal written out."""
+def _sort_and_escape(faults: Sequence[Fault]) -> list[Fault]:
+    """Sort faults by line, and escape characters that could control a terminal."""
     return [
         Fault(escape(fault.rule), escape(fault.key), fault.line, escape(fault.hint) if fault.hint else None)
         for fault in sorted(faults, key=lambda fault: fault.line or 0)
@@ -165,25 +165,25 @@ def _printable(faults: Sequence[Fault]) -> list[Fault]:
 
 
 def _check_keys(faults: Faults) -> None:
-    given = faults.root.plain
-    for key, value in given.items():
-        if key in PASSED_OVER:
+    plain = faults.root.plain
+    for key, value in plain.items():
+        if key in SKIPPED_KEYS:
             sampler = WANDB_METHODS.get(str(value), "tpe")
-            instead = PASSED_OVER[key].format(value=quote(value), sampler=sampler)
+            instead = SKIPPED_KEYS[key].format(value=quote(value), sampler=sampler)
             faults.warn((key,), f"is a key of W&B and passed over; here {instead}")
         elif key not in SECTIONS:
-            faults.fault((key,), "there is no such key here", OTHER_KEYS.get(key) or hint_at_key(key, SECTIONS))
+            faults.add((key,), "there is no such key here", OTHER_KEYS.get(key) or hint_at_key(key, SECTIONS))
     for key, hint in REQUIRED.items():
-        if key not in (*given, *trained.list_left_to_model(faults)):
+        if key not in (*plain, *trained.list_left_to_model(faults)):
             faults.found.append(Fault(f"`{key}` is missing", key, hint=hint))
 
 
-def _search_of(faults: Faults) -> SearchSettings | None:
+def _read_search(faults: Faults) -> SearchSettings | None:
     hints = {"method": "here it is `sampler`", "run_cap": "here it is `trials`"}
-    section = faults.section(SearchSettings, ("search",), hints, apart=("stop",))
+    section = faults.read_section(SearchSettings, ("search",), hints, apart=("stop",))
     if section is not None and faults.root.at("search").plain.get("stop") is not None:
-        section = replace(section, stop=faults.section(sweep_spec.Stop, ("search", "stop")))
-    if section is None or not faults.fits(ENGINE, ("search", "engine"), section.engine):
+        section = replace(section, stop=faults.read_section(sweep_spec.Stop, ("search", "stop")))
+    if section is None or not faults.check_value(ENGINE, ("search", "engine"), section.engine):
         return None
     samplers = ENGINES[section.engine]
     if faults.root.at("search", "sampler").value != section.sampler:  # left out, or no text
@@ -192,70 +192,72 @@ def _search_of(faults: Faults) -> SearchSettings | None:
         elsewhere = [engine for engine, names in ENGINES.items() if section.sampler in names]
         hint = f"`engine: {elsewhere[0]}` has it" if elsewhere else did_you_mean(section.sampler, samplers)
         rule = f"must be one of {join(samplers)} with {section.engine}, but got {quote(section.sampler)}"
-        faults.fault(("search", "sampler"), rule, hint)
+        faults.add(("search", "sampler"), rule, hint)
         return None
     return section
 
 
-def _start_of(faults: Faults, start: Sequence[Any], space: SearchSpace, model: ModelSpec | None) -> tuple[Any, ...]:
-    """The points to start with; what one has that no trial may have is noted."""
+def _read_start_points(
+    faults: Faults, start: Sequence[Any], space: SearchSpace, model: ModelSpec | None
+) -> tuple[Any, ...]:
+    """Read the start points, and report values that no trial may have."""
     points: list[Any] = []
-    for index, given in enumerate(start):
+    for index, plain in enumerate(start):
         path = ("search", "start", index)
-        if not isinstance(given, dict) and (given != DEFAULTS or model is None or model.kind == "dense"):
-            rule = f"must be a map of parameters, or `{DEFAULTS}` of a KerasTuner model, but got {quote(given)}"
-            faults.fault(path, rule, "as in {learning_rate: 0.01}")
-        if not isinstance(given, dict):
-            points.append(given)
+        if not isinstance(plain, dict) and (plain != DEFAULTS or model is None or model.kind == "dense"):
+            rule = f"must be a map of parameters, or `{DEFAULTS}` of a KerasTuner model, but got {quote(plain)}"
+            faults.add(path, rule, "as in {learning_rate: 0.01}")
+        if not isinstance(plain, dict):
+            points.append(plain)
             continue
-        point = space.normalize_point({name: parse_value(name, value) for name, value in given.items()})
-        for name, rule in space.misfits(point).items():
+        point = space.normalize_point({name: parse_value(name, value) for name, value in plain.items()})
+        for name, rule in space.find_misfits(point).items():
             known = space.names
-            if name in (*known, "") or model is None or model.kind != "python":  # whose parameters are not known yet
+            if name in (*known, "") or model is None or model.kind != "python":  # its parameters are not known yet
                 at = (*path, name) if name else path
-                faults.fault(at, rule, None if name in (*known, "") else hint_at_key(name, known))
+                faults.add(at, rule, None if name in (*known, "") else hint_at_key(name, known))
         points.append(point)
     return tuple(points)
 
 
-FIRST = 32  # trials of the first generation of `halving`
+FIRST = 32  # the default number of trials in the first generation of `halving`
 
 
-def _early_terminate_of(faults: Faults) -> EarlyTerminate | None:
+def _read_early_terminate(faults: Faults) -> EarlyTerminate | None:
     path = ("early_terminate",)
     if not faults.has("early_terminate") or faults.root.at(*path).value is None:
         return None
-    section = faults.section(EarlyTerminate, path, {"strict": "leave it out: poor trials always stop"})
-    if section is None or not faults.fits(PRUNING_RULE, (*path, "type"), section.type):
+    section = faults.read_section(EarlyTerminate, path, {"strict": "leave it out: poor trials always stop"})
+    if section is None or not faults.check_value(PRUNING_RULE, (*path, "type"), section.type):
         return None
     if section.type == "halving":
         return replace(section, first=section.first or FIRST)
     if section.first:
-        faults.fault((*path, "first"), "only `type: halving` has a first generation of its own size", "leave it out")
+        faults.add((*path, "first"), "only `type: halving` has a first generation of its own size", "leave it out")
     return section
 
 
-def _finalists_of(faults: Faults, space: SearchSpace | None) -> Finalists | None:
+def _read_finalists(faults: Faults, space: SearchSpace | None) -> Finalists | None:
     """What `finalists` says, over the defaults; None where it says none, where trials differ in their seeds anyway, or
     with its faults noted."""
-    path, given = ("finalists",), faults.root.plain.get("finalists", {})
-    if given == "none":
+    path, plain = ("finalists",), faults.root.plain.get("finalists", {})
+    if plain == "none":
         return None
-    found = faults.section(Finalists, path)
+    section = faults.read_section(Finalists, path)
     if space is not None and "seed" in space.names:
-        if given:
+        if plain:
             faults.warn(path, "there are none, since `seed` is a parameter")
         return None
-    return found
+    return section
 
 
-def _warn(faults: Faults, space: SearchSpace, search: SearchSettings, early: EarlyTerminate | None) -> None:
+def _warn_of_sampler(faults: Faults, space: SearchSpace, search: SearchSettings, early: EarlyTerminate | None) -> None:
     sampler = find_sampler(search)
     for parameter in space.parameters:
         path, drawn = ("parameters", parameter.name), parameter.distribution
         if parameter.name.startswith(sweep_spec.LOSS_PREFIX) and faults.root.at("metric", "name").value == "val_loss":
             rule = "trials with another loss can't be ranked by `val_loss`, which is another number for each"
-            faults.fault(path, rule, "rank by a metric, as in `metric: {name: val_accuracy, goal: maximize}`")
+            faults.add(path, rule, "rank by a metric, as in `metric: {name: val_accuracy, goal: maximize}`")
         is_choice = isinstance(drawn, Categorical)
         if (parameter.when and not sampler.learns_conditions) or (is_choice and not sampler.learns_choices):
             what = "choices and " * (not sampler.learns_choices) + "what only some trials have"
@@ -265,7 +267,7 @@ def _warn(faults: Faults, space: SearchSpace, search: SearchSettings, early: Ear
         if isinstance(drawn, Categorical) and drawn.probabilities is not None and not sampler.draws_probabilities:
             rule = f"only `sampler: random` of optuna draws by them, `{search.sampler}` does not"
             faults.warn((*path, "probabilities"), rule)
-    _, most = space.least_and_most("epochs", 0)
+    _, most = space.get_bounds("epochs", 0)
     if early is not None and 0 < most <= early.min_iter:
         rule = f"never stops a trial: `min_iter` {early.min_iter} is not below {most} epochs"
         faults.warn(("early_terminate",), rule)
@@ -274,32 +276,32 @@ def _warn(faults: Faults, space: SearchSpace, search: SearchSettings, early: Ear
 def _check_search(
     faults: Faults, objective: Objective | None, search: SearchSettings | None, early: EarlyTerminate | None
 ) -> None:
-    """Note which samplers and engines can't be beside `early_terminate`, or beside several goals."""
+    """Report samplers and engines that can't be used with `early_terminate` or several goals."""
     sampler = find_sampler(search) if search is not None else Capabilities
     if search is not None and early is not None and sampler.sets_epochs:
         rule = f"`sampler: {search.sampler}` stops poor trials by itself"
-        faults.fault(("early_terminate",), rule, "leave it out, or use another sampler")
+        faults.add(("early_terminate",), rule, "leave it out, or use another sampler")
     elif search is not None and early is not None and early.first and not sampler.learns_others:
         rule = f"`type: halving` draws its first trials at random, of which {search.engine} can't learn"
-        faults.fault(("early_terminate", "type"), rule, "use `successive_halving`, or `engine: optuna`")
+        faults.add(("early_terminate", "type"), rule, "use `successive_halving`, or `engine: optuna`")
     if objective is None or not objective.further:
         return
     if early is not None:
-        faults.fault(("early_terminate",), "stops trials by one metric, and there are several goals", "leave it out")
+        faults.add(("early_terminate",), "stops trials by one metric, and there are several goals", "leave it out")
     if search is not None and sampler.learns and not sampler.learns_goals:
         learn = [name for name, kind in ENGINES[search.engine].items() if kind.learns and kind.learns_goals]
         key, who, instead = ("sampler", search.sampler, learn) if learn else ("engine", search.engine, ["optuna"])
         rule = f"{who} knows one goal, and there are several"
-        faults.fault(("search", key), rule, f"use {join(instead, 'or')}")
+        faults.add(("search", key), rule, f"use {join(instead, 'or')}")
 
 
 def _check_plateau(faults: Faults, data: DataSpec | None, finish: Finish | None) -> None:
-    given = [faults.root.at(section).value for section in ("training", "parameters")]
-    names = [name for section in given if isinstance(section, dict) for name in section]
+    sections = [faults.root.at(section).value for section in ("training", "parameters")]
+    names = [name for section in sections if isinstance(section, dict) for name in section]
     of_all_rows = (data and data.split.folds) or (finish and finish.refit)
     falls = any("reduce_lr_on_plateau" in name for name in names)
     for name in sweep_spec.SCHEDULE.intersection(names) if falls else ():
-        faults.fault(("parameters", name), "sets the rate, and so does `reduce_lr_on_plateau`", "leave one of them out")
+        faults.add(("parameters", name), "sets the rate, and so does `reduce_lr_on_plateau`", "leave one of them out")
     if of_all_rows and falls:
         rule = "watches validation rows, and the winner's training on all rows, with `folds` or `refit`, has none"
-        faults.fault(("training", "reduce_lr_on_plateau"), rule, "leave one of them out")
+        faults.add(("training", "reduce_lr_on_plateau"), rule, "leave one of them out")

@@ -1,6 +1,6 @@
-"""The shape of a space file: which sections there are, and those forms of a section that only a file has.
+"""Define the sections and keys of a space file, and its JSON Schema.
 
-What the parts mean together is checked where each is read; the JSON Schema is made from `SpaceFile`.
+Other modules check what sections mean together.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ from keras_sweep.space_file.keras_tables import (
     make_kind,
 )
 
-# W&B's distributions of a range that are understood
+# Supported W&B distributions of a range.
 LOG_UNIFORM = ("log_uniform", "log_uniform_values", "q_log_uniform", "q_log_uniform_values")
 UNIFORM = ("int_uniform", "uniform", "q_uniform")
 
@@ -123,7 +123,7 @@ Target = Annotated[Text | TransformedTarget, Rule("a column, or {column: price, 
 
 
 def make_data_section(kind: str) -> type[Section]:
-    """The keys that a kind of source takes."""
+    """Make the section of a kind of source."""
     source, fields = SOURCES.find(kind), dict[str, Any]()
     base: type[Section] = PythonData if source.names == "function" else Section
     if base is Section:
@@ -202,7 +202,7 @@ Metrics = list[Metric | MetricArguments | OwnScore]
 class SpaceFile(Section):
     """A space file of keras-sweep: which data, which model, what to search, how."""
 
-    data: Any  # the schema has a form for every kind of source that there is
+    data: Any  # the schema lists a form for every kind of source
     split: Split = Field(default_factory=Split)
     model: Literal["dense"] | DenseModel | OwnFunction
     loss: OneLoss | dict[str, OneLoss] = optional(
@@ -239,8 +239,8 @@ class SpaceFile(Section):
 
 SECTIONS = tuple(SpaceFile.model_fields)
 WANDB_METHODS = {"bayes": "tpe", "grid": "grid", "random": "random"}  # W&B's `method` -> our sampler
-# keys at the top of a W&B sweep file that have no meaning here -> what they become
-PASSED_OVER: Mapping[str, str] = {
+# By key at the top of a W&B sweep file that is not used here: what to use instead.
+SKIPPED_KEYS: Mapping[str, str] = {
     "program": "the model is `model: {{python: module:function}}`",
     "method": "the sampler is `search: {{sampler: {sampler}}}`",
     "run_cap": "how many trials there are is `search: {{trials: {value}}}`",
@@ -253,21 +253,21 @@ PASSED_OVER: Mapping[str, str] = {
 
 
 def make_space_file_schema() -> dict[str, Any]:
-    """The schema (draft 2020-12)."""
+    """Make the JSON Schema of a space file (draft 2020-12)."""
     data: Any = Union[DataName, *(make_data_section(kind) for kind in SOURCES)]
     whole = create_model("SpaceFile", __base__=SpaceFile, __doc__=SpaceFile.__doc__, data=(data, ...))
     schema = whole.model_json_schema()
     early, search = (schema["$defs"][name]["properties"] for name in ("EarlyTerminate", "SearchSettings"))
     early["type"]["enum"] = list(PRUNING_RULES)
     search["engine"]["enum"] = list(ENGINES)
-    # Samplers depend on the engine: the schema lists all, the reader judges the name.
+    # Samplers depend on the engine. The schema lists all samplers, and the reader checks the pair.
     search["sampler"]["enum"] = list(dict.fromkeys(name for names in ENGINES.values() for name in names))
     search["sampler"]["description"] = "; ".join(f"{engine}: {join(names)}" for engine, names in ENGINES.items())
-    for name in PASSED_OVER:
+    for name in SKIPPED_KEYS:
         schema["properties"][name] = {"description": "a key of a W&B sweep file, which is passed over"}
     names = {
         **dict.fromkeys(("optimizer", "schedule", "warmup", "epochs", "batch_size", "seed"), "how a trial trains"),
-        **{name: f"an argument of {_takers(name)}" for name in ARGUMENTS},
+        **{name: f"an argument of {_name_optimizers(name)}" for name in ARGUMENTS},
         **{f"model.{name}": "an argument of the dense model" for name in DENSE_ARGUMENTS},
     }
     parameter = schema["properties"]["parameters"].pop("additionalProperties")
@@ -280,6 +280,6 @@ def make_space_file_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "keras-sweep space file"}
 
 
-def _takers(argument: str) -> str:
+def _name_optimizers(argument: str) -> str:
     takers = list_optimizers_with(argument)
     return "every optimizer" if len(takers) == len(OPTIMIZERS) else join(takers)

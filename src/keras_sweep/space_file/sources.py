@@ -1,4 +1,4 @@
-"""`data`, `split` and `model`: where rows come from, how they are held out, and what is built for a trial."""
+"""Read and check `data`, `split` and `model` of a space file."""
 
 import importlib.util
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from keras_sweep.data.source import DATA_NAMES
-from keras_sweep.process.user_code import WHOSE, is_standard_module
+from keras_sweep.process.user_code import FUNCTION_HINT, is_standard_module
 from keras_sweep.process.user_objects import ARRAYS, display_name, is_object_name
 from keras_sweep.search.engines import find_sampler
 from keras_sweep.space.data_spec import SOURCES, DataSpec, Split
@@ -26,43 +26,43 @@ MOST_VARIANTS = 64  # of the data
 
 
 def read_data(faults: Faults) -> DataSpec | None:
-    """What `data` and `split` say; None with its faults noted."""
-    split = faults.section(Split, ("split",))
+    """Read `data` and `split`; None with faults added."""
+    split = faults.read_section(Split, ("split",))
     if not faults.has("data"):
         return None
     node = faults.root.at("data")
     if isinstance(node.value, str):
-        known = faults.fits(DATA_NAME, ("data",), node.value)
+        known = faults.check_value(DATA_NAME, ("data",), node.value)
         return DataSpec("named", node.value, split=split) if known and split else None
-    given = node.value if isinstance(node.value, dict) else {}
-    kinds = [key for key in given if key in SOURCES]
+    keys = node.value if isinstance(node.value, dict) else {}
+    kinds = [key for key in keys if key in SOURCES]
     if len(kinds) != 1:
         forms = f"must be a name ({join(DATA_NAMES)}), or a map with one of {join(SOURCES)}"
         what = f"only one of {join(kinds)} may be given" if kinds else forms
-        near = None if kinds else next((near for key in given if (near := did_you_mean(key, SOURCES))), None)
-        faults.fault(("data",), f"{what}, but got {quote(node.plain)}", near)
+        near = None if kinds else next((near for key in keys if (near := did_you_mean(key, SOURCES))), None)
+        faults.add(("data",), f"{what}, but got {quote(node.plain)}", near)
         return None
     kind = kinds[0]
-    source, text = SOURCES.find(kind), given[kind].value
-    section = faults.section(make_data_section(kind), ("data",), {"split": "it stands at the top of the file"})
+    source, text = SOURCES.find(kind), keys[kind].value
+    section = faults.read_section(make_data_section(kind), ("data",), {"split": "it stands at the top of the file"})
     if source.is_path and isinstance(text, str) and text:
-        text = str(_data_path(faults, ("data", kind), text, str(source.names)))
+        text = str(_find_data_path(faults, ("data", kind), text, str(source.names)))
     if section is None or split is None:
         return None
     options, parameters = source.options, faults.root.at("parameters")
-    for key in get_fields(options).keys() & {*source.needs} - {*given} if options else ():
+    for key in get_fields(options).keys() & {*source.needs} - {*keys} if options else ():
         if faults.root.at("parameters", f"{DATA_PREFIX}{key}") is parameters:
-            faults.fault(("data", key), f"`{key}` is missing", get_fields(options)[key].description)
+            faults.add(("data", key), f"`{key}` is missing", get_fields(options)[key].description)
     if source.names == "function":
         check_source(faults, ("data", kind), str(text))
-    found = {name: getattr(section, name) for name in get_fields(options)} if options else {}
-    of_kind = options and options(**{name: value for name, value in found.items() if value is not None})
+    values = {name: getattr(section, name) for name in get_fields(options)} if options else {}
+    source_options = options and options(**{name: value for name, value in values.items() if value is not None})
     target, weights = (getattr(section, name, None) for name in ("target", "weights"))
     column, transform = (target, None) if isinstance(target, str | None) else (target.column, target.transform)
-    return DataSpec(kind, str(text), column, split, weights, of_kind, transform)
+    return DataSpec(kind, str(text), column, split, weights, source_options, transform)
 
 
-def _data_path(faults: Faults, path: Place, source: str, what: str) -> Path:
+def _find_data_path(faults: Faults, path: Place, source: str, what: str) -> Path:
     folder = faults.folder
     file = folder / source
     try:
@@ -70,101 +70,103 @@ def _data_path(faults: Faults, path: Place, source: str, what: str) -> Path:
         if not (file.is_dir() if what == "folder" else file.is_file()):
             near = did_you_mean(file.name, [entry.name for entry in file.parent.glob("*")])
             hint = near or f"the path is relative to {escape(str(folder))}"
-            faults.fault(path, f"there is no {what} {quote(source)}", hint)
+            faults.add(path, f"there is no {what} {quote(source)}", hint)
     except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: there is no such user
-        faults.fault(path, f"the file {quote(source)} can't be read: {escape(str(error))}")
+        faults.add(path, f"the file {quote(source)} can't be read: {escape(str(error))}")
     return file
 
 
 def list_data_parameters(faults: Faults) -> Mapping[str, Kind] | None:
-    """What of the data may be parameters, `data.window`, and what each takes; None: any argument of a function."""
-    given = faults.root.at("data").plain
-    kind = next((key for key in given if key in SOURCES), None) if isinstance(given, dict) else None
+    """Return the kinds of possible parameters of the data, such as `data.window`; None if a function accepts any."""
+    section = faults.root.at("data").plain
+    kind = next((key for key in section if key in SOURCES), None) if isinstance(section, dict) else None
     source = SOURCES.find(kind) if kind else None
     if source and source.names == "function":
-        return {} if display_name(str(given[kind])) == ARRAYS else None
+        return {} if display_name(str(section[kind])) == ARRAYS else None
     fields = get_fields(source.options) if source and source.options else {}
     return {f"{DATA_PREFIX}{name}": make_kind(Annotated[info.annotation, info]) for name, info in fields.items()}
 
 
 def check_variants(faults: Faults, space: SearchSpace | None, search: SearchSettings | None, *, rungs: bool) -> None:
-    """Note too many variants of the data, and what has rungs beside several; `rungs`: those of `early_terminate`."""
+    """Report too many variants of the data, and rungs with several variants; `rungs` are from `early_terminate`."""
     count = 1 if space is None else get_data_space(space).size
     if space is not None and count > MOST_VARIANTS:
         many = f"{count:,.0f}".replace("inf", "infinitely many")
-        each = [f"`{one.name}` has {one.distribution.size:,}" for one in get_data_space(space).parameters]
+        each = [
+            f"`{parameter.name}` has {parameter.distribution.size:,}" for parameter in get_data_space(space).parameters
+        ]
         rule = f"at most {MOST_VARIANTS} variants of the data are read, but `data.*` have {many} ({', '.join(each)})"
-        faults.fault(("parameters",), rule, "give a few `values`")
+        faults.add(("parameters",), rule, "give a few `values`")
     while_training = "compares trials while they train, and those of several variants of the data do not train together"
     hyperband = search is not None and find_sampler(search).sets_epochs
     for path, given in ((("early_terminate",), rungs), (("search", "sampler"), hyperband)):
         if count > 1 and given:
-            faults.fault(path, while_training, "leave it out, or give all trials the same data")
+            faults.add(path, while_training, "leave it out, or give all trials the same data")
 
 
 def check_split(faults: Faults) -> None:
-    """Note what can't stand beside `groups`, `time` and `folds`."""
+    """Report keys that contradict `groups`, `time` or `folds`."""
     split = faults.root.plain.get("split")
     if not isinstance(split, dict):
         return
-    going = [name for name in ("time", "groups", "stratify") if split.get(name) not in (None, False)]
-    if len(going) > 1:
-        rule = f"rows go by one of `groups`, `time` and `stratify`, and here `{going[0]}` says where"
-        faults.fault(("split", going[-1]), rule, "leave out the others")
+    ways = [name for name in ("time", "groups", "stratify") if split.get(name) not in (None, False)]
+    if len(ways) > 1:
+        rule = f"rows go by one of `groups`, `time` and `stratify`, and here `{ways[0]}` says where"
+        faults.add(("split", ways[-1]), rule, "leave out the others")
     if type(folds := split.get("folds")) is not int or folds < 1:
         return
     if split.get("time") is not None:
         rule = "with `folds` rows are scored by trainings on later ones, too"
-        faults.fault(("split", "time"), rule, "leave out `time` or `folds`")
+        faults.add(("split", "time"), rule, "leave out `time` or `folds`")
     if folds == 1:
         rule = "must be 0, for none, or at least 2, but got 1: one fold leaves no row to train on"
-        faults.fault(("split", "folds"), rule)
+        faults.add(("split", "folds"), rule)
     if "validation" in split:
         rule = "with `folds` every row is a validation row of one fold, so there is no share of them"
-        faults.fault(("split", "validation"), rule, "leave out `validation` or `folds`")
+        faults.add(("split", "validation"), rule, "leave out `validation` or `folds`")
     finish = faults.root.plain.get("finish")
     if isinstance(finish, dict) and finish.get("refit") is False:
         rule = "must be true with `folds`: no one model of the search stands for a trial"
-        faults.fault(("finish", "refit"), rule, "leave it out")
+        faults.add(("finish", "refit"), rule, "leave it out")
 
 
 def read_model(faults: Faults) -> ModelSpec | None:
-    """What `model` says; None with its faults noted."""
+    """Read `model`; None with faults added."""
     if not faults.has("model"):
         return None
     node = faults.root.at("model")
     if node.value == "dense":
         return ModelSpec()
     if isinstance(node.value, dict) and "python" in node.value:
-        found = read_function(faults, OwnFunction, ("model",))
-        return found and ModelSpec("python", *found)
+        function = read_function(faults, OwnFunction, ("model",))
+        return function and ModelSpec("python", *function)
     if not isinstance(node.value, dict) or "dense" not in node.value:
         hint = did_you_mean(node.value, ["dense", "python"])
-        faults.fault(("model",), f"must be {MODELS}, but got {quote(node.plain)}", hint)
+        faults.add(("model",), f"must be {MODELS}, but got {quote(node.plain)}", hint)
         return None
     for key in node.value:
         if key != "dense":
             inside = (
                 f"put it inside: {{dense: {{{key}: ...}}}}" if key in DENSE_ARGUMENTS else "the only key is `dense`"
             )
-            faults.fault(("model", key), "there is no such key here", inside)
+            faults.add(("model", key), "there is no such key here", inside)
     inner = node.value["dense"]
     if inner.value is None:  # `dense:` with nothing below it
         return ModelSpec()
-    # With faults it is still known which arguments a dense model takes.
-    given = inner.plain if faults.section(DenseSection, ("model", "dense")) is not None else {}
+    # A faulty section still is a dense model, whose arguments are known.
+    given = inner.plain if faults.read_section(DenseSection, ("model", "dense")) is not None else {}
     arguments = {key: parse_value(f"model.{key}", given[key]) for key in DENSE_ARGUMENTS if key in given}
     return ModelSpec(arguments=arguments)
 
 
 def read_function(faults: Faults, form: type[OwnFunction], path: Place) -> tuple[str, dict[str, Value]] | None:
-    """The "module:function" that a map has as `python`, and the arguments beside it; None with its faults noted."""
+    """Read "module:function" under `python`, and its arguments; None with faults added."""
     before = len(faults.found)
-    section = faults.section(form, path)
+    section = faults.read_section(form, path)
     arguments = (section and section.model_extra) or {}
     for key in arguments:
         if not key.isidentifier():
-            faults.fault((*path, key), f"an argument is a Python name, but got {quote(key)}")
+            faults.add((*path, key), f"an argument is a Python name, but got {quote(key)}")
     if section is None or len(faults.found) > before:
         return None
     check_source(faults, (*path, "python"), section.python)
@@ -172,20 +174,20 @@ def read_function(faults: Faults, form: type[OwnFunction], path: Place) -> tuple
 
 
 def check_source(faults: Faults, path: Place, source: str) -> None:
-    """The module of `module:function` must be there, and not be Python's own; nothing of it runs here."""
+    """Check that a module of `module:function` exists and is not Python's own, without running it."""
     if is_object_name(source):
-        return  # whether this program gave it is told when it is asked for
+        return  # a missing object is reported when it is used
     folder, module_name = faults.folder, source.split(":")[0]
     top = module_name.split(".")[0]
     if is_standard_module(module_name, folder):
         rule = f"must name a function of yours, but {quote(module_name)} is a module of Python's own"
-        faults.fault(path, rule, WHOSE[0].lower() + WHOSE[1:])
+        faults.add(path, rule, FUNCTION_HINT[0].lower() + FUNCTION_HINT[1:])
         return
     beside = (folder / f"{top}.py", folder / top)
     try:
         if any(place.exists() for place in beside) or importlib.util.find_spec(top) is not None:
             return
     except (ImportError, ValueError, OSError):
-        return  # what importing it gives is told when it is imported
+        return  # its import will report the error
     near = did_you_mean(top, [entry.stem for entry in folder.glob("*.py")] if folder.is_dir() else [])
-    faults.fault(path, f"there is no module {quote(top)}", near or f"put {top}.py into {escape(str(folder))}")
+    faults.add(path, f"there is no module {quote(top)}", near or f"put {top}.py into {escape(str(folder))}")

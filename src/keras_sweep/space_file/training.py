@@ -1,4 +1,4 @@
-"""`loss`, `metrics`, `metric` and `training`: what trials are trained and scored by, of Keras or of the user's own."""
+"""Read and check `loss`, `metrics`, `metric` and `training` of a space file."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -36,8 +36,8 @@ CLASS_WEIGHT = make_kind(
 CALLBACKS = make_kind(
     Annotated[list[sections.PythonData], Rule("a list of functions of yours, as in [{python: my_callbacks:early}]")]
 )
-# callbacks of Keras, and what else may be looked for here -> what serves
-OF_KERAS: Mapping[str, str] = {
+# By Keras callback, or another key that users may expect here: what to use instead.
+KERAS_CALLBACKS: Mapping[str, str] = {
     "EarlyStopping": "`training: {early_stopping: {patience: 3}}`",
     "ReduceLROnPlateau": "`training: {reduce_lr_on_plateau: {patience: 3}}`",
     "LearningRateScheduler": "`parameters: {schedule: cosine, warmup: 0.1}`",
@@ -48,7 +48,7 @@ OF_KERAS: Mapping[str, str] = {
     "SwapEMAWeights": "`use_ema: true` as a parameter does it",
     **dict.fromkeys(("schedule", "warmup"), "it is a parameter: put it under `parameters`"),
 }
-# what may be a parameter -> its values
+# By possible parameter: its kind.
 ARGUMENTS: Mapping[str, Kind] = {
     f"{TRAINING_PREFIX}{section}.{name}": make_kind(Annotated[field.annotation, field])
     for section, form in WATCHING.items()
@@ -58,39 +58,39 @@ ARGUMENTS: Mapping[str, Kind] = {
 
 
 def list_left_to_model(faults: Faults) -> tuple[str, ...]:
-    """What is left to a model of the user's, which may compile itself: "loss" and "metrics"."""
+    """List what a user's model must compile itself, of "loss" and "metrics"."""
     model = faults.root.plain.get("model")
     is_users = isinstance(model, dict) and "python" in model
     return tuple(key for key in ("loss", "metrics") if is_users and key not in faults.root.plain)
 
 
 def has_named_outputs(faults: Faults) -> bool:
-    """Whether `loss` is a map from the names of outputs: no loss with arguments, which has a `name`, or `python`."""
+    """Return whether `loss` maps outputs to losses. A loss with arguments has the key `name` or `python`."""
     given = faults.root.plain.get("loss")
     of_outputs = isinstance(given, dict) and not {"name", "python"} & set(given)
-    return of_outputs and any(isinstance(one, str | dict) for one in given.values())
+    return of_outputs and any(isinstance(value, str | dict) for value in given.values())
 
 
 def read_outputs(faults: Faults) -> dict[str, Output]:
-    """What `loss`, `metrics` and `loss_weights` say of each output, where `loss` names them; faults are noted."""
+    """Read `loss`, `metrics` and `loss_weights` of each output that `loss` names, and add faults."""
     plain = faults.root.plain
     of_metrics, weights = plain.get("metrics", {}), plain.get("loss_weights", {})
     if not has_named_outputs(faults):
         for key in ("metrics", "loss_weights"):
             if isinstance(plain.get(key), dict):
                 hint = "as in `loss: {price: mean_squared_error, kind: sparse_categorical_crossentropy}`"
-                faults.fault((key,), "names outputs, and `loss` does not", hint)
+                faults.add((key,), "names outputs, and `loss` does not", hint)
         return {}
-    faults.fits(WEIGHTS, ("loss_weights",), weights)
+    faults.check_value(WEIGHTS, ("loss_weights",), weights)
     if not isinstance(of_metrics, dict):
         rule = f"must be a map from outputs to lists of metrics, as `loss` is, but got {quote(of_metrics)}"
-        faults.fault(("metrics",), rule, f"as in {{{next(iter(plain['loss']))}: [accuracy]}}")
+        faults.add(("metrics",), rule, f"as in {{{next(iter(plain['loss']))}: [accuracy]}}")
         return {}
     for key, given in (("metrics", of_metrics), ("loss_weights", weights)):
         for name in given if isinstance(given, dict) else ():
             if name not in plain["loss"]:
                 rule = f"there is no output {quote(name)} in `loss`"
-                faults.fault((key, name), rule, did_you_mean(name, list(plain["loss"])))
+                faults.add((key, name), rule, did_you_mean(name, list(plain["loss"])))
     found = {}
     for name in plain["loss"]:
         loss = read_loss(faults, ("loss", name))
@@ -102,7 +102,7 @@ def read_outputs(faults: Faults) -> dict[str, Output]:
 
 
 def read_loss(faults: Faults, path: Place = ("loss",)) -> tuple[str, Arguments] | None:
-    """What `loss` says: a name and arguments, "" where it is the model's; None with its faults noted."""
+    """Read `loss`: its name ("" for the model's own) and arguments; None with faults added."""
     if "loss" in list_left_to_model(faults):
         return "", {}
     if not faults.has("loss"):
@@ -111,119 +111,119 @@ def read_loss(faults: Faults, path: Place = ("loss",)) -> tuple[str, Arguments] 
         return sweep_spec.LOSS_OF_OUTPUTS, {}
     given = faults.root.at(*path).plain
     if isinstance(given, dict):
-        return _with_arguments(faults, path, LOSS, tables.LOSS_ARGUMENTS)
-    return (given, {}) if faults.fits(LOSS, path, given) else None
+        return _read_with_arguments(faults, path, LOSS, tables.LOSS_ARGUMENTS)
+    return (given, {}) if faults.check_value(LOSS, path, given) else None
 
 
 def read_metrics(faults: Faults, place: Place = ("metrics",)) -> dict[str, Arguments | None] | None:
-    """What `metrics` says, with the arguments of those that have some; None with its faults noted."""
+    """Read `metrics` with their arguments (None without); None with faults added."""
     given, before = faults.root.at(*place).plain if faults.has("metrics") else [], len(faults.found)
     given = [given] if len(place) > 1 and isinstance(given, str | dict) else given
     found: list[tuple[str, Arguments | None]] = []
-    for index, one in enumerate(given if faults.fits(LIST, place, given) else ()):
+    for index, item in enumerate(given if faults.check_value(LIST, place, given) else ()):
         path = (*place, index)
-        if isinstance(one, str) and one in tables.METRICS_OF_ARGUMENTS:
-            example = f"as in {{name: {one}, {METRIC_ARGUMENTS[one][0]}: 0.5}}"
-            faults.fault(path, f"{quote(one)} needs an argument", example)
-        elif not isinstance(one, dict):
-            found += [(one, None)] if faults.fits(METRIC, path, one) else []
-        elif (each := _with_arguments(faults, path, ANY_METRIC, METRIC_ARGUMENTS)) is not None:
-            name, arguments = each
+        if isinstance(item, str) and item in tables.METRICS_OF_ARGUMENTS:
+            example = f"as in {{name: {item}, {METRIC_ARGUMENTS[item][0]}: 0.5}}"
+            faults.add(path, f"{quote(item)} needs an argument", example)
+        elif not isinstance(item, dict):
+            found += [(item, None)] if faults.check_value(METRIC, path, item) else []
+        elif (pair := _read_with_arguments(faults, path, ANY_METRIC, METRIC_ARGUMENTS)) is not None:
+            name, arguments = pair
             if is_user_function(name):
                 name, arguments = (
                     display_name(name).rpartition(":")[2].rpartition(".")[2],
                     {**arguments, "python": name},
                 )
                 if name in METRIC_ARGUMENTS or name == "loss":
-                    faults.fault((*path, "python"), f"Keras has a metric {quote(name)}", "give yours another name")
+                    faults.add((*path, "python"), f"Keras has a metric {quote(name)}", "give yours another name")
             found.append((name, arguments))
     if len(dict(found)) < len(found):
-        faults.fault(place, f"a metric is there twice, got {quote(given)}")
+        faults.add(place, f"a metric is there twice, got {quote(given)}")
     return dict(found) if len(faults.found) == before else None
 
 
-def _with_arguments(
+def _read_with_arguments(
     faults: Faults, path: Place, kind: Kind, known: Mapping[str, Sequence[str]]
 ) -> tuple[str, Arguments] | None:
-    """The name, or "module:function", and the arguments of a map of both; None with its faults noted."""
+    """Read a map with a name or "module:function" and arguments; None with faults added."""
     given, before = faults.root.at(*path).plain, len(faults.found)
     name = given.get("name")
     if "python" in given:
         return read_function(faults, sections.OwnScore, path)
     if name is None:
-        faults.fault(path, "`name` is missing", "as in {name: categorical_crossentropy, label_smoothing: 0.1}")
-    elif faults.fits(kind, (*path, "name"), name):
+        faults.add(path, "`name` is missing", "as in {name: categorical_crossentropy, label_smoothing: 0.1}")
+    elif faults.check_value(kind, (*path, "name"), name):
         for key in given:
             if key != "name" and key not in known[name]:
                 hint = hint_at_key(key, known[name]) if known[name] else "it takes no arguments"
-                faults.fault((*path, key), f"{quote(name)} has no such argument", hint)
+                faults.add((*path, key), f"{quote(name)} has no such argument", hint)
     arguments = {key: parse_value(key, value) for key, value in given.items() if key != "name"}
     return (name, arguments) if len(faults.found) == before else None
 
 
 def read_objective(faults: Faults, metrics: Names, outputs: Mapping[str, Output]) -> Objective | None:
-    """What `metric` says; None with its fault noted. Metrics of a model that compiles itself are known once built."""
+    """Read `metric`; None with its fault added. Metrics of a model that compiles itself are known once it is built."""
     if not faults.has("metric"):
         return None
     given = faults.root.at("metric").plain
     places: list[Place] = [("metric", index) for index in range(len(given))] if isinstance(given, list) else []
-    first, *further = [_goal_of(faults, place, metrics, outputs) for place in places or [("metric",)]]
+    first, *further = [_read_goal(faults, place, metrics, outputs) for place in places or [("metric",)]]
     if first is None or None in further:
         return None
-    others = tuple(one for one in further if one is not None)
-    if len({one.name for one in (first, *others)}) <= len(others):
-        faults.fault(("metric",), f"a goal is there twice, got {quote(given)}")
+    others = tuple(goal for goal in further if goal is not None)
+    if len({goal.name for goal in (first, *others)}) <= len(others):
+        faults.add(("metric",), f"a goal is there twice, got {quote(given)}")
     return replace(first, further=others)
 
 
 def add_choice(faults: Faults, objective: Objective | None, finish: Finish | None) -> Objective | None:
-    """The goals with what `finish: {choose: ...}` says of the winner's; faults are noted."""
+    """Add the constraint of `finish: {choose: ...}` to the goals, and report faults."""
     if objective is None or finish is None or finish.choose is None:
         return objective
-    path, given, names = ("finish", "choose"), finish.choose, [one.name for one in (objective, *objective.further)]
+    path, given, names = ("finish", "choose"), finish.choose, [goal.name for goal in (objective, *objective.further)]
     for key, value in given.items():
         if key in tuple(Goal) and (value, key) != (objective.name, objective.goal):
             first = f"`{objective.goal}: {objective.name}`"
             rule = f"must be {first}, the first goal, by which trials rank, but got `{key}: {quote(value)}`"
-            faults.fault((*path, key), rule, "put it first in `metric`, or leave it out")
+            faults.add((*path, key), rule, "put it first in `metric`, or leave it out")
         elif key not in (*Goal, "where"):
-            faults.fault((*path, key), "there is no such key here", hint_at_key(key, (*Goal, "where")))
+            faults.add((*path, key), "there is no such key here", hint_at_key(key, (*Goal, "where")))
     try:
         strange = [name for name in parse_constraint(given.get("where", "")).names if name not in names]
     except ValueError as error:
         rule = f"{quote(given['where'])} {error}" if "where" in given else "must say which trials may win"
-        faults.fault((*path, "where"), rule, "as in {where: parameters <= 40000}")
+        faults.add((*path, "where"), rule, "as in {where: parameters <= 40000}")
     else:
         for name in strange:
             hint = did_you_mean(name, names) or f"the goals are {join(names)}"
-            faults.fault((*path, "where"), f"there is no goal {quote(name)}", hint)
+            faults.add((*path, "where"), f"there is no goal {quote(name)}", hint)
     return replace(objective, where=given.get("where", ""))
 
 
-def _goal_of(faults: Faults, place: Place, metrics: Names, outputs: Mapping[str, Output]) -> Objective | None:
+def _read_goal(faults: Faults, place: Place, metrics: Names, outputs: Mapping[str, Output]) -> Objective | None:
     hints = dict.fromkeys(("target", "impute", "impute_while_running"), "leave it out")
-    section = faults.section(sections.MetricSection, place, hints)
-    if section is None or metrics is None:  # which ones are recorded is not known
+    section = faults.read_section(sections.MetricSection, place, hints)
+    if section is None or metrics is None:  # the recorded metrics are not known
         return None
     name, further = section.name, place not in (("metric",), ("metric", 0))
     recorded = ("val_loss", *(f"val_{metric}" for metric in metrics), *(MEASURED if further else ()))
     if name in MEASURED and not further:
         rule = f"ranks trials epoch by epoch, which {quote(name)} can't: that is a further goal"
-        faults.fault((*place, "name"), rule, f"as in [{{name: val_loss}}, {{name: {name}}}]")
+        faults.add((*place, "name"), rule, f"as in [{{name: val_loss}}, {{name: {name}}}]")
         return None
     if name not in recorded and not list_left_to_model(faults):
         rule = f"must be one that is recorded ({join(recorded)}), but got {quote(name)}"
         metric = name.removeprefix("val_")
         missing = metric in tables.METRICS and f"val_{metric}" not in recorded
         hint = f"add `{metric}` to `metrics`" if missing else did_you_mean(name, recorded)
-        faults.fault((*place, "name"), rule, hint)
+        faults.add((*place, "name"), rule, hint)
         return None
-    bare = next((one for one in outputs if name.startswith(f"val_{one}_")), None)  # of an output's metric
+    bare = next((output for output in outputs if name.startswith(f"val_{output}_")), None)  # of an output's metric
     bare_name = name if bare is None else name.removeprefix(f"val_{bare}_")
     maximized = name not in MEASURED and is_maximized(bare_name)
     if maximized is None and section.goal is None:
         rule = f"`goal` is missing: {quote(name)} is of yours, and may be better where it is more or where it is less"
-        faults.fault(place, rule, f"as in {{name: {name}, goal: maximize}}")
+        faults.add(place, rule, f"as in {{name: {name}, goal: maximize}}")
         return None
     natural = Goal.MAXIMIZE if maximized else Goal.MINIMIZE
     goal = Goal(section.goal or natural)
@@ -233,47 +233,53 @@ def _goal_of(faults: Faults, place: Place, metrics: Names, outputs: Mapping[str,
 
 
 def read_training(faults: Faults, metrics: Names) -> Training | None:
-    """What `training` says; None with its faults noted. `metrics` are None where it is not known which are recorded."""
+    """Read `training`; None with faults added. `metrics` are None if the recorded metrics are not known."""
     before, given = len(faults.found), faults.root.plain.get("training", {})
-    section = faults.section(Training, ("training",), OF_KERAS, apart=(*WATCHING, "class_weight", "callbacks"))
+    section = faults.read_section(
+        Training, ("training",), KERAS_CALLBACKS, apart=(*WATCHING, "class_weight", "callbacks")
+    )
     if section is None:
         return None
     parts: dict[str, Any] = {
-        name: _watching(faults, form, name, metrics) for name, form in WATCHING.items() if given.get(name) is not None
+        name: _read_watcher(faults, form, name, metrics)
+        for name, form in WATCHING.items()
+        if given.get(name) is not None
     }
     parts["class_weight"], callbacks = given.get("class_weight"), given.get("callbacks", [])
-    faults.fits(CLASS_WEIGHT, ("training", "class_weight"), parts["class_weight"])
-    if _no_keras_callback(faults, callbacks) and faults.fits(CALLBACKS, ("training", "callbacks"), callbacks):
-        for index, each in enumerate(callbacks):
-            check_source(faults, ("training", "callbacks", index, "python"), each["python"])
-        parts["callbacks"] = tuple(sweep_spec.UserCallback(each["python"]) for each in callbacks)
+    faults.check_value(CLASS_WEIGHT, ("training", "class_weight"), parts["class_weight"])
+    if _has_no_keras_callback(faults, callbacks) and faults.check_value(
+        CALLBACKS, ("training", "callbacks"), callbacks
+    ):
+        for index, callback in enumerate(callbacks):
+            check_source(faults, ("training", "callbacks", index, "python"), callback["python"])
+        parts["callbacks"] = tuple(sweep_spec.UserCallback(callback["python"]) for callback in callbacks)
     return replace(section, **parts) if len(faults.found) == before else None
 
 
-def _watching(faults: Faults, form: Any, name: str, metrics: Names) -> Any:
-    section = faults.section(form, ("training", name))
+def _read_watcher(faults: Faults, form: Any, name: str, metrics: Names) -> Any:
+    section = faults.read_section(form, ("training", name))
     if section is None:
         return None
-    recorded = [each for one in ("loss", *(metrics or ())) for each in (one, f"val_{one}")]
+    recorded = [key for metric in ("loss", *(metrics or ())) for key in (metric, f"val_{metric}")]
     if metrics is not None and section.monitor not in recorded:
         rule = f"must be one that is recorded ({join(recorded)}), but got {quote(section.monitor)}"
-        faults.fault(("training", name, "monitor"), rule, did_you_mean(section.monitor, recorded))
+        faults.add(("training", name, "monitor"), rule, did_you_mean(section.monitor, recorded))
         return None
     maximized = is_maximized(section.monitor)
     if section.mode == "auto" and maximized is None:
         rule = f"must be `min` or `max` where {quote(section.monitor)} is of yours"
-        faults.fault(("training", name, "mode"), rule)
+        faults.add(("training", name, "mode"), rule)
         return None
     return replace(section, mode="max" if maximized else "min") if section.mode == "auto" else section
 
 
-def _no_keras_callback(faults: Faults, callbacks: Any) -> bool:
-    """Whether no callback has a name of Keras's; each that has one is told what serves."""
+def _has_no_keras_callback(faults: Faults, callbacks: Any) -> bool:
+    """Return whether no callback is named as in Keras; report what to use instead of a Keras callback."""
     before = len(faults.found)
-    for index, each in enumerate(callbacks if isinstance(callbacks, list) else ()):
-        names = [each] if isinstance(each, str) else list(each) if isinstance(each, dict) else []
+    for index, callback in enumerate(callbacks if isinstance(callbacks, list) else ()):
+        names = [callback] if isinstance(callback, str) else list(callback) if isinstance(callback, dict) else []
         for name in names:
-            known = OF_KERAS.get(str(name).rpartition(".")[2].partition("(")[0])
+            known = KERAS_CALLBACKS.get(str(name).rpartition(".")[2].partition("(")[0])
             if known is not None:
-                faults.fault(("training", "callbacks", index), f"{quote(name)} is a callback of Keras's", known)
+                faults.add(("training", "callbacks", index), f"{quote(name)} is a callback of Keras's", known)
     return len(faults.found) == before

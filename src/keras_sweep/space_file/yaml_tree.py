@@ -1,7 +1,7 @@
-"""Text -> a tree of plain values that know their lines. Nothing in a file can run code or take much time or memory.
+"""Parse YAML into a tree of plain values with lines. No file can run code or use much time or memory.
 
-ruamel.yaml scans and parses; this file builds the tree from its events, because only there can size, depth and aliases
-be bounded while a hostile file is read, and because every key keeps its line.
+ruamel.yaml scans and parses. This module builds the tree from its events, since only there size, depth and aliases of
+a hostile file can be limited while it is read, and every key keeps its line.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _FORMS: tuple[tuple[re.Pattern[str], Callable[[str], Scalar]], ...] = (
     (re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"), float),
     (re.compile(r"[-+]?(\.inf|\.Inf|\.INF)|\.nan|\.NaN|\.NAN"), lambda _: math.nan),
 )
-LONGEST_NUMBER = 400  # no number of use is longer, and Python refuses whole numbers of more than 4,300 digits
+LONGEST_NUMBER = 400  # useful numbers are shorter, and Python refuses whole numbers of over 4,300 digits
 
 Plain: TypeAlias = Any  # scalars, lists and dicts, as JSON has them
 
@@ -48,7 +48,7 @@ class Node:
 
     @property
     def plain(self) -> Plain:
-        """The value without lines."""
+        """The value without lines, as JSON has it."""
         if isinstance(self.value, dict):
             return {key: node.plain for key, node in self.value.items()}
         if isinstance(self.value, list):
@@ -56,7 +56,7 @@ class Node:
         return self.value
 
     def at(self, *path: str | int) -> Node:
-        """The node at a path, or the nearest one above it that exists."""
+        """Return the node at a path, or its nearest existing ancestor."""
         node = self
         for part in path:
             below: Node | None = None
@@ -71,7 +71,6 @@ class Node:
 
 
 def join_path(path: Sequence[str | int]) -> str:
-    """A path as a key: `parameters.epochs.max`."""
     return ".".join(escape(str(part)) for part in path)
 
 
@@ -84,7 +83,7 @@ class TreeError(Exception):
 
 
 def decode_text(raw: bytes) -> str:
-    """The text of a file's bytes. Raises TreeError where it is too large or not UTF-8 text."""
+    """Decode a file's bytes. Raises TreeError if the file is too large or not UTF-8 text."""
     if len(raw) > MOST_BYTES:
         raise TreeError(Fault(f"a space file has at most {MOST_BYTES:,} bytes, but this one is larger"))
     try:
@@ -95,7 +94,7 @@ def decode_text(raw: bytes) -> str:
 
 
 def parse_yaml(text: str) -> Node:
-    """The tree of a YAML text. Raises TreeError with all faults, or the first that YAML can't be read beyond."""
+    """Parse a YAML text. Raises TreeError with all faults, or with the first fault that stops the parser."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError
     from ruamel.yaml.reader import ReaderError
@@ -114,7 +113,7 @@ def parse_yaml(text: str) -> Node:
     except ReaderError as error:
         line = text[: error.position].count("\n") + 1
         what = f"the character {error.character:#x} is not allowed"
-    except Exception as error:  # ruamel.yaml's scanner lets some out at a few malformed escapes and directives
+    except Exception as error:  # ruamel.yaml raises other errors for a few malformed escapes and directives
         what = str(error)[:200]
     if what is not None:
         raise TreeError(Fault(f"not YAML: {escape(what)}", line=line))
@@ -133,7 +132,7 @@ class _Builder:
         self._nodes = 0
 
     def document(self) -> Node | None:
-        """The tree of the only document; None where there is none."""
+        """Build the tree of the only document; None without a document."""
         root = None
         for event in self._events:
             if type(event).__name__ == "DocumentStartEvent":
@@ -212,7 +211,7 @@ class _Builder:
 
 
 def parse_scalar(text: str) -> Scalar:
-    """The value of an unquoted scalar. Raises ValueError for a number that is not finite or has more than 64 bits."""
+    """Parse an unquoted scalar. Raises ValueError for a number that is not finite or has more than 64 bits."""
     forms = (value_of for form, value_of in _FORMS if len(text) <= LONGEST_NUMBER and form.fullmatch(text))
     value = next(forms, str)(text)
     if isinstance(value, int) and not -INT64 <= value < INT64:

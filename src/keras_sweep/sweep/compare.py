@@ -58,7 +58,7 @@ class Side:
 
     def seconds_until(self, value: float, objective: Objective) -> float | None:
         """Return the seconds until a trial was at least as good as `value`; None if no trial was."""
-        near = (r for r in self.improvements if r.value is not None and not objective.better(value, r.value))
+        near = (r for r in self.improvements if r.value is not None and not objective.is_better(value, r.value))
         return next((self.spent[result.number] for result in near), None)
 
 
@@ -91,7 +91,7 @@ class SideBySide:
         """The value one standard error worse than the best of all searches, without finalists' seeds."""
         best = min((side.improvements[-1] for side in self.sides), key=lambda r: self.objective.key(r.value or 0.0))
         step = best.stderr or 0.0
-        return (best.value or 0.0) - (step if self.objective.better(1.0, 0.0) else -step)
+        return (best.value or 0.0) - (step if self.objective.is_better(1.0, 0.0) else -step)
 
 
 def compare_sweeps(folders: Sequence[SweepFolder]) -> SideBySide:

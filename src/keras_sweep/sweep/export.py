@@ -72,7 +72,7 @@ def build_file_model(spec: SweepSpec, model: Any, data: SearchData) -> Any:
     if whole is not model:
         whole.compile(optimizer=type(optimizer).from_config(optimizer.get_config()), **compiled)
     if data.preprocessing is not None:
-        if spec.compiles_code and getattr(whole, "inputs", None):  # Keras would compile a nested model again
+        if spec.needs_user_code and getattr(whole, "inputs", None):  # Keras would compile a nested model again
             whole = keras.Model(whole.inputs, whole.outputs, name=whole.name)
         whole = data.preprocessing.wrap(whole)
         whole.compile(**compiled)

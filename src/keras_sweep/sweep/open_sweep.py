@@ -217,7 +217,7 @@ def load_for_run(
     """
     future = None
     with wall.phase("import"):
-        with stop.importing(), ThreadPoolExecutor(1) as thread:
+        with stop.guard_imports(), ThreadPoolExecutor(1) as thread:
             pictures = image_set(spec.data)
             if pictures is not None and pictures.find() is not None:
                 # Unpacking and scaling take a second, and importing Keras takes two. The thread needs scikit-learn.
@@ -234,7 +234,7 @@ def load_for_run(
         start_points(spec)  # raises before anything is written
         check_task(spec, data, inspected.output_shape, inspected.activation)
         check_class_weights(spec, data)
-        compile_arguments(spec, training_plan(spec, spec.space.example(0.0)).loss_arguments, data)  # raises
+        compile_arguments(spec, training_plan(spec, spec.space.make_example(0.0)).loss_arguments, data)  # raises
         if any(goal.name == "flops" for goal in spec.objective.further):
             count_flops(first_model(spec, data)[0], data.train.x)  # raises
         variant = select_variant(spec, data, dict(next(iter(data.variants), ())))

@@ -103,14 +103,14 @@ def estimate_time(spec: SweepSpec, runner: Runner, emit: Listener) -> TimeEstima
         compile_seconds=program_seconds * programs + spent["build"] * (1 + later / len(suggestions)),
         finalists=finalists,
         finalist_epochs=math.prod(finalists) * length,
-        refit_epochs=length if spec.refits else 0.0,
+        refit_epochs=length if spec.needs_refit else 0.0,
     )
 
 
 def _trial_epochs(spec: SweepSpec, lengths: Sequence[int], generation: int) -> tuple[float, float, float]:
     """Estimate the epochs of trials with these lengths: with the rungs, without rungs, and with `OFFER` or 0."""
     rule, with_offer, whole = spec.early_terminate, replace(spec, early_terminate=OFFER), float(sum(lengths))
-    least, most = spec.space.least_and_most("epochs", DEFAULT_EPOCHS)
+    least, most = spec.space.get_bounds("epochs", DEFAULT_EPOCHS)
     if rule is not None:
         whole = len(lengths) * (least + most) / 2 if spec.objective.epochs_from else whole
         return estimate_epochs(spec, rule, lengths, generation), whole, 0.0

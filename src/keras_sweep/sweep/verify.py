@@ -197,11 +197,11 @@ def _open_model(path: Path, card: Card, spec: SweepSpec, data: SearchData, *, tr
     check_environment()
     enable_compile_cache()
     objects: dict[str, Any] = {}
-    sources = objects_in_file(path, str(card.model["source"]), compiled=not spec.compiles_code)
+    sources = objects_in_file(path, str(card.model["source"]), compiled=not spec.needs_user_code)
     if sources and trust:
         ask_for_trust(sources.values(), spec.folder, "file", trust=trust, emit=emit)
         objects = {name: load_python(source, spec.folder, ModelError) for name, source in sources.items()}
-    anew = spec.compiles_code
+    anew = spec.needs_user_code
     try:
         with without_tensorflow():
             model = keras.models.load_model(path, custom_objects=objects, safe_mode=True, compile=not anew)

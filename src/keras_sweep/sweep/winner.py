@@ -46,7 +46,7 @@ def refit_winner(sweep: OpenSweep, training: Result) -> None:
     """Train the winner again on all rows if the space file asks for it and no run did. Raises as `train_on_all`."""
     study, emit = sweep.study, sweep.emit
     old_refit = study.facts.refit_of(training)
-    if not sweep.spec.refits:
+    if not sweep.spec.needs_refit:
         if study.facts.refit is not None:
             study.set_attributes({"refit": None})
         return

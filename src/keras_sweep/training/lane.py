@@ -47,7 +47,7 @@ class Controls:
         cls, training: Training, learning_rate: float, rows: Iterable[Mapping[str, float]] = ()
     ) -> Controls | None:
         """Replay the epochs of `rows`; None if the training has neither callback."""
-        if not training.watches:
+        if not training.is_watched:
             return None
         controls = cls(training, learning_rate)
         for row in rows:

@@ -229,7 +229,7 @@ class Logged:
 
     def _restrict_to_output(self) -> Logged:
         """Return this metric as if its output were the model's only output; unchanged if it belongs to no output."""
-        if (place := self.spec.output_of(self.metric)) is None:
+        if (place := self.spec.find_output(self.metric)) is None:
             return self
         (name, metric), spec = place, self.spec
         single, rows = spec.output(name), replace(self.rows, y=spec.part(self.rows.y, name))

@@ -34,7 +34,7 @@ def is_row_by_row(metric: str, loss: str) -> bool:
 
 def is_mean_over_rows(spec: SweepSpec, metric: str) -> bool:
     """Return whether a metric is a mean over rows. An output's loss decides its metric, all losses decide their sum."""
-    if (place := spec.output_of(metric)) is not None:
+    if (place := spec.find_output(metric)) is not None:
         return is_row_by_row(place[1], spec.outputs[place[0]].loss)
     return all(is_row_by_row(metric, loss) for loss in [output.loss for output in spec.outputs.values()] or [spec.loss])
 

@@ -90,7 +90,7 @@ def training_plan(spec: SweepSpec, params: Params) -> TrainingPlan:
 def watches(spec: SweepSpec) -> bool:
     """Check whether a metric decides how long trials train, or at which learning rate."""
     arguments = tuple(f"{TRAINING_PREFIX}{section}." for section in WATCHING)
-    return spec.training.watches or any(name.startswith(arguments) for name in spec.space.names)
+    return spec.training.is_watched or any(name.startswith(arguments) for name in spec.space.names)
 
 
 def _whole(value: Value) -> int:

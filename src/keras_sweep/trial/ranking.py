@@ -71,14 +71,16 @@ def _meets(result: Result, objective: Objective) -> bool:
     condition, goals = parse_constraint(objective.where), (objective, *objective.further)
     values = {goal.name: value for goal in goals if (value := result.goal(goal.name)) is not None}
     try:
-        return condition.names <= values.keys() and condition.holds(values)
+        return condition.names <= values.keys() and condition.is_met(values)
     except (ArithmeticError, TypeError, ValueError):
         return False
 
 
 def good_enough(results: Iterable[Result], objective: Objective, value: float) -> Result | None:
     """Return the first trial that can win and has at least this value; None if there is none."""
-    good = (trial for trial in results if can_win(trial, objective) and not objective.better(value, trial.value or 0.0))
+    good = (
+        trial for trial in results if can_win(trial, objective) and not objective.is_better(value, trial.value or 0.0)
+    )
     return next(good, None)
 
 
@@ -155,7 +157,7 @@ def improvements(
     for result in sorted(results, key=lambda trial: trial.number):
         if not counts(result, objective) or result.value is None:
             continue
-        if not leaders or objective.better(result.value, leaders[-1].value or 0.0):
+        if not leaders or objective.is_better(result.value, leaders[-1].value or 0.0):
             leaders.append(result)
     return leaders
 

@@ -38,7 +38,7 @@ class KerasTunerEngine(Engine):
         self._seed = spec.search.seed
         space, self._budget = spec.space, None
         if oracle.sets_epochs:
-            smallest, largest = space.least_and_most("epochs", DEFAULT_EPOCHS)
+            smallest, largest = space.get_bounds("epochs", DEFAULT_EPOCHS)
             self._budget = (smallest if "epochs" in space.distributions else 1, largest)
             space = _without_epochs(space)
         self._space = space if oracle.draws_ranges else _cut_for_grid(space)

@@ -28,7 +28,7 @@ def hyper_parameters(space: SearchSpace) -> Any:
         parents = []
         for condition in parameter.when:
             if condition.parameter in space.constants:
-                if not condition.holds(space.constants):
+                if not condition.is_met(space.constants):
                     break
                 continue
             codes = _encode_parent_values(distributions, condition)

@@ -114,7 +114,7 @@ def _find_stream_conflict(spec: SweepSpec) -> str | None:
     """Return a setting of the space that needs training rows in memory, which a stream does not have."""
     training, names = spec.training, [parameter.name for parameter in spec.space.parameters]
     conflicts = {
-        "`finish: {refit: true}`": spec.refits,
+        "`finish: {refit: true}`": spec.needs_refit,
         "`class_weight: balanced`": training.class_weight == "balanced" or "training.class_weight" in names,
         "`adapt`": training.adapt,
         "parameter `batch_size`": "batch_size" in names,

@@ -66,7 +66,7 @@ class FitTraining:
             rows = data.trained_rows(self.plan.batch_size)
             schedule = keras_schedule(float(self.model.optimizer.learning_rate), *self.plan.schedule.over(rows))
             self.model.optimizer.learning_rate = schedule
-        self.first_rate = float(model.optimizer.learning_rate) if self.plan.training.watches and fit is None else 0.0
+        self.first_rate = float(model.optimizer.learning_rate) if self.plan.training.is_watched and fit is None else 0.0
         has_user_fit = fit is not None or type(model).fit is not Model.fit
         self.can_set_weights = has_user_fit or bool(spec.training.callbacks)  # the user's code may set other weights
         self._state_to_restore: TrainingState | None = None

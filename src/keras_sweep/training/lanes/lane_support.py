@@ -71,7 +71,7 @@ def _find_missing_internals(spec: SweepSpec) -> str | None:
 
 def _find_model_problem(spec: SweepSpec, data: SearchData) -> str | None:
     """Say why a step of two lanes can't be traced, or differs each time; None if there is no problem."""
-    plan = training_plan(spec, spec.space.example(0.5))
+    plan = training_plan(spec, spec.space.make_example(0.5))
     if build_own_model(spec, plan.model_arguments, plan.seed, data) is not None:
         return None  # all layers are known, so tracing is not needed
     try:

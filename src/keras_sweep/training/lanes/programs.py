@@ -62,7 +62,7 @@ class Programs:
         self.compiled_keys: set[Key] = set()  # compiled for the generation
         self.compiled = 0  # number of programs, in all generations
         self._spec = spec
-        self._most_epochs = spec.space.least_and_most("epochs", DEFAULT_EPOCHS)[1]
+        self._most_epochs = spec.space.get_bounds("epochs", DEFAULT_EPOCHS)[1]
         self._data = data
         self._device = device
         self._model_parameters = [param for param in spec.space.parameters if param.name.startswith(MODEL_PREFIX)]
@@ -229,7 +229,7 @@ class Programs:
         if not has_independent_rows(signature.structure, training=True) or self.choose_effort(signature) is Effort.FULL:
             return signature
         rows, size = len(self._get_data(0).train), signature.batch_size
-        least, most = self._spec.space.least_and_most("batch_size", DEFAULT_BATCH_SIZE)
+        least, most = self._spec.space.get_bounds("batch_size", DEFAULT_BATCH_SIZE)
         layer_outputs = self.get_template(signature).layer_outputs
 
         def rows_a_step(batch_size: int) -> int:
