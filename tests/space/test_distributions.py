@@ -156,7 +156,7 @@ def test_the_words_of_a_range_say_what_a_value_may_be() -> None:
 
 def test_a_value_is_as_its_distribution_draws_it() -> None:
     pairs = [(Float(0, 2), 1), (Float(0, 2), True), (Int(0, 2), 1.0), (Int(0, 2), 1.5), (Categorical((1,)), 1.0)]
-    drawn = [of.normalize_point(distribution, value) for distribution, value in pairs]  # type: ignore[arg-type]
+    drawn = [of.normalize_value(distribution, value) for distribution, value in pairs]  # type: ignore[arg-type]
     assert list(map(repr, drawn)) == ["1.0", "True", "1", "1.5", "1.0"]
 
 

@@ -29,7 +29,7 @@ def two() -> Iterator[ProcessPool]:
 
 
 def test_each_has_a_share_of_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "cores", lambda: [0, 2, 4])
+    monkeypatch.setattr(module, "list_cores", lambda: [0, 2, 4])
     asked: list[Any] = []
     monkeypatch.setattr(ProcessPool, "submit", lambda self, function: asked.append(function))
     for count, shares in ((1, [[0, 2, 4]]), (2, [[0, 4], [2]]), (5, [[0], [2], [4], [0], [2]])):

@@ -88,7 +88,7 @@ class FlatLayout:
         self._template = template
         self._lanes = lanes
         self._layouts = [_ArrayLayout(tuple(map(int, weights.shape)), lanes) for weights in template.trainable]
-        self._learning_rate: Any = None  # array, set during tracing
+        self._traced_rate: Any = None  # array, set during tracing
         self._is_softmax = is_softmax_regression(template)
         self._variables = [
             keras.Variable(np.zeros(layout.array_shape, weights.dtype), dtype=str(weights.dtype), name=f"variable_{i}")
@@ -106,7 +106,7 @@ class FlatLayout:
     def _build_optimizers(self, variable: Any) -> list[Any]:
         optimizers = self._template.make_optimizers()
         for optimizer in optimizers:
-            optimizer.learning_rate = lambda: self._learning_rate
+            optimizer.learning_rate = lambda: self._traced_rate
             optimizer.build([variable])
         return optimizers
 
@@ -222,7 +222,7 @@ class FlatLayout:
         for variable, optimizers, value, gradient, (rate, masks, per_lane) in zip(
             self._variables, self._optimizers, trainable, gradients, numbers, strict=True
         ):
-            self._learning_rate = rate
+            self._traced_rate = rate
             for optimizer, variant, mask in zip(optimizers, variants, masks or [None], strict=True):
                 count = len(optimizer.variables)
                 before, remaining = remaining[:count], remaining[count:]
@@ -231,7 +231,7 @@ class FlatLayout:
                     value, *after = _update_lanes(optimizer, state, gradient, mask)
                 new_slots.extend(after)
             new_trainable.append(value)
-        self._learning_rate = None
+        self._traced_rate = None
         return new_trainable, new_slots
 
     def test(self, state: State, metrics: list[Any], numbers: Any, *batch: Any) -> tuple[State, list[Any], Any]:
