@@ -152,6 +152,14 @@ def frozen(input_shape, classes):
     return model
 
 
+def embedded(input_shape, classes, width=3):
+    """Pixels in seventeen shades, each an embedding of a few numbers."""
+    inputs = keras.Input(input_shape)
+    shades = keras.ops.cast(keras.ops.round(inputs * 16), "int32")
+    x = layers.GlobalAveragePooling1D()(layers.Embedding(17, width)(shades))
+    return keras.Model(inputs, layers.Dense(classes, activation="softmax")(x))
+
+
 class Choosing(layers.Layer):
     """Chooses what it does when it is compiled, by Python's generator."""
 
