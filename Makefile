@@ -32,7 +32,7 @@ run: data  ## the main job: sweep the one-layer model on Fashion-MNIST
 test: data browser  ## every test
 	$(IN_MEMORY) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not soak" $(ARGS)
 
-promises: data  ## those tests of the long form that the promises rest on: five minutes
+promises: data  ## those tests of the long form that the promises rest on: three minutes
 	$(IN_MEMORY) $(BIN)/python -m pytest -n 2 --dist load -m soak $(PROMISES) $(ARGS)
 
 dist: $(STAMP)  ## what a release would upload, in build/dist: checked, installed beside the newest packages (PYTHON=python3.13), tried
