@@ -59,7 +59,7 @@ def test_it_has_the_numbers_of_a_script_with_keras_own_arguments(uneven, trainin
             assert result.value == pytest.approx(expected.scores["accuracy"], abs=1e-6)
             assert result.metrics["val_loss"] == pytest.approx(expected.scores["loss"], rel=1e-5)
             ended.add(result.epochs < trial.params["epochs"])
-    assert True in ended
+    assert any(ended), "no trial ended early"
 
 
 def test_each_trial_has_arguments_of_its_own(data):

@@ -87,14 +87,14 @@ class Tuner:
         Raises:
             UsageError: the model is not compiled, or a callback has another class; else as `keras_sweep.run`.
         """
-        from keras_sweep.data.array_sources import is_dataset, named
+        from keras_sweep.data.array_sources import is_dataset, name_arrays
 
         del verbose
         data: Any = x if validation_data is None else (x, validation_data)
         if steps_per_epoch is not None:
             data = {"python": lambda: (x, validation_data), "steps_per_epoch": steps_per_epoch}
         elif not is_dataset(x):
-            data = named((x, y, sample_weight), "_train") | named(validation_data or (), "_validation")
+            data = name_arrays((x, y, sample_weight), "_train") | name_arrays(validation_data or (), "_validation")
         name = str(getattr(self._objective, "name", self._objective))
         direction = getattr(self._objective, "direction", "max" if is_maximized(name) else "min")
         spec = Spec(

@@ -112,10 +112,10 @@ def call_python(data: DataSpec, folder: Path) -> SourceRows:
         arrays = dict(returned)
     elif len(pairs) == len(parts) in (2, 3) and has_arrays:
         names = ("train", "test") if len(parts) == 2 else ("train", "validation", "test")
-        named_parts = (named(pair, f"_{part}") for part, pair in zip(names, pairs, strict=True))
+        named_parts = (name_arrays(pair, f"_{part}") for part, pair in zip(names, pairs, strict=True))
         arrays = {key: array for arrays in named_parts for key, array in arrays.items()}
     elif len(parts) in (2, 3):
-        arrays = named(list(parts), "")
+        arrays = name_arrays(list(parts), "")
     else:
         raise DataError(
             f"{place} returned {describe_value(returned)}", hint=f"It may return {RESULTS}. {checked.ARRAYS}"
@@ -153,7 +153,9 @@ def rows_of_datasets(datasets: Any, steps: int | None = None) -> DatasetRows | N
             rows.notices = (f"`fit` iterates the training dataset as it is, {count:,} batches an epoch",)
             continue
         arrays, notice = read_dataset(part, suffix[1:]) if is_dataset(part) else (part, None)
-        rows |= named(arrays, suffix) | (named(arrays, "_train") if rows.steps and suffix == "_validation" else {})
+        rows |= name_arrays(arrays, suffix) | (
+            name_arrays(arrays, "_train") if rows.steps and suffix == "_validation" else {}
+        )
         rows.notices += () if notice is None else (notice,)
     return rows
 
@@ -219,7 +221,7 @@ def _iterate_dataset(dataset: Any) -> tuple[Iterator[Any], int]:
         return iter(dataset), -2
 
 
-def named(arrays: Sequence[Any], part: str) -> dict[str, Any]:
+def name_arrays(arrays: Sequence[Any], part: str) -> dict[str, Any]:
     """Map names to x, y and weights, if there are weights: `x_train`, `y_train`, `sample_weight_train`."""
     pairs = zip(LETTERS, arrays, strict=False)
     return {f"{letter}{part}": array for letter, array in pairs if array is not None or letter in "xy"}

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_sweep.data.array_sources import named
+from keras_sweep.data.array_sources import name_arrays
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import UsageError
 from keras_sweep.files.atomic import replacing
@@ -58,7 +58,7 @@ def trial_script(sweep: OpenSweep, number: int | None, *, rows: Path | None = No
     text = keras_script(spec, trial, data, backend=keras.backend.backend(), rows=rows)
     train, validation = data.train, data.validation
     with replacing(rows, option="--rows") as file:
-        np.savez(file, allow_pickle=False, **named(train.arrays, ""), **named(validation.arrays, "_val"))
+        np.savez(file, allow_pickle=False, **name_arrays(train.arrays, ""), **name_arrays(validation.arrays, "_val"))
     return text
 
 
