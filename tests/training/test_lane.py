@@ -30,7 +30,7 @@ def test_a_curve_is_watched_epoch_by_epoch_and_the_rate_is_that_of_an_optimizers
     tenth = float(np.float32(0.1))
     assert rates == [tenth, tenth, tenth, tenth / 2, tenth / 4, tenth / 8]
     assert [one["learning_rate"] for one in logged] == rates[:-1] and logged[2]["val_loss"] == 0.95
-    assert not falling.has_stopped and falling.restored_epoch is None and ROWS[0] == {"val_loss": 1.0}
+    assert not falling.has_stopped and falling.epoch_to_restore is None and ROWS[0] == {"val_loss": 1.0}
     assert Controls.from_training(Training(reduce_lr_on_plateau=falls), 0.1, ROWS).learning_rate == tenth / 8
 
 
@@ -38,12 +38,12 @@ def test_a_trial_stops_where_its_patience_ends_and_has_the_weights_of_its_best_e
     patient = EarlyStopping(patience=2, monitor="val_loss", mode="auto", restore_best_weights=True)
     after_rows = [Controls.from_training(Training(early_stopping=patient), 0.1, ROWS[:count]) for count in (0, 2, 3, 4)]
     assert [controls.has_stopped for controls in after_rows] == [False, False, False, True]
-    assert [controls.restored_epoch for controls in after_rows] == [None, 2, 2, 2]
+    assert [controls.epoch_to_restore for controls in after_rows] == [None, 2, 2, 2]
     last = replace(patient, restore_best_weights=False)
-    assert Controls.from_training(Training(early_stopping=last), 0.1, ROWS).restored_epoch is None
+    assert Controls.from_training(Training(early_stopping=last), 0.1, ROWS).epoch_to_restore is None
     both = Training(early_stopping=patient, reduce_lr_on_plateau=ReduceLROnPlateau(patience=1, monitor="val_loss"))
     assert (
-        Controls.from_training(both, 0.1, ROWS[:4]).restored_epoch,
+        Controls.from_training(both, 0.1, ROWS[:4]).epoch_to_restore,
         Controls.from_training(both, 0.1, ROWS[:4]).has_stopped,
     ) == (2, True)
 
@@ -62,7 +62,7 @@ def after(lane, *losses, finite=True):
 
 def test_a_lane_ends_with_its_last_epoch_or_where_a_number_is_not_finite():
     lane = lane_of(3)
-    assert (lane.number, lane.training, lane.seconds.sampler, lane.restored_epoch) == (0, True, 0.5, None)
+    assert (lane.number, lane.training, lane.seconds.sampler, lane.epoch_to_restore) == (0, True, 0.5, None)
     assert after(lane, 1.0, 0.5).training and lane.curve == {"val_loss": (1.0, 0.5)}
     assert after(lane, 0.25).end is LaneEnd.DONE and not lane.training
     wild = after(lane_of(3), 1.0, finite=False)
@@ -73,8 +73,8 @@ def test_a_lane_ends_with_its_last_epoch_or_where_a_number_is_not_finite():
 def test_what_watches_its_curve_stops_it_sets_its_rate_and_names_the_epoch_whose_weights_it_has():
     stop = EarlyStopping(patience=1, monitor="val_loss", mode="min", restore_best_weights=True)
     lane = lane_of(9, controls=Controls.from_training(Training(early_stopping=stop), 0.1))
-    assert after(lane, 1.0, 0.5).training and lane.restored_epoch == 2
-    assert after(lane, 0.75).end is LaneEnd.STOPPED and lane.restored_epoch == 2
+    assert after(lane, 1.0, 0.5).training and lane.epoch_to_restore == 2
+    assert after(lane, 0.75).end is LaneEnd.STOPPED and lane.epoch_to_restore == 2
     falls = SimpleNamespace(end_epoch=lambda row: {**row, "learning_rate": 0.1}, learning_rate=0.05, has_stopped=False)
     slower = after(lane_of(9, controls=falls), 1.0)
     assert slower.learning_rate == 0.05 and slower.rows == [{"val_loss": 1.0, "learning_rate": 0.1}]

@@ -141,7 +141,7 @@ class SearchData:
         can_shuffle = getattr(dataset, "num_batches", None) is not None
         return Rows(dataset, np.empty(0)), {"steps_per_epoch": self.stream.steps, "shuffle": can_shuffle}
 
-    def trained_rows(self, batch_size: int) -> int:
+    def count_trained_rows(self, batch_size: int) -> int:
         """Count the rows that an epoch trains on."""
         return len(self.train) if self.stream is None else self.stream.steps * batch_size
 

@@ -155,8 +155,8 @@ def _to_rows(result: Result, objective: Objective) -> Rows:
     values = [] if result.value is None else [result.value, *(result.goal(goal.name) for goal in objective.further)]
     curve = enumerate(result.curve.get(objective.name, ()), start=1)
     return {
-        "trial_values": {place: _stored_number(value) for place, value in enumerate(values) if value is not None},
-        "trial_intermediate_values": {step: _stored_number(value) for step, value in curve},
+        "trial_values": {place: _encode_number(value) for place, value in enumerate(values) if value is not None},
+        "trial_intermediate_values": {step: _encode_number(value) for step, value in curve},
     }
 
 
@@ -231,7 +231,7 @@ def _param_row(value: Value, text: str | None) -> tuple[float, str]:
 _INFINITE = {"INF_POS": math.inf, "INF_NEG": -math.inf}
 
 
-def _stored_number(value: float) -> tuple[float | None, str]:
+def _encode_number(value: float) -> tuple[float | None, str]:
     if math.isfinite(value):
         return float(value), "FINITE"
     return None, "NAN" if math.isnan(value) else "INF_POS" if value > 0 else "INF_NEG"

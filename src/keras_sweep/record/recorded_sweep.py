@@ -68,7 +68,7 @@ class RecordedSweep:
         """The kept comparison of these trials, or a computed one; by values alone if the trials have no row scores."""
         if not any(result.scores_digest for result in self.results):
             return compare_by_value(self.results, self.objective)
-        return self.kept_comparison or self.compare()
+        return self.comparison_in_record or self.compare()
 
     def compare(self) -> Comparison:
         """Compare the winner with all trials that could have won. Trials without row scores are compared by value."""
@@ -88,7 +88,7 @@ class RecordedSweep:
         return Comparison(best.number, estimate, drop_lonely_ties(behind), PAIRED, candidates.rows, more)
 
     @cached_property
-    def kept_comparison(self) -> Comparison | None:
+    def comparison_in_record(self) -> Comparison | None:
         """The comparison that a run kept, if its file is unchanged and is of these trials."""
         try:
             text = read_plain(self.folder.comparison, MOST_BYTES)
@@ -128,7 +128,7 @@ class RecordedSweep:
 
     def keep_comparison(self, study: StudyFile) -> None:
         """Write the comparison for readers, if it is not kept yet. Raises RecordError."""
-        if self.kept_comparison is None and self.comparison.method == PAIRED:
+        if self.comparison_in_record is None and self.comparison.method == PAIRED:
             text = json.dumps({"digest": self.digest, **self.comparison.to_json()}) + "\n"
             study.set_attributes({"comparison": hashlib.sha256(text.encode()).hexdigest()})
             write_text(self.folder.comparison, text)

@@ -45,7 +45,7 @@ class Plugins(Mapping[str, Member]):
         self._own = dict(members)
 
     @cached_property
-    def _installed(self) -> Mapping[str, EntryPoint]:
+    def _entry_points(self) -> Mapping[str, EntryPoint]:
         from importlib.metadata import entry_points
 
         return {point.name: point for point in entry_points(group=self.group) if point.name not in self._own}
@@ -69,7 +69,7 @@ class Plugins(Mapping[str, Member]):
         if name in self._own:
             member = self._own[name]
             return cast("Member", resolve_name(member) if isinstance(member, str) else member)
-        point = self._installed[name]
+        point = self._entry_points[name]
         try:
             return cast("Member", point.load())
         except Exception as error:  # another package may raise anything
@@ -81,11 +81,11 @@ class Plugins(Mapping[str, Member]):
             ) from error
 
     def __contains__(self, name: object) -> bool:
-        return name in self._own or name in self._installed
+        return name in self._own or name in self._entry_points
 
     def __iter__(self) -> Iterator[str]:
         yield from self._own  # the first name needs no search in other packages
-        yield from self._installed
+        yield from self._entry_points
 
     def __len__(self) -> int:
-        return len(self._own) + len(self._installed)
+        return len(self._own) + len(self._entry_points)

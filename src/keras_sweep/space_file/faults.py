@@ -37,7 +37,7 @@ class Rule:
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
         if self.names is not None:
-            return core_schema.no_info_plain_validator_function(self._known)
+            return core_schema.no_info_plain_validator_function(self._check_name)
         return core_schema.custom_error_schema(
             handler(source), "rule", custom_error_message="{words}", custom_error_context={"words": self.words}
         )
@@ -45,7 +45,7 @@ class Rule:
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
         return {"type": "string", "enum": list(self.names)} if self.names is not None else handler(schema)
 
-    def _known(self, name: Any) -> str:
+    def _check_name(self, name: Any) -> str:
         names = list(self.names or ())
         if isinstance(name, str) and name in names:
             return name

@@ -102,7 +102,7 @@ class OpenSweep:
 
         Raises UsageError if the record names code and is not trusted; and as `RecordedSweep.training`.
         """
-        _ = self._trusted_spec  # raises first
+        _ = self._spec_with_code  # raises first
         return self.read().training(number)
 
     def load(self, trial: Result) -> tuple[SweepSpec, SearchData]:
@@ -158,7 +158,7 @@ class OpenSweep:
         return fingerprint(replace(rows, x=each(ravel_column, rows.y)))
 
     @cached_property
-    def _trusted_spec(self) -> SweepSpec:
+    def _spec_with_code(self) -> SweepSpec:
         """The recorded spec. Emits a notice if it names Python code to import (`python:`)."""
         spec = self.recorded_spec
         if self._spec is None:
@@ -170,7 +170,7 @@ class OpenSweep:
         """Read the spec and the data that the record names, unless they are loaded. Raises as `load`."""
         if hasattr(self, "data"):
             return
-        spec, study = self._trusted_spec, self.study
+        spec, study = self._spec_with_code, self.study
         if trial is None:
             choose_backend(self.backend)
         else:  # its model will be built

@@ -79,9 +79,9 @@ def compile_trial(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> tupl
     """
     import keras
 
-    model, fit = _seeded_model(spec, plan, data)
+    model, fit = _build_seeded_model(spec, plan, data)
     while others_draw:  # Dask's thread draws from Python's generator about twice a second
-        before, (model, fit) = model, _seeded_model(spec, plan, data)
+        before, (model, fit) = model, _build_seeded_model(spec, plan, data)
         pairs = zip(before.variables, model.variables, strict=True)
         if all(np.array_equal(*(copy_value(variable) for variable in pair)) for pair in pairs):
             break
@@ -100,7 +100,7 @@ def compile_trial(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> tupl
     return model, fit
 
 
-def _seeded_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> tuple[Any, partial[Any] | None]:
+def _build_seeded_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> tuple[Any, partial[Any] | None]:
     import keras
 
     if "metrics" in spec.own:

@@ -149,9 +149,9 @@ class Group(ABC):
         if lane.end is LaneEnd.DIVERGED or self._objective.name not in row:
             return
         objective = trial_objective(self._objective, lane.suggestion)
-        keeps_best = objective.take_best or lane.restored_epoch is not None
+        keeps_best = objective.take_best or lane.epoch_to_restore is not None
         values = [logged.get(objective.name, math.nan) for logged in lane.rows]
-        improved = keeps_best and find_scored_epoch(objective, values, lane.restored_epoch) == len(lane.rows)
+        improved = keeps_best and find_scored_epoch(objective, values, lane.epoch_to_restore) == len(lane.rows)
         if improved or not lane.training or len(lane.rows) in lane.rungs:
             lane.last = state()
         if improved:

@@ -235,7 +235,7 @@ class GroupRunner(Runner):
         state = lane.last if scored.at_end else lane.best or lane.last
         assert state is not None
         values = lane.curve[self._spec.objective.name]
-        epoch = find_scored_epoch(trial_objective(self._spec.objective, lane.suggestion), values, lane.restored_epoch)
+        epoch = find_scored_epoch(trial_objective(self._spec.objective, lane.suggestion), values, lane.epoch_to_restore)
         with self._wall.part("score"):
             return make_result(
                 self._spec,

@@ -32,7 +32,7 @@ class Controls:
 
     def __init__(self, training: Training, learning_rate: float) -> None:
         """Begin before the first epoch, which trains at `learning_rate`."""
-        # These stand-ins have all that the callbacks use of a model. The runner keeps the weights of `restored_epoch`.
+        # The callbacks use only this much of a model. The runner keeps the weights of `epoch_to_restore`.
         self._optimizer = SimpleNamespace(learning_rate=_round_to_float32(learning_rate))
         self._model = SimpleNamespace(optimizer=self._optimizer, stop_training=False, get_weights=tuple)
         self._epochs = 0
@@ -75,7 +75,7 @@ class Controls:
         return rate
 
     @property
-    def restored_epoch(self) -> int | None:
+    def epoch_to_restore(self) -> int | None:
         """The epoch (from 1) whose weights early stopping would restore now; None keeps the last epoch's weights."""
         has_best = self._stopping is not None and self._stopping.best_weights is not None
         return self._stopping.best_epoch + 1 if has_best else None
@@ -168,9 +168,9 @@ class Lane:
         return self.end is None or (ended and len(self.rows) >= rung)
 
     @property
-    def restored_epoch(self) -> int | None:
+    def epoch_to_restore(self) -> int | None:
         controls = self.controls or Controls.from_training(self.plan.training, self.learning_rate, self.rows)
-        return None if controls is None else controls.restored_epoch
+        return None if controls is None else controls.epoch_to_restore
 
     def log(self, row: dict[str, float], *, finite: bool) -> None:
         """Add an epoch's metrics. `finite` says whether the metrics and the weights are finite."""

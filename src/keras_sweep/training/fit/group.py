@@ -128,7 +128,7 @@ class FitGroup(Group):
         lane = self.lane
         objective = trial_objective(self._objective, lane.suggestion)
         is_scored_elsewhere = (
-            objective.take_best or lane.restored_epoch is not None or lane.end in (LaneEnd.DIVERGED, LaneEnd.PRUNED)
+            objective.take_best or lane.epoch_to_restore is not None or lane.end in (LaneEnd.DIVERGED, LaneEnd.PRUNED)
         )
         part.end(is_scored_elsewhere=is_scored_elsewhere)
         if lane.end is LaneEnd.PRUNED:

@@ -99,7 +99,7 @@ class Program:
         with ThreadPoolExecutor(1) as executor:
             validation = executor.submit(lowered_validation.compile, options)
             if template.signature.masked:
-                self._epoch_program = self._compile(self._masked_epoch, state, step_numbers, *batches, self._rows)
+                self._epoch_program = self._compile(self._train_masked_epoch, state, step_numbers, *batches, self._rows)
             elif template.has_convolution:
                 self._epoch_program = self._build_steps(state, step_numbers, *batches)
             else:
@@ -189,7 +189,7 @@ class Program:
         state, metrics = carry
         return state, self._compute_logs(metrics)
 
-    def _masked_epoch(self, state: State, numbers: Numbers, order: Any, data: Any) -> tuple[State, Logs]:
+    def _train_masked_epoch(self, state: State, numbers: Numbers, order: Any, data: Any) -> tuple[State, Logs]:
         """Train on batches of any length, in steps of a fixed length. Padding rows get weight 0. Traced."""
         prepared, metrics = self._begin_epoch(numbers)
         size = numbers.batch_size

@@ -149,15 +149,15 @@ class Template:
         On a CPU, XLA compiles a convolution in a loop or mapped over lanes to code that is three to fifteen times
         slower (jax-ml/jax#12868). Such a model trains one lane at a time, step by step.
         """
-        return "conv_general_dilated" in self._traced_call
+        return "conv_general_dilated" in self._jaxpr_text
 
     @cached_property
     def has_loop(self) -> bool:
         """Whether the model has a loop, such as a recurrent layer over the steps of a series."""
-        return "scan[" in self._traced_call or "while[" in self._traced_call
+        return "scan[" in self._jaxpr_text or "while[" in self._jaxpr_text
 
     @cached_property
-    def _traced_call(self) -> str:
+    def _jaxpr_text(self) -> str:
         """The jaxpr of the model's call in training on a batch."""
 
         def call(trainable: Any, other: Any, x: Any) -> Any:

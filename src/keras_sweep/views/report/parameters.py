@@ -97,7 +97,7 @@ def draw_parallel(page: PageContent, value: Axis, drawn: Sequence[LeaderboardRow
         line = line_path((x, _place(axis, row.number, scale)) for x, axis, scale in scales)
         parts.append(f'<path class="ln {page.colour(row.number)}" data-t="{row.number}" d="{line}"/>')
     absent = {axis.name for axis in axes if any(row.number not in axis.values for row in rows)}
-    parts += [_brushed_axis(axis, scale, x, axis.name in absent) for x, axis, scale in scales]
+    parts += [_draw_axis(axis, scale, x, axis.name in absent) for x, axis, scale in scales]
     lines = f"{pluralize(len(rows), 'trial')}, a line each; the worst quarter sits on the edge of {value.name}"
     drag = "Drag along an axis to keep only the trials in that stretch: every drawing and the table follow"
     words = f"{lines}. {drag}; a click on the axis clears it."
@@ -105,7 +105,7 @@ def draw_parallel(page: PageContent, value: Axis, drawn: Sequence[LeaderboardRow
     return figure("parallel", "Parallel coordinates", words, parts, size=size)
 
 
-def _brushed_axis(axis: Axis, scale: Scale, x: float, absent: bool) -> str:
+def _draw_axis(axis: Axis, scale: Scale, x: float, absent: bool) -> str:
     marks = [(scale(value), text) for value, text in axis_ticks(axis, scale)] + ([(ABSENT, "none")] if absent else [])
     parts = [
         f'<path class="axis" d="M{px(x)} {AXIS_TOP - 4}V{AXIS_FOOT + 4}"/>',

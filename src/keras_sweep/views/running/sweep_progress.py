@@ -172,7 +172,7 @@ class SweepProgress:
             self.leading = [replace(result, final=False) for result in self.leading]
             self.leading.sort(key=lambda result: order_key(result, self.objective))
         self.training = {
-            suggestion.number: Training(suggestion.params, _requested_epochs(suggestion.params))
+            suggestion.number: Training(suggestion.params, _read_epochs(suggestion.params))
             for suggestion in event.suggestions
             if suggestion.number not in self._ended  # trials of an earlier run
             and not (self.started and suggestion.number >= self.started.total)  # trials beyond the end of the sweep
@@ -237,7 +237,7 @@ class SweepProgress:
         del self.leading[LEADING:]
 
 
-def _requested_epochs(params: Params) -> int | None:
+def _read_epochs(params: Params) -> int | None:
     epochs = params.get("epochs")
     return epochs if isinstance(epochs, int) and epochs > 0 else None
 

@@ -77,11 +77,11 @@ def score_text(value: float | None, stderr: float | None = None) -> str:
     if value is None or not math.isfinite(value):
         return "-"
     places = decimals(value, stderr)
-    text = _fixed_point(value, places)
-    return text if stderr is None or not math.isfinite(stderr) else f"{text} ±{_fixed_point(stderr, places)}"
+    text = _format_number(value, places)
+    return text if stderr is None or not math.isfinite(stderr) else f"{text} ±{_format_number(stderr, places)}"
 
 
-def _fixed_point(value: float, places: int) -> str:
+def _format_number(value: float, places: int) -> str:
     text = f"{value:.{places}f}"
     too_long = abs(value) >= 1e9 or (value != 0 and float(text) == 0)
     return number_text(value) if too_long else text
