@@ -1,4 +1,4 @@
-"""Parse and evaluate `where`: constraints over the values of a trial, such as `model.units * model.layers <= 512`.
+"""Parse and evaluate `where`: constraints over the values of a trial, like `model.units * model.layers <= 512`.
 
 Constraints look like Python but never run as Python: only the parts listed here are allowed and computed.
 """
@@ -55,14 +55,14 @@ class Constraint:
 def parse_constraint(text: str) -> Constraint:
     """Parse a constraint. Raises ValueError with the fault."""
     if len(text) > LONGEST:
-        raise ValueError(f"has {len(text)} characters, and at most {LONGEST} are read")
+        raise ValueError(f"must have at most {LONGEST} characters, but has {len(text)}")
     try:
         tree = ast.parse(text.strip(), mode="eval").body
         parsed = Constraint(frozenset(_list_names(tree)), _compile_part(tree))
     except (SyntaxError, RecursionError, MemoryError):
-        raise ValueError("is no comparison that can be read") from None
+        raise ValueError("is not a valid comparison") from None
     if not isinstance(tree, ast.Compare | ast.BoolOp) and not isinstance(getattr(tree, "op", None), ast.Not):
-        raise ValueError("is neither true nor false: it must compare something")
+        raise ValueError("must be a comparison, which is true or false")
     return parsed
 
 
@@ -73,7 +73,7 @@ def _list_names(part: ast.AST) -> Iterator[str]:
         return
     function = part.func.id if isinstance(part, ast.Call) and isinstance(part.func, ast.Name) else None
     if function not in FUNCTIONS and not isinstance(part, (*PARTS, *OPERATORS)):
-        raise ValueError(f"may not have `{ast.unparse(part)}` in it: there are {KNOWN}")
+        raise ValueError(f"must not contain `{ast.unparse(part)}`; allowed are {KNOWN}")
     for inner in _get_children(part):
         yield from _list_names(inner)
 

@@ -14,8 +14,9 @@ from keras_sweep.space.plugins import Plugins
 STRICT = ConfigDict(strict=True, extra="forbid", defer_build=True)  # `"1"` is not a number, `1` is not true
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]  # the range of `keras.utils.set_random_seed`
 Text = Annotated[str, Field(min_length=1)]
-DECIMAL = "what stands before a fraction, if the columns leave it open: 1,101 is 1101 or 1.101"
-DATES = "which stands first, if the columns leave it open: 02/03/2024 is in March or in February"
+DECIMAL = "the decimal separator, if the columns leave open whether 1,101 is 1101 or 1.101"
+DATES = "the order of day and month, if the columns leave open whether 02/03/2024 is in March or February"
+SEPARATOR = "the character between two fields"
 
 
 def optional(description: str, **bounds: Any) -> Any:
@@ -25,25 +26,29 @@ def optional(description: str, **bounds: Any) -> Any:
 
 @dataclass(config=STRICT, frozen=True, slots=True)
 class Split:
-    """How rows are held out where the source brings no split of its own."""
+    """How rows are held out for validation and test, if the data have no split of their own."""
 
-    validation: float = Field(default=0.2, gt=0, lt=1, description="share of the rows that are not test rows")
-    test: float = Field(default=0.2, ge=0, lt=1, description="share of all rows")
-    seed: Seed = 42
-    stratify: bool = Field(default=False, description="keep the shares of the classes")
+    validation: float = Field(
+        default=0.2, gt=0, lt=1, description="share of validation rows among all rows but the test rows"
+    )
+    test: float = Field(default=0.2, ge=0, lt=1, description="share of test rows among all rows")
+    seed: Seed = Field(default=42, description="seed of the random split")
+    stratify: bool = Field(default=False, description="keep the shares of the classes in each part")
     folds: int = Field(
         default=0,
         ge=0,
         le=100,
-        description="instead of `validation`: train each trial once a fold, and score each row by the training that "
-        "left it out; the winner is then trained once more on all of these rows",
+        description="number of folds of a cross-validation, in place of `validation`; 0 for none. Each trial trains once "
+        "for each fold, and each row is scored by the training that left it out. The winner then trains on all rows",
     )
-    groups: Text | None = Field(default=None, description="a column, or array: none of its groups is on both sides")
-    time: Text | None = Field(default=None, description="a column, or array: validation is later, and test the latest")
+    groups: Text | None = Field(default=None, description="column or array of groups; a group is never split up")
+    time: Text | None = Field(
+        default=None, description="column or array of times: training rows are the earliest, test rows the latest"
+    )
 
     @property
     def by(self) -> str | None:
-        """The column or array that decides where rows go, which is not a feature; None for a random split."""
+        """The column or array that decides the split, which is not a feature; None for a random split."""
         return self.groups or self.time
 
 
@@ -51,14 +56,14 @@ class Split:
 class TableOptions:
     """How the columns of a table are read."""
 
-    columns: Sequence[Text] = Field(default=(), description="learn from these alone")
-    drop: Sequence[Text] = Field(default=(), description="leave these out, such as ids", examples=[["id"]])
-    categories: Sequence[Text] = Field(default=(), description="columns of numbers that are names of categories")
+    columns: Sequence[Text] = Field(default=(), description="use these columns only; by default all")
+    drop: Sequence[Text] = Field(default=(), description="leave out these columns, for example ids", examples=[["id"]])
+    categories: Sequence[Text] = Field(default=(), description="number columns to treat as categories")
     missing: Sequence[str | int | float] = Field(
-        default=(), description="what stands for no value beside an empty field", examples=[["NA", "?"]]
+        default=(), description="values that mark a missing value; an empty field always does", examples=[["NA", "?"]]
     )
-    text: Text | None = Field(default=None, description="the column of texts that a model of yours takes, and no other")
-    missing_target: Literal["drop"] = optional("leave out rows that have no target; by default they are an error")
+    text: Text | None = Field(default=None, description="the column of texts, if your own model takes it alone")
+    missing_target: Literal["drop"] = optional("leave out rows without a target; by default they are an error")
     decimal: Literal[".", ","] = optional(DECIMAL)
     dates: Literal["day-first", "month-first"] = optional(DATES)
 
@@ -67,7 +72,7 @@ class TableOptions:
 class CsvOptions(TableOptions):
     """How the columns of a CSV file are read."""
 
-    separator: str = Field(default=",", min_length=1, max_length=1, description="what stands between two fields")
+    separator: str = Field(default=",", min_length=1, max_length=1, description=SEPARATOR)
 
 
 @dataclass(config=STRICT, frozen=True, slots=True, kw_only=True)
@@ -75,8 +80,7 @@ class SqlOptions(TableOptions):
     """How the columns of a query are read, and which database it asks."""
 
     database: Text = Field(
-        description="an SQLite file, or the URL by which SQLAlchemy opens another database; $NAME is an environment "
-        "variable",
+        description="an SQLite file, or an SQLAlchemy URL of another database; $NAME is an environment variable",
         examples=["shop.db", "postgresql://me:$PASSWORD@localhost/shop"],
     )
 
@@ -85,28 +89,34 @@ class SqlOptions(TableOptions):
 class ImageOptions:
     """How pictures are read."""
 
-    size: Sequence[PositiveInt] = Field(default=(64, 64), min_length=2, max_length=2, description="height and width")
-    color: Literal["rgb", "grayscale"] = Field(default="rgb", description="`rgb` or `grayscale`")
+    size: Sequence[PositiveInt] = Field(
+        default=(64, 64), min_length=2, max_length=2, description="height and width in pixels"
+    )
+    color: Literal["rgb", "grayscale"] = Field(default="rgb", description="3 channels (`rgb`) or 1 (`grayscale`)")
 
 
 @dataclass(config=STRICT, frozen=True, slots=True)
 class SeriesOptions:
-    """How windows are taken from a series."""
+    """How windows are cut from a series."""
 
-    window: PositiveInt = optional("rows of all columns that a prediction is made from")
-    horizon: PositiveInt = Field(default=1, description="how many rows after the window's last the target stands")
-    longest: int = Field(default=0, ge=0, description="of several windows: validation targets begin after it for all")
-    separator: str = Field(default=",", min_length=1, max_length=1, description="what stands between two fields")
+    window: PositiveInt = optional("number of rows that the model gets for a prediction")
+    horizon: PositiveInt = Field(default=1, description="number of rows from the end of the window to the target")
+    longest: int = Field(
+        default=0, ge=0, description="the longest of several windows: validation targets begin after it"
+    )
+    separator: str = Field(default=",", min_length=1, max_length=1, description=SEPARATOR)
     decimal: Literal[".", ","] = optional(DECIMAL)
     dates: Literal["day-first", "month-first"] = optional(DATES)
 
 
 @dataclass(config=STRICT, frozen=True, slots=True)
 class PythonOptions:
-    """How what a function returns is trained on."""
+    """How a user's function is called, and how its dataset is read."""
 
-    steps_per_epoch: PositiveInt = optional("batches of a training dataset, which `fit` then iterates as it is")
-    arguments: Mapping[str, Any] = Field(default_factory=dict, description="what the function is called with")
+    steps_per_epoch: PositiveInt = optional(
+        "batches per epoch of a training dataset that never ends, or is too large to load"
+    )
+    arguments: Mapping[str, Any] = Field(default_factory=dict, description="keyword arguments of the function")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -147,7 +157,7 @@ class Source:
     The fingerprint of all rows in their order decides whether the rows are unchanged.
     """
 
-    # Returns `SourceRows`; takes the folder of the space file. Raises DataError.
+    # Called with the folder of the space file. Returns `SourceRows`, or raises DataError.
     read: Callable[[DataSpec, Path], Any]
     # The description in the schema.
     doc: str | None = None
@@ -182,7 +192,7 @@ def _load_late(function: str) -> Callable[..., Any]:
 
 _PANDAS_CSV = "table = pd.read_csv(path, sep={separator!r}, na_values={gaps}, keep_default_na=False, low_memory=False)"
 _PANDAS_SQL = "import sqlite3\ntable = pd.read_sql({text!r}, path if '://' in str(path) else sqlite3.connect(path))"
-_QUERY = "The rows of a query, `select ... order by ...`, in its order, with a target column."
+_QUERY = "The rows of a database query, `select ... order by ...`, with a target column."
 _SERIES = "A CSV file whose rows are in time order."
 _CSV, _SQL = _load_late("table_files:read_csv"), _load_late("sql_query:read_sql")
 NAMED = Source(_load_late("source:read_named"), names="data set")
@@ -199,10 +209,10 @@ SOURCES: Plugins[Source] = Plugins(
             pandas="table = pd.read_parquet(path)",
         ),
         "sql": Source(_SQL, _QUERY, options=SqlOptions, pandas=_PANDAS_SQL, server=_load_late("sql_query:server_of")),
-        "npz": Source(_load_late("array_sources:read_npz"), "Arrays of NumPy.", "file", target="the array to predict"),
+        "npz": Source(_load_late("array_sources:read_npz"), "NumPy arrays.", "file", target="the array to predict"),
         "images": Source(
             _load_late("image_folder:read_images"),
-            "A folder of pictures, in a folder a class.",
+            "A folder of pictures, with a subfolder for each class.",
             "folder",
             ImageOptions,
             target="",
@@ -210,7 +220,7 @@ SOURCES: Plugins[Source] = Plugins(
         "series": Source(_load_late("series:read_series"), _SERIES, "file", SeriesOptions, needs=("target", "window")),
         "python": Source(
             _load_late("array_sources:call_python"),
-            "Rows from a function of yours.",
+            "Rows from your own function.",
             "function",
             PythonOptions,
             target="",

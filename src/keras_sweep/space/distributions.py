@@ -22,14 +22,14 @@ Value: TypeAlias = Union[Scalar, tuple["Value", ...]]  # noqa: UP007  # a list i
 
 def _check_ends(low: float, high: float, log: bool) -> None:
     if low > high:
-        raise ValueError(f"`min <= max` must hold, but got (min={low}, max={high})")
+        raise ValueError(f"`min` must be at most `max`, but got (min={low}, max={high})")
     if log and low <= 0:
-        raise ValueError(f"`min` of a log range must be above zero, but got (min={low})")
+        raise ValueError(f"`min` of a log range must be above 0, but got {low}")
 
 
 @dataclass(frozen=True, slots=True)
 class Float:
-    """Real numbers in [low, high], uniform, or uniform in the logarithm; `step` keeps to low + k * step."""
+    """Real numbers in [low, high], drawn evenly or evenly on a log scale. With a `step` only low + k * step."""
 
     low: float
     high: float
@@ -41,9 +41,9 @@ class Float:
             raise ValueError(f"`min` and `max` must be finite, but got (min={self.low}, max={self.high})")
         _check_ends(self.low, self.high, self.log)
         if self.step is not None and not self.step > 0:
-            raise ValueError(f"`q > 0` must hold, but got (q={self.step})")
+            raise ValueError(f"`q` must be above 0, but got {self.step}")
         if self.step is not None and self.log:
-            raise ValueError("`q` must not be given with a log range of real numbers")
+            raise ValueError("`q` must be left out of a log range of real numbers")
 
     @property
     def size(self) -> float:
@@ -86,7 +86,7 @@ class Float:
 
 @dataclass(frozen=True, slots=True)
 class Int:
-    """Whole numbers from low to high, both included, every `step`-th; `log` is uniform in the logarithm."""
+    """Every `step`-th whole number from low to high, both included. With `log` drawn evenly on a log scale."""
 
     low: int
     high: int
@@ -96,9 +96,9 @@ class Int:
     def __post_init__(self) -> None:
         _check_ends(self.low, self.high, self.log)
         if self.step < 1:
-            raise ValueError(f"`q >= 1` must hold, but got (q={self.step})")
+            raise ValueError(f"`q` must be at least 1, but got {self.step}")
         if self.log and self.step != 1:
-            raise ValueError(f"`q` of a log range must be 1, but got (q={self.step})")
+            raise ValueError(f"`q` of a log range must be 1, but got {self.step}")
 
     @property
     def size(self) -> float:
@@ -130,16 +130,14 @@ class Categorical:
         if not self.choices:
             raise ValueError("`values` must not be empty")
         if len(set(self.choices)) < len(self.choices):  # 1, 1.0 and True are equal
-            raise ValueError(f"`values` must differ, but got {list(self.choices)}")
+            raise ValueError(f"`values` must not contain a value twice, but got {list(self.choices)}")
         if self.probabilities is not None:
             if len(self.probabilities) != len(self.choices):
-                raise ValueError(
-                    f"`probabilities` must be as many as `values`, but got {len(self.probabilities)} "
-                    f"for {len(self.choices)}"
-                )
+                counts = f"{len(self.probabilities)} for {len(self.choices)} values"
+                raise ValueError(f"`probabilities` must have a number for each value, but got {counts}")
             if min(self.probabilities) < 0 or not math.isclose(sum(self.probabilities), 1.0, abs_tol=1e-6):
                 raise ValueError(
-                    f"`probabilities` must not be negative and must add to 1, but got {list(self.probabilities)}"
+                    f"`probabilities` must be at least 0 and add up to 1, but got {list(self.probabilities)}"
                 )
 
     @property
@@ -187,7 +185,7 @@ def to_unit(distribution: Distribution, value: Value) -> float:
 
 
 def describe_range(distribution: Distribution) -> str:
-    """Describe the values for a sentence: "one of sgd, adam", "from 0.0001 to 1.0"."""
+    """Describe the values for a sentence: "one of 'sgd', 'adam'", "from 0.0001 to 1.0"."""
     if isinstance(distribution, Categorical):
         return f"one of {', '.join(map(quote, distribution.choices))}"
     steps = "" if distribution.step in (None, 1) else f" in steps of {distribution.step}"

@@ -1,7 +1,7 @@
 """Look up plugins by name: from this package, from scripts that register them, and from installed packages.
 
-An installed package names its plugins in an entry point, as CONTRIBUTING.md shows. A space file can name only such a
-plugin, never a module. A plugin is imported when it is first used.
+An installed package names its plugins in an entry point, as CONTRIBUTING.md shows. A space file can name a plugin, but
+never a module. A plugin is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ def find_member(members: Mapping[str, Member], noun: str, name: str) -> Member:
     """Return the member of this name. Raises UsageError with the nearest name, or all names, if there is none."""
     if name not in members:
         near = find_nearest(name, members)
-        hint = f"Did you mean `{near}`?" if near else f"There are {join(members)}"
+        hint = f"Did you mean `{near}`?" if near else f"Choose from {join(members)}"
         raise UsageError(f"there is no {noun} {name!r}", hint=hint)
     return members[name]
 
 
 class Plugins(Mapping[str, Member]):
-    """Plugins of one kind. The first is the default, if the kind has a default. Names of this package are reserved."""
+    """Plugins of a kind. The first is the default, if the kind has a default. Names of this package are reserved."""
 
     def __init__(self, noun: str, group: str, members: Mapping[str, Member | str]) -> None:
         """Create the registry.
 
         Args:
-            noun: a member in messages: "sampler".
+            noun: the word for a member in messages: "sampler".
             group: the group of entry points: "keras_sweep.samplers".
-            members: this package's, by name; a text "module:attribute" is imported when the member is used.
+            members: the members of this package by name. A text "module:attribute" is imported when the member is used.
         """
         self.noun = noun
         self.group = group
@@ -52,13 +52,13 @@ class Plugins(Mapping[str, Member]):
 
     @property
     def own(self) -> tuple[str, ...]:
-        """The names of this package and of registered members, without those of installed packages."""
+        """The names of members of this package and of scripts, without the members of installed packages."""
         return tuple(self._own)
 
     def register(self, name: str, member: Member) -> None:
         """Add a member for the rest of the process. Raises ValueError if the name exists."""
         if name in self:
-            raise ValueError(f"a {self.noun} named {name!r} is there already")
+            raise ValueError(f"a {self.noun} named {name!r} already exists")
         self._own[name] = member
 
     def find(self, name: str) -> Member:
@@ -77,7 +77,7 @@ class Plugins(Mapping[str, Member]):
             raise UsageError(
                 f"the {self.noun} {name!r} of the package {package} can't be imported "
                 f"({type(error).__name__}: {error})",
-                hint="Update or remove that package",
+                hint=f"Update or remove {package}",
             ) from error
 
     def __contains__(self, name: object) -> bool:

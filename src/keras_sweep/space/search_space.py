@@ -29,7 +29,7 @@ _SHARES = ("accuracy", "acc", "auc", "precision", "recall")  # names of metrics,
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """The condition that another `parameter` has one of `values`."""
+    """The condition that another `parameter` has any of `values`."""
 
     parameter: str
     values: tuple[Value, ...]
@@ -50,7 +50,7 @@ class Parameter:
 
     @property
     def key(self) -> str:
-        """The name for samplers, which need one distribution a name: `learning_rate@1` for the first case."""
+        """The name for samplers, which need a name for each distribution: `learning_rate@1` for the first case."""
         return f"{self.name}@{self.case}" if self.case else self.name
 
     def is_active(self, params: Params) -> bool:
@@ -70,7 +70,7 @@ class SearchSpace:
         known = set(self.constants)
         for parameter in self.parameters:
             if parameter.name in known and not parameter.case:
-                raise ValueError(f"parameter {parameter.name!r} is there twice")
+                raise ValueError(f"parameter {parameter.name!r} occurs twice")
             for condition in parameter.when:
                 if condition.parameter not in known:
                     raise ValueError(
@@ -147,7 +147,7 @@ class SearchSpace:
             return False
 
     def assign_values(self, value_of: Callable[[Parameter], Value], fixed: Params | None = None) -> dict[str, Value]:
-        """Return a trial: each active parameter has its `fixed` value, or else `value_of` it."""
+        """Return a trial: each active parameter has its `fixed` value, else the value from `value_of`."""
         params, fixed = dict(self.constants), fixed or {}
         for parameter in self.parameters:
             if parameter.is_active(params):
@@ -155,7 +155,7 @@ class SearchSpace:
         return params
 
     def fill_point(self, fixed: Params, defaults: Params) -> dict[str, Value]:
-        """Complete the `fixed` values by `defaults` that fit, else by the middle of the range."""
+        """Complete the `fixed` values: by `defaults` that are in range, else by the middle of the range."""
 
         def value_of(parameter: Parameter) -> Value:
             value, drawn = defaults.get(parameter.name), parameter.distribution
@@ -176,9 +176,9 @@ class SearchSpace:
         return {name: normalize_value(known[name], value) if name in known else value for name, value in params.items()}
 
     def find_misfits(self, params: Params) -> dict[str, str]:
-        """Map each name to why no trial has its value, or not with the other values; "" to why none has them all.
+        """Map each name to why no trial has its value beside the others; "" to why no trial has all values together.
 
-        The values have the types of their distributions.
+        The values must have the types of their distributions.
         """
         faults: dict[str, str] = {}
         for name, value in params.items():
@@ -187,16 +187,20 @@ class SearchSpace:
             active = [case for case in cases if case.is_active({**self.constants, **params})]
             if not cases:
                 if name not in self.constants:
-                    faults[name] = "is no parameter of this search"
+                    faults[name] = "is not a parameter of this search"
                 elif value != self.constants[name]:
-                    faults[name] = f"is {quote(self.constants[name])} in every trial, but got {quote(value)}"
+                    faults[name] = f"must be {quote(self.constants[name])}, as in every trial, but got {quote(value)}"
             elif not any(case in fits for case in active or cases):
                 faults[name] = f"must be {describe_range((active or cases)[0].distribution)}, but got {quote(value)}"
             elif not active:
                 needed = join(f"{need.parameter}: {join(map(str, need.values), 'or')}" for need in fits[0].when)
-                faults[name] = f"is there only beside `{needed}`"
+                faults[name] = f"exists only in trials with `{needed}`"
         whole = self.assign_values(lambda _: None, params)
-        return faults if faults or None in whole.values() or self.allows(whole) else {"": "is ruled out by `where`"}
+        return (
+            faults
+            if faults or None in whole.values() or self.allows(whole)
+            else {"": "does not meet the constraints of `where`"}
+        )
 
 
 def _add_values(points: Iterator[dict[str, Value]], parameter: Parameter) -> Iterator[dict[str, Value]]:

@@ -79,7 +79,7 @@ def describe_differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list
 
 def _format_value(flat: Mapping[str, Any], key: str) -> str:
     if key not in flat:
-        return "not there"
+        return "not set"
     return flat[key] if isinstance(flat[key], str) else quote(flat[key])
 
 

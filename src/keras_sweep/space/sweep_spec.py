@@ -25,35 +25,36 @@ class ModelSpec:
     arguments: Mapping[str, Value] = dataclasses.field(default_factory=dict)  # fixed; `model.*` parameters override
 
 
-MODE = "whether less or more of it is better; `auto` knows of Keras's metrics"
+MONITOR, DELTA = "the recorded metric to watch", "the smallest change that counts as an improvement"
+MODE = "`min` if less is better, `max` if more is better; `auto` knows Keras's metrics"
 
 
 @dataclass(config=STRICT, frozen=True, slots=True)
 class EarlyStopping:
-    """A trial ends where a metric no longer improves; the arguments of `keras.callbacks.EarlyStopping`."""
+    """End a trial when a metric no longer improves. The keys are arguments of `keras.callbacks.EarlyStopping`."""
 
-    monitor: str = Field(default="val_loss", description="a recorded metric")
-    patience: int = Field(default=0, ge=0, description="epochs without an improvement, then the trial ends")
-    min_delta: float = Field(default=0.0, ge=0, description="the least change that is an improvement")
+    monitor: str = Field(default="val_loss", description=MONITOR)
+    patience: int = Field(default=0, ge=0, description="epochs without an improvement before the trial ends")
+    min_delta: float = Field(default=0.0, ge=0, description=DELTA)
     mode: Literal["auto", "min", "max"] = Field(default="auto", description=MODE)
-    baseline: float | None = Field(default=None, description="a value that is to be reached first")
-    start_from_epoch: int = Field(default=0, ge=0, description="epochs that are passed over at the start")
+    baseline: float | None = Field(default=None, description="only values better than this count as improvements")
+    start_from_epoch: int = Field(default=0, ge=0, description="number of first epochs that do not count")
     restore_best_weights: bool = Field(
-        default=False, description="the trial has the weights of its best epoch by this metric, and is scored by them"
+        default=False, description="keep and score the weights of the trial's best epoch by this metric"
     )
 
 
 @dataclass(config=STRICT, frozen=True, slots=True)
 class ReduceLROnPlateau:
-    """The learning rate falls where a metric no longer improves; as `keras.callbacks.ReduceLROnPlateau`."""
+    """Lower the learning rate when a metric no longer improves, as `keras.callbacks.ReduceLROnPlateau` does."""
 
-    monitor: str = Field(default="val_loss", description="a recorded metric")
-    factor: float = Field(default=0.1, gt=0, lt=1, description="what the rate is multiplied by")
-    patience: int = Field(default=10, ge=0, description="epochs without an improvement, then it falls")
-    min_delta: float = Field(default=1e-4, ge=0, description="the least change that is an improvement")
+    monitor: str = Field(default="val_loss", description=MONITOR)
+    factor: float = Field(default=0.1, gt=0, lt=1, description="what the learning rate is multiplied by")
+    patience: int = Field(default=10, ge=0, description="epochs without an improvement before the rate falls")
+    min_delta: float = Field(default=1e-4, ge=0, description=DELTA)
     mode: Literal["auto", "min", "max"] = Field(default="auto", description=MODE)
-    cooldown: int = Field(default=0, ge=0, description="epochs after a fall in which nothing is counted")
-    min_lr: float = Field(default=0.0, ge=0, description="it falls no further")
+    cooldown: int = Field(default=0, ge=0, description="epochs after a fall that do not count")
+    min_lr: float = Field(default=0.0, ge=0, description="the lowest learning rate")
 
 
 WATCHING = {"early_stopping": EarlyStopping, "reduce_lr_on_plateau": ReduceLROnPlateau}  # sections of `training`
@@ -61,7 +62,7 @@ SCHEDULE = frozenset({"schedule", "warmup"})  # parameters that move the learnin
 MODEL_PREFIX = "model."  # of arguments of the model as parameters
 LOSS_PREFIX = "loss."  # of arguments of the loss as parameters
 DEFAULT_OPTIMIZER = "rmsprop"  # as `keras.Model.compile`
-TRAINING_PREFIX = "training."  # of its arguments as parameters
+TRAINING_PREFIX = "training."  # of keys of `training` as parameters
 
 
 def is_user_function(loss: str) -> bool:
@@ -71,9 +72,9 @@ def is_user_function(loss: str) -> bool:
 
 @dataclass(config=STRICT, frozen=True, slots=True)
 class UserCallback:
-    """A callback of yours, which trains by `fit`."""
+    """Your own callback. Trials with callbacks train with `fit`."""
 
-    python: str = Field(description="module:function, which returns a new keras.callbacks.Callback")
+    python: str = Field(description="`module:function` that returns a new `keras.callbacks.Callback`")
 
 
 ClassWeight: TypeAlias = Mapping[int | str, float] | Literal["balanced"] | None
@@ -81,15 +82,19 @@ ClassWeight: TypeAlias = Mapping[int | str, float] | Literal["balanced"] | None
 
 @dataclass(config=STRICT, frozen=True, slots=True)
 class Training:
-    """What `fit` does beside the optimizer. Its arguments may be parameters: `training.early_stopping.patience`."""
+    """How a trial trains, apart from the optimizer. Keys can be parameters: `training.early_stopping.patience`."""
 
-    early_stopping: EarlyStopping | None = None
-    reduce_lr_on_plateau: ReduceLROnPlateau | None = None
-    class_weight: ClassWeight = Field(
-        default=None, description="`balanced`, or class: weight; what a row of the class counts in the loss"
+    early_stopping: EarlyStopping | None = Field(default=None, description="end trials that no longer improve")
+    reduce_lr_on_plateau: ReduceLROnPlateau | None = Field(
+        default=None, description="lower the learning rate on a plateau"
     )
-    callbacks: Sequence[UserCallback] = ()
-    adapt: bool = Field(default=False, description="layers such as TextVectorization first learn from training rows")
+    class_weight: ClassWeight = Field(
+        default=None, description="`balanced`, or a map of classes to the weights of their rows in the loss"
+    )
+    callbacks: Sequence[UserCallback] = Field(
+        default=(), description="your own callbacks; trials then train with `fit`"
+    )
+    adapt: bool = Field(default=False, description="call `adapt` of the model's layers with the training rows first")
 
     @property
     def is_watched(self) -> bool:
@@ -99,88 +104,86 @@ class Training:
 
 @dataclass(config=STRICT, frozen=True, slots=True)
 class EarlyTerminate:
-    """Stops poor trials between rungs; the keys of a W&B sweep file."""
+    """Stop poor trials early. The keys are the same as in a W&B sweep file."""
 
-    type: str  # the pruning rule: "hyperband", "median", "successive_halving", ...
-    min_iter: int = Field(default=1, ge=1, description="epochs before the first rung")
-    eta: int = Field(default=3, ge=2, description="the reduction factor: of so many trials one goes on")
-    first: int = Field(default=0, ge=0, description="of `halving`: trials of a first generation, drawn at random")
+    type: str = Field(description="the pruning rule, which compares trials while they train")
+    min_iter: int = Field(default=1, ge=1, description="epochs before trials are compared for the first time")
+    eta: int = Field(default=3, ge=2, description="the reduction factor: the best 1/`eta` of the trials continue")
+    first: int = Field(default=0, ge=0, description="for `halving`: random trials at the start; 0 for 32")
 
 
 @dataclass(config=STRICT, frozen=True, slots=True)
 class Stop:
-    """When a search is good enough."""
+    """When to end the search early."""
 
-    value: float = Field(description="of the metric: with the generation that has it, or better, the search ends")
+    value: float = Field(description="value of the metric that is good enough")
 
 
-GENERATION = 16  # the default number of trials that are suggested together, if they train together
+GENERATION = 16  # default number of trials that are suggested together, if they train together
 
 
 @dataclass(config=STRICT, frozen=True, slots=True)
 class SearchSettings:
-    """Who asks for trials, how often, and from which seed."""
+    """What suggests trials, how many, and from which seed."""
 
-    engine: str = "optuna"
+    engine: str = Field(default="optuna", description="the library that suggests trials")
     sampler: str = "tpe"
-    trials: int = Field(default=64, ge=1, le=1_000_000, description="trials in total")
-    seed: Seed = Field(default=42, description="of the sampler, and of every trial that has no parameter `seed`")
+    trials: int = Field(default=64, ge=1, le=1_000_000, description="number of trials in total")
+    seed: Seed = Field(default=42, description="seed of the sampler, and of trials without a parameter `seed`")
     generation: int = Field(
         default=0,
         ge=0,
         le=10_000,
-        description="trials that are asked at once, before the value of any is known; 0 leaves it to the runner: "
-        f"{GENERATION} as lanes, 1 by `fit`",
+        description="number of trials that are suggested together, before any of their values is known; 0 for "
+        f"{GENERATION} with the runner `compiled`, 1 with `fit`",
     )
     start: Sequence[Any] = Field(
         default=(),
-        description="points that are tried first, or `defaults` of a KerasTuner model; the sampler fills one up",
+        description="configurations to try first, or `defaults` of a KerasTuner model; missing values are filled in",
         examples=[[{"optimizer": "adam", "learning_rate": 0.001}]],
         json_schema_extra={"items": {"anyOf": [{"type": "object"}, {"const": "defaults"}]}},
     )
-    stop: Stop | None = Field(default=None, description="end the search early, where it is good enough")
+    stop: Stop | None = Field(default=None, description="end the search early, when a trial is good enough")
     learn_from: str = Field(
         default="",
-        description="name or folder of an earlier sweep of these rows and this metric, whose trials guide the sampler",
+        description="name or folder of an earlier sweep of these rows and this metric: the sampler learns from it",
     )
 
     @property
     def engine_name(self) -> str:
-        """The engine and its sampler in a record: "optuna/tpe"."""
+        """The engine and its sampler as a record names them: "optuna/tpe"."""
         return f"{self.engine}/{self.sampler}"
 
 
 @dataclass(config=STRICT, frozen=True, slots=True)
 class Finalists:
-    """The best configurations are trained again with new seeds: how many, and with how many seeds."""
+    """The best configurations, which are trained again with new seeds after the search."""
 
-    top: int = Field(
-        default=5, ge=2, le=1000, description="configurations: the trials that lead when the search has ended"
-    )
-    seeds: int = Field(default=3, ge=1, le=1000, description="new seeds: the search seed + 1, + 2, ...")
+    top: int = Field(default=5, ge=2, le=1000, description="number of configurations: the best of the search")
+    seeds: int = Field(default=3, ge=1, le=1000, description="number of new seeds: the search seed + 1, + 2, ...")
 
 
 @dataclass(config=STRICT, frozen=True, slots=True)
 class Finish:
-    """What becomes of the winner before it is tested and exported."""
+    """What happens to the winner before it is tested and exported."""
 
-    refit: bool = Field(default=False, description="train it once more, on all rows of training and validation")
+    refit: bool = Field(default=False, description="train the winner again on training and validation rows")
     choose: Mapping[str, str] | None = Field(
         default=None,
-        description="which trial wins: {where: parameters <= 40000} says what its goals must meet, and `maximize` or "
-        "`minimize` may name the first goal, by which trials rank",
+        description="which trial wins: `where` is a constraint on its goals, as in {where: parameters <= 40000}; "
+        "`maximize` or `minimize` may repeat the first goal",
     )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Output:
-    """One of several outputs of a model, with its loss and metrics."""
+    """An output of a model with several outputs: its loss and metrics."""
 
     loss: str
     loss_arguments: Mapping[str, Value] = dataclasses.field(default_factory=dict)
     metrics: tuple[str, ...] = ()  # each is recorded with the output's name before it: "price_mae"
     metric_arguments: Mapping[str, Mapping[str, Value]] = dataclasses.field(default_factory=dict)
-    weight: float | None = None  # of its loss in the sum of all; None: 1
+    weight: float | None = None  # of its loss in the sum of all losses; None: 1
     own: bool = False  # the model compiles itself with the loss, and takes the labels as they are
 
 
@@ -208,19 +211,19 @@ class SweepSpec:
     space: SearchSpace = dataclasses.field(default_factory=lambda: SearchSpace(()))
     search: SearchSettings = dataclasses.field(default_factory=SearchSettings)
     loss_arguments: Mapping[str, Value] = dataclasses.field(default_factory=dict)
-    # of some metrics; "python" among them is the "module:function" of one of the user's
+    # Arguments by metric. "python" is the "module:function" of a user's metric.
     metric_arguments: Mapping[str, Mapping[str, Value]] = dataclasses.field(default_factory=dict)
-    outputs: Mapping[str, Output] = dataclasses.field(default_factory=dict)  # by name, where `loss` is a map of them
-    own: tuple[str, ...] = ()  # "loss" and "metrics" where the file names none, and the model's own are used
+    outputs: Mapping[str, Output] = dataclasses.field(default_factory=dict)  # by name, if `loss` is a map of outputs
+    own: tuple[str, ...] = ()  # "loss", "metrics": taken from the user's model, as the file has none
     training: Training = dataclasses.field(default_factory=Training)
     early_terminate: EarlyTerminate | None = None
     finalists: Finalists | None = dataclasses.field(default_factory=Finalists)  # None: none are trained
     finalists_asked: bool = False  # the file asks for them: they may take more than a quarter of the search's epochs
     finish: Finish = dataclasses.field(default_factory=Finish)
     scale: TargetScale | None = None  # of a target that is transformed; known once the rows are read
-    schedule_epochs: int = 0  # over which schedules of learning rates go; 0: over the trial's own
+    schedule_epochs: int = 0  # the epochs of a learning-rate schedule; 0: the trial's `epochs`
     file: str = dataclasses.field(default="space file", compare=False)  # in messages: its path, or `Spec`
-    warnings: tuple[str, ...] = ()  # what does not stop a sweep but is likely a slip
+    warnings: tuple[str, ...] = ()  # likely mistakes that do not stop a sweep
 
     @property
     def code(self) -> tuple[str, ...]:
@@ -258,7 +261,7 @@ class SweepSpec:
 
     @property
     def needs_user_code(self) -> bool:
-        """Are models compiled with a loss or a metric that plain Keras does not know?"""
+        """Are models compiled with a loss or a metric that plain Keras does not have?"""
         parts = [self, *map(self.output, self.outputs)]
         own_metric = any("python" in values for part in parts for values in part.metric_arguments.values())
         return self.scale is not None or any(is_user_function(part.loss) for part in parts) or own_metric

@@ -40,7 +40,7 @@ def strip_styles(text: str) -> str:
 
 
 def quote(value: object) -> str:
-    """Format a value for an error message as a file would have it, in a line of at most 60 characters."""
+    """Format a value for an error message as in a file, in a line of at most 60 characters."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -65,7 +65,7 @@ def format_yaml_list(texts: Iterable[str]) -> str:
 
 
 def find_nearest(name: object, known: Iterable[str]) -> str | None:
-    """Find the known name that is most like `name`, upper or lower case; None if no name is near."""
+    """Find the known name that is most like `name`, in upper or lower case; None if no name is near."""
     spelt = {candidate.lower(): candidate for candidate in known}
     near = get_close_matches(str(name)[:LONGEST].lower(), spelt, 1, LIKENESS)
     return spelt[near[0]] if near else None
@@ -91,7 +91,7 @@ def join(names: Iterable[str], word: str = "") -> str:
 
 
 def itemize(values: Iterable[object], most: int = 5) -> str:
-    """List the first values for a sentence, as a file would have them: `'a', 'b', ...`."""
+    """List the first values for a sentence, as in a file: `'a', 'b', ...`."""
     items = list(values)
     shown = [repr(value[:LONGEST] if isinstance(value, str) else value) for value in items[:most]]
     return ", ".join([*shown, "..."] if len(items) > most else shown)
@@ -101,5 +101,7 @@ def check_sweep_name(name: str) -> str | None:
     """Return the rule that a sweep's name breaks; None if the name is allowed."""
     if _ALLOWED.fullmatch(name):
         return None
-    rule = "a sweep's name is at most 64 letters (a-z), digits, `.`, `_` and `-`, and begins with no `.` or `-`"
+    rule = (
+        "a sweep's name must be at most 64 letters (a-z), digits, `.`, `_` or `-`, and must not begin with `.` or `-`"
+    )
     return f"{rule}, but got {quote(name)}"

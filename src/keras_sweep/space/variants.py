@@ -1,4 +1,4 @@
-"""Parameters of the data, such as `data.window`, which decide a trial's rows. A variant is a set of their values."""
+"""Parameters of the data, like `data.window`, which decide a trial's rows. A variant is a set of their values."""
 
 from dataclasses import asdict, replace
 from typing import TypeAlias
@@ -18,7 +18,7 @@ def get_variant(params: Params) -> Variant:
 
 
 def get_data_space(space: SearchSpace) -> SearchSpace:
-    """Return the space of the data's parameters, whose points are the variants (one empty point without any)."""
+    """Return the space of the data's parameters. Its points are the variants: a single empty point without any."""
     parameters = tuple(parameter for parameter in space.parameters if parameter.name.startswith(DATA_PREFIX))
     return SearchSpace(parameters, dict(get_variant(space.constants)))
 

@@ -28,13 +28,14 @@ def check_conditions(parameters: Parameters, names: tuple[str, ...], faults: Fau
             other = condition.parameter
             path: Place = (*get_path(parameter), "when", other)
             if other not in names:
-                rule = f"`when` names no parameter: there is no {quote(other)}"
-                faults.add(path, rule, did_you_mean(other, names))
+                faults.add(path, f"there is no parameter {quote(other)}", did_you_mean(other, names))
             if other == parameter.name or other not in parameters:  # a cycle is reported later
                 continue
             drawn = parameters[other].distribution
             if drawn.size == math.inf:
-                faults.add(path, f"`{other}` is continuous, so it hardly ever has one certain value")
+                faults.add(
+                    path, f"`{other}` is continuous, so it almost never has this value", "give it `values` or `q`"
+                )
                 continue
             choices = drawn.choices if isinstance(drawn, Categorical) else ()
             for value in condition.values:
@@ -50,7 +51,7 @@ def check_conditions(parameters: Parameters, names: tuple[str, ...], faults: Fau
     except CycleError as error:
         circle = error.args[1]
         shown = " -> ".join(map(escape, circle))
-        faults.add(("parameters", circle[0], "when"), f"conditions must not go in a circle, but got {shown}")
+        faults.add(("parameters", circle[0], "when"), f"conditions must not form a circle, but got {shown}")
 
 
 def _check_cases(parameters: Parameters, faults: Faults) -> None:
@@ -58,11 +59,11 @@ def _check_cases(parameters: Parameters, faults: Faults) -> None:
     for a, b in combinations(cases, 2):
         both = [(x.values, y.values) for x in a.when for y in b.when if x.parameter == y.parameter]
         if a.name == b.name and all(set(first) & set(second) for first, second in both):
-            hint = "let the `when` of each name other values of one parameter"
-            faults.add((*get_path(b), "when"), f"may hold together with that of case {a.case}", hint)
+            hint = "use different values of a parameter in the `when` of each case"
+            faults.add((*get_path(b), "when"), f"overlaps with case {a.case}: a trial may meet both", hint)
     for parameter in parameters.values():
         for name in sorted({condition.parameter for condition in parameter.when} & {case.name for case in cases}):
-            faults.add((*get_path(parameter), "when", name), f"`{name}` has cases, on which nothing may depend")
+            faults.add((*get_path(parameter), "when", name), f"`{name}` has cases, so `when` can't name it")
 
 
 def check_optimizer_arguments(ordered: Sequence[Parameter], names: tuple[str, ...], faults: Faults) -> None:
@@ -106,7 +107,7 @@ def _check_optimizers_accept(parameter: Parameter, possible: list[str], faults: 
         return
     if not able:
         rule = f"`{name}` is an argument of {join(takers)}, but the optimizer of its trials is {join(possible)}"
-        faults.add(path, rule, None if named else f"without a parameter `optimizer` it is {DEFAULT_OPTIMIZER}")
+        faults.add(path, rule, None if named else f"without a parameter `optimizer`, Keras uses {DEFAULT_OPTIMIZER}")
         return
     fix = able[0] if len(able) == 1 else f"[{join(able)}]"
     others = join(optimizer for optimizer in possible if optimizer not in takers)
@@ -128,11 +129,11 @@ def add_constraints(space: SearchSpace | None, faults: Faults) -> SearchSpace | 
             continue
         for name in sorted(named.difference(names)):
             near = did_you_mean(f"model.{name}" if f"model.{name}" in names else name, names)
-            hint = "give its range under `parameters`" if "." in name else "text stands in quotes"
+            hint = "add it under `parameters`" if "." in name else "put text in quotes"
             faults.add(("where", index), f"there is no parameter {quote(name)}", near or hint)
     if space is None or not texts or len(faults.found) > before:
         return space
     space, unit = replace(space, where=tuple(texts)), random.Random(0).random
     if not (space.size if space.size < math.inf else space.drawn(unit)):
-        faults.add(("where",), "no point of the space meets all of it", "text and numbers don't compare")
+        faults.add(("where",), "no configuration meets all constraints", "text and numbers can't be compared")
     return space

@@ -25,6 +25,7 @@ _NOUNS = {
     "array": "a list",
     "object": "a map",
 }
+UNKNOWN_KEY = "this key is not allowed here"
 _BOUNDS = {"minimum": "of at least", "exclusiveMinimum": "above", "maximum": "of at most", "exclusiveMaximum": "below"}
 
 
@@ -32,8 +33,8 @@ _BOUNDS = {"minimum": "of at least", "exclusiveMinimum": "above", "maximum": "of
 class Rule:
     """An annotation of a field: what a message says that its value must be, if the type does not say it."""
 
-    words: str = ""  # after "must be", as in "a loss of Keras"; without them the sentence lists the names
-    names: Collection[str] | None = None  # all that the value may be; asked for late: more may be registered by then
+    words: str = ""  # after "must be", as in "a loss of Keras"; "" lists the names
+    names: Collection[str] | None = None  # all allowed values, read late, since plugins may add more
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
         if self.names is not None:
@@ -144,7 +145,7 @@ class Faults:
                 self.add((*path, key), f"`{key}` is missing", fields[key].description)
             elif detail["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
                 hint = (hints or {}).get(key) or hint_at_key(key, fields)
-                self.add((*path, key), "there is no such key here", hint)
+                self.add((*path, key), UNKNOWN_KEY, hint)
             else:
                 self.add((*path, key), *_describe_error(detail, properties.get(key, {})))
         with contextlib.suppress(ValidationError):

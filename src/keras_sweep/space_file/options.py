@@ -45,8 +45,8 @@ def parse_point(given: str | Mapping[str, Any] | None) -> Params | None:
         except (TreeError, TypeError, ValueError):  # includes a quote without its end
             pairs, given = [], {}
         if not given or len(given) < len(pairs) or not all(equals for _, equals, _ in pairs):
-            hint = "Write `--add 'optimizer=adam learning_rate=1e-3 model.hidden=[32,16]'`"
-            raise UsageError("`--add` takes KEY=VALUE for each parameter, once, without blanks", hint=hint)
+            hint = "Write, for example, `--add 'optimizer=adam learning_rate=1e-3 model.hidden=[32,16]'`"
+            raise UsageError("`--add` must have KEY=VALUE once for each parameter, without blanks", hint=hint)
     return None if given is None else {name: parse_value(name, value) for name, value in given.items()}
 
 
@@ -75,9 +75,9 @@ def _parse_set(root: Node, text: str, option: str) -> tuple[tuple[str, ...], Nod
     try:
         tree = parse_yaml(f"value: {text}")
     except TreeError as error:
-        raise _make_error(f"the value is not YAML: {error.faults[0].rule}") from None
+        raise _make_error(f"the value can't be read: {error.faults[0].rule}") from None
     if not isinstance(tree.value, dict) or list(tree.value) != ["value"]:
-        raise _make_error(f"the value must be one YAML value, but got {quote(text)}")
+        raise _make_error(f"the value must be a single YAML value, but got {quote(text)}")
     return _resolve_key(root, key.split(".")), _mark_option(tree.value["value"], option)
 
 
@@ -93,7 +93,7 @@ def _mark_option(node: Node, option: str) -> Node:
 def _resolve_key(root: Node, parts: list[str]) -> tuple[str, ...]:
     """Turn a dotted key into a path. A parameter's name may have dots, and `parameters.` may be left out."""
     if "" in parts:
-        raise _make_error("a key has no empty part")
+        raise _make_error(f"a key must not have an empty part, but got {quote('.'.join(parts))}")
     has_section = parts[0] == "parameters"
     rest = parts[1:] if has_section else parts
     sections = [root.plain.get(name) for name in ("parameters", "model")]
@@ -106,8 +106,8 @@ def _resolve_key(root: Node, parts: list[str]) -> tuple[str, ...]:
     new = parts[0] == "model" and len(parts) > 1 and parts[1] not in (*of_model, "dense", "python")
     if parts == ["parameters"] or (not has_section and parts[0] in SECTIONS and not new):
         if len(parts) > 1 and root.at(parts[0]) is root and parts[0] not in ("search", "split"):
-            hint = f"give it whole, as in `--set '{parts[0]}={{...}}'`"
-            raise _make_error(f"there is no `{parts[0]}` in the file", hint)
+            hint = f"set all of it, as in `--set '{parts[0]}={{...}}'`"
+            raise _make_error(f"the file has no `{parts[0]}`", hint)
         return tuple(parts)
     if rest[0] == "model" and len(rest) <= 3:  # a parameter that the file does not have yet
         return ("parameters", ".".join(rest[:2]), *rest[2:])

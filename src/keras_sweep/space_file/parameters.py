@@ -48,10 +48,10 @@ PLAIN: Mapping[str, Kind] = {**ARGUMENTS, **FIT_ARGUMENTS}  # parameters whose n
 KINDS: Mapping[str, Kind] = {**PLAIN, **LOSS_PARAMETERS, **TRAINING_ARGUMENTS, **MODEL_ARGUMENTS}
 # By argument of `fit` that is not a parameter: what to use instead.
 INSTEAD: Mapping[str, str] = {
-    "callbacks": "`training` has `early_stopping`, `reduce_lr_on_plateau` and `callbacks`",
-    "class_weight": "it is a key of `training`, and `training.class_weight` a parameter",
-    "early_stopping": "it is a key of `training`, and `training.early_stopping.patience` a parameter",
-    "reduce_lr_on_plateau": "it is a key of `training`, and `training.reduce_lr_on_plateau.factor` a parameter",
+    "callbacks": "use `early_stopping`, `reduce_lr_on_plateau` or `callbacks` of `training`",
+    "class_weight": "put it under `training`, or use the parameter `training.class_weight`",
+    "early_stopping": "put it under `training`, or use parameters like `training.early_stopping.patience`",
+    "reduce_lr_on_plateau": "put it under `training`, or use parameters like `training.reduce_lr_on_plateau.factor`",
 }
 
 
@@ -65,8 +65,7 @@ def read_parameters(faults: Faults, model: ModelSpec | None) -> SearchSpace | No
         faults.add(("parameters",), f"must be a map of parameters, but got {quote(section.plain)}", hint)
         return None
     if len(section.value) > MOST_PARAMETERS:
-        rule = f"at most {MOST_PARAMETERS} parameters are searched, but got {len(section.value)}"
-        faults.add(("parameters",), rule)
+        faults.add(("parameters",), f"must be at most {MOST_PARAMETERS} parameters, but got {len(section.value)}")
         return None
     names = tuple(section.value)
     valid: dict[str, Parameter] = {}
@@ -116,15 +115,15 @@ def _read_parameter(name: str, path: Place, faults: Faults) -> Parameter | None:
     node = faults.root.at(*path)
     if isinstance(node.value, list):
         text = quote(node.plain)
-        hint = f"write {{values: {text}}} or {{value: {text}}}"
-        raise ParameterError(None, f"a list is neither a choice nor a constant, got {text}", hint)
+        hint = f"write {{values: {text}}} for a choice, or {{value: {text}}} for a constant"
+        raise ParameterError(None, f"must be a choice or a constant, but got the list {text}", hint)
     if node.value is None:
         raise ParameterError(None, "has no value", "as in `{value: 0.01}`, `{values: [a, b]}` or `{min: 1, max: 9}`")
     if not isinstance(node.value, dict):  # without a block, as in `batch_size: 32`
         return Parameter(name, Constant((parse_value(name, node.value),)))
     form = next((FORMS[key] for key in FORMS if key in node.value), RangeSection)
-    hints = {"parameters": "nested parameters are written flat, as `model.units`"} | dict.fromkeys(
-        ("value", "values", "min", "max"), "only one of `value`, `values`, and `min` with `max` may be given"
+    hints = {"parameters": "write nested parameters flat, as in `model.units`"} | dict.fromkeys(
+        ("value", "values", "min", "max"), "use only `value`, only `values`, or only `min` with `max`"
     )
     before = len(faults.found)
     block = faults.read_section(form, path, hints)
@@ -145,14 +144,14 @@ def _read_parameter(name: str, path: Place, faults: Faults) -> Parameter | None:
 def _read_distribution(block: ParameterForm, path: Place, faults: Faults) -> Distribution:
     """Return the distribution of a block: with `take: best` the maximum. Raises ParameterError."""
     if block.take is not None and path[1] != "epochs":
-        raise ParameterError("take", "`take` is for `epochs` only")
+        raise ParameterError("take", "works for `epochs` only")
     if block.take == "best":
-        rule = "with `take: best` every trial trains to the maximum"
+        rule = "every trial trains to the maximum"
         if block.when is not None or isinstance(block, ChoiceSection):
-            raise ParameterError("take", f"{rule}, so there are no `values` and no `when`")
+            raise ParameterError("take", f"`best` can't be used with `values` or `when`: {rule}")
         if isinstance(block, RangeSection) and block.max is not None:
             if block.min is not None:
-                faults.warn((*path, "min"), f"has no meaning: {rule}")
+                faults.warn((*path, "min"), f"has no effect: with `take: best` {rule}")
             return Constant((block.max,))
     return make_distribution(block, path, faults)
 
@@ -163,25 +162,26 @@ def _find_kind(name: str, model: ModelSpec | None, faults: Faults) -> Kind | Non
     if known is None:
         argument = name.removeprefix(MODEL_PREFIX)
         if name.startswith(MODEL_PREFIX) and not argument.isidentifier():
-            faults.add(path, f"a model's argument is a Python name, but got {quote(argument)}")
+            faults.add(path, f"an argument must be a Python name, but got {quote(argument)}")
     elif name in known:
         return known[name]
     elif what:
-        hint = did_you_mean(name, known) or f"those that may be are {join(known) or 'none'}"
-        faults.add(path, f"of {what} this is no parameter", hint)
+        hint = did_you_mean(name, known) or (f"its parameters are {join(known)}" if known else "it has no parameters")
+        faults.add(path, f"is not a parameter of {what}", hint)
     else:
         of_model = name in DENSE_ARGUMENTS or (model is not None and name in model.arguments)
         near = INSTEAD.get(name) or did_you_mean("learning_rate" if name == "lr" else name, (*PLAIN, *MODEL_ARGUMENTS))
-        near = f"an argument of the model is written `model.{name}`" if of_model else near
-        rule = f"no optimizer of Keras has an argument {quote(name)}"
-        faults.add(path, rule, near or "arguments of the model are written `model.NAME`")
+        near = f"write `model.{name}` for an argument of the model" if of_model else near
+        faults.add(
+            path, f"there is no parameter {quote(name)}", near or "write `model.NAME` for arguments of the model"
+        )
     return None
 
 
 def _find_group(name: str, model: ModelSpec | None, faults: Faults) -> tuple[str, Mapping[str, Kind] | None]:
     """Return the group of a parameter, for a message, and its parameters; None if a function may accept any."""
     if name.startswith(DATA_PREFIX):
-        return "this source of data", list_data_parameters(faults)
+        return "this data source", list_data_parameters(faults)
     if name.startswith(LOSS_PREFIX):
         loss = faults.root.at("loss").plain
         section = loss if isinstance(loss, dict) else {"name": loss}
@@ -197,10 +197,14 @@ def _find_group(name: str, model: ModelSpec | None, faults: Faults) -> tuple[str
 
 def _check_values(parameter: Parameter, kind: Kind | None, faults: Faults) -> None:
     if parameter.name == "optimizer" and isinstance(parameter.distribution, Int | Float):
-        faults.add(get_path(parameter), "optimizers are names, not a range", "as in {values: [sgd, adam]}")
+        faults.add(get_path(parameter), "must be names of optimizers, not a range", "as in {values: [sgd, adam]}")
         return
     if parameter.name.startswith(DATA_PREFIX) and parameter.when:
-        faults.add((*get_path(parameter), "when"), "every trial has all parameters of the data", "leave it out")
+        faults.add(
+            (*get_path(parameter), "when"),
+            "can't be used with `data.*`: every trial has these parameters",
+            "leave it out",
+        )
     if kind is not None:
         for path, value in list_limits(parameter, faults):
             faults.check_value(kind, path, value)
@@ -212,7 +216,7 @@ def _needs_reals(name: str) -> bool:
 
 
 def _convert_to_reals(parameter: Parameter) -> Parameter:
-    """Convert whole numbers to real numbers if Keras accepts only those: `momentum: 0` becomes 0.0."""
+    """Convert whole numbers to real numbers if Keras accepts only real ones: `momentum: 0` becomes 0.0."""
     drawn = parameter.distribution
     if not _needs_reals(parameter.name):
         return parameter
@@ -232,12 +236,12 @@ def _warn_of_range(parameter: Parameter, faults: Faults) -> None:
     if drawn.size == 1:
         value = drawn.values()[0]
         if not parameter.when:
-            faults.warn(path, f"a range of one value, {quote(value)}: it is the same in every trial")
+            faults.warn(path, f"has only the value {quote(value)}, so it is the same in every trial")
         return
     # In W&B whole ends give whole numbers. This surprises if Keras accepts real numbers.
     block = faults.root.at(*path).value
     if isinstance(drawn, Int) and _needs_reals(parameter.name) and isinstance(block, dict) and "q" not in block:
-        rule = "draws whole numbers only, as `min` and `max` are whole"
-        faults.warn(path, f"{rule}; write `max: {drawn.high}.0` otherwise")
+        rule = "draws whole numbers only, since `min` and `max` are whole"
+        faults.warn(path, f"{rule}; write `max: {drawn.high}.0` for real numbers")
     if parameter.name == "learning_rate" and isinstance(drawn, Float | Int) and not drawn.log:
         faults.warn(path, "a learning rate is best drawn on a log scale; add `log: true`")

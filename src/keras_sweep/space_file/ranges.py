@@ -71,7 +71,7 @@ def _make_range(block: RangeSection, path: Place, faults: Faults) -> Float | Int
         raise ParameterError(None, f"a parameter needs `min` and `max`, or `value`, or `values`, but got {got}")
     if named == "int_uniform" and (type(low), type(high)) != (int, int):
         got = f"but got (min={quote(low)}, max={quote(high)})"
-        raise ParameterError(None, f"`int_uniform` needs whole `min` and `max`, {got}")
+        raise ParameterError(None, f"`int_uniform` needs whole numbers as `min` and `max`, {got}")
     q, log = _get_step_and_scale(block)
     if named in _EXPONENTS:
         values = f"use `distribution: {named}_values`"
@@ -79,7 +79,9 @@ def _make_range(block: RangeSection, path: Place, faults: Faults) -> Float | Int
             raise ParameterError("max", f"`{named}` draws e**x, and e**{quote(high)} is too large", values)
         if low >= 0:
             drawn = f"from {math.exp(low):g} to {math.exp(high):g}"
-            faults.warn(path, f"`{named}` takes exponents, so values are {drawn}; {values} if you mean values")
+            faults.warn(
+                path, f"`{named}` takes exponents, so values are {drawn}; {values} if `min` and `max` are values"
+            )
         low, high = math.exp(low), math.exp(high)
     if q is None and isinstance(low, int) and isinstance(high, int) and named in (None, "int_uniform"):
         return Int(low, high, log)
@@ -87,7 +89,7 @@ def _make_range(block: RangeSection, path: Place, faults: Faults) -> Float | Int
         return Float(float(low), float(high), log)
     first, last = _find_multiples(low, high, q)
     if not math.isclose(first * q, low, rel_tol=1e-9, abs_tol=1e-12):
-        faults.warn(path, f"only multiples of q={quote(q)} are drawn, the least is {first * q:.12g}")
+        faults.warn(path, f"draws only multiples of q={quote(q)}, so the lowest value is {first * q:.12g}")
     if isinstance(q, int):
         return Int(first * q, last * q, log, q)
     return Float(float(f"{first * q:.12g}"), float(f"{last * q:.12g}"), log, float(q))
@@ -100,9 +102,9 @@ def _get_step_and_scale(block: RangeSection) -> tuple[float | None, bool]:
         return q, bool(block.log)
     if block.log not in (None, named in LOG_UNIFORM):
         rule = f"`log: {quote(block.log)}` contradicts `distribution: {named}`"
-        raise ParameterError("log", rule, "leave one of them out")
+        raise ParameterError("log", rule, "leave out `log`")
     if q is not None and not named.startswith("q_") and named != "int_uniform":
-        raise ParameterError("q", f"`{named}` takes no `q`", f"use `distribution: q_{named}`")
+        raise ParameterError("q", f"`{named}` has no `q`", f"use `distribution: q_{named}`")
     return 1 if q is None and named.startswith("q_") else q, named in LOG_UNIFORM
 
 

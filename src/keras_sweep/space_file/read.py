@@ -19,7 +19,7 @@ from keras_sweep.space.text import check_sweep_name, did_you_mean, escape, join,
 from keras_sweep.space.variants import apply_first_variant
 from keras_sweep.space_file import training as trained
 from keras_sweep.space_file.conditions import add_constraints
-from keras_sweep.space_file.faults import Faults, hint_at_key
+from keras_sweep.space_file.faults import UNKNOWN_KEY, Faults, hint_at_key
 from keras_sweep.space_file.options import apply_options, dump_yaml
 from keras_sweep.space_file.parameters import FIT_ARGUMENTS, INSTEAD, read_parameters
 from keras_sweep.space_file.ranges import parse_value
@@ -37,7 +37,7 @@ REQUIRED = {
 # By key that users may expect at the top of the file: where it belongs.
 OTHER_KEYS = {
     **INSTEAD,
-    **dict.fromkeys(FIT_ARGUMENTS, "it is a parameter: put it under `parameters`"),
+    **dict.fromkeys(FIT_ARGUMENTS, "put it under `parameters`"),
     **dict.fromkeys(("trials", "sampler", "engine"), "put it under `search`"),
     "seed": "put it under `search`, or under `parameters`",
 }
@@ -51,17 +51,17 @@ def read_space_file(
     name: str | None = None,
     **options: str | int | None,
 ) -> SweepSpec:
-    """Read a space file, or the `text` that stands for one, and check all of it.
+    """Read a space file, or a `text` in place of the file, and check all of it.
 
-    `sets` are changes of the command line, "learning_rate.max=0.1" each; `name` is the sweep's, by default the file's
-    stem; `options` are `engine`, `sampler`, `trials` and `seed` that stand above those of `search`, unless they are
-    None. Raises SpaceFileError with every fault of the file and of the options.
+    `sets` are changes of the command line, like "learning_rate.max=0.1". `name` is the sweep's, by default the file's
+    stem. The `options` `engine`, `sampler`, `trials` and `seed` override the keys of `search`, unless they are None.
+    Raises SpaceFileError with every fault of the file and of the options.
     """
     path = Path(path)
     where = escape(str(path))
     text, root = read_yaml_file(path, text)
     if not isinstance(root.value, dict):
-        rule = f"a space file is a map with {join(REQUIRED)}, but got {quote(root.plain)}"
+        rule = f"a space file must be a map with {join(REQUIRED)}, but got {quote(root.plain)}"
         raise SpaceFileError(where, [Fault(rule, line=root.line)])
     of_search = {key: value for key, value in options.items() if value is not None}
     root, of_options = apply_options(root, sets, of_search)
@@ -70,12 +70,14 @@ def read_space_file(
     sweep_name = path.stem if name is None else name
     broken = check_sweep_name(sweep_name)
     if broken is not None:
-        faults.found.append(Fault(broken, hint="use --name") if name is None else Fault(broken, "--name"))
+        faults.found.append(
+            Fault(broken, hint="set another name with `--name`") if name is None else Fault(broken, "--name")
+        )
     _check_keys(faults)
     data = read_data(faults)
     check_split(faults)
     if data is not None and data.transform is not None and "loss" in trained.list_left_to_model(faults):
-        faults.add(("data", "target"), "needs `loss` in this file, which compares what the model learns")
+        faults.add(("data", "target"), "`transform` needs `loss` in this file", "as in `loss: mean_squared_error`")
     model = read_model(faults)
     own = trained.list_left_to_model(faults)
     loss = trained.read_loss(faults)
@@ -95,7 +97,7 @@ def read_space_file(
     check_variants(faults, space, search, rungs=early is not None)
     if space is not None and search is not None:
         if (model is None or model.kind != "python") and search.trials > space.size:
-            points = f"the space's {pluralize(int(space.size), 'point')}"
+            points = f"the space's {pluralize(int(space.size), 'configuration')}"
             faults.warn(("search", "trials"), f"{pluralize(search.trials, 'trial')} are more than {points}")
         search = replace(search, start=_read_start_points(faults, search.start, space, model))
         _warn_of_sampler(faults, space, search, early)
@@ -143,14 +145,16 @@ def read_yaml_file(path: Path, text: str | None = None) -> tuple[str, Node]:
 def _read_text(path: Path) -> str:
     try:
         if path.suffix in (".csv", ".parquet", ".npz") or path.is_dir():
-            raise TreeError(Fault("a space file is needed, not data", hint=f"`sweep init {path}` writes one"))
+            raise TreeError(
+                Fault("this is data, not a space file", hint=f"write a space file with `sweep init {path}`")
+            )
         if path.exists() and not path.is_file():  # a pipe may never end
-            raise TreeError(Fault("a space file is needed, but this is not a plain file"))
+            raise TreeError(Fault("a space file must be a regular file"))
         with path.open("rb") as file:
             return decode_text(file.read(MOST_BYTES + 1))
     except FileNotFoundError:
         near = did_you_mean(path.name, [entry.name for entry in path.parent.glob("*.y*ml")])
-        raise TreeError(Fault("there is no such file", hint=near or "`sweep init SOURCE` writes one")) from None
+        raise TreeError(Fault("this file does not exist", hint=near or "write it with `sweep init SOURCE`")) from None
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL character
         reason = getattr(error, "strerror", None) or str(error)
         raise TreeError(Fault(f"the file can't be read: {escape(reason)}")) from None
@@ -170,16 +174,16 @@ def _check_keys(faults: Faults) -> None:
         if key in SKIPPED_KEYS:
             sampler = WANDB_METHODS.get(str(value), "tpe")
             instead = SKIPPED_KEYS[key].format(value=quote(value), sampler=sampler)
-            faults.warn((key,), f"is a key of W&B and passed over; here {instead}")
+            faults.warn((key,), f"`sweep` skips this key of W&B; {instead}")
         elif key not in SECTIONS:
-            faults.add((key,), "there is no such key here", OTHER_KEYS.get(key) or hint_at_key(key, SECTIONS))
+            faults.add((key,), UNKNOWN_KEY, OTHER_KEYS.get(key) or hint_at_key(key, SECTIONS))
     for key, hint in REQUIRED.items():
         if key not in (*plain, *trained.list_left_to_model(faults)):
             faults.found.append(Fault(f"`{key}` is missing", key, hint=hint))
 
 
 def _read_search(faults: Faults) -> SearchSettings | None:
-    hints = {"method": "here it is `sampler`", "run_cap": "here it is `trials`"}
+    hints = {"method": "use `sampler`", "run_cap": "use `trials`"}
     section = faults.read_section(SearchSettings, ("search",), hints, apart=("stop",))
     if section is not None and faults.root.at("search").plain.get("stop") is not None:
         section = replace(section, stop=faults.read_section(sweep_spec.Stop, ("search", "stop")))
@@ -190,7 +194,7 @@ def _read_search(faults: Faults) -> SearchSettings | None:
         return replace(section, sampler=next(iter(samplers)))
     if section.sampler not in samplers:
         elsewhere = [engine for engine, names in ENGINES.items() if section.sampler in names]
-        hint = f"`engine: {elsewhere[0]}` has it" if elsewhere else did_you_mean(section.sampler, samplers)
+        hint = f"`engine: {elsewhere[0]}` has this sampler" if elsewhere else did_you_mean(section.sampler, samplers)
         rule = f"must be one of {join(samplers)} with {section.engine}, but got {quote(section.sampler)}"
         faults.add(("search", "sampler"), rule, hint)
         return None
@@ -233,20 +237,19 @@ def _read_early_terminate(faults: Faults) -> EarlyTerminate | None:
     if section.type == "halving":
         return replace(section, first=section.first or FIRST)
     if section.first:
-        faults.add((*path, "first"), "only `type: halving` has a first generation of its own size", "leave it out")
+        faults.add((*path, "first"), "works with `type: halving` only", "leave it out")
     return section
 
 
 def _read_finalists(faults: Faults, space: SearchSpace | None) -> Finalists | None:
-    """What `finalists` says, over the defaults; None where it says none, where trials differ in their seeds anyway, or
-    with its faults noted."""
+    """Read `finalists`; None for `none`, if `seed` is a parameter, or with faults added."""
     path, plain = ("finalists",), faults.root.plain.get("finalists", {})
     if plain == "none":
         return None
     section = faults.read_section(Finalists, path)
     if space is not None and "seed" in space.names:
         if plain:
-            faults.warn(path, "there are none, since `seed` is a parameter")
+            faults.warn(path, "`sweep` trains no finalists, since `seed` is a parameter")
         return None
     return section
 
@@ -256,20 +259,20 @@ def _warn_of_sampler(faults: Faults, space: SearchSpace, search: SearchSettings,
     for parameter in space.parameters:
         path, drawn = ("parameters", parameter.name), parameter.distribution
         if parameter.name.startswith(sweep_spec.LOSS_PREFIX) and faults.root.at("metric", "name").value == "val_loss":
-            rule = "trials with another loss can't be ranked by `val_loss`, which is another number for each"
-            faults.add(path, rule, "rank by a metric, as in `metric: {name: val_accuracy, goal: maximize}`")
+            rule = "`val_loss` can't rank trials with different losses"
+            faults.add(path, rule, "rank by another metric, as in `metric: {name: val_accuracy, goal: maximize}`")
         is_choice = isinstance(drawn, Categorical)
         if (parameter.when and not sampler.learns_conditions) or (is_choice and not sampler.learns_choices):
-            what = "choices and " * (not sampler.learns_choices) + "what only some trials have"
+            what = "choices and " * (not sampler.learns_choices) + "parameters with `when`"
             faults.warn(path, f"`{search.sampler}` draws {what} at random; `tpe` learns from them")
         if drawn.size == math.inf and not sampler.draws_ranges:
-            faults.warn(path, "a grid cuts a continuous range into a few values; give `values`, or a `q`")
+            faults.warn(path, "a grid cuts a continuous range into a few values; set `values` or `q`")
         if isinstance(drawn, Categorical) and drawn.probabilities is not None and not sampler.draws_probabilities:
-            rule = f"only `sampler: random` of optuna draws by them, `{search.sampler}` does not"
+            rule = f"{search.engine_name} ignores them; only optuna/random draws by them"
             faults.warn((*path, "probabilities"), rule)
     _, most = space.get_bounds("epochs", 0)
     if early is not None and 0 < most <= early.min_iter:
-        rule = f"never stops a trial: `min_iter` {early.min_iter} is not below {most} epochs"
+        rule = f"never stops a trial: `min_iter` must be below {most} epochs, but got {early.min_iter}"
         faults.warn(("early_terminate",), rule)
 
 
@@ -282,16 +285,16 @@ def _check_search(
         rule = f"`sampler: {search.sampler}` stops poor trials by itself"
         faults.add(("early_terminate",), rule, "leave it out, or use another sampler")
     elif search is not None and early is not None and early.first and not sampler.learns_others:
-        rule = f"`type: halving` draws its first trials at random, of which {search.engine} can't learn"
+        rule = f"`type: halving` draws its first trials at random, but {search.engine} can't learn from them"
         faults.add(("early_terminate", "type"), rule, "use `successive_halving`, or `engine: optuna`")
     if objective is None or not objective.further:
         return
     if early is not None:
-        faults.add(("early_terminate",), "stops trials by one metric, and there are several goals", "leave it out")
+        faults.add(("early_terminate",), "works with a single goal, but `metric` has several", "leave it out")
     if search is not None and sampler.learns and not sampler.learns_goals:
         learn = [name for name, kind in ENGINES[search.engine].items() if kind.learns and kind.learns_goals]
         key, who, instead = ("sampler", search.sampler, learn) if learn else ("engine", search.engine, ["optuna"])
-        rule = f"{who} knows one goal, and there are several"
+        rule = f"{who} works with a single goal, but `metric` has several"
         faults.add(("search", key), rule, f"use {join(instead, 'or')}")
 
 
@@ -301,7 +304,10 @@ def _check_plateau(faults: Faults, data: DataSpec | None, finish: Finish | None)
     of_all_rows = (data and data.split.folds) or (finish and finish.refit)
     falls = any("reduce_lr_on_plateau" in name for name in names)
     for name in sweep_spec.SCHEDULE.intersection(names) if falls else ():
-        faults.add(("parameters", name), "sets the rate, and so does `reduce_lr_on_plateau`", "leave one of them out")
+        rule = "can't be used with `reduce_lr_on_plateau`: both set the learning rate"
+        faults.add(("parameters", name), rule, "leave out either of them")
     if of_all_rows and falls:
-        rule = "watches validation rows, and the winner's training on all rows, with `folds` or `refit`, has none"
-        faults.add(("training", "reduce_lr_on_plateau"), rule, "leave one of them out")
+        rule = (
+            "can't be used with `folds` or `refit`: the winner's training on all rows has no validation rows to watch"
+        )
+        faults.add(("training", "reduce_lr_on_plateau"), rule, "leave out either of them")

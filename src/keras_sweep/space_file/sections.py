@@ -31,12 +31,14 @@ from keras_sweep.space_file.keras_tables import (
 # Supported W&B distributions of a range.
 LOG_UNIFORM = ("log_uniform", "log_uniform_values", "q_log_uniform", "q_log_uniform_values")
 UNIFORM = ("int_uniform", "uniform", "q_uniform")
+BESIDE = "`module:function`, in a file beside the space file or in an installed package"
+WANDB_NAME = "W&B's name of the distribution; not needed"
 
 
 Value = TypeAliasType("Value", "Scalar | list[Value]")
 AnyValue = Annotated[Value, Rule("a value or a list of values")]
 Values = Annotated[list[Value], Field(min_length=1), Rule("a list of values")]
-Number = Annotated[int | float, Rule("a number")]  # whole or not, as it stands in the file
+Number = Annotated[int | float, Rule("a number")]  # whole or not, as in the file
 Step = Annotated[PositiveInt | PositiveFloat, Rule("a number above 0")]
 Shares = Annotated[list[float], Rule("a list of numbers")]
 Conditions = Annotated[
@@ -49,7 +51,7 @@ Metric = Annotated[str, Rule("a metric of Keras", tables.METRICS)]
 Activation = Annotated[str, Rule("an activation of Keras", tables.ACTIVATIONS)]
 ENGINE = make_kind(Annotated[str, Rule("a search engine", ENGINES)])
 PRUNING_RULE = make_kind(Annotated[str, Rule(names=PRUNING_RULES)])
-DataName = Annotated[str, Rule("a data set that is known", DATA_NAMES)]
+DataName = Annotated[str, Rule("a known data set", DATA_NAMES)]
 
 
 class Section(BaseModel):
@@ -59,39 +61,35 @@ class Section(BaseModel):
 
 
 class ParameterSection(Section):
-    """What every parameter may have. The keys of a parameter are W&B's, besides `log`, `when`, `take`."""
+    """The keys that every parameter may have. All but `log`, `when` and `take` are W&B's."""
 
-    when: Conditions = optional("the parameter exists only in trials where these others have these values")
-    take: Annotated[str, Rule(names=("best", "last"))] = optional(
-        "of `epochs`: score each trial's best epoch, or its last"
-    )
+    when: Conditions = optional("use the parameter only in trials where other parameters have these values")
+    take: Annotated[str, Rule(names=("best", "last"))] = optional("for `epochs`: score a trial's best or last epoch")
 
 
 class ConstantSection(ParameterSection):
     """The same value in every trial."""
 
-    value: AnyValue = Field(description="a constant")
-    distribution: Annotated[str, Rule(names=("constant",))] = optional("as in a W&B sweep file")
+    value: AnyValue = Field(description="the value in every trial")
+    distribution: Annotated[str, Rule(names=("constant",))] = optional(WANDB_NAME)
 
 
 class ChoiceSection(ParameterSection):
-    """One of some values."""
+    """A choice among values."""
 
-    values: Values = Field(description="one of these", examples=[["sgd", "adam"]])
-    probabilities: Shares = optional("how likely each of `values` is, for random draws")
-    distribution: Annotated[str, Rule(names=("categorical",))] = optional("as in a W&B sweep file")
+    values: Values = Field(description="the values to choose from", examples=[["sgd", "adam"]])
+    probabilities: Shares = optional("how likely each value is; only for Optuna's `random` sampler")
+    distribution: Annotated[str, Rule(names=("categorical",))] = optional(WANDB_NAME)
 
 
 class RangeSection(ParameterSection):
-    """What lies between two numbers."""
+    """A range between two numbers."""
 
-    min: Number = optional("the least value; whole `min` and `max` give whole numbers")
-    max: Number = optional("the greatest value, included")
-    log: bool = optional("draw uniformly in the logarithm")
-    q: Step = optional("only multiples of q")
-    distribution: Annotated[str, Rule("a distribution that is known here", (*UNIFORM, *LOG_UNIFORM))] = optional(
-        "as in a W&B sweep file"
-    )
+    min: Number = optional("the lowest value; whole `min` and `max` give whole numbers only")
+    max: Number = optional("the highest value, included")
+    log: bool = optional("draw evenly on a log scale: as often from 0.001 to 0.01 as from 0.01 to 0.1")
+    q: Step = optional("the step: draw only multiples of `q`")
+    distribution: Annotated[str, Rule("a supported distribution", (*UNIFORM, *LOG_UNIFORM))] = optional(WANDB_NAME)
 
 
 ParameterForm = ConstantSection | ChoiceSection | RangeSection
@@ -100,23 +98,23 @@ ParameterForm = ConstantSection | ChoiceSection | RangeSection
 class MetricSection(Section):
     """The recorded metric that ranks trials."""
 
-    name: Text = Field(
-        description="`val_loss`, or `val_` and one of the metrics", examples=["val_accuracy", "val_loss"]
+    name: Text = Field(description="`val_loss`, or `val_` and a metric", examples=["val_accuracy", "val_loss"])
+    goal: Annotated[str, Rule(names=("maximize", "minimize"))] = optional(
+        "which values are better; needed only for your own metric"
     )
-    goal: Annotated[str, Rule(names=("maximize", "minimize"))] = optional("by default what suits the metric")
 
 
 class PythonData(Section):
-    """Rows from a function of yours."""
+    """Rows from your own function."""
 
-    python: FunctionName = Field(description="module:function, beside the space file", examples=["my_data:load"])
+    python: FunctionName = Field(description=BESIDE, examples=["my_data:load"])
 
 
 class TransformedTarget(Section):
-    """A target of numbers, of which the model learns the logarithm or the standardised value."""
+    """A numeric target that the model learns on another scale."""
 
-    column: Text
-    transform: Literal["log", "standard"]
+    column: Text = Field(description="the column to predict")
+    transform: Literal["log", "standard"] = Field(description="learn log(1 + target), or the standardised target")
 
 
 Target = Annotated[Text | TransformedTarget, Rule("a column, or {column: price, transform: log} (or `standard`)")]
@@ -127,7 +125,7 @@ def make_data_section(kind: str) -> type[Section]:
     source, fields = SOURCES.find(kind), dict[str, Any]()
     base: type[Section] = PythonData if source.names == "function" else Section
     if base is Section:
-        text = "path, relative to the space file" if source.is_path else f"what {kind} reads"
+        text = "path, relative to the space file" if source.is_path else f"what `{kind}` reads, for example a query"
         fields[kind] = (Text, Field(description=text))
     if source.target:
         field = (
@@ -135,22 +133,22 @@ def make_data_section(kind: str) -> type[Section]:
         )
         fields["target"] = (Target if source.is_table else Text, field)
     if source.is_table:
-        fields["weights"] = (Text, optional("the column of sample weights: what each row counts"))
+        fields["weights"] = (Text, optional("the column of sample weights: how much each row counts"))
     options = get_fields(source.options) if source.options else {}
     fields |= {name: (info.annotation, info) for name, info in options.items()}
     return create_model(f"{kind}_data", __base__=base, __doc__=source.doc, **fields)
 
 
 class DenseSection(Section):
-    """The dense model with fixed arguments."""
+    """Fixed arguments of the dense model."""
 
-    units: int = optional("outputs; by default what the labels need", ge=1)
-    activation: Activation = optional("of the output layer; by default what the loss wants")
-    hidden: Widths = optional("units of each hidden layer", examples=[[128, 64]])
-    hidden_activation: Activation = optional("of every hidden layer")
-    dropout: float = optional("share of each hidden layer's outputs that are dropped", ge=0, lt=1)
-    l2: float = optional("factor of the L2 penalty on every kernel", ge=0)
-    use_bias: bool = optional("whether layers have a bias")
+    units: int = optional("number of outputs; by default what the labels need", ge=1)
+    activation: Activation = optional("activation of the output layer; by default what the loss needs")
+    hidden: Widths = optional("units of each hidden layer; by default no hidden layer", examples=[[128, 64]])
+    hidden_activation: Activation = optional("activation of the hidden layers; `relu` by default")
+    dropout: float = optional("share of each hidden layer's outputs to drop; 0 by default", ge=0, lt=1)
+    l2: float = optional("factor of the L2 penalty on the kernels; 0 by default", ge=0)
+    use_bias: bool = optional("whether layers have a bias; true by default")
 
 
 DENSE_ARGUMENTS: Mapping[str, Kind] = {
@@ -159,40 +157,40 @@ DENSE_ARGUMENTS: Mapping[str, Kind] = {
 
 
 class DenseModel(Section):
-    """The dense model."""
+    """The dense model: fully connected layers."""
 
-    dense: DenseSection | None
+    dense: DenseSection | None = Field(description="its fixed arguments")
 
 
 class WithArguments(Section):
-    """A map whose other keys are arguments of what it names."""
+    """A map that names a function or class. Its other keys are arguments."""
 
     model_config = {"extra": "allow"}
     __pydantic_extra__: dict[str, AnyValue]
 
 
 class OwnFunction(WithArguments):
-    """A model from a function of yours, or a `keras_tuner.HyperModel`; all other keys are its fixed arguments."""
+    """Your own function that returns a model, or a `keras_tuner.HyperModel`. Other keys are its fixed arguments."""
 
-    python: FunctionName = Field(description="module:function, beside the space file", examples=["my_model:build"])
+    python: FunctionName = Field(description=BESIDE, examples=["my_model:build"])
 
 
 class OwnScore(OwnFunction):
-    """A loss or a metric of yours, which takes `y_true` and `y_pred`; all other keys are arguments to make it with."""
+    """Your own loss or metric, which takes `y_true` and `y_pred`. Other keys are its arguments."""
 
     __pydantic_extra__: dict[str, Any]
 
 
 class LossSection(WithArguments):
-    """A loss with arguments, which are those of Keras's class."""
+    """A loss of Keras with arguments of its class."""
 
-    name: Loss = Field(description="a loss of Keras")
+    name: Loss = Field(description="the name of the loss")
 
 
 class MetricArguments(WithArguments):
-    """A metric with arguments, which are those of Keras's class; it is recorded by its name."""
+    """A metric of Keras with arguments of its class. The record has it by its name."""
 
-    name: Annotated[str, Rule("a metric of Keras", tuple(METRIC_ARGUMENTS))] = Field(description="a metric of Keras")
+    name: Annotated[str, Rule("a metric of Keras", tuple(METRIC_ARGUMENTS))] = Field(description="its name")
 
 
 OneLoss = Loss | LossSection | OwnScore
@@ -200,75 +198,85 @@ Metrics = list[Metric | MetricArguments | OwnScore]
 
 
 class SpaceFile(Section):
-    """A space file of keras-sweep: which data, which model, what to search, how."""
+    """A space file of keras-sweep: the data, the model, what to search, and how."""
 
     data: Any  # the schema lists a form for every kind of source
     split: Split = Field(default_factory=Split)
-    model: Literal["dense"] | DenseModel | OwnFunction
+    model: Literal["dense"] | DenseModel | OwnFunction = Field(description="the model of every trial")
     loss: OneLoss | dict[str, OneLoss] = optional(
-        "may be left out where the model is yours, and compiles itself; of several outputs a map from their names"
+        "what training minimizes, or a map from outputs to losses. Not needed if your own model compiles itself"
     )
     metrics: Metrics | dict[str, Metrics] = Field(
-        default_factory=list, description="recorded beside the loss; of several outputs a map from their names"
+        default_factory=list, description="metrics to record beside the loss, or a map from outputs to lists of metrics"
     )
     loss_weights: dict[str, PositiveFloat | PositiveInt] = optional(
-        "of several outputs: what the loss of each counts in their sum, 1 where it is left out"
+        "a map from outputs to the weights of their losses in the sum; 1 by default"
     )
     metric: MetricSection | Annotated[list[MetricSection], Field(min_length=1)] = Field(
-        description="what ranks trials; in a list further goals follow, which may be "
-        f"{join([f'`{name}`' for name in MEASURED], 'or')}, too: then trials make up a front (Pareto)"
+        description="the metric that ranks trials. In a list, further goals follow: metrics, or "
+        f"{join([f'`{name}`' for name in MEASURED], 'or')}. The best trials then form a Pareto front"
     )
     parameters: dict[str, Scalar | ParameterForm | Annotated[list[ParameterForm], Field(min_length=1)]] = Field(
-        description="what is searched, and constants; a list has cases, each with a `when`"
+        description="what to search, and constants. A list has the cases of a parameter, each with a `when`"
     )
     where: list[Text] = Field(
         default_factory=list,
-        description="constraints over parameters, which every trial meets",
+        description="constraints on parameters that every trial meets",
         examples=[["model.units * model.layers <= 512"]],
     )
-    training: Training = Field(default_factory=Training, description="what `fit` does beside the optimizer")
+    training: Training = Field(default_factory=Training, description="how a trial trains, apart from the optimizer")
     early_terminate: EarlyTerminate | None = None
     search: SearchSettings = Field(default_factory=SearchSettings)
     finalists: Literal["none"] | Finalists = Field(
         default_factory=Finalists,
-        description="the best configurations, trained again with new seeds once the search has ended; left out, they "
-        "take at most a quarter of the search's epochs",
+        description="the best configurations, which are trained again with new seeds after the search. Without this "
+        "section they take at most a quarter of the search's epochs",
     )
-    finish: Finish = Field(default_factory=Finish, description="what becomes of the winner")
+    finish: Finish = Field(default_factory=Finish, description="what happens to the winner")
 
 
 SECTIONS = tuple(SpaceFile.model_fields)
 WANDB_METHODS = {"bayes": "tpe", "grid": "grid", "random": "random"}  # W&B's `method` -> our sampler
-# By key at the top of a W&B sweep file that is not used here: what to use instead.
+# By key at the top of a W&B sweep file that `sweep` skips: what to use instead.
 SKIPPED_KEYS: Mapping[str, str] = {
-    "program": "the model is `model: {{python: module:function}}`",
-    "method": "the sampler is `search: {{sampler: {sampler}}}`",
-    "run_cap": "how many trials there are is `search: {{trials: {value}}}`",
-    "name": "a sweep has the name of its file, or that of `--name`",
-    "description": "a comment says it",
-    "command": "`sweep run` has options for what it may change",
-    "project": "a folder, `--sweeps-dir`, holds the sweeps that belong together",
-    "entity": "a sweep has no owner",
+    "program": "use `model: {{python: module:function}}`",
+    "method": "use `search: {{sampler: {sampler}}}`",
+    "run_cap": "use `search: {{trials: {value}}}`",
+    "name": "use the name of the file, or `--name`",
+    "description": "use a comment",
+    "command": "use options of `sweep run`",
+    "project": "use a folder for each project, `--sweeps-dir`",
+    "entity": "sweeps have no owner",
+}
+FIT_PARAMETERS: Mapping[str, str] = {
+    "optimizer": "an optimizer of Keras; `rmsprop` by default",
+    "schedule": "how the learning rate falls: `constant` (default), `cosine`, `exponential` or `linear`",
+    "warmup": "share of the steps in which the learning rate rises from 0; 0 by default",
+    "epochs": "number of passes over the training rows; 5 by default",
+    "batch_size": "number of rows in a step; 32 by default",
+    "seed": "seed of initial weights and shuffling; `search.seed` by default",
 }
 
 
 def make_space_file_schema() -> dict[str, Any]:
     """Make the JSON Schema of a space file (draft 2020-12)."""
     data: Any = Union[DataName, *(make_data_section(kind) for kind in SOURCES)]
-    whole = create_model("SpaceFile", __base__=SpaceFile, __doc__=SpaceFile.__doc__, data=(data, ...))
+    data = (data, Field(description="where the rows come from"))
+    whole = create_model("SpaceFile", __base__=SpaceFile, __doc__=SpaceFile.__doc__, data=data)
     schema = whole.model_json_schema()
     early, search = (schema["$defs"][name]["properties"] for name in ("EarlyTerminate", "SearchSettings"))
     early["type"]["enum"] = list(PRUNING_RULES)
     search["engine"]["enum"] = list(ENGINES)
     # Samplers depend on the engine. The schema lists all samplers, and the reader checks the pair.
     search["sampler"]["enum"] = list(dict.fromkeys(name for names in ENGINES.values() for name in names))
-    search["sampler"]["description"] = "; ".join(f"{engine}: {join(names)}" for engine, names in ENGINES.items())
+    samplers = "; ".join(f"{engine}: {join(names)}" for engine, names in ENGINES.items())
+    search["sampler"]["description"] = f"the algorithm that suggests trials. {samplers}"
     for name in SKIPPED_KEYS:
-        schema["properties"][name] = {"description": "a key of a W&B sweep file, which is passed over"}
+        schema["properties"][name] = {"description": "a key of W&B sweep files, which `sweep` skips"}
     names = {
-        **dict.fromkeys(("optimizer", "schedule", "warmup", "epochs", "batch_size", "seed"), "how a trial trains"),
+        **FIT_PARAMETERS,
         **{name: f"an argument of {_name_optimizers(name)}" for name in ARGUMENTS},
-        **{f"model.{name}": "an argument of the dense model" for name in DENSE_ARGUMENTS},
+        **{f"model.{name}": str(field.description) for name, field in get_fields(DenseSection).items()},
     }
     parameter = schema["properties"]["parameters"].pop("additionalProperties")
     properties = {name: {**parameter, "description": text} for name, text in names.items()}

@@ -15,7 +15,7 @@ from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import ModelSpec, SearchSettings
 from keras_sweep.space.text import did_you_mean, escape, join, quote
 from keras_sweep.space.variants import DATA_PREFIX, get_data_space
-from keras_sweep.space_file.faults import Faults, Place, get_fields
+from keras_sweep.space_file.faults import UNKNOWN_KEY, Faults, Place, get_fields
 from keras_sweep.space_file.keras_tables import Kind, make_kind
 from keras_sweep.space_file.ranges import parse_value
 from keras_sweep.space_file.sections import DENSE_ARGUMENTS, DataName, DenseSection, OwnFunction, make_data_section
@@ -38,13 +38,13 @@ def read_data(faults: Faults) -> DataSpec | None:
     kinds = [key for key in keys if key in SOURCES]
     if len(kinds) != 1:
         forms = f"must be a name ({join(DATA_NAMES)}), or a map with one of {join(SOURCES)}"
-        what = f"only one of {join(kinds)} may be given" if kinds else forms
+        what = f"must have only one of {join(kinds)}" if kinds else forms
         near = None if kinds else next((near for key in keys if (near := did_you_mean(key, SOURCES))), None)
         faults.add(("data",), f"{what}, but got {quote(node.plain)}", near)
         return None
     kind = kinds[0]
     source, text = SOURCES.find(kind), keys[kind].value
-    section = faults.read_section(make_data_section(kind), ("data",), {"split": "it stands at the top of the file"})
+    section = faults.read_section(make_data_section(kind), ("data",), {"split": "put it at the top of the file"})
     if source.is_path and isinstance(text, str) and text:
         text = str(_find_data_path(faults, ("data", kind), text, str(source.names)))
     if section is None or split is None:
@@ -71,13 +71,13 @@ def _find_data_path(faults: Faults, path: Place, source: str, what: str) -> Path
             near = did_you_mean(file.name, [entry.name for entry in file.parent.glob("*")])
             hint = near or f"the path is relative to {escape(str(folder))}"
             faults.add(path, f"there is no {what} {quote(source)}", hint)
-    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: there is no such user
+    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: an unknown user after `~`
         faults.add(path, f"the file {quote(source)} can't be read: {escape(str(error))}")
     return file
 
 
 def list_data_parameters(faults: Faults) -> Mapping[str, Kind] | None:
-    """Return the kinds of possible parameters of the data, such as `data.window`; None if a function accepts any."""
+    """Return the kinds of possible parameters of the data, like `data.window`; None if a function accepts any."""
     section = faults.root.at("data").plain
     kind = next((key for key in section if key in SOURCES), None) if isinstance(section, dict) else None
     source = SOURCES.find(kind) if kind else None
@@ -95,13 +95,13 @@ def check_variants(faults: Faults, space: SearchSpace | None, search: SearchSett
         each = [
             f"`{parameter.name}` has {parameter.distribution.size:,}" for parameter in get_data_space(space).parameters
         ]
-        rule = f"at most {MOST_VARIANTS} variants of the data are read, but `data.*` have {many} ({', '.join(each)})"
-        faults.add(("parameters",), rule, "give a few `values`")
-    while_training = "compares trials while they train, and those of several variants of the data do not train together"
+        rule = f"`data.*` must give at most {MOST_VARIANTS} variants of the data, but got {many} ({', '.join(each)})"
+        faults.add(("parameters",), rule, "list a few `values`")
+    apart = "compares trials while they train, but trials with different `data.*` do not train together"
     hyperband = search is not None and find_sampler(search).sets_epochs
     for path, given in ((("early_terminate",), rungs), (("search", "sampler"), hyperband)):
         if count > 1 and given:
-            faults.add(path, while_training, "leave it out, or give all trials the same data")
+            faults.add(path, apart, "leave it out, or give all trials the same data")
 
 
 def check_split(faults: Faults) -> None:
@@ -111,22 +111,21 @@ def check_split(faults: Faults) -> None:
         return
     ways = [name for name in ("time", "groups", "stratify") if split.get(name) not in (None, False)]
     if len(ways) > 1:
-        rule = f"rows go by one of `groups`, `time` and `stratify`, and here `{ways[0]}` says where"
-        faults.add(("split", ways[-1]), rule, "leave out the others")
+        rule = f"can't be used with `{ways[0]}`: each decides where a row goes"
+        faults.add(("split", ways[-1]), rule, f"leave out `{ways[0]}` or `{ways[-1]}`")
     if type(folds := split.get("folds")) is not int or folds < 1:
         return
     if split.get("time") is not None:
-        rule = "with `folds` rows are scored by trainings on later ones, too"
+        rule = "can't be used with `folds`: a fold is also scored by trainings on later rows"
         faults.add(("split", "time"), rule, "leave out `time` or `folds`")
     if folds == 1:
-        rule = "must be 0, for none, or at least 2, but got 1: one fold leaves no row to train on"
-        faults.add(("split", "folds"), rule)
+        faults.add(("split", "folds"), "must be 0 (no folds) or at least 2, but got 1")
     if "validation" in split:
-        rule = "with `folds` every row is a validation row of one fold, so there is no share of them"
+        rule = "can't be used with `folds`: every row is a validation row of some fold"
         faults.add(("split", "validation"), rule, "leave out `validation` or `folds`")
     finish = faults.root.plain.get("finish")
     if isinstance(finish, dict) and finish.get("refit") is False:
-        rule = "must be true with `folds`: no one model of the search stands for a trial"
+        rule = "must be true with `folds`, since a trial has a model for each fold, but got false"
         faults.add(("finish", "refit"), rule, "leave it out")
 
 
@@ -146,14 +145,12 @@ def read_model(faults: Faults) -> ModelSpec | None:
         return None
     for key in node.value:
         if key != "dense":
-            inside = (
-                f"put it inside: {{dense: {{{key}: ...}}}}" if key in DENSE_ARGUMENTS else "the only key is `dense`"
-            )
-            faults.add(("model", key), "there is no such key here", inside)
+            inside = f"write {{dense: {{{key}: ...}}}}" if key in DENSE_ARGUMENTS else "the only key is `dense`"
+            faults.add(("model", key), UNKNOWN_KEY, inside)
     inner = node.value["dense"]
     if inner.value is None:  # `dense:` with nothing below it
         return ModelSpec()
-    # A faulty section still is a dense model, whose arguments are known.
+    # A section with faults is still a dense model, so its arguments are known.
     given = inner.plain if faults.read_section(DenseSection, ("model", "dense")) is not None else {}
     arguments = {key: parse_value(f"model.{key}", given[key]) for key in DENSE_ARGUMENTS if key in given}
     return ModelSpec(arguments=arguments)
@@ -166,7 +163,7 @@ def read_function(faults: Faults, form: type[OwnFunction], path: Place) -> tuple
     arguments = (section and section.model_extra) or {}
     for key in arguments:
         if not key.isidentifier():
-            faults.add((*path, key), f"an argument is a Python name, but got {quote(key)}")
+            faults.add((*path, key), f"an argument must be a Python name, but got {quote(key)}")
     if section is None or len(faults.found) > before:
         return None
     check_source(faults, (*path, "python"), section.python)
@@ -180,7 +177,7 @@ def check_source(faults: Faults, path: Place, source: str) -> None:
     folder, module_name = faults.folder, source.split(":")[0]
     top = module_name.split(".")[0]
     if is_standard_module(module_name, folder):
-        rule = f"must name a function of yours, but {quote(module_name)} is a module of Python's own"
+        rule = f"must name your own function, but {quote(module_name)} is a module of Python"
         faults.add(path, rule, FUNCTION_HINT[0].lower() + FUNCTION_HINT[1:])
         return
     beside = (folder / f"{top}.py", folder / top)

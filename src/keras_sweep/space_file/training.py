@@ -15,7 +15,7 @@ from keras_sweep.space.sweep_spec import TRAINING_PREFIX, WATCHING, Finish, Outp
 from keras_sweep.space.text import did_you_mean, join, quote
 from keras_sweep.space_file import keras_tables as tables
 from keras_sweep.space_file import sections
-from keras_sweep.space_file.faults import Faults, Place, Rule, get_fields, hint_at_key
+from keras_sweep.space_file.faults import UNKNOWN_KEY, Faults, Place, Rule, get_fields, hint_at_key
 from keras_sweep.space_file.keras_tables import METRIC_ARGUMENTS, Kind, is_maximized, make_kind
 from keras_sweep.space_file.ranges import parse_value
 from keras_sweep.space_file.sources import check_source, read_function
@@ -34,19 +34,19 @@ CLASS_WEIGHT = make_kind(
     ]
 )
 CALLBACKS = make_kind(
-    Annotated[list[sections.PythonData], Rule("a list of functions of yours, as in [{python: my_callbacks:early}]")]
+    Annotated[list[sections.PythonData], Rule("a list of your functions, as in [{python: my_callbacks:early}]")]
 )
 # By Keras callback, or another key that users may expect here: what to use instead.
 KERAS_CALLBACKS: Mapping[str, str] = {
-    "EarlyStopping": "`training: {early_stopping: {patience: 3}}`",
-    "ReduceLROnPlateau": "`training: {reduce_lr_on_plateau: {patience: 3}}`",
-    "LearningRateScheduler": "`parameters: {schedule: cosine, warmup: 0.1}`",
-    "ModelCheckpoint": "`epochs: {max: 20, take: best}` keeps each trial's best epoch",
-    "TerminateOnNaN": "a trial that diverges ends by itself",
-    "CSVLogger": "every curve is in the record: `sweep show` has it",
-    "TensorBoard": "`sweep report` draws every curve",
-    "SwapEMAWeights": "`use_ema: true` as a parameter does it",
-    **dict.fromkeys(("schedule", "warmup"), "it is a parameter: put it under `parameters`"),
+    "EarlyStopping": "use `training: {early_stopping: {patience: 3}}`",
+    "ReduceLROnPlateau": "use `training: {reduce_lr_on_plateau: {patience: 3}}`",
+    "LearningRateScheduler": "use `parameters: {schedule: cosine, warmup: 0.1}`",
+    "ModelCheckpoint": "use `epochs: {max: 20, take: best}` to keep each trial's best epoch",
+    "TerminateOnNaN": "leave it out: a trial that diverges ends by itself",
+    "CSVLogger": "leave it out: `sweep show` prints every curve",
+    "TensorBoard": "leave it out: `sweep report` draws every curve",
+    "SwapEMAWeights": "use `parameters: {use_ema: true}`",
+    **dict.fromkeys(("schedule", "warmup"), "put it under `parameters`"),
 }
 # By possible parameter: its kind.
 ARGUMENTS: Mapping[str, Kind] = {
@@ -79,17 +79,19 @@ def read_outputs(faults: Faults) -> dict[str, Output]:
         for key in ("metrics", "loss_weights"):
             if isinstance(plain.get(key), dict):
                 hint = "as in `loss: {price: mean_squared_error, kind: sparse_categorical_crossentropy}`"
-                faults.add((key,), "names outputs, and `loss` does not", hint)
+                faults.add((key,), "names outputs, but `loss` does not", hint)
         return {}
     faults.check_value(WEIGHTS, ("loss_weights",), weights)
     if not isinstance(of_metrics, dict):
-        rule = f"must be a map from outputs to lists of metrics, as `loss` is, but got {quote(of_metrics)}"
+        rule = (
+            f"must be a map from outputs to lists of metrics, since `loss` names outputs, but got {quote(of_metrics)}"
+        )
         faults.add(("metrics",), rule, f"as in {{{next(iter(plain['loss']))}: [accuracy]}}")
         return {}
     for key, given in (("metrics", of_metrics), ("loss_weights", weights)):
         for name in given if isinstance(given, dict) else ():
             if name not in plain["loss"]:
-                rule = f"there is no output {quote(name)} in `loss`"
+                rule = f"`loss` has no output {quote(name)}"
                 faults.add((key, name), rule, did_you_mean(name, list(plain["loss"])))
     found = {}
     for name in plain["loss"]:
@@ -135,10 +137,10 @@ def read_metrics(faults: Faults, place: Place = ("metrics",)) -> dict[str, Argum
                     {**arguments, "python": name},
                 )
                 if name in METRIC_ARGUMENTS or name == "loss":
-                    faults.add((*path, "python"), f"Keras has a metric {quote(name)}", "give yours another name")
+                    faults.add((*path, "python"), f"Keras already has a metric {quote(name)}", "rename your metric")
             found.append((name, arguments))
     if len(dict(found)) < len(found):
-        faults.add(place, f"a metric is there twice, got {quote(given)}")
+        faults.add(place, f"must not list a metric twice, but got {quote(given)}")
     return dict(found) if len(faults.found) == before else None
 
 
@@ -156,7 +158,7 @@ def _read_with_arguments(
         for key in given:
             if key != "name" and key not in known[name]:
                 hint = hint_at_key(key, known[name]) if known[name] else "it takes no arguments"
-                faults.add((*path, key), f"{quote(name)} has no such argument", hint)
+                faults.add((*path, key), f"{quote(name)} has no argument {quote(key)}", hint)
     arguments = {key: parse_value(key, value) for key, value in given.items() if key != "name"}
     return (name, arguments) if len(faults.found) == before else None
 
@@ -172,7 +174,7 @@ def read_objective(faults: Faults, metrics: Names, outputs: Mapping[str, Output]
         return None
     others = tuple(goal for goal in further if goal is not None)
     if len({goal.name for goal in (first, *others)}) <= len(others):
-        faults.add(("metric",), f"a goal is there twice, got {quote(given)}")
+        faults.add(("metric",), f"must not list a goal twice, but got {quote(given)}")
     return replace(first, further=others)
 
 
@@ -184,19 +186,19 @@ def add_choice(faults: Faults, objective: Objective | None, finish: Finish | Non
     for key, value in given.items():
         if key in tuple(Goal) and (value, key) != (objective.name, objective.goal):
             first = f"`{objective.goal}: {objective.name}`"
-            rule = f"must be {first}, the first goal, by which trials rank, but got `{key}: {quote(value)}`"
+            rule = f"must be {first}, the first goal of `metric`, but got `{key}: {quote(value)}`"
             faults.add((*path, key), rule, "put it first in `metric`, or leave it out")
         elif key not in (*Goal, "where"):
-            faults.add((*path, key), "there is no such key here", hint_at_key(key, (*Goal, "where")))
+            faults.add((*path, key), UNKNOWN_KEY, hint_at_key(key, (*Goal, "where")))
     try:
         strange = [name for name in parse_constraint(given.get("where", "")).names if name not in names]
     except ValueError as error:
-        rule = f"{quote(given['where'])} {error}" if "where" in given else "must say which trials may win"
+        rule = f"{quote(given['where'])} {error}" if "where" in given else "`where` is missing"
         faults.add((*path, "where"), rule, "as in {where: parameters <= 40000}")
     else:
         for name in strange:
             hint = did_you_mean(name, names) or f"the goals are {join(names)}"
-            faults.add((*path, "where"), f"there is no goal {quote(name)}", hint)
+            faults.add((*path, "where"), f"`metric` has no goal {quote(name)}", hint)
     return replace(objective, where=given.get("where", ""))
 
 
@@ -208,11 +210,11 @@ def _read_goal(faults: Faults, place: Place, metrics: Names, outputs: Mapping[st
     name, further = section.name, place not in (("metric",), ("metric", 0))
     recorded = ("val_loss", *(f"val_{metric}" for metric in metrics), *(MEASURED if further else ()))
     if name in MEASURED and not further:
-        rule = f"ranks trials epoch by epoch, which {quote(name)} can't: that is a further goal"
+        rule = f"the first goal must have a value for each epoch, but got {quote(name)}"
         faults.add((*place, "name"), rule, f"as in [{{name: val_loss}}, {{name: {name}}}]")
         return None
     if name not in recorded and not list_left_to_model(faults):
-        rule = f"must be one that is recorded ({join(recorded)}), but got {quote(name)}"
+        rule = f"must be a recorded metric ({join(recorded)}), but got {quote(name)}"
         metric = name.removeprefix("val_")
         missing = metric in tables.METRICS and f"val_{metric}" not in recorded
         hint = f"add `{metric}` to `metrics`" if missing else did_you_mean(name, recorded)
@@ -222,7 +224,7 @@ def _read_goal(faults: Faults, place: Place, metrics: Names, outputs: Mapping[st
     bare_name = name if bare is None else name.removeprefix(f"val_{bare}_")
     maximized = name not in MEASURED and is_maximized(bare_name)
     if maximized is None and section.goal is None:
-        rule = f"`goal` is missing: {quote(name)} is of yours, and may be better where it is more or where it is less"
+        rule = f"`goal` is missing: for your own metric {quote(name)}, `sweep` can't know which values are better"
         faults.add(place, rule, f"as in {{name: {name}, goal: maximize}}")
         return None
     natural = Goal.MAXIMIZE if maximized else Goal.MINIMIZE
@@ -262,12 +264,12 @@ def _read_watcher(faults: Faults, form: Any, name: str, metrics: Names) -> Any:
         return None
     recorded = [key for metric in ("loss", *(metrics or ())) for key in (metric, f"val_{metric}")]
     if metrics is not None and section.monitor not in recorded:
-        rule = f"must be one that is recorded ({join(recorded)}), but got {quote(section.monitor)}"
+        rule = f"must be a recorded metric ({join(recorded)}), but got {quote(section.monitor)}"
         faults.add(("training", name, "monitor"), rule, did_you_mean(section.monitor, recorded))
         return None
     maximized = is_maximized(section.monitor)
     if section.mode == "auto" and maximized is None:
-        rule = f"must be `min` or `max` where {quote(section.monitor)} is of yours"
+        rule = f"must be `min` or `max` for your own metric {quote(section.monitor)}, but got `auto`"
         faults.add(("training", name, "mode"), rule)
         return None
     return replace(section, mode="max" if maximized else "min") if section.mode == "auto" else section
@@ -281,5 +283,9 @@ def _has_no_keras_callback(faults: Faults, callbacks: Any) -> bool:
         for name in names:
             known = KERAS_CALLBACKS.get(str(name).rpartition(".")[2].partition("(")[0])
             if known is not None:
-                faults.add(("training", "callbacks", index), f"{quote(name)} is a callback of Keras's", known)
+                faults.add(
+                    ("training", "callbacks", index),
+                    f"must be your own callback, but got {quote(name)} of Keras",
+                    known,
+                )
     return len(faults.found) == before

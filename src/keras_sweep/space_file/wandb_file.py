@@ -36,7 +36,7 @@ def read_wandb_file(path: Path, notes: list[str]) -> dict[str, Any]:
     """Read a W&B sweep file as sections; append differences to `notes`. Raises UsageError if it is another file."""
     plain = read_yaml_file(path)[1].plain
     if not isinstance(plain, dict) or not isinstance(plain.get("parameters"), dict):
-        raise UsageError(f"{path} is no W&B sweep file: it is no map with a map of `parameters`")
+        raise UsageError(f"{path} is not a W&B sweep file: it has no map `parameters`")
     search: dict[str, Any] = {"sampler": "tpe", "trials": plain.get("run_cap", 32), "seed": 42}
     sections: dict[str, Any] = {"parameters": _convert_parameters(plain["parameters"], notes), "search": search}
     for key, value in plain.items():
@@ -53,8 +53,8 @@ def read_wandb_file(path: Path, notes: list[str]) -> dict[str, Any]:
         elif key == "early_terminate" and isinstance(value, dict):
             sections[key] = _convert_early_terminate(value, notes)
         elif key not in ("parameters", "run_cap"):
-            why = SKIPPED_KEYS.get(key, "nothing does the like").format(value=value, sampler="tpe")
-            notes.append(f"`{key}` has no counterpart here: {why}")
+            why = SKIPPED_KEYS.get(key, "nothing replaces it").format(value=value, sampler="tpe")
+            notes.append(f"`sweep` skips `{key}`; {why}")
     return sections
 
 
@@ -72,14 +72,14 @@ def _convert_early_terminate(plain: Mapping[str, Any], notes: list[str]) -> dict
         section.setdefault("min_iter", max(1, most // eta**brackets))
         notes.append(f"`early_terminate.max_iter` and `s` are `min_iter: {section['min_iter']}` here")
     elif "s" in plain:
-        notes.append("`early_terminate.s` has no counterpart here: rungs follow from `min_iter` and `eta`")
+        notes.append("`sweep` skips `early_terminate.s`; use `min_iter` and `eta`")
     if "strict" in plain:
-        notes.append("`early_terminate.strict` has no counterpart here: the best of each `eta` go on, and no others")
+        notes.append("`sweep` skips `early_terminate.strict`; poor trials always stop")
     return section
 
 
 def _find_metric(name: str) -> str | None:
-    """Find Keras's metric for a name, such as `accuracy` for `val/acc`; None if there is none."""
+    """Find Keras's metric for a name: `accuracy` for `val/acc`; None if Keras does not have it."""
     plain = re.sub(r"^((val|valid|validation|epoch|eval|test|dev)[/_.-])+", "", name.lower())
     plain = _MEANINGS.get(plain, plain)
     return plain if plain in (*METRICS, "loss") else None
@@ -96,16 +96,18 @@ def _convert_parameters(plain_blocks: Mapping[str, Any], notes: list[str]) -> di
         if name in _WHOLE:
             block = {key: _to_whole(value) for key, value in block.items()}
         if block.get("distribution") in LOG_UNIFORM and block.pop("q", 1) != 1:
-            notes.append(f"`{name_there}` has no steps `q` here, since its range is logarithmic")
+            notes.append(f"`{name_there}` has no `q` here, since its range is logarithmic")
         if name == "learning_rate" and block.get("min") == 0:
             block["min"] = 1e-5
-            notes.append(f"`{name_there}` begins at 1e-5 here: a rate of 0 trains nothing")
+            notes.append(f"`{name_there}` begins at 1e-5 here, since a learning rate of 0 trains nothing")
         blocks[name] = block
     values = blocks["optimizer"].get("values")
     names = [str(value).lower() for value in (values if isinstance(values, list) else blocks["optimizer"].values())]
     known = [name for name in names if name in OPTIMIZERS]
     if known and known != names:
-        notes.append(f"`optimizer` has no {itemize(name for name in names if name not in known)} here")
+        notes.append(
+            f"`sweep` skips optimizers that Keras does not have: {itemize(name for name in names if name not in known)}"
+        )
         blocks["optimizer"] = {"values": known}
     for name, block in blocks.items():
         able = [optimizer for optimizer in known if optimizer in list_optimizers_with(name)]
@@ -119,7 +121,7 @@ def _convert_parameters(plain_blocks: Mapping[str, Any], notes: list[str]) -> di
     for name, block in user_blocks.items():
         written = dump_block_yaml({name: block}, width=1 << 20, flow=True).strip()[1:-1]
         argument = name.removeprefix(MODEL_PREFIX)
-        notes.append(f"`{argument}` is for a model of yours, {{python: module:function}}: `{written}`")
+        notes.append(f"`{argument}` needs your own model, {{python: module:function}}. Then add `{written}`")
     return blocks
 
 
@@ -129,7 +131,7 @@ def _remove_faulty(blocks: dict[str, Any], model: ModelSpec, notes: list[str]) -
     for fault in faults.found:
         for name in [name for name in blocks if f"{fault.key}.".startswith(f"parameters.{name}.")]:
             del blocks[name]
-            notes.append(f"`{name}` has no counterpart here: {fault.rule}")
+            notes.append(f"`sweep` skips `{name}`: {fault.rule}")
 
 
 def _to_whole(value: Any) -> Any:

@@ -75,7 +75,7 @@ def join_path(path: Sequence[str | int]) -> str:
 
 
 class TreeError(Exception):
-    """The text is not one plain YAML document within the limits."""
+    """The text is not a single plain YAML document within the limits."""
 
     def __init__(self, *faults: Fault) -> None:
         super().__init__(faults)
@@ -85,7 +85,7 @@ class TreeError(Exception):
 def decode_text(raw: bytes) -> str:
     """Decode a file's bytes. Raises TreeError if the file is too large or not UTF-8 text."""
     if len(raw) > MOST_BYTES:
-        raise TreeError(Fault(f"a space file has at most {MOST_BYTES:,} bytes, but this one is larger"))
+        raise TreeError(Fault(f"a space file must have at most {MOST_BYTES:,} bytes, but this file is larger"))
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -116,7 +116,7 @@ def parse_yaml(text: str) -> Node:
     except Exception as error:  # ruamel.yaml raises other errors for a few malformed escapes and directives
         what = str(error)[:200]
     if what is not None:
-        raise TreeError(Fault(f"not YAML: {escape(what)}", line=line))
+        raise TreeError(Fault(f"not valid YAML: {escape(what)}", line=line))
     if builder.faults:
         raise TreeError(*builder.faults)
     if root is None or root.value is None:
@@ -138,10 +138,12 @@ class _Builder:
             if type(event).__name__ == "DocumentStartEvent":
                 line = event.start_mark.line + 1
                 if root is not None:
-                    raise TreeError(Fault("a space file is one document, but a second one begins here", line=line))
+                    raise TreeError(
+                        Fault("a space file must be a single YAML document, but a second begins here", line=line)
+                    )
                 if event.version not in (None, (1, 2)):
                     found = ".".join(map(str, event.version))
-                    raise TreeError(Fault(f"YAML 1.2 is read, but got {found}", line=line))
+                    raise TreeError(Fault(f"the YAML version must be 1.2, but got {found}", line=line))
                 root = self._node(next(self._events), ())
         return root
 
@@ -151,16 +153,18 @@ class _Builder:
         key = join_path(path)
         if kind == "AliasEvent":
             if event.anchor not in self._anchors:
-                raise TreeError(Fault(f"no anchor `&{escape(event.anchor)}` stands before this alias", key, line))
+                raise TreeError(Fault(f"there is no anchor `&{escape(event.anchor)}` before this alias", key, line))
             node = replace(self._anchors[event.anchor], line=line)
             self._count(node.nodes, key, line)
             return node
         before = self._nodes
         self._count(1, key, line)
         if len(path) > DEEPEST:
-            raise TreeError(Fault(f"a space file is at most {DEEPEST} levels deep", key, line))
+            raise TreeError(Fault(f"a space file must be at most {DEEPEST} levels deep", key, line))
         if event.tag is not None and str(event.tag) != "!":
-            self.faults.append(Fault(f"tags are not read, but got {quote(str(event.tag))}", key, line, "leave it out"))
+            self.faults.append(
+                Fault(f"tags are not allowed, but got {quote(str(event.tag))}", key, line, "leave it out")
+            )
         value: Scalar | list[Node] | dict[str, Node]
         if kind == "SequenceStartEvent":
             items = enumerate(self._until("SequenceEndEvent"))
@@ -177,7 +181,9 @@ class _Builder:
     def _count(self, nodes: int, key: str, line: int) -> None:
         self._nodes += nodes
         if self._nodes > MOST_NODES:
-            raise TreeError(Fault(f"a space file has at most {MOST_NODES:,} values, aliases written out", key, line))
+            raise TreeError(
+                Fault(f"a space file must have at most {MOST_NODES:,} values, counting each alias in full", key, line)
+            )
 
     def _until(self, end: str) -> Iterator[Any]:
         return takewhile(lambda event: type(event).__name__ != end, self._events)
@@ -192,7 +198,7 @@ class _Builder:
             self._count(1, name, line)
             node = self._node(next(self._events), (*path, name))
             if name in items:
-                rule = f"the key `{escape(name)}` is there twice, first on line {items[name].line}"
+                rule = f"the key `{escape(name)}` occurs twice, first on line {items[name].line}"
                 self.faults.append(Fault(rule, join_path((*path, name)), line))
             items[name] = replace(node, line=line)
         return items
