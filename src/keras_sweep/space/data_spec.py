@@ -19,6 +19,11 @@ DATES = "the order of day and month, if the columns leave open whether 02/03/202
 SEPARATOR = "the character between two fields"
 
 
+def default(value: Any, description: str, **bounds: Any) -> Any:
+    """Declare a key with a default value."""
+    return Field(default=value, description=description, **bounds)
+
+
 def optional(description: str, **bounds: Any) -> Any:
     """Declare a key that may be left out; `null` is not allowed instead."""
     return Field(default_factory=lambda: None, description=description, **bounds)
@@ -28,23 +33,19 @@ def optional(description: str, **bounds: Any) -> Any:
 class Split:
     """How rows are held out for validation and test, if the data have no split of their own."""
 
-    validation: float = Field(
-        default=0.2, gt=0, lt=1, description="share of validation rows among all rows but the test rows"
-    )
-    test: float = Field(default=0.2, ge=0, lt=1, description="share of test rows among all rows")
-    seed: Seed = Field(default=42, description="seed of the random split")
-    stratify: bool = Field(default=False, description="keep the shares of the classes in each part")
-    folds: int = Field(
-        default=0,
+    validation: float = default(0.2, "share of validation rows among all rows but the test rows", gt=0, lt=1)
+    test: float = default(0.2, "share of test rows among all rows", ge=0, lt=1)
+    seed: Seed = default(42, "seed of the random split")
+    stratify: bool = default(False, "keep the shares of the classes in each part")
+    folds: int = default(
+        0,
+        "number of folds of a cross-validation, in place of `validation`; 0 for none. Each trial trains once "
+        "for each fold, and each row is scored by the training that left it out. The winner then trains on all rows",
         ge=0,
         le=100,
-        description="number of folds of a cross-validation, in place of `validation`; 0 for none. Each trial trains once "
-        "for each fold, and each row is scored by the training that left it out. The winner then trains on all rows",
     )
-    groups: Text | None = Field(default=None, description="column or array of groups; a group is never split up")
-    time: Text | None = Field(
-        default=None, description="column or array of times: training rows are the earliest, test rows the latest"
-    )
+    groups: Text | None = default(None, "column or array of groups; a group is never split up")
+    time: Text | None = default(None, "column or array of times: training rows are the earliest, test rows the latest")
 
     @property
     def by(self) -> str | None:
@@ -56,13 +57,13 @@ class Split:
 class TableOptions:
     """How the columns of a table are read."""
 
-    columns: Sequence[Text] = Field(default=(), description="use these columns only; by default all")
-    drop: Sequence[Text] = Field(default=(), description="leave out these columns, for example ids", examples=[["id"]])
-    categories: Sequence[Text] = Field(default=(), description="number columns to treat as categories")
-    missing: Sequence[str | int | float] = Field(
-        default=(), description="values that mark a missing value; an empty field always does", examples=[["NA", "?"]]
+    columns: Sequence[Text] = default((), "use these columns only; by default all")
+    drop: Sequence[Text] = default((), "leave out these columns, for example ids", examples=[["id"]])
+    categories: Sequence[Text] = default((), "number columns to treat as categories")
+    missing: Sequence[str | int | float] = default(
+        (), "values that mark a missing value; an empty field always does", examples=[["NA", "?"]]
     )
-    text: Text | None = Field(default=None, description="the column of texts, if your own model takes it alone")
+    text: Text | None = default(None, "the column of texts, if your own model takes it alone")
     missing_target: Literal["drop"] = optional("leave out rows without a target; by default they are an error")
     decimal: Literal[".", ","] = optional(DECIMAL)
     dates: Literal["day-first", "month-first"] = optional(DATES)
@@ -72,7 +73,7 @@ class TableOptions:
 class CsvOptions(TableOptions):
     """How the columns of a CSV file are read."""
 
-    separator: str = Field(default=",", min_length=1, max_length=1, description=SEPARATOR)
+    separator: str = default(",", SEPARATOR, min_length=1, max_length=1)
 
 
 @dataclass(config=STRICT, frozen=True, slots=True, kw_only=True)
@@ -89,10 +90,8 @@ class SqlOptions(TableOptions):
 class ImageOptions:
     """How pictures are read."""
 
-    size: Sequence[PositiveInt] = Field(
-        default=(64, 64), min_length=2, max_length=2, description="height and width in pixels"
-    )
-    color: Literal["rgb", "grayscale"] = Field(default="rgb", description="3 channels (`rgb`) or 1 (`grayscale`)")
+    size: Sequence[PositiveInt] = default((64, 64), "height and width in pixels", min_length=2, max_length=2)
+    color: Literal["rgb", "grayscale"] = default("rgb", "3 channels (`rgb`) or 1 (`grayscale`)")
 
 
 @dataclass(config=STRICT, frozen=True, slots=True)
@@ -100,11 +99,9 @@ class SeriesOptions:
     """How windows are cut from a series."""
 
     window: PositiveInt = optional("number of rows that the model gets for a prediction")
-    horizon: PositiveInt = Field(default=1, description="number of rows from the end of the window to the target")
-    longest: int = Field(
-        default=0, ge=0, description="the longest of several windows: validation targets begin after it"
-    )
-    separator: str = Field(default=",", min_length=1, max_length=1, description=SEPARATOR)
+    horizon: PositiveInt = default(1, "number of rows from the end of the window to the target")
+    longest: int = default(0, "the longest of several windows: validation targets begin after it", ge=0)
+    separator: str = default(",", SEPARATOR, min_length=1, max_length=1)
     decimal: Literal[".", ","] = optional(DECIMAL)
     dates: Literal["day-first", "month-first"] = optional(DATES)
 

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from keras_sweep.space.data_spec import STRICT, DataSpec, Seed, TargetScale, find_source
+from keras_sweep.space.data_spec import STRICT, DataSpec, Seed, TargetScale, default, find_source
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.search_space import Objective, SearchSpace
 
@@ -33,28 +33,26 @@ MODE = "`min` if less is better, `max` if more is better; `auto` knows Keras's m
 class EarlyStopping:
     """End a trial when a metric no longer improves. The keys are arguments of `keras.callbacks.EarlyStopping`."""
 
-    monitor: str = Field(default="val_loss", description=MONITOR)
-    patience: int = Field(default=0, ge=0, description="epochs without an improvement before the trial ends")
-    min_delta: float = Field(default=0.0, ge=0, description=DELTA)
-    mode: Literal["auto", "min", "max"] = Field(default="auto", description=MODE)
-    baseline: float | None = Field(default=None, description="only values better than this count as improvements")
-    start_from_epoch: int = Field(default=0, ge=0, description="number of first epochs that do not count")
-    restore_best_weights: bool = Field(
-        default=False, description="keep and score the weights of the trial's best epoch by this metric"
-    )
+    monitor: str = default("val_loss", MONITOR)
+    patience: int = default(0, "epochs without an improvement before the trial ends", ge=0)
+    min_delta: float = default(0.0, DELTA, ge=0)
+    mode: Literal["auto", "min", "max"] = default("auto", MODE)
+    baseline: float | None = default(None, "only values better than this count as improvements")
+    start_from_epoch: int = default(0, "number of first epochs that do not count", ge=0)
+    restore_best_weights: bool = default(False, "keep and score the weights of the trial's best epoch by this metric")
 
 
 @dataclass(config=STRICT, frozen=True, slots=True)
 class ReduceLROnPlateau:
     """Lower the learning rate when a metric no longer improves, as `keras.callbacks.ReduceLROnPlateau` does."""
 
-    monitor: str = Field(default="val_loss", description=MONITOR)
-    factor: float = Field(default=0.1, gt=0, lt=1, description="what the learning rate is multiplied by")
-    patience: int = Field(default=10, ge=0, description="epochs without an improvement before the rate falls")
-    min_delta: float = Field(default=1e-4, ge=0, description=DELTA)
-    mode: Literal["auto", "min", "max"] = Field(default="auto", description=MODE)
-    cooldown: int = Field(default=0, ge=0, description="epochs after a fall that do not count")
-    min_lr: float = Field(default=0.0, ge=0, description="the lowest learning rate")
+    monitor: str = default("val_loss", MONITOR)
+    factor: float = default(0.1, "what the learning rate is multiplied by", gt=0, lt=1)
+    patience: int = default(10, "epochs without an improvement before the rate falls", ge=0)
+    min_delta: float = default(1e-4, DELTA, ge=0)
+    mode: Literal["auto", "min", "max"] = default("auto", MODE)
+    cooldown: int = default(0, "epochs after a fall that do not count", ge=0)
+    min_lr: float = default(0.0, "the lowest learning rate", ge=0)
 
 
 WATCHING = {"early_stopping": EarlyStopping, "reduce_lr_on_plateau": ReduceLROnPlateau}  # sections of `training`
@@ -84,17 +82,13 @@ ClassWeight: TypeAlias = Mapping[int | str, float] | Literal["balanced"] | None
 class Training:
     """How a trial trains, apart from the optimizer. Keys can be parameters: `training.early_stopping.patience`."""
 
-    early_stopping: EarlyStopping | None = Field(default=None, description="end trials that no longer improve")
-    reduce_lr_on_plateau: ReduceLROnPlateau | None = Field(
-        default=None, description="lower the learning rate on a plateau"
+    early_stopping: EarlyStopping | None = default(None, "end trials that no longer improve")
+    reduce_lr_on_plateau: ReduceLROnPlateau | None = default(None, "lower the learning rate on a plateau")
+    class_weight: ClassWeight = default(
+        None, "`balanced`, or a map of classes to the weights of their rows in the loss"
     )
-    class_weight: ClassWeight = Field(
-        default=None, description="`balanced`, or a map of classes to the weights of their rows in the loss"
-    )
-    callbacks: Sequence[UserCallback] = Field(
-        default=(), description="your own callbacks; trials then train with `fit`"
-    )
-    adapt: bool = Field(default=False, description="call `adapt` of the model's layers with the training rows first")
+    callbacks: Sequence[UserCallback] = default((), "your own callbacks; trials then train with `fit`")
+    adapt: bool = default(False, "call `adapt` of the model's layers with the training rows first")
 
     @property
     def is_watched(self) -> bool:
@@ -107,9 +101,9 @@ class EarlyTerminate:
     """Stop poor trials early. The keys are the same as in a W&B sweep file."""
 
     type: str = Field(description="the pruning rule, which compares trials while they train")
-    min_iter: int = Field(default=1, ge=1, description="epochs before trials are compared for the first time")
-    eta: int = Field(default=3, ge=2, description="the reduction factor: the best 1/`eta` of the trials continue")
-    first: int = Field(default=0, ge=0, description="for `halving`: random trials at the start; 0 for 32")
+    min_iter: int = default(1, "epochs before trials are compared for the first time", ge=1)
+    eta: int = default(3, "the reduction factor: the best 1/`eta` of the trials continue", ge=2)
+    first: int = default(0, "for `halving`: random trials at the start; 0 for 32", ge=0)
 
 
 @dataclass(config=STRICT, frozen=True, slots=True)
@@ -126,27 +120,26 @@ GENERATION = 16  # default number of trials that are suggested together, if they
 class SearchSettings:
     """What suggests trials, how many, and from which seed."""
 
-    engine: str = Field(default="optuna", description="the library that suggests trials")
+    engine: str = default("optuna", "the library that suggests trials")
     sampler: str = "tpe"
-    trials: int = Field(default=64, ge=1, le=1_000_000, description="number of trials in total")
-    seed: Seed = Field(default=42, description="seed of the sampler, and of trials without a parameter `seed`")
-    generation: int = Field(
-        default=0,
+    trials: int = default(64, "number of trials in total", ge=1, le=1_000_000)
+    seed: Seed = default(42, "seed of the sampler, and of trials without a parameter `seed`")
+    generation: int = default(
+        0,
+        "number of trials that are suggested together, before any of their values is known; 0 for "
+        f"{GENERATION} with the runner `compiled`, 1 with `fit`",
         ge=0,
         le=10_000,
-        description="number of trials that are suggested together, before any of their values is known; 0 for "
-        f"{GENERATION} with the runner `compiled`, 1 with `fit`",
     )
-    start: Sequence[Any] = Field(
-        default=(),
-        description="configurations to try first, or `defaults` of a KerasTuner model; missing values are filled in",
+    start: Sequence[Any] = default(
+        (),
+        "configurations to try first, or `defaults` of a KerasTuner model; missing values are filled in",
         examples=[[{"optimizer": "adam", "learning_rate": 0.001}]],
         json_schema_extra={"items": {"anyOf": [{"type": "object"}, {"const": "defaults"}]}},
     )
-    stop: Stop | None = Field(default=None, description="end the search early, when a trial is good enough")
-    learn_from: str = Field(
-        default="",
-        description="name or folder of an earlier sweep of these rows and this metric: the sampler learns from it",
+    stop: Stop | None = default(None, "end the search early, when a trial is good enough")
+    learn_from: str = default(
+        "", "name or folder of an earlier sweep of these rows and this metric: the sampler learns from it"
     )
 
     @property
@@ -159,18 +152,18 @@ class SearchSettings:
 class Finalists:
     """The best configurations, which are trained again with new seeds after the search."""
 
-    top: int = Field(default=5, ge=2, le=1000, description="number of configurations: the best of the search")
-    seeds: int = Field(default=3, ge=1, le=1000, description="number of new seeds: the search seed + 1, + 2, ...")
+    top: int = default(5, "number of configurations: the best of the search", ge=2, le=1000)
+    seeds: int = default(3, "number of new seeds: the search seed + 1, + 2, ...", ge=1, le=1000)
 
 
 @dataclass(config=STRICT, frozen=True, slots=True)
 class Finish:
     """What happens to the winner before it is tested and exported."""
 
-    refit: bool = Field(default=False, description="train the winner again on training and validation rows")
-    choose: Mapping[str, str] | None = Field(
-        default=None,
-        description="which trial wins: `where` is a constraint on its goals, as in {where: parameters <= 40000}; "
+    refit: bool = default(False, "train the winner again on training and validation rows")
+    choose: Mapping[str, str] | None = default(
+        None,
+        "which trial wins: `where` is a constraint on its goals, as in {where: parameters <= 40000}; "
         "`maximize` or `minimize` may repeat the first goal",
     )
 
