@@ -88,7 +88,7 @@ class Interrupted(SweepError):
 class Fault:
     """A fault of a space file: its place, the rule that it breaks with the value there, and a suggestion."""
 
-    rule: str  # "`min <= max` must hold, but got (min=2, max=1)"
+    rule: str  # "`min` must be at most `max`, but got (min=2, max=1)"
     key: str = ""  # dotted key path, "parameters.learning_rate.min"; "" is the whole file
     line: int | None = None  # counted from 1
     hint: str | None = None  # "did you mean `learning_rate`?"

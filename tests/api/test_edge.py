@@ -13,7 +13,7 @@ SAID = {
     "ks.open('nothing')": "keras_sweep.errors.UsageError: there is no sweep 'nothing'",
     "ks.Spec(data='digits').to_yaml()": "keras_sweep.errors.UsageError: a Spec takes one of `maximize`, `minimize`",
     "ks.Tuner(print).sweep": "keras_sweep.errors.UsageError: nothing was searched yet",
-    "ks.Float(3, 1)": "ValueError: `min <= max` must hold, but got (min=3, max=1)",
+    "ks.Float(3, 1)": "ValueError: `min` must be at most `max`, but got (min=3, max=1)",
 }
 
 

@@ -45,7 +45,7 @@ def test_a_space_is_checked_with_its_warnings_and_its_time(table: Path) -> None:
     cost = checked.estimate(listener=listener)
     assert cost.time is not None and cost.time.seconds > 0 and len(cost.data.train) == 38 and cost.workers is None
     of_spec = ks.check(digits_spec(method="bayes"))
-    assert of_spec.spec.warnings[-1].endswith("here the sampler is `search: {sampler: tpe}`") and of_spec.spec.code
+    assert of_spec.spec.warnings[-1].endswith("use `search: {sampler: tpe}`") and of_spec.spec.code
     with pytest.raises(ks.UsageError, match="there is no runner 'fits'"):
         checked.estimate(runner="fits")
     with pytest.raises(ks.UsageError, match=r"Spec: loss.*crossentropie"):

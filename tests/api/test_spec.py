@@ -67,11 +67,11 @@ def test_the_keys_of_a_space_file_are_taken_with_its_faults_and_its_warnings(tmp
     of_file = read_space_file(tmp_path / "it.yaml", text=ks.Spec(**given).to_yaml(), name="mine")
     spec = read_spec(ks.Spec(**given, method="bayes"), name="mine")
     assert (spec.space, spec.search, spec.objective) == (of_file.space, of_file.search, of_file.objective)
-    assert spec.objective.further and spec.finalists is None and "is a key of W&B" in spec.warnings[-1]
+    assert spec.objective.further and spec.finalists is None and "`sweep` skips this key of W&B" in spec.warnings[-1]
     wrong = {**given, "metrc": "val_loss", "search": {"samplr": "gp"}, "loss": "crossentropie"}
     with pytest.raises(ks.UsageError, match=r"search\.samplr: .*`sampler`") as caught:
         read_spec(ks.Spec(**wrong), name="mine")
-    assert "Spec: metrc: there is no such key here (did you mean `metric`?)" in str(caught.value)
+    assert "Spec: metrc: this key is not allowed here (did you mean `metric`?)" in str(caught.value)
     assert "crossentropie" in str(caught.value)  # all faults are told at once
 
 

@@ -20,7 +20,7 @@ CALLS = {
     "run": "Write one with `sweep init plants.csv`, say; `sweep run --help` says what there is",
     "check": "`sweep check` needs a space file. Write one with `sweep init ",
     "run digits": "`sweep init ",
-    "run spaces.yaml": "spaces.yaml: there is no such file (",
+    "run spaces.yaml": "spaces.yaml: this file does not exist (",
     "run folder": "folder",
     "run broken.yaml": "broken.yaml:1",
     "check broken.yaml": "broken.yaml:1",

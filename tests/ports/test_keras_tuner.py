@@ -229,7 +229,7 @@ def test_without_an_objective_the_number_that_a_fit_returns_ranks_and_has_no_err
     [
         ({}, [keras.callbacks.BackupAndRestore("x")], "the callback BackupAndRestore is not taken here"),
         (None, [], "there is no loss: the space names none, and build does not compile its model"),
-        ({"metrics": ["mae"]}, [], r"must be one that is recorded \(val_loss, val_mae\), but got 'val_accuracy'"),
+        ({"metrics": ["mae"]}, [], r"must be a recorded metric \(val_loss, val_mae\), but got 'val_accuracy'"),
     ],
     ids=["a callback", "no loss", "another metric"],
 )

@@ -160,7 +160,7 @@ def test_without_a_test_step_a_metric_of_training_may_rank_and_one_of_validation
     [
         ({"loss": "mean_squared_error"}, "there are no labels, but `loss: mean_squared_error` compares with some"),
         ({"split": {"folds": 3}, "data": {"x": X[:96]}}, "val_loss is none that is known"),
-        ({"minimize": "val_los"}, "must be one that is recorded"),
+        ({"minimize": "val_los"}, "must be a recorded metric"),
     ],
     ids=["a loss that compares", "folds", "another metric"],
 )

@@ -124,7 +124,7 @@ def test_the_first_generation_of_halving_is_halved_at_once_and_later_trials_come
 
 def test_only_halving_has_a_first_generation() -> None:
     text = dense() + "early_terminate: {type: median, first: 8}\n"
-    with pytest.raises(SpaceFileError, match="only `type: halving` has a first generation"):
+    with pytest.raises(SpaceFileError, match="works with `type: halving` only"):
         read_space_file(Path("space.yaml"), text=text)
     halved = read_space_file(Path("space.yaml"), text=dense() + "early_terminate: {type: halving, eta: 2}\n")
     assert halved.early_terminate == EarlyTerminate("halving", 1, 2, 32)

@@ -107,18 +107,18 @@ def test_what_is_off_the_step_or_of_another_type_is_not_contained() -> None:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: Float(1.0, 0.0), "`min <= max` must hold"),
+        (lambda: Float(1.0, 0.0), "`min` must be at most `max`"),
         (lambda: Float(0.0, math.inf), "must be finite"),
-        (lambda: Float(0.0, 1.0, log=True), "above zero"),
-        (lambda: Float(0.0, 1.0, step=0.0), "`q > 0`"),
-        (lambda: Float(0.1, 1.0, log=True, step=0.1), "with a log range of real numbers"),
-        (lambda: Int(0, 5, step=0), "`q >= 1`"),
+        (lambda: Float(0.0, 1.0, log=True), "above 0"),
+        (lambda: Float(0.0, 1.0, step=0.0), "`q` must be above 0"),
+        (lambda: Float(0.1, 1.0, log=True, step=0.1), "out of a log range of real numbers"),
+        (lambda: Int(0, 5, step=0), "`q` must be at least 1"),
         (lambda: Int(1, 5, log=True, step=2), "must be 1, but got"),
         (lambda: Categorical(()), "must not be empty"),
-        (lambda: Categorical((0, False)), "must differ"),
-        (lambda: Categorical((1, 2), (1.0,)), "as many as"),
-        (lambda: Categorical((1, 2), (1.5, -0.5)), "must not be negative"),
-        (lambda: Categorical((1, 2), (0.5, 0.4)), "must add to 1"),
+        (lambda: Categorical((0, False)), "must not contain a value twice"),
+        (lambda: Categorical((1, 2), (1.0,)), "a number for each value"),
+        (lambda: Categorical((1, 2), (1.5, -0.5)), "must be at least 0"),
+        (lambda: Categorical((1, 2), (0.5, 0.4)), "add up to 1"),
     ],
 )
 def test_a_distribution_that_breaks_a_rule_is_not_made(make: object, words: str) -> None:

@@ -22,10 +22,10 @@ def test_members_are_found_by_name_in_the_order_in_which_they_were_registered(sa
 def test_an_unknown_name_is_told_the_nearest_or_all(samplers: Plugins[object]) -> None:
     with pytest.raises(UsageError, match=r"there is no sampler 'lazi'\. Did you mean `lazy`\?"):
         samplers.find("lazi")
-    with pytest.raises(UsageError, match=r"there is no sampler 'xyz'\. There are own, lazy, gone"):
+    with pytest.raises(UsageError, match=r"there is no sampler 'xyz'\. Choose from own, lazy, gone"):
         samplers.find("xyz")
 
 
 def test_a_name_that_is_taken_stays_what_it_is(samplers: Plugins[object]) -> None:
-    with pytest.raises(ValueError, match="a sampler named 'own' is there already"):
+    with pytest.raises(ValueError, match="a sampler named 'own' already exists"):
         samplers.register("own", 8)

@@ -70,7 +70,7 @@ def test_a_condition_must_look_back() -> None:
     late = Parameter("a", Int(1, 2), (Condition("b", (1,)),))
     with pytest.raises(ValueError, match="does not come before it"):
         SearchSpace((late, Parameter("b", Int(1, 2))))
-    with pytest.raises(ValueError, match="there twice"):
+    with pytest.raises(ValueError, match="occurs twice"):
         SearchSpace((Parameter("b", Int(1, 2)), Parameter("b", Int(1, 2))))
 
 
@@ -90,15 +90,17 @@ def test_given_values_are_as_drawn_and_each_misfit_is_told() -> None:
     assert space.find_misfits({"kind": "thin", "rate": 3.0, "epochs": 4, "depth": 1}) == {
         "kind": "must be one of 'wide', 'deep', 'flat', but got 'thin'",
         "rate": "must be from 0.0 to 2.0, but got 3.0",
-        "epochs": "is 3 in every trial, but got 4",
-        "depth": "is no parameter of this search",
+        "epochs": "must be 3, as in every trial, but got 4",
+        "depth": "is not a parameter of this search",
     }
-    assert space.find_misfits({"kind": "flat", "units": 4}) == {"units": "is there only beside `kind: wide or deep`"}
+    assert space.find_misfits({"kind": "flat", "units": 4}) == {
+        "units": "exists only in trials with `kind: wide or deep`"
+    }
     assert space.find_misfits({"kind": "wide", "units": 5})["units"].startswith(
         "must be a whole number from 2 to 8 in st"
     )
     bounded = replace(space, where=("rate * epochs < 3",))
-    assert bounded.find_misfits({"kind": "flat", "rate": 1.5}) == {"": "is ruled out by `where`"}
+    assert bounded.find_misfits({"kind": "flat", "rate": 1.5}) == {"": "does not meet `where`"}
     assert bounded.find_misfits({"kind": "wide", "rate": 1.5}) == {}  # not whole yet
 
 
@@ -112,7 +114,7 @@ def test_a_point_that_is_given_has_the_values_of_its_own_case() -> None:
     assert space.find_misfits({"kind": "deep", "units": 2}) == {
         "units": "must be a whole number from 6 to 9, but got 2"
     }
-    assert space.find_misfits({"units": 6}) == {"units": "is there only beside `kind: deep`"}
+    assert space.find_misfits({"units": 6}) == {"units": "exists only in trials with `kind: deep`"}
     assert space.fill_point({"kind": "deep"}, {"kind": "wide", "units": 2}) == {"kind": "deep", "units": 8}
     assert space.fill_point({"kind": "wide"}, {"kind": "wide", "units": 1}) == {"kind": "wide", "units": 1}
 

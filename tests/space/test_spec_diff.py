@@ -91,8 +91,8 @@ def test_differences_are_told_in_the_words_of_a_file() -> None:
     assert describe_differences(old, new) == [
         "a: 1 -> 1.0",
         "c: x -> y",
-        "gone: true -> not there",
-        "new: not there -> nothing",
+        "gone: true -> not set",
+        "new: not set -> nothing",
     ]
     assert describe_differences(old, dict(reversed(old.items()))) == []
 

@@ -64,7 +64,7 @@ def test_a_name_is_a_plain_word() -> None:
 
 
 def test_a_file_whose_stem_is_no_name_needs_one() -> None:
-    with pytest.raises(SpaceFileError, match=r"begins with no `.` or `-`, but got 'my space' \(use --name\)"):
+    with pytest.raises(SpaceFileError, match=r"not begin with `.` or `-`, but got 'my space' \(use `--name`\)"):
         read_space_file(Path("my space.yaml"), text=DENSE)
     assert read_space_file(Path("my space.yaml"), text=DENSE, name="mine").name == "mine"
 

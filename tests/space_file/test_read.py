@@ -41,8 +41,8 @@ def test_losses_and_metrics_of_the_users_may_have_arguments_that_are_searched(tm
     assert spec.code == ("mine:focal", "mine:sub.sure")
     watching = "metric: {name: val_loss}\ntraining: {early_stopping: {monitor: val_sure}}"
     for instead, message in (
-        ("metric: {name: val_sure}", "`goal` is missing: 'val_sure' is of yours"),
-        (watching, "`min` or `max` where 'val_sure'"),
+        ("metric: {name: val_sure}", "`goal` is missing: for your own metric 'val_sure'"),
+        (watching, "`min` or `max` for your own metric 'val_sure'"),
     ):
         with pytest.raises(SpaceFileError, match=message):
             spec_of(text.replace("metric: {name: val_sure, goal: minimize}", instead), tmp_path)
@@ -60,12 +60,12 @@ def test_what_the_data_are_read_with_may_be_searched(tmp_path: Path) -> None:
     assert spec.data.options == PythonOptions(arguments={"border": 2, "sharp": True})
     for text, parameter, message in (
         (series, "", "`window` is missing"),
-        (series, "data.widow: [2, 4]", "this is no parameter \\(did you mean `data.window`"),
+        (series, "data.widow: [2, 4]", "is not a parameter of this data source \\(did you mean `data.window`"),
         (series, "data.window: {values: [2, 0]}", "must be a whole number above 0, but got 0"),
-        (series, "data.window: {min: 1, max: 70}", "at most 64 variants .* have 70 \\(`data.window` has 70\\)"),
-        (DENSE, "data.window: 2", "those that may be are none"),
-        (called, "data.border: {min: 0.1, max: 0.5}", "have infinitely many"),
-        (called, "data.border: {value: 1, when: {optimizer: sgd}}", "every trial has all parameters of the data"),
+        (series, "data.window: {min: 1, max: 70}", "at most 64 variants .* got 70 \\(`data.window` has 70\\)"),
+        (DENSE, "data.window: 2", "it has no parameters"),
+        (called, "data.border: {min: 0.1, max: 0.5}", "got infinitely many"),
+        (called, "data.border: {value: 1, when: {optimizer: sgd}}", "can't be used with `data.\\*` parameters"),
         (called + "early_terminate: {type: hyperband}", "data.border: {values: [1, 2]}", "do not train together"),
     ):
         with pytest.raises(SpaceFileError, match=message):
@@ -180,7 +180,7 @@ def test_take_best_trains_to_the_maximum_and_leaves_the_space() -> None:
         assert [p.name for p in spec.space.parameters] == ["optimizer", "learning_rate"]
         assert spec.warnings == ()
     assert not read(dense(epochs="  epochs: {min: 1, max: 20, take: last}")).objective.take_best
-    assert "no meaning" in read(dense(epochs="  epochs: {min: 1, max: 20, take: best}")).warnings[0]
+    assert "no effect" in read(dense(epochs="  epochs: {min: 1, max: 20, take: best}")).warnings[0]
 
 
 def test_what_is_left_out_has_defaults() -> None:
@@ -263,7 +263,9 @@ WEIGHTED = dense(epochs="  epochs: {values: [1, 2], probabilities: [0.5, 0.5]}")
 def test_trials_whose_losses_differ_are_not_ranked_by_them() -> None:
     text = dense(loss="loss: categorical_crossentropy", metric="metric: {name: val_loss}")
     text = text.replace("parameters:\n", "parameters:\n  loss.label_smoothing: {values: [0.0, 0.1]}\n")
-    with pytest.raises(SpaceFileError, match=r"loss.label_smoothing: trials with another loss can't be ranked by"):
+    with pytest.raises(
+        SpaceFileError, match=r"loss.label_smoothing: `val_loss` can't rank trials with different losses"
+    ):
         read(text)
     assert read(text.replace("{name: val_loss}", "{name: val_accuracy, goal: maximize}")).warnings == ()
 
@@ -272,18 +274,21 @@ def test_trials_whose_losses_differ_are_not_ranked_by_them() -> None:
     ("text", "words"),
     [
         (LINEAR, "line 9: parameters.learning_rate: a learning rate is best drawn on a log scale; add `log: true`"),
-        (dense(epochs="  epochs: {min: 5, max: 5}"), "line 10: parameters.epochs: a range of one value, 5"),
-        (with_parameters("epochs: {min: 1, max: 3}"), "search.trials: 64 trials are more than the space's 3 points"),
+        (dense(epochs="  epochs: {min: 5, max: 5}"), "line 10: parameters.epochs: has only the value 5"),
+        (
+            with_parameters("epochs: {min: 1, max: 3}"),
+            "search.trials: 64 trials are more than the space's 3 configurations",
+        ),
         (dense(search="search: {sampler: grid}"), "a grid cuts a continuous range into a few values"),
         (
             WEIGHTED.replace("engine: optuna, sampler: tpe", "engine: keras-tuner"),
-            "optuna draws by them, `random` does",
+            "random ignores probabilities; only optuna",
         ),
         (dense(metric="metric: {name: val_loss, goal: maximize}"), "`val_loss` is usually minimized, not maximized"),
         (DENSE + "early_terminate: {type: median, min_iter: 20}\n", "never stops a trial"),
         (with_parameters(*NEVER_TOGETHER), "nesterov: its conditions never hold together, so no trial has it"),
         (with_parameters("momentum: {min: 0, max: 1}"), "draws whole numbers only"),
-        (with_parameters("epochs: {min: 1, max: 20, q: 5}"), "only multiples of q=5 are drawn, the least is 5"),
+        (with_parameters("epochs: {min: 1, max: 20, q: 5}"), "draws only multiples of q=5, so the lowest value is 5"),
     ],
 )
 def test_a_likely_slip_is_a_warning(text: str, words: str) -> None:
@@ -295,7 +300,7 @@ def test_a_likely_slip_is_a_warning(text: str, words: str) -> None:
     ("sampler", "rule", "words"),
     [
         ("hyperband", "median", "early_terminate: `sampler: hyperband` stops poor trials by itself (leave it out"),
-        ("random", "halving", "early_terminate.type: `type: halving` draws its first trials at random, of which"),
+        ("random", "halving", "early_terminate.type: `type: halving` draws its first trials at random, but"),
     ],
 )
 def test_a_rule_that_the_sampler_can_not_be_stopped_by_is_a_fault(sampler: str, rule: str, words: str) -> None:
@@ -308,7 +313,7 @@ def test_what_is_no_slip_is_not_warned_of() -> None:
     cases = "learning_rate: [{when: {optimizer: sgd}, values: [0.1, 1.0]}, {when: {optimizer: adam}, values: [0.01]}]"
     one_value = with_parameters("optimizer: {values: [sgd, adam]}", cases)
     tuned = own_model(with_parameters("epochs: {min: 1, max: 3}"), "tests.helpers.odd_models:tuned")  # brings some
-    for text, words in ((one_value, "one value"), (tuned, "more than the space")):
+    for text, words in ((one_value, "only the value"), (tuned, "more than the space")):
         assert not any(words in warning for warning in read(text).warnings)
 
 
@@ -349,4 +354,6 @@ def test_a_parameter_seed_turns_finalists_off_and_says_so_where_they_were_asked_
     assert (read(text).finalists, read(text).warnings) == (None, read(DENSE).warnings)
     asked = read(text + "finalists: {top: 3, seeds: 1}\n")
     assert asked.finalists is None
-    assert any("finalists: there are none, since `seed` is a parameter" in warning for warning in asked.warnings)
+    assert any(
+        "finalists: `sweep` trains no finalists, since `seed` is a parameter" in warning for warning in asked.warnings
+    )

@@ -40,11 +40,9 @@ def test_keys_of_a_whole_wandb_file_are_passed_over_with_what_they_become() -> N
         read(whole + WANDB_BLOCK)
     assert {fault.key for fault in caught.value.faults} == {"data", "model", "loss"}
     warnings = read(whole + OURS + WANDB_BLOCK).warnings
-    assert [line.split(": ")[1] for line in warnings if "is a key of W&B and passed over; here" in line] == [
-        *SKIPPED_KEYS
-    ]
+    assert [line.split(": ")[1] for line in warnings if "`sweep` skips this key of W&B; " in line] == [*SKIPPED_KEYS]
     told = dict(line.split(": ", 2)[1:] for line in warnings)
-    assert told["method"].endswith("here the sampler is `search: {sampler: tpe}`")
+    assert told["method"].endswith("use `search: {sampler: tpe}`")
     assert told["run_cap"].endswith("`search: {trials: 10}`")
     assert "`model: {python: module:function}`" in told["program"]
     assert schema_errors(parse_yaml(whole + OURS + WANDB_BLOCK).plain) == []

@@ -51,7 +51,7 @@ def test_earlier_trials_guide_the_sampler_beside_as_many_of_its_own_as_were_aske
     assert (len(again().results), asked(again)) == (22, [])
     longer = begun(tmp_path, more=2)
     assert len(longer().results) == 24
-    with pytest.raises(ChangedSweep, match=r"search.learn_from: earlier -> not there"):
+    with pytest.raises(ChangedSweep, match=r"search.learn_from: earlier -> not set"):
         begun(tmp_path, LEARNED.replace(", learn_from: earlier", ""))()
 
 

@@ -45,7 +45,7 @@ def test_what_is_trained_on_groups_or_times_is_exported_verified_and_replayed(tm
     assert opened.replay(opened.best.number).matches
     said = json.loads((tmp_path / "best.card.json").read_text())["data"]["source"]["split"]
     assert {"patient", "day"} & set(map(str, said.values())) and None not in said.values()
-    with pytest.raises(UsageError, match=r"split\.(groups|time): '?\w+'? -> not there"):
+    with pytest.raises(UsageError, match=r"split\.(groups|time): '?\w+'? -> not set"):
         finished(tmp_path, SPACE, trials=2)
 
 

@@ -104,11 +104,11 @@ def test_a_changed_space_is_told_line_by_line_before_the_data_are_loaded(folder:
     assert caught.value.changes == (
         "data: digits -> iris",
         "parameters.learning_rate.max: 0.3 -> 0.1",
-        "parameters.epochs.min: 1 -> not there",
-        "parameters.epochs.max: 3 -> not there",
-        "parameters.epochs.log: false -> not there",
-        "parameters.epochs.q: 1 -> not there",
-        "parameters.epochs: not there -> 2",
+        "parameters.epochs.min: 1 -> not set",
+        "parameters.epochs.max: 3 -> not set",
+        "parameters.epochs.log: false -> not set",
+        "parameters.epochs.q: 1 -> not set",
+        "parameters.epochs: not set -> 2",
     )
     assert not any(isinstance(event, PhaseBegan) and event.phase == "data" for event in changed.events)
 

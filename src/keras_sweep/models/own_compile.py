@@ -82,7 +82,7 @@ def apply_own_compile(spec: SweepSpec, model: Any, *, trains_itself: bool) -> Sw
     for key, name in monitored.items():
         recorded += [metric.removeprefix("val_") for metric in recorded] if not key.startswith("metric.") else []
         if name not in recorded and not trains_itself:
-            rule = f"must be one that is recorded ({join(recorded)}), but got {quote(name)}"
+            rule = f"must be a recorded metric ({join(recorded)}), but got {quote(name)}"
             raise SpaceFileError(spec.file, [Fault(rule, key, hint=did_you_mean(name, recorded))])
     return replace(spec, own=tuple(key for key in keys_left if key == "loss" or metrics))
 

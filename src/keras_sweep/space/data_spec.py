@@ -33,16 +33,12 @@ def optional(description: str, **bounds: Any) -> Any:
 class Split:
     """How rows are held out for validation and test, if the data have no split of their own."""
 
-    validation: float = default(0.2, "share of validation rows among all rows but the test rows", gt=0, lt=1)
+    validation: float = default(0.2, "share of validation rows among all rows except test rows", gt=0, lt=1)
     test: float = default(0.2, "share of test rows among all rows", ge=0, lt=1)
     seed: Seed = default(42, "seed of the random split")
     stratify: bool = default(False, "keep the shares of the classes in each part")
     folds: int = default(
-        0,
-        "number of folds of a cross-validation, in place of `validation`; 0 for none. Each trial trains once "
-        "for each fold, and each row is scored by the training that left it out. The winner then trains on all rows",
-        ge=0,
-        le=100,
+        0, "number of folds, in place of `validation`: each trial trains once per fold; 0 for no folds", ge=0, le=100
     )
     groups: Text | None = default(None, "column or array of groups; a group is never split up")
     time: Text | None = default(None, "column or array of times: training rows are the earliest, test rows the latest")
@@ -110,9 +106,7 @@ class SeriesOptions:
 class PythonOptions:
     """How a user's function is called, and how its dataset is read."""
 
-    steps_per_epoch: PositiveInt = optional(
-        "batches per epoch of a training dataset that never ends, or is too large to load"
-    )
+    steps_per_epoch: PositiveInt = optional("batches per epoch of a training dataset that never ends")
     arguments: Mapping[str, Any] = Field(default_factory=dict, description="keyword arguments of the function")
 
 

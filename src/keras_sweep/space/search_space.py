@@ -196,11 +196,7 @@ class SearchSpace:
                 needed = join(f"{need.parameter}: {join(map(str, need.values), 'or')}" for need in fits[0].when)
                 faults[name] = f"exists only in trials with `{needed}`"
         whole = self.assign_values(lambda _: None, params)
-        return (
-            faults
-            if faults or None in whole.values() or self.allows(whole)
-            else {"": "does not meet the constraints of `where`"}
-        )
+        return faults if faults or None in whole.values() or self.allows(whole) else {"": "does not meet `where`"}
 
 
 def _add_values(points: Iterator[dict[str, Value]], parameter: Parameter) -> Iterator[dict[str, Value]]:

@@ -84,9 +84,7 @@ class Training:
 
     early_stopping: EarlyStopping | None = default(None, "end trials that no longer improve")
     reduce_lr_on_plateau: ReduceLROnPlateau | None = default(None, "lower the learning rate on a plateau")
-    class_weight: ClassWeight = default(
-        None, "`balanced`, or a map of classes to the weights of their rows in the loss"
-    )
+    class_weight: ClassWeight = default(None, "`balanced`, or a map from classes to weights of their rows in the loss")
     callbacks: Sequence[UserCallback] = default((), "your own callbacks; trials then train with `fit`")
     adapt: bool = default(False, "call `adapt` of the model's layers with the training rows first")
 
@@ -125,11 +123,7 @@ class SearchSettings:
     trials: int = default(64, "number of trials in total", ge=1, le=1_000_000)
     seed: Seed = default(42, "seed of the sampler, and of trials without a parameter `seed`")
     generation: int = default(
-        0,
-        "number of trials that are suggested together, before any of their values is known; 0 for "
-        f"{GENERATION} with the runner `compiled`, 1 with `fit`",
-        ge=0,
-        le=10_000,
+        0, f"trials that are suggested together; 0 for {GENERATION} with `compiled`, 1 with `fit`", ge=0, le=10_000
     )
     start: Sequence[Any] = default(
         (),
@@ -139,7 +133,7 @@ class SearchSettings:
     )
     stop: Stop | None = default(None, "end the search early, when a trial is good enough")
     learn_from: str = default(
-        "", "name or folder of an earlier sweep of these rows and this metric: the sampler learns from it"
+        "", "name or folder of a sweep of these rows and this metric that the sampler learns from"
     )
 
     @property
@@ -162,9 +156,7 @@ class Finish:
 
     refit: bool = default(False, "train the winner again on training and validation rows")
     choose: Mapping[str, str] | None = default(
-        None,
-        "which trial wins: `where` is a constraint on its goals, as in {where: parameters <= 40000}; "
-        "`maximize` or `minimize` may repeat the first goal",
+        None, "which trial wins, as in {where: parameters <= 40000}: the best that meets this constraint on its goals"
     )
 
 

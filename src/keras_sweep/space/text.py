@@ -101,7 +101,5 @@ def check_sweep_name(name: str) -> str | None:
     """Return the rule that a sweep's name breaks; None if the name is allowed."""
     if _ALLOWED.fullmatch(name):
         return None
-    rule = (
-        "a sweep's name must be at most 64 letters (a-z), digits, `.`, `_` or `-`, and must not begin with `.` or `-`"
-    )
+    rule = "a sweep's name must be at most 64 letters (a-z), digits, `.`, `_` or `-`, and not begin with `.` or `-`"
     return f"{rule}, but got {quote(name)}"

@@ -33,9 +33,8 @@ def check_conditions(parameters: Parameters, names: tuple[str, ...], faults: Fau
                 continue
             drawn = parameters[other].distribution
             if drawn.size == math.inf:
-                faults.add(
-                    path, f"`{other}` is continuous, so it almost never has this value", "give it `values` or `q`"
-                )
+                rule = f"`{other}` is continuous, so it almost never has this value"
+                faults.add(path, rule, f"give `{other}` a list of `values`")
                 continue
             choices = drawn.choices if isinstance(drawn, Categorical) else ()
             for value in condition.values:

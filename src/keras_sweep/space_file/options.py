@@ -41,12 +41,16 @@ def parse_point(given: str | Mapping[str, Any] | None) -> Params | None:
     if isinstance(given, str):
         try:
             pairs = [word.partition("=") for word in shlex.split(given)]
-            given = {name: parse_yaml(f"value: {text}").plain["value"] for name, _, text in pairs}
+            values = {name: parse_yaml(f"value: {text}").plain["value"] for name, _, text in pairs}
         except (TreeError, TypeError, ValueError):  # includes a quote without its end
-            pairs, given = [], {}
-        if not given or len(given) < len(pairs) or not all(equals for _, equals, _ in pairs):
+            pairs, values = [], {}
+        if not values or len(values) < len(pairs) or not all(equals for _, equals, _ in pairs):
             hint = "Write, for example, `--add 'optimizer=adam learning_rate=1e-3 model.hidden=[32,16]'`"
-            raise UsageError("`--add` must have KEY=VALUE once for each parameter, without blanks", hint=hint)
+            rule = (
+                f"`--add` must be KEY=VALUE for each parameter, with spaces only between them, but got {quote(given)}"
+            )
+            raise UsageError(rule, hint=hint)
+        given = values
     return None if given is None else {name: parse_value(name, value) for name, value in given.items()}
 
 

@@ -171,10 +171,8 @@ def _find_kind(name: str, model: ModelSpec | None, faults: Faults) -> Kind | Non
     else:
         of_model = name in DENSE_ARGUMENTS or (model is not None and name in model.arguments)
         near = INSTEAD.get(name) or did_you_mean("learning_rate" if name == "lr" else name, (*PLAIN, *MODEL_ARGUMENTS))
-        near = f"write `model.{name}` for an argument of the model" if of_model else near
-        faults.add(
-            path, f"there is no parameter {quote(name)}", near or "write `model.NAME` for arguments of the model"
-        )
+        near = f"write `model.{name}`" if of_model else near
+        faults.add(path, f"there is no parameter {quote(name)}", near or "write model arguments as `model.NAME`")
     return None
 
 
@@ -200,11 +198,7 @@ def _check_values(parameter: Parameter, kind: Kind | None, faults: Faults) -> No
         faults.add(get_path(parameter), "must be names of optimizers, not a range", "as in {values: [sgd, adam]}")
         return
     if parameter.name.startswith(DATA_PREFIX) and parameter.when:
-        faults.add(
-            (*get_path(parameter), "when"),
-            "can't be used with `data.*`: every trial has these parameters",
-            "leave it out",
-        )
+        faults.add((*get_path(parameter), "when"), "can't be used with `data.*` parameters", "leave it out")
     if kind is not None:
         for path, value in list_limits(parameter, faults):
             faults.check_value(kind, path, value)

@@ -79,9 +79,7 @@ def _make_range(block: RangeSection, path: Place, faults: Faults) -> Float | Int
             raise ParameterError("max", f"`{named}` draws e**x, and e**{quote(high)} is too large", values)
         if low >= 0:
             drawn = f"from {math.exp(low):g} to {math.exp(high):g}"
-            faults.warn(
-                path, f"`{named}` takes exponents, so values are {drawn}; {values} if `min` and `max` are values"
-            )
+            faults.warn(path, f"`{named}` takes exponents, so values are {drawn}; {values} if you mean values")
         low, high = math.exp(low), math.exp(high)
     if q is None and isinstance(low, int) and isinstance(high, int) and named in (None, "int_uniform"):
         return Int(low, high, log)

@@ -70,9 +70,7 @@ def read_space_file(
     sweep_name = path.stem if name is None else name
     broken = check_sweep_name(sweep_name)
     if broken is not None:
-        faults.found.append(
-            Fault(broken, hint="set another name with `--name`") if name is None else Fault(broken, "--name")
-        )
+        faults.found.append(Fault(broken, hint="use `--name`") if name is None else Fault(broken, "--name"))
     _check_keys(faults)
     data = read_data(faults)
     check_split(faults)
@@ -145,16 +143,14 @@ def read_yaml_file(path: Path, text: str | None = None) -> tuple[str, Node]:
 def _read_text(path: Path) -> str:
     try:
         if path.suffix in (".csv", ".parquet", ".npz") or path.is_dir():
-            raise TreeError(
-                Fault("this is data, not a space file", hint=f"write a space file with `sweep init {path}`")
-            )
+            raise TreeError(Fault("this is data, not a space file", hint=f"run `sweep init {path}` to write one"))
         if path.exists() and not path.is_file():  # a pipe may never end
             raise TreeError(Fault("a space file must be a regular file"))
         with path.open("rb") as file:
             return decode_text(file.read(MOST_BYTES + 1))
     except FileNotFoundError:
         near = did_you_mean(path.name, [entry.name for entry in path.parent.glob("*.y*ml")])
-        raise TreeError(Fault("this file does not exist", hint=near or "write it with `sweep init SOURCE`")) from None
+        raise TreeError(Fault("this file does not exist", hint=near or "run `sweep init` to write it")) from None
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL character
         reason = getattr(error, "strerror", None) or str(error)
         raise TreeError(Fault(f"the file can't be read: {escape(reason)}")) from None
@@ -268,7 +264,7 @@ def _warn_of_sampler(faults: Faults, space: SearchSpace, search: SearchSettings,
         if drawn.size == math.inf and not sampler.draws_ranges:
             faults.warn(path, "a grid cuts a continuous range into a few values; set `values` or `q`")
         if isinstance(drawn, Categorical) and drawn.probabilities is not None and not sampler.draws_probabilities:
-            rule = f"{search.engine_name} ignores them; only optuna/random draws by them"
+            rule = f"{search.engine_name} ignores probabilities; only optuna/random uses them"
             faults.warn((*path, "probabilities"), rule)
     _, most = space.get_bounds("epochs", 0)
     if early is not None and 0 < most <= early.min_iter:
@@ -307,7 +303,5 @@ def _check_plateau(faults: Faults, data: DataSpec | None, finish: Finish | None)
         rule = "can't be used with `reduce_lr_on_plateau`: both set the learning rate"
         faults.add(("parameters", name), rule, "leave out either of them")
     if of_all_rows and falls:
-        rule = (
-            "can't be used with `folds` or `refit`: the winner's training on all rows has no validation rows to watch"
-        )
+        rule = "can't be used with `folds` or `refit`: training on all rows has no validation rows to watch"
         faults.add(("training", "reduce_lr_on_plateau"), rule, "leave out either of them")

@@ -83,9 +83,7 @@ def read_outputs(faults: Faults) -> dict[str, Output]:
         return {}
     faults.check_value(WEIGHTS, ("loss_weights",), weights)
     if not isinstance(of_metrics, dict):
-        rule = (
-            f"must be a map from outputs to lists of metrics, since `loss` names outputs, but got {quote(of_metrics)}"
-        )
+        rule = f"must be a map from outputs to lists of metrics, as `loss` has outputs, but got {quote(of_metrics)}"
         faults.add(("metrics",), rule, f"as in {{{next(iter(plain['loss']))}: [accuracy]}}")
         return {}
     for key, given in (("metrics", of_metrics), ("loss_weights", weights)):
@@ -283,9 +281,5 @@ def _has_no_keras_callback(faults: Faults, callbacks: Any) -> bool:
         for name in names:
             known = KERAS_CALLBACKS.get(str(name).rpartition(".")[2].partition("(")[0])
             if known is not None:
-                faults.add(
-                    ("training", "callbacks", index),
-                    f"must be your own callback, but got {quote(name)} of Keras",
-                    known,
-                )
+                faults.add(("training", "callbacks", index), f"{quote(name)} is a callback of Keras", known)
     return len(faults.found) == before

@@ -105,9 +105,7 @@ def _convert_parameters(plain_blocks: Mapping[str, Any], notes: list[str]) -> di
     names = [str(value).lower() for value in (values if isinstance(values, list) else blocks["optimizer"].values())]
     known = [name for name in names if name in OPTIMIZERS]
     if known and known != names:
-        notes.append(
-            f"`sweep` skips optimizers that Keras does not have: {itemize(name for name in names if name not in known)}"
-        )
+        notes.append(f"Keras has no optimizer {itemize(name for name in names if name not in known)}")
         blocks["optimizer"] = {"values": known}
     for name, block in blocks.items():
         able = [optimizer for optimizer in known if optimizer in list_optimizers_with(name)]
@@ -121,7 +119,7 @@ def _convert_parameters(plain_blocks: Mapping[str, Any], notes: list[str]) -> di
     for name, block in user_blocks.items():
         written = dump_block_yaml({name: block}, width=1 << 20, flow=True).strip()[1:-1]
         argument = name.removeprefix(MODEL_PREFIX)
-        notes.append(f"`{argument}` needs your own model, {{python: module:function}}. Then add `{written}`")
+        notes.append(f"`{argument}` needs your own model, {{python: module:function}}, and the parameter `{written}`")
     return blocks
 
 

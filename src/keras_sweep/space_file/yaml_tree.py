@@ -85,7 +85,7 @@ class TreeError(Exception):
 def decode_text(raw: bytes) -> str:
     """Decode a file's bytes. Raises TreeError if the file is too large or not UTF-8 text."""
     if len(raw) > MOST_BYTES:
-        raise TreeError(Fault(f"a space file must have at most {MOST_BYTES:,} bytes, but this file is larger"))
+        raise TreeError(Fault(f"the file must have at most {MOST_BYTES:,} bytes"))
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -138,9 +138,7 @@ class _Builder:
             if type(event).__name__ == "DocumentStartEvent":
                 line = event.start_mark.line + 1
                 if root is not None:
-                    raise TreeError(
-                        Fault("a space file must be a single YAML document, but a second begins here", line=line)
-                    )
+                    raise TreeError(Fault("a space file must not have a second YAML document", line=line))
                 if event.version not in (None, (1, 2)):
                     found = ".".join(map(str, event.version))
                     raise TreeError(Fault(f"the YAML version must be 1.2, but got {found}", line=line))
@@ -160,11 +158,9 @@ class _Builder:
         before = self._nodes
         self._count(1, key, line)
         if len(path) > DEEPEST:
-            raise TreeError(Fault(f"a space file must be at most {DEEPEST} levels deep", key, line))
+            raise TreeError(Fault(f"the file must be at most {DEEPEST} levels deep", key, line))
         if event.tag is not None and str(event.tag) != "!":
-            self.faults.append(
-                Fault(f"tags are not allowed, but got {quote(str(event.tag))}", key, line, "leave it out")
-            )
+            self.faults.append(Fault(f"tags must be left out, but got {quote(str(event.tag))}", key, line))
         value: Scalar | list[Node] | dict[str, Node]
         if kind == "SequenceStartEvent":
             items = enumerate(self._until("SequenceEndEvent"))
@@ -181,9 +177,7 @@ class _Builder:
     def _count(self, nodes: int, key: str, line: int) -> None:
         self._nodes += nodes
         if self._nodes > MOST_NODES:
-            raise TreeError(
-                Fault(f"a space file must have at most {MOST_NODES:,} values, counting each alias in full", key, line)
-            )
+            raise TreeError(Fault(f"the file must have at most {MOST_NODES:,} values with all aliases", key, line))
 
     def _until(self, end: str) -> Iterator[Any]:
         return takewhile(lambda event: type(event).__name__ != end, self._events)
