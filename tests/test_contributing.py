@@ -91,7 +91,7 @@ def test_a_record_is_read_without_importing_other_packages(installed: Path) -> N
     (installed / "toy_members.py").write_text("raise ValueError('of version 2')\n")
     done = sweep(installed, "check", "space.yaml")
     assert done.code == 2
-    assert "of the package toy-members can't be imported (ValueError: of version 2)" in " ".join(done.err.split())
+    assert "of toy-members can't be imported (ValueError: of version 2)" in " ".join(done.err.split())
     assert "Traceback" not in done.err
     sweep(installed, "list").ok()
     sweep(installed, "run", "--help").ok()

@@ -132,7 +132,7 @@ BAD: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "no multiple": ("{min: 6, max: 9, q: 5}", "q", "no multiple of q=5"),
         "q of zero": ("{min: 6, max: 9, q: 0}", "q", "must be a number above 0"),
         "q with values": ("{values: [1], q: 2}", "q", "not allowed here"),
-        "shares that miss 1": (MISS_ONE, "probabilities", "add up to 1, but got [0.5, 0.4]"),
+        "shares that miss 1": (MISS_ONE, "probabilities", "sum to 1, but got [0.5, 0.4]"),
         "too few shares": (
             "{values: [1, 2], probabilities: [1.0]}",
             "probabilities",
@@ -153,10 +153,19 @@ BAD: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "nothing": ("", "", "has no value"),
         "an empty map": ("{}", "", "or `values`, but got an empty map"),
         "a distribution we lack": (NORMAL, "distribution", NO_NORMAL),
-        "log twice": ("{distribution: uniform, min: 1, max: 2, log: true}", "log", "contradicts"),
+        "log twice": (
+            "{distribution: uniform, min: 1, max: 2, log: true}",
+            "log",
+            "must match `distribution: uniform`, but got true",
+        ),
         "e to the 1000": ("{distribution: log_uniform, min: 1, max: 1000}", "max", "e**1000"),
         "a bad case": (f"[{RATE_OF_SGD}, {{when: {{optimizer: adam}}, value: 0}}]", "1.value", "above 0", SEARCHED),
-        "cases of one value": (f"[{RATE_OF_SGD}, {RATE_OF_SGD}]", "1.when", "overlaps with case 1", SEARCHED),
+        "cases of one value": (
+            f"[{RATE_OF_SGD}, {RATE_OF_SGD}]",
+            "1.when",
+            "together with the `when` of case 1",
+            SEARCHED,
+        ),
         "a bad when of a case": ("[{when: {optimizer: sgdd}, value: 0.1}]", "0.when.optimizer", NEVER_HAD, SEARCHED),
     },
     "seed": {

@@ -89,7 +89,7 @@ def test_a_point_to_add_is_whole_with_what_it_leaves_out_from_another() -> None:
     assert complete_point(started(), {"optimizer": "adam"}) == {"optimizer": "adam"}
     with pytest.raises(UsageError, match="none of this search: learning_rate is missing; momentum is missing"):
         complete_point(started(), {"optimizer": "sgd"}, {})
-    with pytest.raises(UsageError, match=r"none of this search: learning_rate must be .*; depth is no parameter"):
+    with pytest.raises(UsageError, match=r"none of this search: learning_rate must be .*; depth is not a parameter"):
         complete_point(started(), {"learning_rate": 3.0, "depth": 1}, like)
     with pytest.raises(UsageError, match="none of this search: must be from"):
         complete_point(started(), {"optimizer": "adam"}, {"learning_rate": 7.0})

@@ -118,7 +118,7 @@ def test_what_is_off_the_step_or_of_another_type_is_not_contained() -> None:
         (lambda: Categorical((0, False)), "must not contain a value twice"),
         (lambda: Categorical((1, 2), (1.0,)), "a number for each value"),
         (lambda: Categorical((1, 2), (1.5, -0.5)), "must be at least 0"),
-        (lambda: Categorical((1, 2), (0.5, 0.4)), "add up to 1"),
+        (lambda: Categorical((1, 2), (0.5, 0.4)), "sum to 1"),
     ],
 )
 def test_a_distribution_that_breaks_a_rule_is_not_made(make: object, words: str) -> None:

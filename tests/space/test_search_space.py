@@ -68,7 +68,7 @@ def test_a_space_of_very_many_points_with_conditions_counts_as_infinite() -> Non
 
 def test_a_condition_must_look_back() -> None:
     late = Parameter("a", Int(1, 2), (Condition("b", (1,)),))
-    with pytest.raises(ValueError, match="does not come before it"):
+    with pytest.raises(ValueError, match="must come after"):
         SearchSpace((late, Parameter("b", Int(1, 2))))
     with pytest.raises(ValueError, match="occurs twice"):
         SearchSpace((Parameter("b", Int(1, 2)), Parameter("b", Int(1, 2))))

@@ -33,14 +33,14 @@ def optional(description: str, **bounds: Any) -> Any:
 class Split:
     """How rows are held out for validation and test, if the data have no split of their own."""
 
-    validation: float = default(0.2, "share of validation rows among all rows except test rows", gt=0, lt=1)
+    validation: float = default(0.2, "share of validation rows among the rows that are not test rows", gt=0, lt=1)
     test: float = default(0.2, "share of test rows among all rows", ge=0, lt=1)
     seed: Seed = default(42, "seed of the random split")
     stratify: bool = default(False, "keep the shares of the classes in each part")
     folds: int = default(
         0, "number of folds, in place of `validation`: each trial trains once per fold; 0 for no folds", ge=0, le=100
     )
-    groups: Text | None = default(None, "column or array of groups; a group is never split up")
+    groups: Text | None = default(None, "column or array of groups: the rows of a group stay in the same part")
     time: Text | None = default(None, "column or array of times: training rows are the earliest, test rows the latest")
 
     @property
@@ -59,7 +59,7 @@ class TableOptions:
     missing: Sequence[str | int | float] = default(
         (), "values that mark a missing value; an empty field always does", examples=[["NA", "?"]]
     )
-    text: Text | None = default(None, "the column of texts, if your own model takes it alone")
+    text: Text | None = default(None, "the column of texts; your own model then gets this column alone")
     missing_target: Literal["drop"] = optional("leave out rows without a target; by default they are an error")
     decimal: Literal[".", ","] = optional(DECIMAL)
     dates: Literal["day-first", "month-first"] = optional(DATES)
@@ -77,7 +77,7 @@ class SqlOptions(TableOptions):
     """How the columns of a query are read, and which database it asks."""
 
     database: Text = Field(
-        description="an SQLite file, or an SQLAlchemy URL of another database; $NAME is an environment variable",
+        description="an SQLite file beside the space file, or an SQLAlchemy URL; $NAME is an environment variable",
         examples=["shop.db", "postgresql://me:$PASSWORD@localhost/shop"],
     )
 
@@ -94,7 +94,7 @@ class ImageOptions:
 class SeriesOptions:
     """How windows are cut from a series."""
 
-    window: PositiveInt = optional("number of rows that the model gets for a prediction")
+    window: PositiveInt = optional("number of past rows that the model gets for a prediction")
     horizon: PositiveInt = default(1, "number of rows from the end of the window to the target")
     longest: int = default(0, "the longest of several windows: validation targets begin after it", ge=0)
     separator: str = default(",", SEPARATOR, min_length=1, max_length=1)
@@ -210,11 +210,7 @@ SOURCES: Plugins[Source] = Plugins(
         ),
         "series": Source(_load_late("series:read_series"), _SERIES, "file", SeriesOptions, needs=("target", "window")),
         "python": Source(
-            _load_late("array_sources:call_python"),
-            "Rows from your own function.",
-            "function",
-            PythonOptions,
-            target="",
+            _load_late("array_sources:call_python"), "Rows from your function.", "function", PythonOptions, target=""
         ),
     },
 )

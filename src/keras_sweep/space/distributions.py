@@ -136,9 +136,7 @@ class Categorical:
                 counts = f"{len(self.probabilities)} for {len(self.choices)} values"
                 raise ValueError(f"`probabilities` must have a number for each value, but got {counts}")
             if min(self.probabilities) < 0 or not math.isclose(sum(self.probabilities), 1.0, abs_tol=1e-6):
-                raise ValueError(
-                    f"`probabilities` must be at least 0 and add up to 1, but got {list(self.probabilities)}"
-                )
+                raise ValueError(f"`probabilities` must be at least 0 and sum to 1, but got {list(self.probabilities)}")
 
     @property
     def size(self) -> float:

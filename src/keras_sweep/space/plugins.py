@@ -74,11 +74,8 @@ class Plugins(Mapping[str, Member]):
             return cast("Member", point.load())
         except Exception as error:  # another package may raise anything
             package = point.dist.name if point.dist is not None else point.module
-            raise UsageError(
-                f"the {self.noun} {name!r} of the package {package} can't be imported "
-                f"({type(error).__name__}: {error})",
-                hint=f"Update or remove {package}",
-            ) from error
+            rule = f"the {self.noun} {name!r} of {package} can't be imported ({type(error).__name__}: {error})"
+            raise UsageError(rule, hint=f"Update or remove {package}") from error
 
     def __contains__(self, name: object) -> bool:
         return name in self._own or name in self._entry_points

@@ -73,9 +73,7 @@ class SearchSpace:
                 raise ValueError(f"parameter {parameter.name!r} occurs twice")
             for condition in parameter.when:
                 if condition.parameter not in known:
-                    raise ValueError(
-                        f"{parameter.name!r} depends on {condition.parameter!r}, which does not come before it"
-                    )
+                    raise ValueError(f"{parameter.name!r} must come after {condition.parameter!r}")
             known.add(parameter.name)
 
     @property
@@ -127,7 +125,7 @@ class SearchSpace:
         return self.assign_values(lambda parameter: parameter.distribution.at(places[parameter.name]))
 
     def drawn(self, unit: Callable[[], float]) -> dict[str, Value] | None:
-        """Draw random points by `unit`, from [0, 1), until `where` allows one; None after 100,000 points."""
+        """Draw random points by `unit`, from [0, 1), until `where` allows a point; None after 100,000 points."""
         for _ in range(MOST_LISTED):
             point = self.at(iter([unit() for _ in self.parameters]))
             if self.allows(point):
@@ -176,10 +174,7 @@ class SearchSpace:
         return {name: normalize_value(known[name], value) if name in known else value for name, value in params.items()}
 
     def find_misfits(self, params: Params) -> dict[str, str]:
-        """Map each name to why no trial has its value beside the others; "" to why no trial has all values together.
-
-        The values must have the types of their distributions.
-        """
+        """Map names to why no trial has their normalized values; "" to why no trial has all values together."""
         faults: dict[str, str] = {}
         for name, value in params.items():
             cases = [parameter for parameter in self.parameters if parameter.name == name]

@@ -38,7 +38,7 @@ class EarlyStopping:
     min_delta: float = default(0.0, DELTA, ge=0)
     mode: Literal["auto", "min", "max"] = default("auto", MODE)
     baseline: float | None = default(None, "only values better than this count as improvements")
-    start_from_epoch: int = default(0, "number of first epochs that do not count", ge=0)
+    start_from_epoch: int = default(0, "number of epochs at the start that do not count", ge=0)
     restore_best_weights: bool = default(False, "keep and score the weights of the trial's best epoch by this metric")
 
 
@@ -101,14 +101,14 @@ class EarlyTerminate:
     type: str = Field(description="the pruning rule, which compares trials while they train")
     min_iter: int = default(1, "epochs before trials are compared for the first time", ge=1)
     eta: int = default(3, "the reduction factor: the best 1/`eta` of the trials continue", ge=2)
-    first: int = default(0, "for `halving`: random trials at the start; 0 for 32", ge=0)
+    first: int = default(0, "for `halving`: number of random trials at the start; 0 for 32", ge=0)
 
 
 @dataclass(config=STRICT, frozen=True, slots=True)
 class Stop:
     """When to end the search early."""
 
-    value: float = Field(description="value of the metric that is good enough")
+    value: float = Field(description="the search ends when a trial reaches this value of the metric")
 
 
 GENERATION = 16  # default number of trials that are suggested together, if they train together

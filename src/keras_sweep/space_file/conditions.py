@@ -58,8 +58,8 @@ def _check_cases(parameters: Parameters, faults: Faults) -> None:
     for a, b in combinations(cases, 2):
         both = [(x.values, y.values) for x in a.when for y in b.when if x.parameter == y.parameter]
         if a.name == b.name and all(set(first) & set(second) for first, second in both):
-            hint = "use different values of a parameter in the `when` of each case"
-            faults.add((*get_path(b), "when"), f"overlaps with case {a.case}: a trial may meet both", hint)
+            hint = "use different values of the same parameter in both"
+            faults.add((*get_path(b), "when"), f"must not hold together with the `when` of case {a.case}", hint)
     for parameter in parameters.values():
         for name in sorted({condition.parameter for condition in parameter.when} & {case.name for case in cases}):
             faults.add((*get_path(parameter), "when", name), f"`{name}` has cases, so `when` can't name it")

@@ -46,9 +46,7 @@ def parse_point(given: str | Mapping[str, Any] | None) -> Params | None:
             pairs, values = [], {}
         if not values or len(values) < len(pairs) or not all(equals for _, equals, _ in pairs):
             hint = "Write, for example, `--add 'optimizer=adam learning_rate=1e-3 model.hidden=[32,16]'`"
-            rule = (
-                f"`--add` must be KEY=VALUE for each parameter, with spaces only between them, but got {quote(given)}"
-            )
+            rule = f"`--add` must have KEY=VALUE without spaces for each parameter, but got {quote(given)}"
             raise UsageError(rule, hint=hint)
         given = values
     return None if given is None else {name: parse_value(name, value) for name, value in given.items()}

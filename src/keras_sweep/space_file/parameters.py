@@ -235,7 +235,6 @@ def _warn_of_range(parameter: Parameter, faults: Faults) -> None:
     # In W&B whole ends give whole numbers. This surprises if Keras accepts real numbers.
     block = faults.root.at(*path).value
     if isinstance(drawn, Int) and _needs_reals(parameter.name) and isinstance(block, dict) and "q" not in block:
-        rule = "draws whole numbers only, since `min` and `max` are whole"
-        faults.warn(path, f"{rule}; write `max: {drawn.high}.0` for real numbers")
+        faults.warn(path, f"draws whole numbers only; write `max: {drawn.high}.0` for real numbers")
     if parameter.name == "learning_rate" and isinstance(drawn, Float | Int) and not drawn.log:
         faults.warn(path, "a learning rate is best drawn on a log scale; add `log: true`")

@@ -70,8 +70,8 @@ def _make_range(block: RangeSection, path: Place, faults: Faults) -> Float | Int
         got = quote(block.model_dump(exclude_unset=True))
         raise ParameterError(None, f"a parameter needs `min` and `max`, or `value`, or `values`, but got {got}")
     if named == "int_uniform" and (type(low), type(high)) != (int, int):
-        got = f"but got (min={quote(low)}, max={quote(high)})"
-        raise ParameterError(None, f"`int_uniform` needs whole numbers as `min` and `max`, {got}")
+        rule = f"`int_uniform` needs whole numbers, but got (min={quote(low)}, max={quote(high)})"
+        raise ParameterError(None, rule, "use `distribution: uniform`")
     q, log = _get_step_and_scale(block)
     if named in _EXPONENTS:
         values = f"use `distribution: {named}_values`"
@@ -99,8 +99,9 @@ def _get_step_and_scale(block: RangeSection) -> tuple[float | None, bool]:
     if named is None:
         return q, bool(block.log)
     if block.log not in (None, named in LOG_UNIFORM):
-        rule = f"`log: {quote(block.log)}` contradicts `distribution: {named}`"
-        raise ParameterError("log", rule, "leave out `log`")
+        raise ParameterError(
+            "log", f"must match `distribution: {named}`, but got {quote(block.log)}", "leave out `log`"
+        )
     if q is not None and not named.startswith("q_") and named != "int_uniform":
         raise ParameterError("q", f"`{named}` has no `q`", f"use `distribution: q_{named}`")
     return 1 if q is None and named.startswith("q_") else q, named in LOG_UNIFORM

@@ -278,8 +278,7 @@ def _check_search(
     """Report samplers and engines that can't be used with `early_terminate` or several goals."""
     sampler = find_sampler(search) if search is not None else Capabilities
     if search is not None and early is not None and sampler.sets_epochs:
-        rule = f"`sampler: {search.sampler}` stops poor trials by itself"
-        faults.add(("early_terminate",), rule, "leave it out, or use another sampler")
+        faults.add(("early_terminate",), f"`sampler: {search.sampler}` stops poor trials by itself", "leave it out")
     elif search is not None and early is not None and early.first and not sampler.learns_others:
         rule = f"`type: halving` draws its first trials at random, but {search.engine} can't learn from them"
         faults.add(("early_terminate", "type"), rule, "use `successive_halving`, or `engine: optuna`")

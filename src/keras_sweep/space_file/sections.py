@@ -1,7 +1,4 @@
-"""Define the sections and keys of a space file, and its JSON Schema.
-
-Other modules check what sections mean together.
-"""
+"""Define the sections and keys of a space file, and its JSON Schema. Other modules check how sections fit together."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Union
@@ -64,7 +61,7 @@ class ParameterSection(Section):
     """The keys that every parameter may have. All but `log`, `when` and `take` are W&B's."""
 
     when: Conditions = optional("use the parameter only in trials where other parameters have these values")
-    take: Annotated[str, Rule(names=("best", "last"))] = optional("for `epochs`: score a trial's best or last epoch")
+    take: Annotated[str, Rule(names=("best", "last"))] = optional("for `epochs`: which epoch counts; `last` by default")
 
 
 class ConstantSection(ParameterSection):
@@ -96,12 +93,10 @@ ParameterForm = ConstantSection | ChoiceSection | RangeSection
 
 
 class MetricSection(Section):
-    """The recorded metric that ranks trials."""
+    """A metric and its direction."""
 
     name: Text = Field(description="`val_loss`, or `val_` and a metric", examples=["val_accuracy", "val_loss"])
-    goal: Annotated[str, Rule(names=("maximize", "minimize"))] = optional(
-        "which values are better; needed only for your own metric"
-    )
+    goal: Annotated[str, Rule(names=("maximize", "minimize"))] = optional("needed only for your own metric")
 
 
 class PythonData(Section):
@@ -125,7 +120,7 @@ def make_data_section(kind: str) -> type[Section]:
     source, fields = SOURCES.find(kind), dict[str, Any]()
     base: type[Section] = PythonData if source.names == "function" else Section
     if base is Section:
-        text = "path, relative to the space file" if source.is_path else f"what `{kind}` reads, for example a query"
+        text = "path, relative to the space file" if source.is_path else "the query, or other input of the source"
         fields[kind] = (Text, Field(description=text))
     if source.target:
         field = (
@@ -159,7 +154,7 @@ DENSE_ARGUMENTS: Mapping[str, Kind] = {
 class DenseModel(Section):
     """The dense model: fully connected layers."""
 
-    dense: DenseSection | None = Field(description="its fixed arguments")
+    dense: DenseSection | None = Field(description="fixed arguments; they can also be parameters, as in `model.hidden`")
 
 
 class WithArguments(Section):
@@ -202,37 +197,35 @@ class SpaceFile(Section):
 
     data: Any  # the schema lists a form for every kind of source
     split: Split = Field(default_factory=Split)
-    model: Literal["dense"] | DenseModel | OwnFunction = Field(description="the model of every trial")
+    model: Literal["dense"] | DenseModel | OwnFunction = Field(description="The model of every trial.")
     loss: OneLoss | dict[str, OneLoss] = optional(
-        "what training minimizes, or a map from outputs to losses. Not needed if your own model compiles itself"
+        "What training minimizes, or a map from outputs to losses. Not needed if your own model compiles itself."
     )
     metrics: Metrics | dict[str, Metrics] = Field(
-        default_factory=list, description="metrics to record beside the loss, or a map from outputs to lists of metrics"
+        default_factory=list, description="Metrics to record beside the loss, or a map from outputs to lists."
     )
     loss_weights: dict[str, PositiveFloat | PositiveInt] = optional(
-        "a map from outputs to the weights of their losses in the sum; 1 by default"
+        "A map from outputs to the weights of their losses in the sum; 1 by default."
     )
     metric: MetricSection | Annotated[list[MetricSection], Field(min_length=1)] = Field(
-        description="the metric that ranks trials. In a list, further goals follow: metrics, or "
-        f"{join([f'`{name}`' for name in MEASURED], 'or')}. The best trials then form a Pareto front"
+        description="The metric that ranks trials. In a list, further goals follow: metrics, or "
+        f"{join([f'`{name}`' for name in MEASURED], 'or')}. The best trials then form a Pareto front."
     )
     parameters: dict[str, Scalar | ParameterForm | Annotated[list[ParameterForm], Field(min_length=1)]] = Field(
-        description="what to search, and constants. A list has the cases of a parameter, each with a `when`"
+        description="What to search, and constants. A list has the cases of a parameter, each with a `when`."
     )
     where: list[Text] = Field(
         default_factory=list,
-        description="constraints on parameters that every trial meets",
+        description="Constraints on parameters that every trial meets.",
         examples=[["model.units * model.layers <= 512"]],
     )
-    training: Training = Field(default_factory=Training, description="how a trial trains, apart from the optimizer")
+    training: Training = Field(default_factory=Training)
     early_terminate: EarlyTerminate | None = None
     search: SearchSettings = Field(default_factory=SearchSettings)
     finalists: Literal["none"] | Finalists = Field(
-        default_factory=Finalists,
-        description="the best configurations, which are trained again with new seeds after the search. Without this "
-        "section they take at most a quarter of the search's epochs",
+        default_factory=Finalists, description="By default they take at most a quarter of the search's epochs."
     )
-    finish: Finish = Field(default_factory=Finish, description="what happens to the winner")
+    finish: Finish = Field(default_factory=Finish)
 
 
 SECTIONS = tuple(SpaceFile.model_fields)
@@ -250,9 +243,10 @@ SKIPPED_KEYS: Mapping[str, str] = {
 }
 FIT_PARAMETERS: Mapping[str, str] = {
     "optimizer": "an optimizer of Keras; `rmsprop` by default",
+    "learning_rate": "the learning rate; by default the optimizer's default in Keras",
     "schedule": "how the learning rate falls: `constant` (default), `cosine`, `exponential` or `linear`",
     "warmup": "share of the steps in which the learning rate rises from 0; 0 by default",
-    "epochs": "number of passes over the training rows; 5 by default",
+    "epochs": "how many times training sees all training rows; 5 by default",
     "batch_size": "number of rows in a step; 32 by default",
     "seed": "seed of initial weights and shuffling; `search.seed` by default",
 }
@@ -261,7 +255,7 @@ FIT_PARAMETERS: Mapping[str, str] = {
 def make_space_file_schema() -> dict[str, Any]:
     """Make the JSON Schema of a space file (draft 2020-12)."""
     data: Any = Union[DataName, *(make_data_section(kind) for kind in SOURCES)]
-    data = (data, Field(description="where the rows come from"))
+    data = (data, Field(description="Where the rows come from."))
     whole = create_model("SpaceFile", __base__=SpaceFile, __doc__=SpaceFile.__doc__, data=data)
     schema = whole.model_json_schema()
     early, search = (schema["$defs"][name]["properties"] for name in ("EarlyTerminate", "SearchSettings"))
@@ -271,11 +265,12 @@ def make_space_file_schema() -> dict[str, Any]:
     search["sampler"]["enum"] = list(dict.fromkeys(name for names in ENGINES.values() for name in names))
     samplers = "; ".join(f"{engine}: {join(names)}" for engine, names in ENGINES.items())
     search["sampler"]["description"] = f"the algorithm that suggests trials. {samplers}"
-    for name in SKIPPED_KEYS:
-        schema["properties"][name] = {"description": "a key of W&B sweep files, which `sweep` skips"}
+    for name, text in SKIPPED_KEYS.items():
+        instead = text.format(sampler="tpe", value=64)
+        schema["properties"][name] = {"description": f"A key of W&B sweep files, which `sweep` skips; {instead}."}
     names = {
         **FIT_PARAMETERS,
-        **{name: f"an argument of {_name_optimizers(name)}" for name in ARGUMENTS},
+        **{name: FIT_PARAMETERS.get(name, f"an argument of {_name_optimizers(name)}") for name in ARGUMENTS},
         **{f"model.{name}": str(field.description) for name, field in get_fields(DenseSection).items()},
     }
     parameter = schema["properties"]["parameters"].pop("additionalProperties")

@@ -125,8 +125,7 @@ def check_split(faults: Faults) -> None:
         faults.add(("split", "validation"), rule, "leave out `validation` or `folds`")
     finish = faults.root.plain.get("finish")
     if isinstance(finish, dict) and finish.get("refit") is False:
-        rule = "must be true with `folds`, since a trial has a model for each fold, but got false"
-        faults.add(("finish", "refit"), rule, "leave it out")
+        faults.add(("finish", "refit"), "must be true with `folds`, but got false", "leave it out")
 
 
 def read_model(faults: Faults) -> ModelSpec | None:

@@ -89,8 +89,8 @@ def read_outputs(faults: Faults) -> dict[str, Output]:
     for key, given in (("metrics", of_metrics), ("loss_weights", weights)):
         for name in given if isinstance(given, dict) else ():
             if name not in plain["loss"]:
-                rule = f"`loss` has no output {quote(name)}"
-                faults.add((key, name), rule, did_you_mean(name, list(plain["loss"])))
+                near = did_you_mean(name, list(plain["loss"]))
+                faults.add((key, name), f"`loss` has no output {quote(name)}", near)
     found = {}
     for name in plain["loss"]:
         loss = read_loss(faults, ("loss", name))
@@ -267,8 +267,7 @@ def _read_watcher(faults: Faults, form: Any, name: str, metrics: Names) -> Any:
         return None
     maximized = is_maximized(section.monitor)
     if section.mode == "auto" and maximized is None:
-        rule = f"must be `min` or `max` for your own metric {quote(section.monitor)}, but got `auto`"
-        faults.add(("training", name, "mode"), rule)
+        faults.add(("training", name, "mode"), f"must be `min` or `max` for your own metric {quote(section.monitor)}")
         return None
     return replace(section, mode="max" if maximized else "min") if section.mode == "auto" else section
 
