@@ -97,7 +97,7 @@ BAD: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "a series without a window": (
             "{series: there.csv, target: y}",
             "window",
-            "`window` is missing (number of rows",
+            "`window` is missing (number of past rows",
         ),
         "no target": ("{csv: there.csv}", "target", "`target` is missing (the column"),
         "two sources": ("{csv: a, npz: b}", "", "must have only one of csv, npz, but got"),

@@ -196,7 +196,7 @@ def test_a_fault_is_one_of_the_file_that_is_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "rule"), [("[1]", "not a W&B sweep file"), ("method: grid", "map of `parameters`"), ("a: [", "YAML")]
+    ("text", "rule"), [("[1]", "not a W&B sweep file"), ("method: grid", "no map `parameters`"), ("a: [", "YAML")]
 )
 def test_a_file_that_is_none_is_an_error(tmp_path: Path, text: str, rule: str) -> None:
     (tmp_path / "wandb.yaml").write_text(text)

@@ -27,10 +27,10 @@ def test_an_editor_marks_what_the_reader_refuses(name: str) -> None:
 def test_the_schema_is_json_and_says_what_keys_are_for() -> None:
     assert json.loads(json.dumps(SCHEMA)) == SCHEMA
     assert SCHEMA["$schema"] == "https://json-schema.org/draft/2020-12/schema"
-    rate = SCHEMA["properties"]["parameters"]["properties"]["learning_rate"]
-    assert rate["description"] == "an argument of every optimizer"
+    parameters = SCHEMA["properties"]["parameters"]["properties"]
+    assert parameters["weight_decay"]["description"] == "an argument of every optimizer"
     assert SCHEMA["additionalProperties"] is False
-    assert "of muon, rmsprop, sgd" in SCHEMA["properties"]["parameters"]["properties"]["momentum"]["description"]
+    assert "of muon, rmsprop, sgd" in parameters["momentum"]["description"]
 
 
 VALUES = (True, False, -1, 0, 1, 2, 3, 0.0, 0.5, 1.5, 2**32 - 1, 2**32, "a", "mse", "relu", "", [1], [0.5])

@@ -65,7 +65,7 @@ def read_parameters(faults: Faults, model: ModelSpec | None) -> SearchSpace | No
         faults.add(("parameters",), f"must be a map of parameters, but got {quote(section.plain)}", hint)
         return None
     if len(section.value) > MOST_PARAMETERS:
-        faults.add(("parameters",), f"must be at most {MOST_PARAMETERS} parameters, but got {len(section.value)}")
+        faults.add(("parameters",), f"must have at most {MOST_PARAMETERS} parameters, but got {len(section.value)}")
         return None
     names = tuple(section.value)
     valid: dict[str, Parameter] = {}

@@ -43,6 +43,7 @@ Conditions = Annotated[
 ]
 Widths = Annotated[PositiveInt | Sequence[PositiveInt], Rule("whole numbers of at least 1, as in [128, 64]")]
 FunctionName = Annotated[str, Field(pattern=r"^[^\W\d]\w*(\.\w+)*:\w+(\.\w+)*$"), Rule("`module:function`")]
+Direction = Annotated[str, Rule(names=("maximize", "minimize"))]
 Loss = Annotated[str, Rule("a loss of Keras", tables.LOSSES)]
 Metric = Annotated[str, Rule("a metric of Keras", tables.METRICS)]
 Activation = Annotated[str, Rule("an activation of Keras", tables.ACTIVATIONS)]
@@ -96,7 +97,7 @@ class MetricSection(Section):
     """A metric and its direction."""
 
     name: Text = Field(description="`val_loss`, or `val_` and a metric", examples=["val_accuracy", "val_loss"])
-    goal: Annotated[str, Rule(names=("maximize", "minimize"))] = optional("needed only for your own metric")
+    goal: Direction = optional("whether more or less is better; needed only for your own metric")
 
 
 class PythonData(Section):
@@ -223,7 +224,8 @@ class SpaceFile(Section):
     early_terminate: EarlyTerminate | None = None
     search: SearchSettings = Field(default_factory=SearchSettings)
     finalists: Literal["none"] | Finalists = Field(
-        default_factory=Finalists, description="By default they take at most a quarter of the search's epochs."
+        default_factory=Finalists,
+        description="Without this section, finalists take at most a quarter of the search's epochs; `none` for none.",
     )
     finish: Finish = Field(default_factory=Finish)
 
