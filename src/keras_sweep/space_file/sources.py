@@ -97,11 +97,11 @@ def check_variants(faults: Faults, space: SearchSpace | None, search: SearchSett
         ]
         rule = f"`data.*` must give at most {MOST_VARIANTS} variants of the data, but got {many} ({', '.join(each)})"
         faults.add(("parameters",), rule, "list a few `values`")
-    apart = "compares trials while they train, but trials with different `data.*` do not train together"
+    rule = "compares trials while they train, but trials with different `data.*` do not train together"
     hyperband = search is not None and find_sampler(search).sets_epochs
     for path, given in ((("early_terminate",), rungs), (("search", "sampler"), hyperband)):
         if count > 1 and given:
-            faults.add(path, apart, "leave it out, or give all trials the same data")
+            faults.add(path, rule, "leave it out, or give all trials the same data")
 
 
 def check_split(faults: Faults) -> None:
