@@ -191,11 +191,15 @@ def test_npz_never_unpickles_and_reads_no_array_that_is_not_asked_for(tmp_path: 
         ({"x": X[:, 0], "y": Y}, None, r"`x` of .* must be real numbers .* got ndarray of shape \[6\]"),
         ({"x": X.astype(complex), "y": Y}, None, "real numbers in rows, .*, but got ndarray .* type complex128"),
         ({"x": np.zeros((6, 0)), "y": Y}, None, r"real numbers in rows, .* of shape \[6, 0\] and type float64"),
-        ({"x": X, "y": X.astype("datetime64[s]")}, None, r"`y` of .* must be a number or text .* type datetime64\[s\]"),
+        (
+            {"x": X, "y": X.astype("datetime64[s]")},
+            None,
+            r"`y` of .* must be numbers or texts, .* type datetime64\[s\]",
+        ),
         (
             {"x": X, "y": Y.astype(str).reshape(6, 1, 1)},
             None,
-            r"number or text for each row, .* \[6, 1, 1\] and type <U21",
+            r"must be numbers or texts, .* \[6, 1, 1\] and type <U21",
         ),
         (
             {"x_train": X, "y_train": Y, "x_test": X[:, :1], "y_test": Y},
@@ -309,7 +313,7 @@ def test_forms_that_a_function_may_return(returned, body: str, expected: list[in
         ("return {'x': X, 'y': Y, 'sample_weights': Y}", "names: 'x', 'y', 'sample_weights'.* the `sample_weight` and"),
         ("return {'a': X, 'b': Y[:3]}, Y", "`x/a` of .* has 6 rows, but `x/b` has 3. Give all inputs"),
         ("return None, Y", "`x` of .* must be real numbers in rows, .*, but got None"),
-        ("return {'x': X, 'y': [None] * 6}", "must be all numbers or all texts, but got None as label 1"),
+        ("return {'x': X, 'y': [None] * 6}", "must be all numbers or all texts, but label 1 is None"),
         ("return {'x': [[1], [1, 2]], 'y': [0, 1]}", "must be real numbers in rows, .*, but got a list of 2"),
         ("return X, {'a': Y, 'b': Y[:2]}", "`x` of .* has 6 rows, but `y/b` has 2"),
         ("return X.astype(str), Y", "and type <U32.* categories as a DataFrame or a file, and texts as"),

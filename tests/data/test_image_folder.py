@@ -91,7 +91,7 @@ def test_hidden_files_and_those_of_no_class_are_passed_over(tmp_path: Path) -> N
 def test_pictures_of_more_than_8_bits_are_refused(tmp_path: Path) -> None:
     write_pictures(tmp_path / "photos", 4)
     Image.fromarray(np.full((6, 6), 200, np.uint16)).save(tmp_path / "photos" / "dog" / "0.png")
-    with pytest.raises(TableError, match=r"dog/0\.png has more than 8 bits per pixel"):
+    with pytest.raises(TableError, match=r"dog/0\.png has over 8 bits per pixel"):
         read(tmp_path)
 
 

@@ -213,7 +213,7 @@ def test_what_opens_the_file_is_said_before_the_search() -> None:
     (words,) = seen("with_own_layer").notices
     assert words.endswith(f", which contains your code; this opens it: {call}")
     assert seen("subclassed").notices == seen("with_function_of_keras").notices == ()
-    assert "can't be written as a .keras file, only its weights (Object Unwritable was created" in str(
+    assert "only the best model's weights can be saved (Object Unwritable was created" in str(
         seen("unwritable").notices
     )
 

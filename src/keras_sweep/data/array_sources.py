@@ -65,10 +65,8 @@ def read_npz(data: DataSpec, folder: Path) -> SourceRows:
     except DataError:
         raise
     except Exception as error:  # zipfile and NumPy raise nearly anything for a damaged file
-        raise DataError(
-            f"{path} can't be read as npz: {error}",
-            hint="Write numbers or texts (`.astype(str)`) with `np.savez`. Objects could run code, so they are refused",
-        ) from error
+        hint = "Write numbers or texts (`.astype(str)`) with `np.savez`. Objects could run code, so they are refused"
+        raise DataError(f"{path} can't be read as npz: {error}", hint=hint) from error
     return _rows_from_dict(checked.arrays_by_name(arrays), path.name, str(path), data.split)
 
 
@@ -143,9 +141,7 @@ def rows_of_datasets(datasets: Any, steps: int | None = None) -> DatasetRows | N
         return None
     rows = DatasetRows()
     if steps and not (len(parts) > 1 and is_dataset(parts[0])):
-        raise DataError(
-            "`steps_per_epoch` needs a training dataset and validation rows", hint="Return (training, validation)"
-        )
+        raise DataError("`steps_per_epoch` needs a dataset and validation rows", hint="Return (training, validation)")
     for suffix, part in zip(("_train", "_validation", "_test") if len(parts) > 1 else PARTS, parts, strict=False):
         if suffix == "_train" and is_dataset(part) and (count := steps or count_large_steps(part)):
             rows.streamed, rows.steps = part, count
@@ -241,7 +237,7 @@ def _rows_from_dict(arrays: dict[str, Any], name: str, place: str, how: Split) -
         given = itemize(arrays, 10) or "nothing"
         raise DataError(f"the arrays of {place} are incomplete or have unknown names: {given}", hint=KEYS)
     if (weights := sorted(weight_keys & set(arrays))) and not {"sample_weight", "sample_weight_train"} & set(weights):
-        raise DataError(f"{place} gives {itemize(weights)}, but no weights of training rows", hint="Weight them by 1")
+        raise DataError(f"{place} gives {itemize(weights)}, but no weights of training rows", hint="Give them weights")
     names = (*LETTERS, how.by)
     rows = {part: _make_rows([arrays.get(f"{name}{part}") for name in names], part, place, how) for part in parts}
     first = next(iter(rows.values())).y

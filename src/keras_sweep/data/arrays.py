@@ -105,15 +105,13 @@ def label_array(y: Any, what: str) -> Array:
     array = _as_array(y)
     is_valid = array.ndim if array.dtype.kind in "fiub" else array.ndim in (1, 2) and array.dtype.kind in "UO"
     if not is_valid or not array.size:
-        raise DataError(
-            f"{what} must be a number or text for each row, [N] or [N, ...], but got {describe_value(y)}", hint=ARRAYS
-        )
+        raise DataError(f"{what} must be numbers or texts, [N] or [N, ...], but got {describe_value(y)}", hint=ARRAYS)
     if array.dtype.kind == "O":
         strange = [row for row, value in enumerate(array.reshape(-1)) if not isinstance(value, str)]
         if strange:
             label = repr(array.reshape(-1)[strange[0]])[:40]
             raise DataError(
-                f"{what} must be all numbers or all texts, but got {label} as label {strange[0] + 1}",
+                f"{what} must be all numbers or all texts, but label {strange[0] + 1} is {label}",
                 hint="Leave out rows without a label",
             )
     elif array.dtype.kind == "U":

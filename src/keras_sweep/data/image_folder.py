@@ -97,7 +97,7 @@ def _read_picture(root: Path, options: ImageOptions, path: Path) -> Any:
             return DataError(f"{path.relative_to(root)} is a pipe or device, not a picture", hint="Remove it")
         with Image.open(path) as file:
             if file.mode.startswith(("I", "F")):  # Keras clips these at 255
-                return DataError(f"{path.relative_to(root)} has more than 8 bits per pixel", hint="Convert it to 8")
+                return DataError(f"{path.relative_to(root)} has over 8 bits per pixel", hint="Convert it to 8 bits")
         size = tuple(options.size)
         image = keras.utils.load_img(path, color_mode=options.color, target_size=size, interpolation="bilinear")
         pixels = np.asarray(keras.utils.img_to_array(image, data_format="channels_last", dtype="float32"))

@@ -51,6 +51,7 @@ _NEEDS = (  # form, activations, losses of Keras with these needs
     (LabelForm.NUMBER, ("exponential", "softplus"), ("poisson",)),
     (LabelForm.NUMBER, (), ("cosine_similarity",)),
 )
+FOR_NUMBERS = "Use `loss: mean_squared_error` for numbers"  # a hint
 # These metrics take labels of two classes only as [N, 1].
 COLUMN_METRICS = frozenset({"f1_score", "f_beta_score", "binary_crossentropy", "bce"})
 # Every loss that a space file may name. A test compares the names with Keras.
@@ -157,11 +158,8 @@ def _fit_several(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | 
     needs_whole, numbers = form is LabelForm.INDEX, y.astype(np.float64)
     misfits = y[(numbers < 0) | ((numbers % 1 > 0) if needs_whole else (numbers > 1))]
     if misfits.size:
-        raise DataError(
-            f"`loss: {loss}` takes {'whole labels of at least 0' if needs_whole else 'labels from 0 to 1'}, but got "
-            f"{misfits[0]}",
-            hint="Use `loss: mean_squared_error` for numbers",
-        )
+        kind = "whole labels of at least 0" if needs_whole else "labels from 0 to 1"
+        raise DataError(f"`loss: {loss}` takes {kind}, but got {misfits[0]}", hint=FOR_NUMBERS)
     shares = form is LabelForm.ONE_HOT and "sigmoid" not in LOSS_NEEDS[loss].activations
     if shares and (is_off := np.abs(sums - 1) > 1e-3).any():
         row, place = np.argwhere(is_off)[0]
@@ -176,7 +174,7 @@ def _fit_classes(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | 
     if y.dtype.kind == "f" and (y != np.floor(y)).any():
         raise DataError(
             f"the labels are real numbers ({itemize(y[y != np.floor(y)].tolist())}), but `loss: {loss}` takes classes",
-            hint="Use `loss: mean_squared_error` for numbers",
+            hint=FOR_NUMBERS,
         )
     values = sorted(set(y.tolist())) if y.dtype.kind in "OUS" else np.unique(y).tolist()
     if names is not None and y.dtype.kind in "iuf" and min(values) >= 0 and max(values) < len(names):
@@ -199,14 +197,12 @@ def fit_scale(transform: str, labels: Labels, y: Array) -> TargetScale:
     if labels.values is not None or labels.form not in (LabelForm.NUMBER, LabelForm.ANY) or y.size > len(y):
         raise DataError(
             f"`transform: {transform}` needs a target of numbers, but the loss takes {labels.form.value}",
-            hint="Use `loss: mean_squared_error` for numbers, or leave `transform` out",
+            hint=f"{FOR_NUMBERS}, or leave `transform` out",
         )
     numbers = y.astype(np.float64)
     if transform == "standard":
         return TargetScale(transform, float(numbers.mean()), float(numbers.std()) or 1.0)
     if numbers.min() < 0:
-        raise DataError(
-            f"`transform: log` takes targets of at least 0, but the lowest is {numbers.min():g}",
-            hint="Use `transform: standard`",
-        )
+        hint = "Use `transform: standard`"
+        raise DataError(f"`transform: log` takes targets of at least 0, but the lowest is {numbers.min():g}", hint=hint)
     return TargetScale(transform, float(np.log1p(numbers).mean()))

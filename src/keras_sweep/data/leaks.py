@@ -87,5 +87,5 @@ def _find_telling_columns(train: RawRows, classes: bool) -> Iterator[str]:
     near = (distance(ordered[1:], ordered[:-1]).sum(axis=0) - ranks.max()) / len(rows) < (1 - TELLS_ALL) * typical
     telling = [name for name, is_telling in zip(names, near, strict=True) if is_telling]
     if telling and typical * len(rows) >= LEAST_APART:
-        fix = f"`drop: {format_yaml_list(telling)}`" if isinstance(telling[0], str) else "leave it out"
+        fix = f"use `drop: {format_yaml_list(telling)}`" if isinstance(telling[0], str) else "leave it out"
         yield f"column {itemize(telling)} alone predicts nearly every label: {fix} unless you know it before the label"

@@ -88,14 +88,13 @@ def _find_jumps(series: pl.Series, path: Path) -> str | None:
     times go back, or if many repeat, as in a file of several series."""
     column, steps = f"column {quote(series.name)}", series.alias("").to_physical().cast(pl.Float64).diff()
     if series.dtype.is_temporal():
+        hint = "Sort its rows by time, with a single row for each time. Put each series into its own file"
         if (goes_back := steps < 0).any():
             what = f"is not in time order: {column} goes back in row {first_row(goes_back)}"
-            hint = "Sort its rows by time, earliest first. Put each series into its own file"
             raise DataError(f"{path} {what}", hint=hint)
         if (repeats := steps == 0).sum() > MOST_AGAIN * len(steps):
-            what = f"has {pluralize(int(repeats.sum()), 'row')} with a repeated time, first in row {first_row(repeats)}"
-            hint = f"Put each series into its own file, or keep a single row for each time in {column}"
-            raise DataError(f"{path} {what}", hint=hint)
+            rows = f"{pluralize(int(repeats.sum()), 'row')} with a repeated time, first in row {first_row(repeats)}"
+            raise DataError(f"{path} has {rows} of {column}", hint=hint)
     elif not (steps > 0).all() or (steps == steps.median()).sum() < LEAST_ALIKE * len(steps):
         return None  # the column does not count rows
     jumps = steps > 1.5 * float(str(steps.filter(steps > 0).median() or math.inf))

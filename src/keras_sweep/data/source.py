@@ -117,7 +117,5 @@ def read_sklearn_set(name: str) -> SourceRows:
 def unknown_name(name: str, sweeps: Sequence[str] = ()) -> DataError:
     """Make the error for a name that no data set or sweep has. It suggests the nearest name, or lists all data sets."""
     near = find_nearest(name, (*DATA_NAMES, *sweeps))
-    return DataError(
-        f"there is no data set {'or sweep ' if sweeps else ''}{name!r}",
-        hint=f"Did you mean `{near}`?" if near else f"The data sets are {join(DATA_NAMES)}",
-    )
+    hint = f"Did you mean `{near}`?" if near else f"The data sets are {join(DATA_NAMES)}"
+    return DataError(f"there is no data set {'or sweep ' if sweeps else ''}{name!r}", hint=hint)

@@ -43,10 +43,8 @@ def split_folds(rows: RawRows, how: Split, form: LabelForm) -> tuple[Fold, ...]:
             warnings.filterwarnings("ignore", "The least populated class", UserWarning)  # a fold may lack a rare class
             pairs = list(kind(how.folds, shuffle=True, random_state=how.seed).split(labels, labels.astype(str), groups))
     except ValueError as error:
-        raise DataError(
-            f"{len(labels):,} rows can't be cut into {how.folds} folds: {error}",
-            hint="Use fewer folds, as in `split: {folds: 2}`, or add rows",
-        ) from error
+        hint = "Use fewer folds, as in `split: {folds: 2}`, or add rows"
+        raise DataError(f"{len(labels):,} rows can't be cut into {how.folds} folds: {error}", hint=hint) from error
     return tuple(Fold(train.astype(np.int32), held.astype(np.int32)) for train, held in pairs)
 
 
@@ -54,10 +52,8 @@ def split_rows(source: SourceRows, how: Split, form: LabelForm) -> Parts:
     """Hold out test rows, then validation rows. Parts that the source brings stay. Raises DataError: too few rows."""
     train, validation, test = source.train, source.validation, source.test
     if how.by is not None and how.by not in (train or source.rows).places:  # type: ignore[union-attr]
-        raise DataError(
-            f"{source.name} has no column or array {how.by!r}, which `split` names",
-            hint="For arrays, add an array of this name beside `x` and `y`, with a value for each row",
-        )
+        hint = "For arrays, add an array of this name beside `x` and `y`, with a value for each row"
+        raise DataError(f"{source.name} has no column or array {how.by!r}, which `split` names", hint=hint)
     if train is None:
         assert source.rows is not None, source.name
         train = source.rows

@@ -128,10 +128,8 @@ def check_columns(
             except DataError as fault:
                 category_faults.append(fault)  # training rows decide: reported now only beside other faults
         else:
-            raise DataError(
-                f"column {quote(name)} must be numbers or text, but got {series.dtype}",
-                hint="Convert it to numbers (a date to days, for example) or remove it",
-            )
+            hint = "Convert it to numbers (a date to days, for example) or remove it"
+            raise DataError(f"column {quote(name)} must be numbers or text, but got {series.dtype}", hint=hint)
 
     _, faults = _map_columns(table, look)
     if faults or others:
@@ -224,10 +222,9 @@ def _map_columns(table: pl.DataFrame, function: Callable[[str, pl.Series], Any])
 def _fit_number_column(name: str, known: npt.NDArray[np.float64], *, missing: bool) -> NumberColumn:
     if not len(known):
         return NumberColumn(name)
-    if np.abs(known).max() > LARGEST:
-        raise DataError(
-            f"column {quote(name)} has numbers of {np.abs(known).max():g}, over {LARGEST:g}", hint="Use a larger unit"
-        )
+    if (largest := np.abs(known).max()) > LARGEST:
+        what = f"column {quote(name)} must have numbers up to {LARGEST:g}, but got {largest:g}"
+        raise DataError(what, hint="Use a larger unit")
     known = known.astype(np.float32).astype(np.float64)  # as the model sees them
     deviation = float(np.float32(known.std())) if known.min() < known.max() else 0.0
     if 0 < deviation < 1 / LARGEST:
@@ -271,10 +268,8 @@ def number_matrix(table: pl.DataFrame, names: Sequence[str]) -> npt.NDArray[np.f
 def check_names(names: Sequence[str], place: str) -> None:
     """Raise DataError for more than MOST_COLUMNS columns, and for columns of the same name."""
     if len(names) > MOST_COLUMNS:
-        raise DataError(
-            f"{place} must have at most {MOST_COLUMNS:,} columns, but got {len(names):,}",
-            hint="Give wide rows as arrays, with `npz` or `python`",
-        )
+        hint = "Give wide rows as arrays, with `npz` or `python`"
+        raise DataError(f"{place} must have at most {MOST_COLUMNS:,} columns, but got {len(names):,}", hint=hint)
     if duplicates := [name for name, count in Counter(names).items() if count > 1]:
         raise DataError(f"{place} has several columns called {itemize(duplicates)}", hint="Rename them")
 

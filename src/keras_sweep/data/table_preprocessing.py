@@ -192,10 +192,8 @@ def model_inputs(model: Any, raw: Any, *, decimal: str | None = None, dates: str
     if not isinstance(inputs, dict):
         width = model.input.shape[-1]
         if len(frame.columns) != width:
-            raise DataError(
-                f"the model takes {width} columns, but got {len(frame.columns)}",
-                hint="Give the columns of the training file in their order, without the target",
-            )
+            hint = "Give the columns of the training file in their order, without the target"
+            raise DataError(f"the model takes {width} columns, but got {len(frame.columns)}", hint=hint)
         return _read_columns(frame, frame.columns, {}, known)[0]
     tensors = {column_name(name): tensor for name, tensor in inputs.items()}
     widths = {name: tensor.shape[1] for name, tensor in tensors.items() if str(tensor.dtype) == "int32"}
@@ -223,9 +221,8 @@ def _read_columns(
     present = set(frame.columns)
     if missing := [name for name in (*numbers, *widths) if name not in present]:
         more = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise DataError(
-            f"column {quote(missing[0])} is missing{more}", hint="Give all columns that the model was trained on"
-        )
+        hint = "Give all columns that the model was trained on"
+        raise DataError(f"column {quote(missing[0])} is missing{more}", hint=hint)
     codes = []
     for name, width in widths.items():
         column = to_text(frame.get_column(name).alias("")).fill_null(MISSING)  # polars reads names as patterns

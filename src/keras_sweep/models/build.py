@@ -210,10 +210,8 @@ def _check_model(model: object, source: str) -> None:
 
     if not isinstance(model, keras.Model):
         what = f"the class {model.__name__}" if isinstance(model, type) else f"a {type(model).__name__}"
-        raise ModelError(
-            f"{source} must return a keras.Model, but got {'None' if model is None else what}",
-            hint="End the function with `return model`; for a class, with `return TheClass()`",
-        )
+        hint = "End the function with `return model`; for a class, with `return TheClass()`"
+        raise ModelError(f"{source} must return a keras.Model, but got {'None' if model is None else what}", hint=hint)
 
 
 def _build_variables(model: Any, spec: SweepSpec, data: SearchData) -> None:

@@ -99,10 +99,8 @@ def parse_fit_result(result: Any, objective: Objective) -> dict[str, float]:
         metrics = result if isinstance(result, Mapping) else {DEFAULT_OBJECTIVE: result}
         return {str(name): float(value) for name, value in metrics.items()}
     except (TypeError, ValueError) as error:
-        raise ModelError(
-            f"{RETURNED} a {type(result).__name__} that is no metric: {error}",
-            hint="Return a number, a dict of metrics, what `model.fit` returns, a list of these, or nothing",
-        ) from error
+        hint = "Return a number, a dict of metrics, what `model.fit` returns, a list of these, or nothing"
+        raise ModelError(f"{RETURNED} a {type(result).__name__} that is no metric: {error}", hint=hint) from error
 
 
 def _select_best_epoch(result: Any, objective: Objective) -> Any:
@@ -188,10 +186,8 @@ def explore_space(spec: SweepSpec, build: Callable[[Any], Any], fit: Fit | None,
     known = {variant.name for variant in exploration.variants}
     for name in (*fixed, *map(_strip_prefix, listed)):
         if name not in known:
-            raise ModelError(
-                f"`{MODEL_PREFIX}{name}`: {spec.model.source} has no hyperparameter {name!r}",
-                hint=f"It has {', '.join(sorted(known)) or 'none'}",
-            )
+            hint = f"It has {', '.join(sorted(known)) or 'none'}"
+            raise ModelError(f"`{MODEL_PREFIX}{name}`: {spec.model.source} has no hyperparameter {name!r}", hint=hint)
     new = [parameter for parameter in exploration.parameters() if parameter.name not in listed]
     constants = {**space.constants, **{MODEL_PREFIX + name: value for name, value in fixed.items()}}
     return replace(spec, space=SearchSpace(sort_parameters((*space.parameters, *new)), constants, space.where))

@@ -123,10 +123,8 @@ def first_model(spec: SweepSpec, data: SearchData) -> tuple[Any, list[str]]:
             model = build_model(spec, arguments, data)
             if model.trainable_variables:
                 return model, [f"trials with {at} will fail: {fault.message}" for at, fault in faults]
-            raise ModelError(
-                f"the model of {display_name(spec.model.source)} has no weights to train",
-                hint="Make a layer trainable: `layer.trainable = True`",
-            )
+            hint = "Make a layer trainable: `layer.trainable = True`"
+            raise ModelError(f"the model of {display_name(spec.model.source)} has no weights to train", hint=hint)
         except ModelError as fault:
             faults.append((values, fault))
     raise faults[0][1]
@@ -183,8 +181,7 @@ def _file_notices(data: SearchData, model: Any) -> Iterator[str]:
         words = opening_words(opening_call(fileable(model, data.train.x)))
     except ValueError as error:
         words = (
-            f"the best model can't be written as a .keras file, only its weights ({error}): define `get_config` before "
-            "the search, or return a functional model"
+            f"only the best model's weights can be saved ({error}): define `get_config`, or return a functional model"
         )
     if words is not None:
         yield words
@@ -201,10 +198,10 @@ def _check_first_outputs(spec: SweepSpec, data: SearchData, model: Any) -> Itera
         outputs = keras.ops.convert_to_numpy(model(cut(data.train.x, 0, ROWS), training=False))
         low, high = float(outputs.min()), float(outputs.max())
         if low < 0 or (high > 1 and needed == "sigmoid"):
-            yield (
-                f"`loss: {spec.loss}` takes probabilities, but the model of {display_name(spec.model.source)} gives "
-                f"{low:.3g} to {high:.3g} before training: end it with `{needed}`"
+            outside = (
+                f"but the model of {display_name(spec.model.source)} gives {low:.3g} to {high:.3g} before training"
             )
+            yield f"`loss: {spec.loss}` takes probabilities, {outside}: end it with `{needed}`"
 
 
 def _last_activation(model: Any, output: int = 0) -> str | None:

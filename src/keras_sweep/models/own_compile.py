@@ -115,7 +115,7 @@ def check_losses(spec: SweepSpec, losses: Iterable[str]) -> None:
     kinds = [*dict.fromkeys(filter(None, losses))] if ranks_by_own else []
     if len(kinds) > 1:
         rule = f"can't rank trials of different losses, but models compile themselves with {kinds[0]} or {kinds[1]}"
-        hint = "rank by a metric, as in `val_mae` or `val_accuracy`, or set the same `loss` for all trials"
+        hint = "rank by a metric such as `val_accuracy`, or set the same `loss` for all trials"
         raise SpaceFileError(spec.file, [Fault(rule, "metric.name", hint=hint)])
 
 
