@@ -90,7 +90,7 @@ def test_titanic_as_it_is_is_told_what_to_drop_and_goes_through_with_that(search
         match=r"`drop: \[PassengerId, Name, Ticket, Cabin\]` beside the file in `data` would leave out ids",
     ) as caught:
         search(ks.Csv(path, "Survived"), **CLASSES)
-    assert all(f"column {name!r} has" in str(caught.value) for name in ("Name", "Ticket"))
+    assert all(f"column {name!r} must have" in str(caught.value) for name in ("Name", "Ticket"))
     data = ks.Csv(path, "Survived", drop=["PassengerId", "Name", "Ticket", "Cabin"], categories=["Pclass"])
     sweep = search(data, **CLASSES)
     assert sweep.best.value > 0.7

@@ -151,7 +151,7 @@ def has_classes(y: Array, form: LabelForm) -> bool:
 
 
 def _fit_several(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | None) -> Labels:
-    """Fit labels of several numbers a row: one-hot classes, or an answer for each column, pixel or step."""
+    """Fit labels of several numbers a row: a column for each class, or an answer for each column, pixel or step."""
     sums = y.reshape(len(y), -1, y.shape[-1]).sum(axis=2)
     if form is not LabelForm.BINARY and has_classes(y, form) and (sums == 1).all():
         return Labels(form, tuple(range(y.shape[1])), names or tuple(map(str, range(y.shape[1]))))

@@ -24,7 +24,7 @@ class Rows:
     """Hold inputs and labels of a split, as `fit` takes them."""
 
     x: Arrays  # [N, ...], float32 unless the user's function returns another type
-    y: Arrays  # [N] or [N, 1] class indices or targets; [N, C] one-hot; [N, ...] other labels
+    y: Arrays  # [N] or [N, 1] class indices or targets; [N, C] shares of classes; [N, ...] other labels
     weights: Array | None = None  # [N] float32, for losses and metrics; None: all rows count alike
 
     def __len__(self) -> int:

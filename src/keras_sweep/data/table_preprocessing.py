@@ -48,7 +48,7 @@ _MEANING = {"%2F": "/", "%25": "%"}
 
 @dataclass(frozen=True)
 class TablePreprocessing:
-    """Compute features: standardised numbers, then indicators of gaps, then one-hot categories, in column order."""
+    """Compute features: standardised numbers, then indicators of gaps, then 0/1 for each category, in column order."""
 
     columns: tuple[Column, ...]  # all columns of the file but the target, in its order, as `fit_columns` gives them
     by_name: bool = False  # whether raw rows have other columns: then columns are selected by name
