@@ -309,7 +309,7 @@ def test_forms_that_a_function_may_return(returned, body: str, expected: list[in
         ),
         ("return X, Y, Y - 0.5", "must be at least 0, but got -0.5 in row 1"),
         ("return X, Y, [1, 2, np.nan, 4, 5, 6]", "but got nan in row 3"),
-        ("return (X, Y), (X, Y, Y)", "gives 'sample_weight_test', but no weights of training rows. Weight them by 1"),
+        ("return (X, Y), (X, Y, Y)", "gives 'sample_weight_test', but no weights of training rows. Give them weights"),
         ("return {'x': X, 'y': Y, 'sample_weights': Y}", "names: 'x', 'y', 'sample_weights'.* the `sample_weight` and"),
         ("return {'a': X, 'b': Y[:3]}, Y", "`x/a` of .* has 6 rows, but `x/b` has 3. Give all inputs"),
         ("return None, Y", "`x` of .* must be real numbers in rows, .*, but got None"),
