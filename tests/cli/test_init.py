@@ -95,7 +95,7 @@ def test_labels_that_are_near_copies_are_told(here: Path) -> None:
     rows = [f"{row % 9},{('yes', 'Yes', ' yes', 'no')[row % 4]}" for row in range(80)]
     (here / "left.csv").write_text("\n".join(["age,left", *rows, ""]))
     _, err = written("left.csv")
-    assert "The labels have ' yes', 'Yes', 'yes', which differ in case and spaces alone: write them alike" in err
+    assert "The labels have ' yes', 'Yes', 'yes', which differ only in case and spaces: write them alike" in err
 
 
 def test_a_folder_of_pictures(here: Path) -> None:

@@ -101,14 +101,14 @@ MISMATCHES = [
     ),
     (
         spec_of("mean_squared_error", "mae", "accuracy", activation="softmax"),
-        ["metrics.1.: .*`accuracy` does not go with `loss: .*use `mean_abs", "takes the output of `linear`"],
+        ["metrics.1.: .*`accuracy` does not fit `loss: .*use `mean_abs", "needs the activation `linear`"],
     ),
-    (spec_of("binary_crossentropy", "pearson_correlation"), ["0 or 1 in one column"]),
+    (spec_of("binary_crossentropy", "pearson_correlation"), ["0 or 1 in a single column"]),
     (spec_of("binary_crossentropy", "f1_score"), ["`f1_score` .*use `{name: f1_score, threshold: 0.5}`"]),
     (with_average, ["`f1_score` .*use `{name: f1_score, threshold: 0.5}`"]),
     (spec_of("categorical_crossentropy", "f1_score"), ["`f1_score` .*use `{name: f1_score, average: macro}`"]),
     (with_threshold, ["`f1_score` .*use `{name: f1_score, average: macro}`"]),
-    (spec_of("poisson"), ["at least 0, but the least is -.*use `mean_squared_error`"]),
+    (spec_of("poisson"), ["at least 0, but the lowest is -.*use `mean_squared_error`"]),
 ]
 
 
@@ -129,7 +129,7 @@ def test_of_two_classes_in_one_column_a_metric_by_class_takes_a_threshold(metric
     assert not faults(spec, data) and not faults(spec, data, (None, 1))
     own = replace(spec, loss="mine:loss", model=ModelSpec("python", "a:b"))
     assert not faults(own, data, (None, 1))
-    assert "does not go with" in faults(own, data, (None, 2))[0]  # Keras multiplies each label with each output
+    assert "does not fit" in faults(own, data, (None, 2))[0]  # Keras multiplies each label with each output
 
 
 @pytest.mark.parametrize("form", TASKS)
@@ -162,7 +162,7 @@ def test_a_built_model_is_judged_by_its_output() -> None:
     spec = replace(spec_of("sparse_categorical_crossentropy"), model=ModelSpec("python", "a:b"))
     assert not faults(spec, data) and not faults(spec, data, (None, 4))
     for shape in ((None, 3), (None, 2, 4)):
-        assert "must give 4 outputs a row" in faults(spec, data, shape)[0]
+        assert "must give each row 4 outputs" in faults(spec, data, shape)[0]
 
 
 def test_a_loss_of_numbers_on_classes_names_the_loss_of_classes() -> None:
@@ -182,11 +182,16 @@ def of_shape(*shape: int, highest: int) -> SearchData:
         (SPARSE, of_shape(8, 8, highest=2), (None, 8, 8, 3), None),
         (SPARSE, of_shape(8, 8, 1, highest=2), (None, 8, 8, 5), None),
         (SPARSE, of_shape(8, 8, highest=2), (None, None, None, 3), None),
-        (SPARSE, of_shape(5, highest=2), (None, 5), r"outputs of shape \[5, 3\] a row .*has shape \[5\]"),
+        (SPARSE, of_shape(5, highest=2), (None, 5), r"each row outputs of shape \[5, 3\] .*has shape \[5\]"),
         ("mse", of_shape(8, 8, 1, highest=2), (None, 8, 8), None),
-        ("mse", of_shape(8, 8, highest=2), (None, 64), r"outputs of shape \[8, 8\] a row .*let it end in that shape"),
+        (
+            "mse",
+            of_shape(8, 8, highest=2),
+            (None, 64),
+            r"each row outputs of shape \[8, 8\] .*end it with a layer of this output shape",
+        ),
         ("mine:loss", of_shape(8, 8, highest=2), (None, 2), None),  # which takes what it takes
-        ("mse", of_shape(8, 8, highest=2), None, r"labels of it have the shape \[8, 8\].*use a function of yours"),
+        ("mse", of_shape(8, 8, highest=2), None, r"labels of it have the shape \[8, 8\].*use your own model"),
     ],
 )
 def test_a_model_gives_what_labels_of_any_shape_ask(
@@ -207,4 +212,4 @@ def test_rows_of_several_numbers_do_not_weigh_unlike() -> None:
     ):
         rows = Rows(np.zeros((40, 3), np.float32), y, weights)
         data = SearchData("it", rows, rows, "", None)
-        assert any("which Keras can't weigh by rows" in line for line in faults(spec_of(loss), data)) == many
+        assert any("so Keras can't weight the rows" in line for line in faults(spec_of(loss), data)) == many

@@ -66,7 +66,7 @@ def test_a_training_dataset_that_is_too_large_or_of_so_many_steps_is_not_read(mo
     never = Batches(lambda _: (X, Y), count=None)
     rows = rows_of_datasets((never, of(X, Y), of(X, Y)), 7)
     assert rows is not None and rows.streamed is never and rows.steps == 7
-    assert rows["x_train"] is rows["x_validation"] and rows.notices[0].endswith("as it is, 7 batches an epoch")
+    assert rows["x_train"] is rows["x_validation"] and rows.notices[0].endswith("as it is, 7 batches per epoch")
     monkeypatch.setattr(array_sources, "MOST_BYTES", 150)  # the first of four batches has three rows of 16 bytes
     large = rows_of_datasets((of(X, Y), of(X[:3], Y[:3])))
     assert large is not None and large.steps == 4 and len(large["x_train"]) == 3
@@ -82,10 +82,10 @@ def test_what_can_not_be_read_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
         rows_of_datasets(Batches(fail))
     with pytest.raises(DataError, match="the training dataset can't be read: the disk is gone"):
         rows_of_datasets((Batches(fail), of(X, Y)))
-    with pytest.raises(DataError, match="gives no rows"):
+    with pytest.raises(DataError, match="has no rows"):
         rows_of_datasets(Batches(fail, count=0))
     with pytest.raises(DataError, match="can't be read: all the input array dimensions"):
         rows_of_datasets(Batches(lambda at: (X[:, : 1 + at % 2], Y)))
     monkeypatch.setattr(array_sources, "MOST_BYTES", 100)
-    with pytest.raises(DataError, match="is read into memory"):
+    with pytest.raises(DataError, match="is too large to be read into memory"):
         rows_of_datasets(of(X, Y))

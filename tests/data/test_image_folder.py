@@ -91,17 +91,17 @@ def test_hidden_files_and_those_of_no_class_are_passed_over(tmp_path: Path) -> N
 def test_pictures_of_more_than_8_bits_are_refused(tmp_path: Path) -> None:
     write_pictures(tmp_path / "photos", 4)
     Image.fromarray(np.full((6, 6), 200, np.uint16)).save(tmp_path / "photos" / "dog" / "0.png")
-    with pytest.raises(TableError, match=r"dog/0\.png has more than 8 bits a pixel"):
+    with pytest.raises(TableError, match=r"dog/0\.png has over 8 bits per pixel"):
         read(tmp_path)
 
 
 def test_what_is_no_folder_of_pictures_says_what_one_is(tmp_path: Path) -> None:
     (tmp_path / "photos" / "cat").mkdir(parents=True)
-    with pytest.raises(DataError, match="no pictures in folders of classes"):
+    with pytest.raises(DataError, match="photos has no class folder with pictures"):
         read(tmp_path)
     for part in ("train", "test", "more"):
         write_pictures(tmp_path / "photos" / part, 2)
-    with pytest.raises(DataError, match="'cat', 'more' beside folders"):
+    with pytest.raises(DataError, match=r"folders `train`, .* but got 'cat', 'more'"):
         read(tmp_path)
 
 
@@ -145,9 +145,9 @@ def test_what_is_neither_picture_nor_folder_is_named_and_never_waited_for(tmp_pa
     with pytest.raises(TableError) as caught:
         read(tmp_path)
     assert [str(fault) for fault in caught.value.faults] == [
-        "cat/pipe is a pipe or device, not a picture. Take it out",
+        "cat/pipe is a pipe or device, not a picture. Remove it",
         "dog/self can't be read: Too many levels of symbolic links",
-        "dog/up can't be read: it is a link to a folder that it is in",
+        "dog/up can't be read: it links to a folder that contains it",
         "fox can't be read: No such file or directory",
     ]
 

@@ -86,11 +86,15 @@ def test_a_loss_of_the_users_is_given_class_indices_where_labels_are_classes(y) 
         (TEXTS, LabelForm.NUMBER, "text.*Use `loss: sparse_categorical_crossentropy`"),
         (TEXTS, LabelForm.BINARY, "takes two classes, but the training labels have 3"),
         (np.array([0.5, 1.0]), LabelForm.INDEX, "real numbers.*Use `loss: mean_squared_error`"),
-        (np.array([1, 1, 1]), LabelForm.INDEX, "only one class"),
-        (np.array([[0, 1], [1, 1]]), LabelForm.ONE_HOT, "whose sum is 1, but those of training row 2 have the sum 2"),
-        (np.array([[2, 0], [0, 1]]), LabelForm.ONE_HOT, "are from 0 to 1, but there is 2. Numbers take a loss such"),
-        (np.array([[0.5, 2.0]]), LabelForm.INDEX, "are whole numbers of at least 0, but there is 0.5"),
-        (np.full((2, 3, 3), 1.5), LabelForm.BINARY, "are from 0 to 1, but there is 1.5"),
+        (np.array([1, 1, 1]), LabelForm.INDEX, "have a single class"),
+        (np.array([[0, 1], [1, 1]]), LabelForm.ONE_HOT, "with a sum of 1, but training row 2 has 2"),
+        (
+            np.array([[2, 0], [0, 1]]),
+            LabelForm.ONE_HOT,
+            "takes labels from 0 to 1, but got 2. Use `loss: mean_squared_error`",
+        ),
+        (np.array([[0.5, 2.0]]), LabelForm.INDEX, "takes whole labels of at least 0, but got 0.5"),
+        (np.full((2, 3, 3), 1.5), LabelForm.BINARY, "takes labels from 0 to 1, but got 1.5"),
     ],
 )
 def test_labels_that_do_not_fit_say_which_loss_does(y: np.ndarray, form: LabelForm, message: str) -> None:
@@ -107,9 +111,14 @@ def test_a_class_without_training_rows_is_named() -> None:
 @pytest.mark.parametrize(
     ("transform", "y", "form", "message"),
     [
-        ("log", [3.0, -1.0], LabelForm.NUMBER, r"of targets of at least 0, but the least is -1. Use `transform: stand"),
-        ("log", [0, 1], LabelForm.INDEX, "is for a target of numbers, but the loss takes class indices"),
-        ("standard", [["a"], ["b"]], LabelForm.ANY, "is for a target of numbers"),
+        (
+            "log",
+            [3.0, -1.0],
+            LabelForm.NUMBER,
+            r"takes targets of at least 0, but the lowest is -1. Use `transform: stand",
+        ),
+        ("log", [0, 1], LabelForm.INDEX, "needs a target of numbers, but the loss takes class indices"),
+        ("standard", [["a"], ["b"]], LabelForm.ANY, "needs a target of numbers"),
     ],
 )
 def test_a_target_that_no_transform_fits_is_told(transform: str, y: object, form: LabelForm, message: str) -> None:
@@ -151,5 +160,5 @@ def test_two_classes_are_in_a_column_where_a_metric_takes_no_other_form(form, y,
     ],
 )
 def test_texts_that_differ_in_case_and_spaces_alone_are_listed(texts: list[str], copies: str) -> None:
-    said = f"{copies}, which differ in case and spaces alone: write them alike"
+    said = f"{copies}, which differ only in case and spaces: write them alike"
     assert near_copies(texts) == (said if copies else "")

@@ -110,7 +110,7 @@ def test_data_that_changed_since_the_search_are_refused(tmp_path: Path) -> None:
     spec = spec_of(DataSpec("csv", str(path), "target"))
     data = load_search_data(spec)
     path.write_text("a,target\n" + "\n".join(["99,0", *rows[1:]]) + "\n")
-    with pytest.raises(DataError, match=r"the rows of it\.csv have changed since they were read"):
+    with pytest.raises(DataError, match=r"the rows of it\.csv have changed since the search"):
         open_test(spec, data)
 
 

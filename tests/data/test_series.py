@@ -29,7 +29,7 @@ def series(window: int = 3, horizon: int = 2, target: str = "a", **split: object
 def test_a_window_predicts_the_target_some_rows_after_it(tmp_path: Path) -> None:
     write(tmp_path)
     source = read_series(series(), tmp_path)
-    assert source.series == ("a", "b") and "other columns left out" in source.notices[0]
+    assert source.series == ("a", "b") and "other columns are left out" in source.notices[0]
     assert source.train.x[4].tolist() == [[4, 4], [5, 5], [6, 6]] and source.train.y[4] == 8
 
 
@@ -77,7 +77,11 @@ def test_all_faults_of_columns_are_told_at_once(tmp_path: Path) -> None:
     write(tmp_path, "time,a,b,c", lines)
     with pytest.raises(TableError) as caught:
         read_series(series(target="c"), tmp_path)
-    words = ("'b' has gaps in 9 rows, at first in row 32", "'c' is of type", "'NA' in row 4. Write a number there")
+    words = (
+        "'b' has no value in 9 rows, first in row 32",
+        "'c' must be numbers",
+        "'NA' in row 4. Write a number instead",
+    )
     lines = str(caught.value).splitlines()
     assert len(lines) == 3 and all(word in line for word, line in zip(words, lines, strict=True))
 
@@ -85,19 +89,19 @@ def test_all_faults_of_columns_are_told_at_once(tmp_path: Path) -> None:
 def test_a_jump_in_time_is_told(tmp_path: Path) -> None:
     write(tmp_path, lines=[f"{time},{row * row},1" for row, time in enumerate(HOURS) if not 8 <= row < 31])
     (_, notice) = read_series(series(window=1, horizon=1, test=0.0), tmp_path).notices
-    place = "column 'time' of it.csv jumps in 1 place, at first from 2024-01-01 07:00:00 to 2024-01-02 07"
+    place = "column 'time' of it.csv jumps in 1 place, first from 2024-01-01 07:00:00 to 2024-01-02 07"
     assert notice.startswith(place)
 
 
 def test_a_number_that_skips_is_told_where_it_counts_the_rows(tmp_path: Path) -> None:
     write(tmp_path, "step,x,a,b", [f"{row + (row > 20)},{row * row},{row % 7},1" for row in range(40)])
     (_, notice) = read_series(series(), tmp_path).notices
-    assert notice.startswith("column 'step' of it.csv jumps in 1 place, at first from 20 to 22 in row 22")
+    assert notice.startswith("column 'step' of it.csv jumps in 1 place, first from 20 to 22 in row 22")
 
 
 def test_several_series_in_a_file_are_refused_but_not_an_hour_that_a_clock_repeats(tmp_path: Path) -> None:
     write(tmp_path, "time,shop,a", [f"{time},{shop},{row}" for row, time in enumerate(HOURS) for shop in "ab"])
-    with pytest.raises(DataError, match=r"has 40 rows of a time that another row has.* Give several series a file"):
+    with pytest.raises(DataError, match=r"has 40 rows with a repeated time.* Put each series into its own file"):
         read_series(series(), tmp_path)
     write(tmp_path, lines=[f"{time},{row},1" for row, time in enumerate(sorted([*HOURS, HOURS[7]]))])
     assert len(read_series(series(), tmp_path).notices) == 1
@@ -119,7 +123,7 @@ def test_numbers_and_dates_are_read_as_those_of_tables(tmp_path: Path) -> None:
 def test_a_series_is_split_in_no_other_way(tmp_path: Path) -> None:
     write(tmp_path)
     for split in ({"folds": 3}, {"time": "time"}, {"groups": "b"}):
-        with pytest.raises(DataError, match=r"it\.csv is split in time"):
+        with pytest.raises(DataError, match=r"it\.csv is always split in time"):
             read_series(series(**split), tmp_path)
 
 

@@ -53,9 +53,9 @@ def test_parts_of_the_source_stay() -> None:
         (
             [0, 1],
             Split(test=0.9),
-            r"2 rows can't be split with a share of 0\.9 held out: one part would be empty\. B",
+            r"2 rows can't be split with a share of 0\.9 held out: a part would be empty\. B",
         ),
-        ([0], Split(), r"1 row can't be split with a share of 0\.2 held out: one part would be empty"),
+        ([0], Split(), r"1 row can't be split with a share of 0\.2 held out: a part would be empty"),
         ([0.0, 1.0], Split(stratify=True), "needs classes"),
     ],
 )
@@ -96,7 +96,7 @@ def test_columns_of_a_fold_are_fitted_on_its_training_rows_alone() -> None:
 def test_rows_that_can_not_be_encoded_are_named() -> None:
     weights = np.zeros(40, np.float32)
     rows = RawRows(pl.DataFrame({"a": [*range(40)]}), np.arange(40.0), weights)
-    with pytest.raises(DataError, match=r"the training rows of it\.csv all weigh 0"):
+    with pytest.raises(DataError, match=r"all weights of the training rows of it\.csv are 0"):
         encoded(rows, "mean_squared_error", Split()).rows("train")
     late = RawRows(pl.DataFrame({"a": [*range(40)]}), np.array(["p", "q"] * 19 + ["r", "r"], object), None,
                    {"by": np.arange(40)})  # fmt: skip
@@ -108,9 +108,9 @@ def test_rows_that_can_not_be_encoded_are_named() -> None:
 def test_labels_that_differ_in_case_alone_and_those_that_32_bits_blur_are_named() -> None:
     table, texts = pl.DataFrame({"a": [*range(40)]}), np.array(["yes", "Yes", " yes", "no"] * 10, object)
     encoding = encoded(RawRows(table, texts), "sparse_categorical_crossentropy", Split())
-    assert encoding.notices[0].startswith("the labels of it.csv have ' yes', 'Yes', 'yes', which differ in case and")
+    assert encoding.notices[0].startswith("the labels of it.csv have ' yes', 'Yes', 'yes', which differ only in case")
     encoding = encoded(RawRows(table, 1.7e9 + np.arange(40) / 10), "mean_squared_error", Split())
-    assert [notice.split(" so little")[0] for notice in encoding.notices] == ["the labels of it.csv differ by"]
+    assert [notice.split(" close")[0] for notice in encoding.notices] == ["the labels of it.csv are too"]
 
 
 def test_labels_of_several_outputs_have_the_names_of_the_losses() -> None:
@@ -168,7 +168,7 @@ def test_no_validation_time_is_before_a_training_time(values: list[object], shar
     try:
         parts = split_by(values, Split(share, share, time="by"))
     except DataError as error:
-        assert "they are all of one time" in str(error)
+        assert "all rows have the same time" in str(error)
         return
     train, validation, test = (values_of(part, values) for part in (parts.train, parts.validation, parts.test))
     assert max(train) < min(validation) <= max(validation) < min(test)
@@ -196,12 +196,16 @@ def test_times_are_numbers_dates_or_texts_of_dates(values: np.ndarray) -> None:
 @pytest.mark.parametrize(
     ("values", "how", "message"),
     [
-        (["a", None, "b"], Split(groups="by"), "has nothing in row 2, which is no group"),
-        (["2026", "03/04/26"], Split(time="by"), "has '03/04/26' in row 2, which is no time.*such as 2026-03-31"),
-        ([[1, 2], [3, 4]], Split(groups="by"), "is a list of 2, not a value for each of 2 rows"),
-        ([object(), object()], Split(groups="by"), "not a value for each of 2 rows"),
+        (["a", None, "b"], Split(groups="by"), "must have a group in each row, but got nothing in row 2"),
+        (
+            ["2026", "03/04/26"],
+            Split(time="by"),
+            "must have a time in each row, but got '03/04/26' in row 2.*like 2026-03-31",
+        ),
+        ([[1, 2], [3, 4]], Split(groups="by"), "must be a value for each of 2 rows, but got a list of 2"),
+        ([object(), object()], Split(groups="by"), "must be a value for each of 2 rows"),
         (["a"] * 9, Split(groups="by"), "9 rows, 1 different 'by', can't be split"),
-        ([7] * 9, Split(time="by"), "they are all of one time"),
+        ([7] * 9, Split(time="by"), "all rows have the same time"),
     ],
 )
 def test_groups_and_times_that_split_nothing(values: list[object], how: Split, message: str) -> None:
@@ -241,7 +245,7 @@ def test_a_source_must_have_what_it_is_split_by(tmp_path: Path) -> None:
     how, whole = Split(groups="patient"), {"x_train": x, "x_validation": x, "patient_train": x[:, 0]}
     for arrays, message in (
         ({"x": x}, "has no column or array"),
-        (whole, "brings its own validation rows, so none are"),
+        (whole, "brings its own validation rows, so it can't be split by"),
     ):
         with pytest.raises(DataError, match=f"{message}.*'patient'"):
             split_rows(

@@ -75,9 +75,9 @@ FAULTS = [
     ("select * from hauses", FILE, r"/shop\.db can't be .*: no such table: hauses\. Its tables are 'houses'$"),
     ("select size, rooms from houses", FILE, r"/shop\.db: has no column 'price'\. Its columns are 'size', 'rooms'$"),
     ("select a.size, b.size from houses a, houses b", FILE, "has several columns called 'size'"),
-    ("select x'00' as picture, price from houses", FILE, r"/shop\.db: column 'picture' is of type Binary"),
-    ("select size, price from houses where size < 0", FILE, r"`sql` gives no rows of .*/shop\.db\. Mend its `where`"),
-    ("delete from houses", FILE, r"`sql` is no query, but 'delete from houses'\. It begins with `select` or `with`"),
+    ("select x'00' as picture, price from houses", FILE, r"column 'picture' must be numbers or text, but got Binary"),
+    ("select size, price from houses where size < 0", FILE, r"`sql` gives no rows of .*/shop\.db\. Fix its `where`"),
+    ("delete from houses", FILE, r"`sql` must begin with `select`, `with` or `values`, but got 'delete from houses'"),
     (ORDERED, "gone.db", r"there is no database .*/gone\.db\. Paths are relative to the space file"),
     (ORDERED, __file__, "file is not a database"),
     (ORDERED, "nosuch://host/shop", r"nosuch://host/shop can't be read by `sql`: Can't load plugin"),
@@ -93,7 +93,7 @@ def test_a_fault_is_told_with_its_place(shop: Path, query: str, database: str, m
 
 
 def test_a_password_is_asked_for_by_the_name_of_a_variable_and_told_to_nobody(shop: Path) -> None:
-    with pytest.raises(DataError, match=r"has a password, .* Write `\$NAME` in its place") as told:
+    with pytest.raises(DataError, match=r"has a password, .* and write `\$NAME` in its place") as told:
         load(shop, database="postgresql://me:secret@host/shop")
     assert "secret" not in str(told.value)
 

@@ -34,9 +34,9 @@ def test_a_column_of_weights_is_no_feature(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("a,w,target\n1,-2,p\n", "the weights column 'w' has -2 in row 1. Weights are 0 or more"),
-        ("a,w,target\n1,,p\n2,3,q\n", "'w' has no value in 1 row, at first in row 1"),
-        ("a,w,target\n1,x,p\n", "'w' is ndarray of shape .*, not one number for each of 1 rows"),
+        ("a,w,target\n1,-2,p\n", "the weights column 'w' must be at least 0, but got -2 in row 1"),
+        ("a,w,target\n1,,p\n2,3,q\n", "'w' has no value in 1 row, first in row 1"),
+        ("a,w,target\n1,x,p\n", "'w' must be a number for each of 1 rows, .*, but got ndarray of shape"),
         ("w,target\n1,p\n", "has no column but the target 'target' and the weights 'w'"),
         ("a,weigh,target\n1,2,p\n", "has no column 'w'. Its columns are"),
     ],
@@ -77,14 +77,14 @@ def test_parquet_gives_the_same(tmp_path: Path) -> None:
         ("a,tarket\n1,2\n", "no column 'target'. Did you mean 'tarket'"),
         ("a,b\n1,2\n", "no column 'target'. Its columns are 'a', 'b'"),
         ("target\n1\n", "no column but the target"),
-        ("a,target\n", r"it\.csv has no rows below its header\. Bring rows to learn from"),
-        ("a,target\n1,2\n3,\n5,\n", "no value in 2 rows, at first in row 2"),
-        ("a,target\n1,0.5\n3,NaN\n", "no value in 1 row, at first in row 2"),
-        ("a,target\n1,2024-01-01\n3,2024-01-02\n", "of type Date"),
-        ("a,b,target\ninf,-inf,1\n3,1,2\n", "'a' has inf in row 1.*\n.*'b' has -inf in row 1"),
+        ("a,target\n", r"it\.csv has no rows below its header\. Add rows to learn from"),
+        ("a,target\n1,2\n3,\n5,\n", "no value in 2 rows, first in row 2"),
+        ("a,target\n1,0.5\n3,NaN\n", "no value in 1 row, first in row 2"),
+        ("a,target\n1,2024-01-01\n3,2024-01-02\n", "must be numbers, text or booleans, but got Date"),
+        ("a,b,target\ninf,-inf,1\n3,1,2\n", "'a' must .* got inf in row 1.*\n.*'b' must .* got -inf in row 1"),
         (
             "a,b,target\n1,5,1\n?,x,0\n3,6,\n",
-            "target' has no value .* row 3.*\n.*'a' has .*'[?]' in row 2.*\n.*'b' has",
+            "target' has no value .* row 3.*\n.*'a' must be .*'[?]' in row 2.*\n.*'b' must be",
         ),
         ("a,target\n1,2\n1,2,3,4\n", "can't be read as csv"),
         (b"a,target\n\xff\xfe,1\n", "can't be read as csv"),
@@ -98,10 +98,10 @@ def test_faults_of_csv_files(tmp_path: Path, content: str | bytes, message: str)
 @pytest.mark.soak
 def test_more_columns_than_are_taken_are_refused_by_the_header_alone(tmp_path: Path) -> None:
     path = csv(tmp_path, ",".join(f"c{k}" for k in range(MOST_COLUMNS + 1)) + "\nno,rows\n")
-    with pytest.raises(DataError, match=r"it\.csv has 50,001 columns; at most 50,000 are taken\. Give wide"):
+    with pytest.raises(DataError, match=r"it\.csv must have at most 50,000 columns, but got 50,001\. Give wide"):
         read(path, "c0")
     pl.DataFrame({f"c{k}": [0] for k in range(MOST_COLUMNS + 1)}).write_parquet(tmp_path / "it.parquet")
-    with pytest.raises(DataError, match=r"it\.parquet has 50,001 columns; at most 50,000"):
+    with pytest.raises(DataError, match=r"it\.parquet must have at most 50,000 columns, but got 50,001"):
         read(tmp_path / "it.parquet", "c0")
 
 
@@ -150,7 +150,7 @@ def test_numbers_and_dates_of_other_places_are_read(tmp_path: Path) -> None:
     assert source.rows.x.rows() == [(1101, 1200.5, 5, 2024, 2, 29, 4, "1,5")] and source.rows.y.tolist() == [3.5]
     assert source.notices[1:] == (
         "columns 'price', 'rate', 'target', 'id' are read as numbers with decimal commas: "
-        '`decimal: ","` in `data` says so, and `categories` lists those that are texts',
+        'confirm with `decimal: ","` in `data`, or list columns of texts in `categories`',
     )
     assert source.ways["id"] == source.ways["price"] == "," and source.ways["sold"] == "month-first"
 
@@ -181,7 +181,7 @@ def test_parquet_texts_are_read_alike_but_plain_numbers_are_categories(tmp_path:
 
 
 def test_a_text_among_numbers_with_decimal_commas_is_named_with_the_option_that_mends_it(tmp_path: Path) -> None:
-    with pytest.raises(TableError, match="'a' has text where numbers should be: 'NA' in row 2") as caught:
+    with pytest.raises(TableError, match="'a' must be numbers, but got 'NA' in row 2") as caught:
         told(tmp_path, "a;target\n1,5;1\nNA;2\n2,5;1\n", separator=";")
     assert caught.value.options == {"missing": ["NA"]}
 
@@ -192,10 +192,12 @@ def test_all_faults_of_a_table_and_the_options_that_mend_them_are_told_at_once(t
         told(tmp_path, f"PassengerId,Name,rare,Age,target\n{rows}\n", drop=["absent"])
     assert [str(fault).split(". ")[0] for fault in caught.value.faults] == [
         "has no column 'absent'",
-        "the target column 'target' has no value in 75 rows, at first in row 1",
-        "column 'Age' has text where numbers should be: 'n/a' in row 1",
-        "column 'Name' has 150 different texts in 150 rows; at most 100 make categories",
+        "the target column 'target' has no value in 75 rows, first in row 1",
+        "column 'Age' must be numbers, but got 'n/a' in row 1",
+        "column 'Name' must have at most 100 categories, but got 150 different texts in 150 rows",
     ]
     assert caught.value.hint is not None
-    assert caught.value.hint.startswith('`drop: [PassengerId, Name]` and `missing: [NA, "n/a"]` leaves out ids, free')
+    assert caught.value.hint.startswith(
+        '`drop: [PassengerId, Name]` and `missing: [NA, "n/a"]` beside the file in `data`'
+    )
     assert error_lines(caught.value)[-1] == caught.value.hint

@@ -102,7 +102,7 @@ def test_a_table_of_numbers_takes_a_matrix() -> None:
 def test_rows_of_other_columns_are_refused() -> None:
     with pytest.raises(DataError, match="column 'soil' is missing"):
         fitted().transform(NEW.drop("soil"))
-    with pytest.raises(DataError, match="column 'a/b' has text where numbers should be: 'ten' in row 1"):
+    with pytest.raises(DataError, match="column 'a/b' must be numbers, but got 'ten' in row 1"):
         fitted().transform(NEW.with_columns(pl.lit("ten").alias("a/b")))
     with pytest.raises(DataError, match="a table or a mapping"):
         fitted().transform(5)
@@ -246,5 +246,5 @@ def test_columns_of_all_odd_names_go_to_an_exported_model_and_back(tmp_path: Pat
 
 def test_a_matrix_of_too_many_columns_is_refused() -> None:
     model = identity(2)
-    with pytest.raises(DataError, match=r"takes 2 columns, but there are 3.*without the target, in its order"):
+    with pytest.raises(DataError, match=r"takes 2 columns, but got 3.*in their order, without the target"):
         model_inputs(model, pl.DataFrame({"a": [1], "b": [2], "target": [0]}))

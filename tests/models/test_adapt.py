@@ -44,5 +44,5 @@ def test_a_layer_that_was_given_what_it_would_learn_keeps_it() -> None:
 
 
 def test_a_model_that_has_no_such_layer_is_told() -> None:
-    with pytest.raises(ModelError, match="no layer of the model has anything to learn"):
+    with pytest.raises(ModelError, match="`adapt` needs a layer that learns from training rows"):
         built(plain, digits())

@@ -206,7 +206,7 @@ def test_a_build_that_raises_names_its_line_and_the_values(tmp_path: Path) -> No
     found = load_python("raising_hyper_model:build", tmp_path)
     with pytest.raises(ModelError, match=r"kind='bad': .*raising_hyper_model.py:3: ValueError: no"):
         build(found, {"kind": "bad"}, folder=tmp_path)
-    with pytest.raises(ModelError, match=r"build returned None, not a keras\.Model"):
+    with pytest.raises(ModelError, match=r"build must return a keras\.Model, but got None"):
         build(found, {"kind": "good"})
 
 
@@ -250,5 +250,5 @@ def test_one_name_in_two_scopes_is_there_in_both() -> None:
     assert convert_parameters(hyper_parameters.space)[1].when == (Condition("model.kind", ("a", "c")),)
     with hyper_parameters.conditional_scope("kind", ["b"]):
         hyper_parameters.Int("units", 1, 5)
-    with pytest.raises(ModelError, match=r"'model\.units' has a range of its own in each conditional scope"):
+    with pytest.raises(ModelError, match=r"'model\.units' has different ranges in its conditional scopes"):
         convert_parameters(hyper_parameters.space)

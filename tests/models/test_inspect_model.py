@@ -87,7 +87,7 @@ def test_outputs_in_a_list_take_a_dict_of_labels_by_their_names() -> None:
     assert dict(result.curve) == {name: tuple(values) for name, values in log.history.items()}
     assert result.stderr is not None  # each output is given its own labels
     strange = replace(data, train=Rows(rows.x, {"light": DATA.train.x.mean(1), "digit": DATA.train.y}))
-    with pytest.raises(ModelError, match="but those of `loss` are 'digit', 'dark', 'light'"):
+    with pytest.raises(ModelError, match="but `loss` names 'digit', 'dark', 'light'"):
         inspect_model(replace(spec, outputs={**outputs, "light": outputs["dark"]}), strange)
 
 
@@ -114,26 +114,29 @@ def test_a_function_is_told_how_many_classes_labels_in_columns_have(loss: str, y
 def test_a_column_that_is_dropped_is_named_where_the_model_may_count_on_it(tmp_path: Path, function: str) -> None:
     lines = (f"{k},5,{k % 7},{k % 2}" for k in range(40))
     data = load_search_data(csv(tmp_path, "a,constant,b,y", lines, "binary_crossentropy"))
-    with pytest.raises(ModelError, match=r"rows of shape \[2\] \(without 'constant': one value in the training"):
+    with pytest.raises(ModelError, match=r"rows of shape \[2\] \(without 'constant': a single value in training"):
         inspect_model(sweep_of(function), data)
 
 
 @pytest.mark.parametrize(
     ("function", "said"),
     [
-        ("nothing", r"odd_models:nothing returned None, not a keras.Model. End the function with `return model`, for"),
+        (
+            "nothing",
+            r"odd_models:nothing must return a keras.Model, but got None. End the function with `return model`",
+        ),
         (
             "a_class",
-            r"returned the class Subclassed, not a keras.Model. End the function with `return model`, for a class",
+            r"must return a keras.Model, but got the class Subclassed. End the function with `return model`; for a cla",
         ),
         ("exits", r"odd_models:exits failed: .*odd_models.py:\d+: SystemExit: 0"),
         ("recursion", r"odd_models:recursion failed: .*odd_models.py:\d+: RecursionError: maximum recursion depth"),
-        ("two_inputs", r"does not take rows of shape \[64\]: .*It is called with one array of inputs"),
-        ("two_outputs", r"gives a list, but a sweep trains one output"),
-        ("output_by_name", r"gives a dict, but a sweep trains one output"),
+        ("two_inputs", r"does not take rows of shape \[64\]: .*`sweep` calls it with a single array"),
+        ("two_outputs", r"must give a single output, but got a list"),
+        ("output_by_name", r"must give a single output, but got a dict"),
         ("other_rows", r"does not take rows of shape \[64\]: .*expected shape=\(None, 7\), found shape=\(None, 64\)"),
         ("wanting", r"can't be built for rows of shape \[64\]: .*odd_models.py:\d+: TypeError: .*'pixels'"),
-        ("frozen", r"has no weights to train. Leave a layer of it trainable"),
+        ("frozen", r"has no weights to train. Make a layer trainable"),
     ],
 )
 def test_what_is_no_model_to_train_is_refused_in_one_sentence(function: str, said: str) -> None:
@@ -151,13 +154,12 @@ def test_a_model_that_can_be_built_at_some_points_only_is_looked_at_there() -> N
 
 
 def test_a_compile_of_its_own_is_said_to_have_no_effect() -> None:
-    loss, metrics, optimizer = seen("compiled", LEARNING_RATE).notices
+    loss, metrics = seen("compiled", LEARNING_RATE).notices
     assert loss.endswith(
         "compiles its model with the loss sparse_categorical_crossentropy with from_logits=True, which has no effect: "
-        "`loss: sparse_categorical_crossentropy` counts"
+        "`loss: sparse_categorical_crossentropy` is used"
     )
-    assert metrics.endswith("metrics 'mae', which have no effect: the space file's `metrics` are recorded")
-    assert "with the optimizer SGD, which is used: the space names no optimizer" in optimizer
+    assert metrics.endswith("metrics 'mae', which have no effect: the space file's `metrics` are used")
     assert seen("compiled", OPTIMIZER).notices[2].endswith("which has no effect: the space file's `optimizer` is used")
 
 
@@ -179,7 +181,7 @@ NO_PROBABILITIES = (
 )
 TWO = replace(DATA, train=Rows(DATA.train.x, (DATA.train.y > 4).astype(np.int32)), classes=2)
 NUMBERS = replace(DATA, train=Rows(DATA.train.x, DATA.train.y.astype(np.float32)), classes=None)
-OF_ONE = "the model ends with `softmax` over one output, which is 1 for every row (end it with `sigmoid`)"
+OF_ONE = "the model ends with `softmax` over a single output, which is 1 for every row (end it with `sigmoid`)"
 BEYOND = "the model ends with `sigmoid`, which gives 0 to 1, but the labels of digits go from 0 to 9"
 
 
@@ -209,9 +211,11 @@ def test_what_opens_the_file_is_said_before_the_search() -> None:
     assert seen("with_lambda").notices[0].endswith("this opens it: `keras.models.load_model(path, safe_mode=False)`")
     call = "`keras.models.load_model(path, custom_objects={'Twice': tests.helpers.odd_models.Twice})`"
     (words,) = seen("with_own_layer").notices
-    assert words.endswith(f", which holds code of yours; this opens it: {call}")
+    assert words.endswith(f", which contains your code; this opens it: {call}")
     assert seen("subclassed").notices == seen("with_function_of_keras").notices == ()
-    assert "can't be written as a .keras file, since Object Unwritable was created" in str(seen("unwritable").notices)
+    assert "only the best model's weights can be saved (Object Unwritable was created" in str(
+        seen("unwritable").notices
+    )
 
 
 def test_a_function_leaves_the_process_as_it_was(capsys: pytest.CaptureFixture[str]) -> None:

@@ -228,7 +228,7 @@ def test_without_an_objective_the_number_that_a_fit_returns_ranks_and_has_no_err
     ("compiled", "callbacks", "says"),
     [
         ({}, [keras.callbacks.BackupAndRestore("x")], "the callback BackupAndRestore is not taken here"),
-        (None, [], "there is no loss: the space names none, and build does not compile its model"),
+        (None, [], "`loss` is missing, and build does not compile its model with a loss"),
         ({"metrics": ["mae"]}, [], r"must be a recorded metric \(val_loss, val_mae\), but got 'val_accuracy'"),
     ],
     ids=["a callback", "no loss", "another metric"],

@@ -85,9 +85,12 @@ def inputs_of(card: dict[str, Any], path: Path) -> Any:
 def test_titanic_as_it_is_is_told_what_to_drop_and_goes_through_with_that(search: Any, tmp_path: Path) -> None:
     path, table = tmp_path / "train.csv", titanic()
     table.to_csv(path, index=False)
-    with pytest.raises(ks.UsageError, match=r"`drop: \[PassengerId, Name, Ticket, Cabin\]` leaves out ids") as caught:
+    with pytest.raises(
+        ks.UsageError,
+        match=r"`drop: \[PassengerId, Name, Ticket, Cabin\]` beside the file in `data` would leave out ids",
+    ) as caught:
         search(ks.Csv(path, "Survived"), **CLASSES)
-    assert all(f"column {name!r} has" in str(caught.value) for name in ("Name", "Ticket"))
+    assert all(f"column {name!r} must have" in str(caught.value) for name in ("Name", "Ticket"))
     data = ks.Csv(path, "Survived", drop=["PassengerId", "Name", "Ticket", "Cabin"], categories=["Pclass"])
     sweep = search(data, **CLASSES)
     assert sweep.best.value > 0.7
@@ -147,7 +150,7 @@ def test_a_model_of_ones_own_learns_logarithms_unless_its_end_can_not_undo_them(
     known: dict[str, Any] = {"parameters": {"learning_rate": 0.05, "epochs": 4}, "minimize": "val_mae"}
     sweep = search(data, model=compiled_regressor, loss="mae", **known)
     assert sweep.best.value > 1000 and sweep.best.curve["val_loss"][-1] < 1
-    with pytest.raises(ks.UsageError, match="subclassed is a class of yours, whose end can't undo `transform`"):
+    with pytest.raises(ks.UsageError, match="`transform` needs a functional model, but subclassed returns a subclass"):
         search(data, name="no", model=subclassed, loss="mae", metrics=["mae"], **known)
     with pytest.raises(ks.UsageError, match=r"data\.target: needs `loss` in this file"):
         search(data, name="no", model=compiled_regressor, **known)

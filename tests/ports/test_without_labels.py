@@ -139,7 +139,7 @@ def test_without_a_test_step_a_metric_of_training_may_rank_and_one_of_validation
     parameters = {"model.units": [4, 8], "epochs": 2}
     given: dict[str, Any] = {"parameters": parameters, **SEARCH, "finalists": "none", "model": train_step_alone}
     with pytest.raises(
-        ks.UsageError, match=r"metric.name: has no value: the model has a `train_step` of its own, but no"
+        ks.UsageError, match=r"metric.name: can't be measured: the model has its own `train_step`, but no"
     ):
         ks.run(ks.Spec(ROWS, minimize="val_loss", **given), name="not", sweeps_dir=tmp_path)
     heard: list[Any] = []
@@ -158,7 +158,7 @@ def test_without_a_test_step_a_metric_of_training_may_rank_and_one_of_validation
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"loss": "mean_squared_error"}, "there are no labels, but `loss: mean_squared_error` compares with some"),
+        ({"loss": "mean_squared_error"}, "`loss: mean_squared_error` needs labels, but the data have none"),
         ({"split": {"folds": 3}, "data": {"x": X[:96]}}, "val_loss is none that is known"),
         ({"minimize": "val_los"}, "must be a recorded metric"),
     ],

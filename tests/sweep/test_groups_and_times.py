@@ -54,5 +54,5 @@ def test_the_summary_says_again_what_makes_scores_too_good(tmp_path: Path) -> No
     write_visits(tmp_path)
     (tmp_path / "visits.yaml").write_text(SPACE)
     said = sweep("run", "visits.yaml", "--trials", "1", cwd=tmp_path).ok()
-    assert "warning: column 'patient' seems to name groups, 29 of which the split cuts" in " ".join(said.out.split())
+    assert "warning: column 'patient' seems to name groups, and the split cuts 29 of them" in " ".join(said.out.split())
     assert "note: column 'patient'" in said.err

@@ -178,7 +178,7 @@ def test_a_target_over_a_decade_is_learned_as_its_logarithm_and_one_of_another_s
 
 
 def test_rows_that_no_search_could_learn_from_are_refused_before_a_file_is_written(folder):
-    with pytest.raises(SweepError, match="there is only one class in the training rows: 'same'"):
+    with pytest.raises(SweepError, match="the training rows have a single class: 'same'"):
         written(folder, "a,b", *(f"{row},same" for row in range(40)))
     with pytest.raises(SweepError):
         written(folder, "a,b", "1,x", "2,y")  # which can't be parted

@@ -38,20 +38,19 @@ from keras_sweep.space.text import itemize, quote
 PARTS = ("", "_train", "_validation", "_test")
 LETTERS = ("x", "y", "sample_weight")
 KEYS = (
-    "`x` and `y`; or `x_train` and `y_train`, and where there are such parts the same of `_validation` and `_test`; "
-    "beside each, if rows weigh unlike, `sample_weight`, and the array that `groups` or `time` of `split` names; "
-    "of several inputs a dict of arrays, in npz `x/a` and `x/b`"
+    "Give `x` and `y`, or `x_train` and `y_train`. Optional are `x_validation` and `x_test` with their `y`, and beside "
+    "each `x` the `sample_weight` and the array that `split` names in `groups` or `time`. Several inputs are a dict of "
+    "arrays, in npz `x/a` and `x/b`"
 )
 RESULTS = (
-    "(x, y); ((x_train, y_train), (x_test, y_test)); three such pairs for training, validation and test; "
-    "or a dict of these names; a third array in a pair is what rows weigh; a dataset that `fit` takes, or datasets for "
-    "training, validation and test"
+    "(x, y) or (x, y, sample_weight); ((x_train, y_train), (x_test, y_test)); three pairs for training, validation and "
+    "test; a dict of these names; a dataset that `fit` takes; or datasets for training, validation and test"
 )
 KINDS = (("tensorflow", "data.Dataset"), ("keras", "utils.PyDataset"), ("torch", "utils.data.DataLoader"))
 MOST_BYTES = 4 << 30  # for a dataset
 FEWER = (
-    "Of training rows, beside validation rows that do end, `data: {python: ..., steps_per_epoch: 100}` says how many "
-    "batches are an epoch; else give as many rows as fit, as by `.take(n)`"
+    "Limit it with `.take(n)`. Or, if it is the training dataset of a pair (training, validation), set "
+    "`data: {python: ..., steps_per_epoch: 100}`"
 )
 _OTHER_NAMES = {f"{letter}_val": f"{letter}_validation" for letter in LETTERS}
 
@@ -66,10 +65,8 @@ def read_npz(data: DataSpec, folder: Path) -> SourceRows:
     except DataError:
         raise
     except Exception as error:  # zipfile and NumPy raise nearly anything for a damaged file
-        raise DataError(
-            f"{path} can't be read as npz: {error}",
-            hint="Write it again by `np.savez`, of numbers or texts (`.astype(str)`): objects could run code",
-        ) from error
+        hint = "Write numbers or texts (`.astype(str)`) with `np.savez`. Objects could run code, so they are refused"
+        raise DataError(f"{path} can't be read as npz: {error}", hint=hint) from error
     return _rows_from_dict(checked.arrays_by_name(arrays), path.name, str(path), data.split)
 
 
@@ -93,9 +90,9 @@ def call_python(data: DataSpec, folder: Path) -> SourceRows:
     place = name if is_object_name(source) else f"`python: {source}`"
     arguments = getattr(data.options, "arguments", {})
     argument_list = ", ".join(f"{name}={quote(value)}" for name, value in arguments.items())
-    call = f"It is called with {argument_list}" if arguments else "It is called without arguments"
+    call = f"`sweep` calls it {f'with {argument_list}' if arguments else 'without arguments'}"
     if not callable(function):
-        raise DataError(f"{place} is not a function", hint=f"{call} and returns {RESULTS}")
+        raise DataError(f"{place} is not a function", hint=f"Name a function that returns {RESULTS}")
     function = partial(function, **arguments) if arguments else function
     with guard_user_code(f"{place} failed", folder, DataError, hint=call):
         # A trial's seed would change what `shuffle(n, seed=1)` draws.
@@ -117,9 +114,7 @@ def call_python(data: DataSpec, folder: Path) -> SourceRows:
     elif len(parts) in (2, 3):
         arrays = name_arrays(list(parts), "")
     else:
-        raise DataError(
-            f"{place} returned {describe_value(returned)}", hint=f"It may return {RESULTS}. {checked.ARRAYS}"
-        )
+        raise DataError(f"{place} returned {describe_value(returned)}", hint=f"Return {RESULTS}. {checked.ARRAYS}")
     source_rows = _rows_from_dict(arrays, name, place, data.split)
     if isinstance(returned, DatasetRows):
         dataset, calls_again = returned.streamed, returned is not result
@@ -146,11 +141,11 @@ def rows_of_datasets(datasets: Any, steps: int | None = None) -> DatasetRows | N
         return None
     rows = DatasetRows()
     if steps and not (len(parts) > 1 and is_dataset(parts[0])):
-        raise DataError("`steps_per_epoch` is of a training dataset", hint="Return (training, validation)")
+        raise DataError("`steps_per_epoch` needs a dataset and validation rows", hint="Return (training, validation)")
     for suffix, part in zip(("_train", "_validation", "_test") if len(parts) > 1 else PARTS, parts, strict=False):
         if suffix == "_train" and is_dataset(part) and (count := steps or count_large_steps(part)):
             rows.streamed, rows.steps = part, count
-            rows.notices = (f"`fit` iterates the training dataset as it is, {count:,} batches an epoch",)
+            rows.notices = (f"`fit` iterates the training dataset as it is, {count:,} batches per epoch",)
             continue
         arrays, notice = read_dataset(part, suffix[1:]) if is_dataset(part) else (part, None)
         rows |= name_arrays(arrays, suffix) | (
@@ -182,14 +177,14 @@ def read_dataset(dataset: Any, part: str) -> tuple[list[Any], str]:
     try:
         elements, count = _iterate_dataset(dataset)
         if count == -1:
-            raise DataError(f"{name} never ends, and is read into memory before the search", hint=FEWER)
+            raise DataError(f"{name} never ends, so it can't be read into memory", hint=FEWER)
         for element in elements:
             parts.append(_to_numpy(element))
             size += sum(array.nbytes for structure in parts[-1] for array in leaves(structure))
             if size > MOST_BYTES:
-                raise DataError(f"{name} has more than {MOST_BYTES >> 30} GB, and is read into memory", hint=FEWER)
+                raise DataError(f"{name} is too large to be read into memory: over {MOST_BYTES >> 30} GB", hint=FEWER)
         if not parts:
-            raise DataError(f"{name} gives no rows", hint="An iterator that has come to its end gives nothing more")
+            raise DataError(f"{name} has no rows", hint="If it is an iterator that was read before, create it again")
         first_leaves = [array for structure in parts[0] for array in leaves(structure)]
         # In a dataset of rows, x and y of a row rarely have the same first axis: a label is mostly a number.
         in_batches = len({array.shape[:1] for array in first_leaves}) == 1 and first_leaves[0].ndim > 0
@@ -239,9 +234,10 @@ def _rows_from_dict(arrays: dict[str, Any], name: str, place: str, how: Split) -
     whole = {f"{letter}{part}" for letter in letters for part in parts}
     weight_keys, group_keys = ({f"{beside}{part}" for part in parts} for beside in ("sample_weight", how.by))
     if not whole <= set(arrays) <= whole | weight_keys | group_keys or ("" in parts) == ("_train" in parts):
-        raise DataError(f"{place} gives {itemize(arrays, 10) or 'nothing'}", hint=f"It must give {KEYS}")
+        given = itemize(arrays, 10) or "nothing"
+        raise DataError(f"the arrays of {place} are incomplete or have unknown names: {given}", hint=KEYS)
     if (weights := sorted(weight_keys & set(arrays))) and not {"sample_weight", "sample_weight_train"} & set(weights):
-        raise DataError(f"{place} gives {itemize(weights)}, but no weights of training rows", hint="Weigh these by 1")
+        raise DataError(f"{place} gives {itemize(weights)}, but no weights of training rows", hint="Give them weights")
     names = (*LETTERS, how.by)
     rows = {part: _make_rows([arrays.get(f"{name}{part}") for name in names], part, place, how) for part in parts}
     first = next(iter(rows.values())).y
@@ -249,8 +245,8 @@ def _rows_from_dict(arrays: dict[str, Any], name: str, place: str, how: Split) -
     for letter in "xy":
         kinds = {f"{letter}{part}": _describe(getattr(part_rows, letter)) for part, part_rows in rows.items()}
         if len(set(kinds.values())) > 1:
-            kinds_text = ", ".join(f"`{name}` {kind}" for name, kind in kinds.items())
-            raise DataError(f"the parts of {place} are not alike: {kinds_text}", hint="Give all parts alike")
+            kinds_text = ", ".join(f"`{name}` is {kind}" for name, kind in kinds.items())
+            raise DataError(f"the parts of {place} differ: {kinds_text}", hint="Give all parts rows of the same shape")
     return SourceRows(name, rows.get(""), rows.get("_train"), rows.get("_validation"), rows.get("_test"))
 
 
@@ -290,7 +286,7 @@ def _make_rows(arrays: Sequence[Any], part: str, place: str, how: Split) -> RawR
         if len(array) != count:
             raise DataError(
                 f"`{next(iter(counts))}` of {place} has {count:,} rows, but `{key}` has {len(array):,}",
-                hint="One label a row is needed" if key[0] == "y" else "A row of each input makes a row",
+                hint="Give each row a label" if key[0] == "y" else "Give all inputs the same number of rows",
             )
     row_weights = None if weights is None else checked.weight_array(weights, count, f"`sample_weight{part}` of {place}")
     groups = {}

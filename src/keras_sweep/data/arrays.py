@@ -1,4 +1,4 @@
-"""Check that a user's arrays can train a model: finite real numbers of 32 bits, one row an example."""
+"""Check that a user's arrays can train a model: finite real numbers of 32 bits, with a row for each example."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
@@ -13,13 +13,12 @@ Arrays: TypeAlias = Any  # an array; a dict (by name) or tuple of arrays for sev
 
 INT32 = np.iinfo(np.int32)
 LARGEST_FLOAT32 = np.finfo(np.float32).max
-ARRAYS = "Give one NumPy array; of a sparse matrix that is `.toarray()`"
+ARRAYS = "Give a NumPy array; convert a sparse matrix with `.toarray()`"
 INPUTS = (
-    "Several inputs are a dict of arrays by their names, one column is `x.reshape(-1, 1)`, "
-    "categories are taken as columns of a DataFrame or a file, and one text a row is an array of `str`, [N]. "
-    f"{ARRAYS}"
+    f"{ARRAYS}. Make a single column with `x.reshape(-1, 1)`. Give several inputs as a dict of arrays, categories as "
+    "a DataFrame or a file, and texts as an array of `str`, [N]"
 )
-BLURRED = "differ by so little, beside their size, that 32 bits blur them: subtract their mean, or use another unit"
+BLURRED = "are too close to each other for 32 bits: subtract their mean, or use another unit"
 STEPS_THAT_MATTER = 100  # numbers of 32 bits between a column's lowest and highest value
 
 
@@ -60,7 +59,7 @@ def by_name(name: str, arrays: Arrays) -> dict[str, Array]:
 
 
 def arrays_by_name(arrays: Mapping[str, Array]) -> dict[str, Arrays]:
-    """Undo `by_name`: build the structures from names such as `x/a` or `x/0`."""
+    """Undo `by_name`: build the structures from names like `x/a` or `x/0`."""
     result: dict[str, Any] = {}
     for name, array in arrays.items():
         first, several, part = name.partition("/")
@@ -83,7 +82,7 @@ def input_array(x: Any, what: str) -> Array:
     if array.ndim and array.size == len(array) > 0 and all(isinstance(value, str) for value in array.flat):
         return array.reshape(-1).astype(object)
     if array.dtype.kind not in "fiub" or array.ndim < 2 or not array.size:
-        raise DataError(f"{what} is {describe_value(x)}, not real numbers in rows, [N, ...]", hint=INPUTS)
+        raise DataError(f"{what} must be real numbers in rows, [N, ...], but got {describe_value(x)}", hint=INPUTS)
     check_fits_32_bits(array, what)
     return array
 
@@ -93,7 +92,7 @@ def read_arrays(value: Any, read: Callable[[Any, str], Array], what: str, rows: 
     if not has_several_arrays(value, rows):
         return read(value, what)
     if not len(value):
-        raise DataError(f"{what} is {describe_value(value)}", hint="Give an array for each input")
+        raise DataError(f"{what} has no arrays", hint="Give an array for each input or output")
     parts = {str(name): value[name] for name in value} if isinstance(value, Mapping) else tuple(value)
     names = each(lambda name: f"{name.removeprefix('/')!r} of {what}", tuple(by_name("", parts)))
     raw = [part[:, None] if read is input_array and part.ndim == 1 else part for part in map(_as_array, leaves(parts))]
@@ -106,16 +105,14 @@ def label_array(y: Any, what: str) -> Array:
     array = _as_array(y)
     is_valid = array.ndim if array.dtype.kind in "fiub" else array.ndim in (1, 2) and array.dtype.kind in "UO"
     if not is_valid or not array.size:
-        raise DataError(
-            f"{what} is {describe_value(y)}, not numbers or texts, [N] or [N, ...], a label a row", hint=ARRAYS
-        )
+        raise DataError(f"{what} must be numbers or texts, [N] or [N, ...], but got {describe_value(y)}", hint=ARRAYS)
     if array.dtype.kind == "O":
         strange = [row for row, value in enumerate(array.reshape(-1)) if not isinstance(value, str)]
         if strange:
+            label = repr(array.reshape(-1)[strange[0]])[:40]
             raise DataError(
-                f"{what} mixes types, or has missing labels: {repr(array.reshape(-1)[strange[0]])[:40]} "
-                f"is label {strange[0] + 1}",
-                hint="Give all numbers or all texts, and leave out rows without a label",
+                f"{what} must be all numbers or all texts, but label {strange[0] + 1} is {label}",
+                hint="Leave out rows without a label",
             )
     elif array.dtype.kind == "U":
         array = array.astype(object)
@@ -132,23 +129,20 @@ def ravel_column(y: Array) -> Array:
 
 
 def weight_array(weights: Any, rows: int, what: str) -> Array:
-    """Return sample weights as [N] float32. Raises DataError unless there is a number from 0 on for each row."""
+    """Return sample weights as [N] float32. Raises DataError unless each row has a number of at least 0."""
     array = _as_array(weights)
     if array.dtype.kind not in "fiub" or array.shape not in ((rows,), (rows, 1)):
-        raise DataError(
-            f"{what} is {describe_value(weights)}, not one number for each of {rows:,} rows",
-            hint="Sample weights are [N], a number from 0 on for each row",
-        )
+        raise DataError(f"{what} must be a number for each of {rows:,} rows, [N], but got {describe_value(weights)}")
     check_fits_32_bits(array, what)
     array = array.reshape(-1).astype(np.float32)
     if array.min() < 0:
-        raise DataError(f"{what} has {array.min():g} in row {array.argmin() + 1}", hint="Weights are 0 or more")
+        raise DataError(f"{what} must be at least 0, but got {array.min():g} in row {array.argmin() + 1}")
     return array
 
 
 def find_blurred_columns(array: Array) -> list[int]:
     """Find the columns of [N, F] with fewer than STEPS_THAT_MATTER numbers of 32 bits between their lowest and highest
-    value, such as the seconds of one day counted from 1970."""
+    value, for example the seconds of a day counted from 1970."""
     low, high = array.min(axis=0).astype(np.float64), array.max(axis=0).astype(np.float64)
     step = np.spacing(np.maximum(np.abs(low), np.abs(high)).astype(np.float32)).astype(np.float64)
     close = np.flatnonzero((low < high) & (step * STEPS_THAT_MATTER > high - low))
@@ -200,6 +194,6 @@ def check_fits_32_bits(array: npt.NDArray[Any], what: str, *, gaps: bool = False
         where = f"in row {place[0] + 1}" if len(place) == 1 else f"at {place}"
         others = f", and {bad.sum() - 1:,} more" if bad.sum() > 1 else ""
         raise DataError(
-            f"{what} has {array[bad][0]!s} {where}{others}, but models take finite numbers of 32 bits",
-            hint="Fill gaps or leave such rows out; give smaller numbers, in another unit or counted from the lowest",
+            f"{what} must be finite numbers of 32 bits, but got {array[bad][0]!s} {where}{others}",
+            hint="Fill gaps, or leave out these rows. For smaller numbers use another unit, or subtract the lowest",
         )

@@ -34,7 +34,7 @@ def load_search_data(spec: SweepSpec) -> SearchData:
             raise DataError(
                 f"{len(points)} variants of {spec.data.source} do not fit into memory: the training rows of the first "
                 f"{len(variants)} take more than {MOST_BYTES >> 30} GB",
-                hint="Give fewer values of `data.*`, or fewer rows",
+                hint="Search fewer values of `data.*`, or use fewer rows",
             )
     loaded = variants.values()
     return replace(
@@ -64,8 +64,8 @@ def load_variant(spec: SweepSpec) -> SearchData:
         pairs = zip(leaves(encoding.parts.train.y), leaves(train.y), strict=True)
         if encoding.preprocessing is not None or not all(np.array_equal(*pair) for pair in pairs):
             raise DataError(
-                f"x or y of {source.name} would be encoded, but `fit` iterates its training dataset as it is",
-                hint="Give arrays of numbers, and labels as the loss takes them",
+                f"`fit` iterates the training dataset of {source.name} as it is, but its x or y must be encoded",
+                hint="Let the dataset give numbers, and labels as the loss takes them",
             )
     folds, digest = encoding.folds(train), fingerprint(train, validation, folds=encoding.parts.folds)
     by_name = bool(spec.data.inputs)

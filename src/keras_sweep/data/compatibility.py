@@ -90,7 +90,8 @@ def _label_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
     form, lowest, y = loss_needs(spec.loss).form, float(np.min(data.train.y)), ravel_column(data.train.y)
     least = {"poisson": 0, "msle": -1, "mean_squared_logarithmic_error": -1}.get(spec.loss, -np.inf)
     if data.weighs and form is not LabelForm.ANY and y.ndim - (form is not LabelForm.INDEX) > 1:
-        yield Fault(f"`{spec.loss}` gives several numbers for each row of {data.name}, which Keras can't weigh by rows")
+        rule = f"`{spec.loss}` gives several numbers for each row of {data.name}, so Keras can't weight the rows"
+        yield Fault(rule, hint="leave out the weights of rows")
     if form is LabelForm.NUMBER and data.class_names:
         yield Fault(
             f"`{spec.loss}` takes numbers, but the labels of {data.name} are classes ({itemize(data.class_names, 3)})",
@@ -99,7 +100,7 @@ def _label_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
         )
     elif lowest < least or lowest == least == -1:  # the logarithm of 0 is no number
         yield Fault(
-            f"`{spec.loss}` takes labels {'above' if least else 'of at least'} {least}, but the least is {lowest:g}",
+            f"`{spec.loss}` takes labels {'above' if least else 'of at least'} {least}, but the lowest is {lowest:g}",
             "loss",
             hint="use `mean_squared_error`",
         )
@@ -125,8 +126,8 @@ def _metric_faults(spec: SweepSpec, data: SearchData, output_shape: tuple[int | 
             is_fitting = metric not in UNFIT_METRICS[form] and not (in_column and metric in _OF_COLUMNS)
         if not is_fitting:
             yield Fault(
-                f"the metric `{metric}` does not go with `loss: {spec.loss}`, whose labels are {form.value}"
-                + (" in one column" if metric in _OF_COLUMNS and form is not LabelForm.INDEX else ""),
+                f"the metric `{metric}` does not fit `loss: {spec.loss}`, which takes {form.value}"
+                + (" in a single column" if metric in _OF_COLUMNS and form is not LabelForm.INDEX else ""),
                 f"metrics[{index}]",
                 hint=f"use `{suggestion}`",
             )
@@ -139,16 +140,16 @@ def _dense_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
     )
     if more:
         yield Fault(
-            f"the dense model gives a list of outputs for each row, but the labels of {data.name} have the shape "
+            f"the dense model gives each row a list of outputs, but the labels of {data.name} have the shape "
             f"{list(data.train.y.shape[1:])}",
             "model",
-            hint="use a function of yours: `model: {python: module:function}`",
+            hint="use your own model: `model: {python: module:function}`",
         )
         return
     takes = " or ".join(f"`{name}`" for name in fitting)
     checks: list[tuple[str, tuple[Value, ...], str]] = [
         ("units", (needed,), f"the output layer needs {pluralize(needed, 'output')} for {_describe_task(spec, data)}"),
-        ("activation", fitting, f"`loss: {spec.loss}` takes the output of {takes}"),
+        ("activation", fitting, f"`loss: {spec.loss}` needs the activation {takes}"),
     ]
     for argument, allowed, rule in checks:
         for key, values in _argument_values(spec, argument):
@@ -174,22 +175,22 @@ def _argument_values(spec: SweepSpec, argument: str) -> Iterator[tuple[str, tupl
 def _output_faults(
     spec: SweepSpec, data: SearchData, output_shape: tuple[int | None, ...], activation: str | None
 ) -> Iterator[Fault]:
-    """Yield faults of a user's model whose output does not fit, or trains to nonsense without an error of Keras."""
+    """Yield faults of a user's model: its output does not fit, or trains to nonsense without an error of Keras."""
     needed, needs = infer_output_shape(spec.loss, data), loss_needs(spec.loss, spec.loss_arguments)
     usual = needs.usual
     lowest, highest = float(np.min(data.train.y)), float(np.max(data.train.y))
     # With softmax, Keras divides the outputs by their sum.
     no_probabilities = _ANY_SIGN if usual == "softmax" else _ANY_SIGN | _BEYOND_ONE
     if needs.form is not LabelForm.ANY and not _is_fitting(output_shape[1:], needed, needs.form):
-        what, end = f"outputs of shape {list(needed)}", "let it end in that shape"
+        what, end = f"outputs of shape {list(needed)}", "end it with a layer of this output shape"
         if len(needed) == 1:
             what = pluralize(needed[0], "output")
             end = f"end it with `Dense({needed[0]})` and an activation that fits the loss"
         got = f"but its output has shape {list(output_shape[1:])}"
-        yield Fault(f"the model must give {what} a row for {_describe_task(spec, data)}, {got}", "model", hint=end)
+        yield Fault(f"the model must give each row {what} for {_describe_task(spec, data)}, {got}", "model", hint=end)
     if activation == "softmax" and output_shape[-1] == 1:
         yield Fault(
-            "the model ends with `softmax` over one output, which is 1 for every row",
+            "the model ends with `softmax` over a single output, which is 1 for every row",
             "model",
             hint=f"end it with `{usual if needs.activations and usual != 'softmax' else 'sigmoid'}`",
         )
@@ -209,7 +210,7 @@ def _output_faults(
 
 
 def _is_fitting(output: tuple[int | None, ...], needed: tuple[int, ...], form: LabelForm) -> bool:
-    """Whether outputs of one row have the shape. A last axis of 1 may be missing, and there may be more classes."""
+    """Whether outputs of a row have the shape. A last axis of 1 may be missing, and there may be more classes."""
     if len(needed) == 1:
         return output == needed
     if form is LabelForm.INDEX:

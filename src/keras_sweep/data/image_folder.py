@@ -1,4 +1,4 @@
-"""Read pictures from a folder for each class, or from such folders inside `train`, `validation` and `test`.
+"""Read pictures from a folder for each class, or from class folders inside `train`, `validation` and `test`.
 
 Keras's `load_img` reads them: `image_dataset_from_directory` needs TensorFlow or grain on every backend.
 """
@@ -30,7 +30,7 @@ def read_images(data: DataSpec, folder: Path) -> SourceRows:
     try:
         return _read_parts(root, options)
     except ImportError as error:
-        raise MissingPackage("pictures are read by Pillow", hint="pip install 'keras-sweep[images]'") from error
+        raise MissingPackage("Pillow is not installed", hint="pip install 'keras-sweep[images]'") from error
     except OSError as error:
         raise DataError(f"{error.filename} can't be read: {error.strerror}") from error
 
@@ -46,7 +46,7 @@ def _read_parts(root: Path, options: ImageOptions) -> SourceRows:
         faults += [_read_error(root, Path(error.filename), error) for error in unread]
         if not files and not faults:
             hint = "Put the pictures of each class into a folder with its name"
-            raise DataError(f"{place} has no pictures in folders of classes", hint=hint)
+            raise DataError(f"{place} has no class folder with pictures", hint=hint)
         with ThreadPoolExecutor() as threads, warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # large scans are pictures, too
             pictures: list[Any] = list(threads.map(partial(_read_picture, root, options), files))
@@ -69,8 +69,8 @@ def _find_part_folders(root: Path) -> dict[str, Path]:
         return {"": root}
     if unexpected := [path.name for path in folders if path not in part_folders.values()]:
         raise DataError(
-            f"{root} has {itemize(unexpected)} beside folders of training, validation and test rows",
-            hint="Leave `train`, `validation` and `test` there alone, each with a folder a class",
+            f"{root} may only have the folders `train`, `validation` and `test`, but got {itemize(unexpected)}",
+            hint="Move the other folders away. Each of the three has a folder for each class",
         )
     return part_folders
 
@@ -82,7 +82,7 @@ def walk_folder(folder: Path, faults: list[OSError]) -> Iterator[tuple[Path, lis
         folders[:] = [name for name in folders if not name.startswith(".")]
         for path in [Path(place, name) for name in folders]:
             if os.path.realpath(path) in above:
-                faults.append(OSError(errno.ELOOP, "it is a link to a folder that it is in", str(path)))
+                faults.append(OSError(errno.ELOOP, "it links to a folder that contains it", str(path)))
                 folders.remove(path.name)
         yield Path(place), [Path(place, name) for name in files if not name.startswith(".")]
 
@@ -94,10 +94,10 @@ def _read_picture(root: Path, options: ImageOptions, path: Path) -> Any:
 
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            return DataError(f"{path.relative_to(root)} is a pipe or device, not a picture", hint="Take it out")
+            return DataError(f"{path.relative_to(root)} is a pipe or device, not a picture", hint="Remove it")
         with Image.open(path) as file:
             if file.mode.startswith(("I", "F")):  # Keras clips these at 255
-                return DataError(f"{path.relative_to(root)} has more than 8 bits a pixel")
+                return DataError(f"{path.relative_to(root)} has over 8 bits per pixel", hint="Convert it to 8 bits")
         size = tuple(options.size)
         image = keras.utils.load_img(path, color_mode=options.color, target_size=size, interpolation="bilinear")
         pixels = np.asarray(keras.utils.img_to_array(image, data_format="channels_last", dtype="float32"))

@@ -47,13 +47,13 @@ class ArrayFile:
         try:
             content: Any = path.read_bytes()
             if self.member is None:  # IDX: a magic number, the shape, then bytes (yann.lecun.com/exdb/mnist)
-                size = int.from_bytes(content[-4:], "little")  # gzip ends with the size: zlib unpacks in one step
+                size = int.from_bytes(content[-4:], "little")  # gzip ends with the size: zlib unpacks in a single step
                 unpacked = zlib.decompress(content, wbits=GZIP, bufsize=size)
                 shape = struct.unpack_from(f">{unpacked[3]}I", unpacked, 4)
                 array = np.frombuffer(unpacked, np.uint8, offset=4 + 4 * len(shape)).reshape(shape)
                 content = array.data
         except Exception as error:  # zlib and NumPy may raise anything for a damaged file
-            raise DataError(f"{path} can't be read ({error})", hint="Remove it or replace it") from error
+            raise DataError(f"{path} can't be read: {error}", hint="Remove it or replace it") from error
         digest = hashlib.sha256(content).hexdigest()
         if digest != self.digest:
             message = f"{path} is not the published file: its content has SHA-256 {digest}, not {self.digest}"
@@ -136,12 +136,12 @@ class ImageSet:
                 return folder
             except (DataError, OSError, HTTPException, ValueError) as error:
                 reasons.append(f"{way}: {getattr(error, 'reason', error)}")  # urllib wraps the reason
-        install = f"`sudo apt-get install {self.debian_package}`; or " if self.debian_package is not None else ""
+        install = f" Or run `sudo apt-get install {self.debian_package}`." if self.debian_package is not None else ""
         place = self.files[0] if len(self.files) == 1 else self.folder
         raise DataError(
-            f"{self.title} is not on this machine and could not be fetched ({'; '.join(reasons)})",
-            hint=f"Put {', '.join(self.files)} into a folder and set SWEEP_DATA_DIR to it; or {install}run `python -c "
-            f"'import keras; keras.datasets.{self.name}.load_data()'` where there is internet and copy "
+            f"{self.title} is not on this machine and can't be downloaded ({'; '.join(reasons)})",
+            hint=f"Put {', '.join(self.files)} into a folder and set SWEEP_DATA_DIR to it.{install} Or run `python -c "
+            f"'import keras; keras.datasets.{self.name}.load_data()'` where you have internet, and copy "
             f"~/.keras/datasets/{place} here",
         )
 
@@ -176,7 +176,7 @@ def scale_pixels(images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     """Scale pictures to rows of pixels in [0, 1]: [N, H, W] bytes -> [N, H * W] float32.
 
     The result is exactly `(images / 255.0).astype("float32").reshape(N, -1)`: for each of the 256 bytes, division in
-    float32 and in float64 rounds to the same number. This needs one pass and no float64 copy.
+    float32 and in float64 rounds to the same number. This needs a single pass and no float64 copy.
     """
     flat = images.reshape(len(images), -1)
     # JAX on the CPU reads arrays in place, without a copy, if they begin at a multiple of BOUNDARY.
@@ -209,7 +209,7 @@ FASHION_MNIST = ImageSet(
     debian_package="dataset-fashion-mnist",
 )
 
-# LeCun et al. 1998, as Keras keeps it: one file, whose digest is in keras/src/datasets/mnist.py.
+# LeCun et al. 1998, as Keras keeps it: a file whose digest is in keras/src/datasets/mnist.py.
 _MNIST_ARRAY = partial(ArrayFile, "mnist.npz", "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1")
 
 MNIST = ImageSet(

@@ -21,7 +21,7 @@ class LabelForm(StrEnum):
     ONE_HOT = "one-hot classes"  # [N, ..., C], or a share of each class
     BINARY = "0 or 1"  # [N]; or [N, ...] numbers from 0 to 1
     NUMBER = "numbers"  # [N] or [N, ...] real numbers
-    ANY = "labels as they are"  # for a user's own loss: [N] or [N, ...] numbers, or class indices
+    ANY = "any labels"  # for a user's own loss: [N] or [N, ...] numbers, or class indices
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,7 @@ _NEEDS = (  # form, activations, losses of Keras with these needs
     (LabelForm.NUMBER, ("exponential", "softplus"), ("poisson",)),
     (LabelForm.NUMBER, (), ("cosine_similarity",)),
 )
+FOR_NUMBERS = "Use `loss: mean_squared_error` for numbers"  # a hint
 # These metrics take labels of two classes only as [N, 1].
 COLUMN_METRICS = frozenset({"f1_score", "f_beta_score", "binary_crossentropy", "bce"})
 # Every loss that a space file may name. A test compares the names with Keras.
@@ -69,7 +70,7 @@ def near_copies(texts: Iterable[object]) -> str:
     for text in sorted(set(map(str, texts))):
         spellings.setdefault("".join(text.casefold().split()), []).append(text)
     copies = [text for variants in spellings.values() if len(variants) > 1 for text in variants]
-    return f"{itemize(copies)}, which differ in case and spaces alone: write them alike" if copies else ""
+    return f"{itemize(copies)}, which differ only in case and spaces: write them alike" if copies else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +109,13 @@ class Labels:
             if unknown:
                 raise DataError(
                     f"the {rows} have classes that no training row has: {itemize(unknown)}",
-                    hint="Bring training rows of them, or take these rows out; where `split` holds rows out, "
-                    "`split: {stratify: true}` gives every part its share of each class",
+                    hint="Add training rows of these classes, or remove these rows. If `split` makes the parts, "
+                    "`split: {stratify: true}` gives each part its share of each class",
                 )
         elif y.shape[1] == len(self.values):
             indices = y.argmax(axis=1).astype(np.int32)
         else:
-            raise DataError(f"the {rows} have labels of {y.shape[1]} columns, not {self.classes} as the training rows")
+            raise DataError(f"the labels of the {rows} must have {self.classes} columns, but got {y.shape[1]}")
         if self.form is LabelForm.ONE_HOT:
             return np.eye(len(self.values), dtype=np.float32)[indices]
         return indices.reshape(y.shape) if y.size == len(y) else indices
@@ -123,10 +124,8 @@ class Labels:
 def fit_labels(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | None = None) -> Labels:
     """Find the classes of training labels, or check that they are numbers. Raises DataError with a loss that fits."""
     if not y.size and form is not LabelForm.ANY:
-        raise DataError(
-            f"there are no labels, but `loss: {loss}` compares with some",
-            hint="Give `y` beside `x`, or leave `loss` to a model that compiles itself",
-        )
+        hint = "Give `y` beside `x`, or leave out `loss` if your model compiles itself"
+        raise DataError(f"`loss: {loss}` needs labels, but the data have none", hint=hint)
     if y.size == len(y) and has_classes(y, form):
         return _fit_classes(y.reshape(-1), form, loss, names)
     if y.dtype.kind in "OUS":
@@ -152,26 +151,21 @@ def has_classes(y: Array, form: LabelForm) -> bool:
 
 
 def _fit_several(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | None) -> Labels:
-    """Fit labels of several numbers a row: one-hot classes, or an answer for each column, pixel or step."""
+    """Fit labels of several numbers a row: a column for each class, or an answer for each column, pixel or step."""
     sums = y.reshape(len(y), -1, y.shape[-1]).sum(axis=2)
     if form is not LabelForm.BINARY and has_classes(y, form) and (sums == 1).all():
         return Labels(form, tuple(range(y.shape[1])), names or tuple(map(str, range(y.shape[1]))))
     needs_whole, numbers = form is LabelForm.INDEX, y.astype(np.float64)
     misfits = y[(numbers < 0) | ((numbers % 1 > 0) if needs_whole else (numbers > 1))]
     if misfits.size:
-        raise DataError(
-            f"with `loss: {loss}` labels of several numbers a row are "
-            + ("whole numbers of at least 0" if needs_whole else "from 0 to 1")
-            + f", but there is {misfits[0]}",
-            hint="Numbers take a loss such as `mean_squared_error`",
-        )
+        kind = "whole labels of at least 0" if needs_whole else "labels from 0 to 1"
+        raise DataError(f"`loss: {loss}` takes {kind}, but got {misfits[0]}", hint=FOR_NUMBERS)
     shares = form is LabelForm.ONE_HOT and "sigmoid" not in LOSS_NEEDS[loss].activations
     if shares and (is_off := np.abs(sums - 1) > 1e-3).any():
         row, place = np.argwhere(is_off)[0]
         raise DataError(
-            f"with `loss: {loss}` labels are one-hot, or shares of classes whose sum is 1, but those of training row "
-            f"{row + 1} have the sum {sums[row, place]:g}",
-            hint="Use `loss: binary_crossentropy` where a row may have several labels",
+            f"`loss: {loss}` takes labels with a sum of 1, but training row {row + 1} has {sums[row, place]:g}",
+            hint="Use `loss: binary_crossentropy` if a row may have several classes",
         )
     return Labels(form)
 
@@ -180,7 +174,7 @@ def _fit_classes(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | 
     if y.dtype.kind == "f" and (y != np.floor(y)).any():
         raise DataError(
             f"the labels are real numbers ({itemize(y[y != np.floor(y)].tolist())}), but `loss: {loss}` takes classes",
-            hint="Use `loss: mean_squared_error` for numbers",
+            hint=FOR_NUMBERS,
         )
     values = sorted(set(y.tolist())) if y.dtype.kind in "OUS" else np.unique(y).tolist()
     if names is not None and y.dtype.kind in "iuf" and min(values) >= 0 and max(values) < len(names):
@@ -189,9 +183,7 @@ def _fit_classes(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | 
     texts = [str(int(value)) if isinstance(value, float) else str(value) for value in values]
     texts = [text.lower() for text in texts] if y.dtype.kind == "b" else texts
     if len(values) < 2:
-        raise DataError(
-            f"there is only one class in the training rows: {itemize(texts)}", hint="Bring rows of at least two classes"
-        )
+        raise DataError(f"the training rows have a single class: {itemize(texts)}", hint="Add rows of other classes")
     if form is LabelForm.BINARY and len(values) > 2:
         raise DataError(
             f"`loss: {loss}` takes two classes, but the training labels have {len(values)} ({itemize(texts)})",
@@ -204,15 +196,13 @@ def fit_scale(transform: str, labels: Labels, y: Array) -> TargetScale:
     """Fit the scale of training targets, [N] or [N, 1]. Raises DataError for classes, and unfit numbers."""
     if labels.values is not None or labels.form not in (LabelForm.NUMBER, LabelForm.ANY) or y.size > len(y):
         raise DataError(
-            f"`transform: {transform}` is for a target of numbers, but the loss takes {labels.form.value}",
-            hint="Use a loss such as `mean_squared_error`, or give the target without `transform`",
+            f"`transform: {transform}` needs a target of numbers, but the loss takes {labels.form.value}",
+            hint=f"{FOR_NUMBERS}, or leave `transform` out",
         )
     numbers = y.astype(np.float64)
     if transform == "standard":
         return TargetScale(transform, float(numbers.mean()), float(numbers.std()) or 1.0)
     if numbers.min() < 0:
-        raise DataError(
-            f"`transform: log` is log(1 + target) of targets of at least 0, but the least is {numbers.min():g}",
-            hint="Use `transform: standard`",
-        )
+        hint = "Use `transform: standard`"
+        raise DataError(f"`transform: log` takes targets of at least 0, but the lowest is {numbers.min():g}", hint=hint)
     return TargetScale(transform, float(np.log1p(numbers).mean()))

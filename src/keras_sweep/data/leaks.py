@@ -44,7 +44,7 @@ def _find_copies(parts: Parts) -> Iterator[str]:
     ]
     rows, alike, _ = sum(counts.values())
     if alike >= max(LEAST_ROWS, LEAST_SHARE * rows):
-        yield f"{' and '.join(shares)} equal a training row in all features, which flatters scores: take copies out"
+        yield f"{' and '.join(shares)} equal a training row in all features, so scores are too good: remove the copies"
 
 
 def _hash(rows: Features) -> npt.NDArray[np.int64]:
@@ -64,12 +64,12 @@ def _find_cut_groups(parts: Parts) -> Iterator[str]:
         ids = [np.intersect1d(held, train) for _, held, train in _pairs(parts, lambda rows, key=name: rows.places[key])]
         if cut := len(np.unique(np.concatenate(ids))):
             groups = format_yaml_list([name])[1:-1]
-            mend = f"if their rows are alike, `split: {{groups: {groups}}}` gives the score of new groups"
-            yield f"column {name!r} seems to name groups, {cut:,} of which the split cuts: {mend}"
+            fix = f"if rows of a group are alike, use `split: {{groups: {groups}}}`"
+            yield f"column {name!r} seems to name groups, and the split cuts {cut:,} of them: {fix}"
 
 
 def _find_telling_columns(train: RawRows, classes: bool) -> Iterator[str]:
-    """Yield a notice of columns each of which gives the label: 1 - (mean distance of neighbours' labels in order of the
+    """Yield a notice of columns that each predict the label: 1 - (mean distance of neighbours' labels in order of the
     column) / (mean distance of any two rows) is near 1. For ranks of numbers this is Chatterjee's xi (2021)."""
     if isinstance(train.x, dict | tuple) or not isinstance(train.y, np.ndarray):
         return
@@ -87,5 +87,5 @@ def _find_telling_columns(train: RawRows, classes: bool) -> Iterator[str]:
     near = (distance(ordered[1:], ordered[:-1]).sum(axis=0) - ranks.max()) / len(rows) < (1 - TELLS_ALL) * typical
     telling = [name for name, is_telling in zip(names, near, strict=True) if is_telling]
     if telling and typical * len(rows) >= LEAST_APART:
-        mend = f": `drop: {format_yaml_list(telling)}` in `data`" if isinstance(telling[0], str) else ""
-        yield f"column {itemize(telling)} alone gives nearly every label: unless it is known before, leave it out{mend}"
+        fix = f"use `drop: {format_yaml_list(telling)}`" if isinstance(telling[0], str) else "leave it out"
+        yield f"column {itemize(telling)} alone predicts nearly every label: {fix} unless you know it before the label"

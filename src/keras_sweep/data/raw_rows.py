@@ -35,7 +35,7 @@ def rows_in_order(spec: SweepSpec, data: SearchData) -> Rows:
     Other rows are training rows, then validation rows.
     """
     if data.stream is not None:
-        raise DataError(f"the training rows of {data.name} are a dataset, of which not all are in memory")
+        raise DataError(f"the training rows of {data.name} are a dataset, which is not read into memory")
     pictures = image_set(spec.data)
     if pictures is not None:
         images, labels = pictures.search_arrays()

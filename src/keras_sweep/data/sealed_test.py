@@ -37,7 +37,8 @@ def open_raw_test(spec: SweepSpec, data: SearchData, like: SearchData) -> tuple[
 
 def _open_rows(spec: SweepSpec, data: SearchData) -> tuple[Rows, Features]:
     if not data.test_rows:
-        raise DataError(f"{data.name} has no test rows", hint="Bring some, or all as one with `split: {test: 0.2}`")
+        hint = "Add test rows, or give all rows together and set `split: {test: 0.2}`"
+        raise DataError(f"{data.name} has no test rows", hint=hint)
     pictures = image_set(spec.data)
     if pictures is not None:
         images, labels = pictures.test_arrays()
@@ -48,8 +49,7 @@ def _open_rows(spec: SweepSpec, data: SearchData) -> tuple[Rows, Features]:
     is_same = fingerprint(*encoding.encode_search(), folds=encoding.parts.folds) == data.fingerprint
     if not is_same or data.test_fingerprint not in (None, fingerprint(test)):
         raise DataError(
-            f"the {'test ' * is_same}rows of {data.name} have changed since they were read: test rows of other "
-            "data would not judge this winner",
-            hint="Bring the former rows back, or run the sweep anew with `--fresh`; a function must shuffle by a seed",
+            f"the {'test ' * is_same}rows of {data.name} have changed since the search, so they can't test its winner",
+            hint="Restore the former rows, or run the sweep again with `--fresh`. If a function shuffles, fix its seed",
         )
     return encoding.encode_part("test", test), encoding.parts.test.x

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Hold inputs and labels of one split, as `fit` takes them."""
+    """Hold inputs and labels of a split, as `fit` takes them."""
 
     x: Arrays  # [N, ...], float32 unless the user's function returns another type
-    y: Arrays  # [N] or [N, 1] class indices or targets; [N, C] one-hot; [N, ...] other labels
+    y: Arrays  # [N] or [N, 1] class indices or targets; [N, C] shares of classes; [N, ...] other labels
     weights: Array | None = None  # [N] float32, for losses and metrics; None: all rows count alike
 
     def __len__(self) -> int:
@@ -51,7 +51,7 @@ class Rows:
 
     @property
     def classes(self) -> npt.NDArray[np.intp]:
-        """The class of each row, [N]. Every row must have one class."""
+        """The class of each row, [N]. Every row must have a single class."""
         y: Array = self.y
         return (y.argmax(axis=1) if y.ndim > 1 and y.shape[1] > 1 else y.reshape(-1)).astype(np.intp)
 
@@ -106,12 +106,12 @@ class SearchData:
 
     @property
     def input_shape(self) -> Any:
-        """The shape of one row of x, or a dict or tuple of shapes for several inputs. A text has the shape (1,)."""
+        """The shape of a row of x, or a dict or tuple of shapes for several inputs. A text has the shape (1,)."""
         return each(lambda array: tuple(array.shape[1:]) or (1,), self.train.x)
 
     @property
     def has_texts(self) -> bool:
-        """Whether x, or one of several inputs, is text."""
+        """Whether x, or any of several inputs, is text."""
         return any(array.dtype.kind == "O" for array in leaves(self.train.x))
 
     def symbol(self) -> Any:
@@ -126,9 +126,9 @@ class SearchData:
 
     @property
     def row_shape(self) -> str:
-        """The shape of one row for a message. It lists dropped columns of a table, since a model may rely on them."""
+        """The shape of a row for a message. It lists dropped columns of a table, since a model may rely on them."""
         dropped = itemize(self.preprocessing.dropped) if self.preprocessing else ""
-        without = f" (without {dropped}: one value in the training rows)" if dropped else ""
+        without = f" (without {dropped}: a single value in training rows)" if dropped else ""
         shapes = {name.removeprefix("/"): array.shape[1:] for name, array in by_name("", self.train.x).items()}
         return ", ".join(f"{name} {list(shape)}".strip() for name, shape in shapes.items()) + without
 

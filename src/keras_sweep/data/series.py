@@ -37,7 +37,7 @@ def read_series(data: DataSpec, folder: Path) -> SourceRows:
     path = folder / data.source
     options = data.options if isinstance(data.options, SeriesOptions) else SeriesOptions()
     if data.split.folds or data.split.by:
-        raise DataError(f"{path} is split in time", hint="Leave `folds`, `groups` and `time` out of `split`")
+        raise DataError(f"{path} is always split in time", hint="Leave `folds`, `groups` and `time` out of `split`")
     numbers, labels, jumps = _read_columns(path, data.target or "", options)
     window, horizon, rows = options.window, options.horizon, len(labels)
     values = numbers.cast(pl.Float32).to_numpy()
@@ -52,13 +52,13 @@ def read_series(data: DataSpec, folder: Path) -> SourceRows:
         if end - start < window + horizon:
             raise DataError(
                 f"{path} has {pluralize(end - start + longest - window, 'row')} for its {part} part, but a window of "
-                f"{longest} and a target {horizon} on take {longest + horizon}",
-                hint="Bring more rows, or a shorter `window` or `horizon`, or change `split`",
+                f"{longest} and a horizon of {horizon} need {longest + horizon}",
+                hint="Add rows, shorten `window` or `horizon`, or change `split`",
             )
         # `keras.utils.timeseries_dataset_from_array` needs TensorFlow or grain on every backend. These are views.
         windows = np.lib.stride_tricks.sliding_window_view(values[start : end - horizon], window, axis=0)
         parts[part] = RawRows(np.moveaxis(windows, 2, 1), labels[start + window + horizon - 1 : end])
-    notice = f"{path.name} is split in time; numbers are standardised, other columns left out; the target is as it is"
+    notice = f"{path.name} is split in time; numbers are standardised, but not the target; other columns are left out"
     split = (parts["train"], parts["validation"], parts.get("test"))
     return SourceRows(path.name, None, *split, series=tuple(numbers.columns), notices=(notice, *jumps))
 
@@ -75,10 +75,10 @@ def _read_columns(path: Path, target: str, options: SeriesOptions) -> tuple[pl.D
     numbers, faults = pl.DataFrame([series for series in frame if is_number(series.dtype)]), []
     for series in numbers:
         if (gaps := series.alias("").cast(pl.Float64).fill_nan(None).is_null()).any():
-            rows = f"{pluralize(int(gaps.sum()), 'row')}, at first in row {first_row(gaps)}"
-            faults.append(DataError(f"column {quote(series.name)} has gaps in {rows}", hint="Fill them"))
+            rows = f"{pluralize(int(gaps.sum()), 'row')}, first in row {first_row(gaps)}"
+            faults.append(DataError(f"column {quote(series.name)} has no value in {rows}", hint="Fill the gaps"))
     if target not in numbers.columns:
-        faults.append(DataError(f"the target column {quote(target)} is of type {frame[target].dtype}, not numbers"))
+        faults.append(DataError(f"the target column {quote(target)} must be numbers, but got {frame[target].dtype}"))
     check_columns(frame.drop(times), place, others=faults, gaps=False)
     return numbers, numbers[target].to_numpy(), list(filter(None, notices))
 
@@ -88,14 +88,13 @@ def _find_jumps(series: pl.Series, path: Path) -> str | None:
     times go back, or if many repeat, as in a file of several series."""
     column, steps = f"column {quote(series.name)}", series.alias("").to_physical().cast(pl.Float64).diff()
     if series.dtype.is_temporal():
+        hint = "Sort its rows by time, with a single row for each time. Put each series into its own file"
         if (goes_back := steps < 0).any():
             what = f"is not in time order: {column} goes back in row {first_row(goes_back)}"
-            hint = "Sort its rows by time, the earliest first; give several series a file each"
             raise DataError(f"{path} {what}", hint=hint)
         if (repeats := steps == 0).sum() > MOST_AGAIN * len(steps):
-            rows = f"{pluralize(int(repeats.sum()), 'row')} of a time that another row has"
-            what = f"has {rows}, as row {first_row(repeats)} in {column}"
-            raise DataError(f"{path} {what}", hint="Give several series a file each, or bring one row a time")
+            rows = f"{pluralize(int(repeats.sum()), 'row')} with a repeated time, first in row {first_row(repeats)}"
+            raise DataError(f"{path} has {rows} of {column}", hint=hint)
     elif not (steps > 0).all() or (steps == steps.median()).sum() < LEAST_ALIKE * len(steps):
         return None  # the column does not count rows
     jumps = steps > 1.5 * float(str(steps.filter(steps > 0).median() or math.inf))
@@ -103,6 +102,6 @@ def _find_jumps(series: pl.Series, path: Path) -> str | None:
         return None
     row = first_row(jumps)
     return (
-        f"{column} of {path.name} jumps in {pluralize(int(jumps.sum()), 'place')}, at first from "
-        f"{series[row - 2]} to {series[row - 1]} in row {row}, and windows are cut across: fill in the rows between"
+        f"{column} of {path.name} jumps in {pluralize(int(jumps.sum()), 'place')}, first from {series[row - 2]} to "
+        f"{series[row - 1]} in row {row}, and windows span these gaps: fill in the missing rows"
     )

@@ -85,7 +85,7 @@ def read_source(data: DataSpec, folder: Path) -> SourceRows:
 
 def missing_path_error(what: str, path: Path) -> DataError:
     """Make the error for a missing file or folder that a space file names."""
-    hint = "Paths are relative to the space file; `sweep verify` takes a folder by `--data-dir`"
+    hint = "Paths are relative to the space file. For `sweep verify`, set the folder with `--data-dir`"
     return DataError(f"there is no {what} {path}", hint=hint)
 
 
@@ -117,7 +117,5 @@ def read_sklearn_set(name: str) -> SourceRows:
 def unknown_name(name: str, sweeps: Sequence[str] = ()) -> DataError:
     """Make the error for a name that no data set or sweep has. It suggests the nearest name, or lists all data sets."""
     near = find_nearest(name, (*DATA_NAMES, *sweeps))
-    return DataError(
-        f"there is no data set {name!r}" + (", nor a sweep of that name" if sweeps else ""),
-        hint=f"Did you mean `{near}`?" if near else f"The data sets are {join(DATA_NAMES)}",
-    )
+    hint = f"Did you mean `{near}`?" if near else f"The data sets are {join(DATA_NAMES)}"
+    return DataError(f"there is no data set {'or sweep ' if sweeps else ''}{name!r}", hint=hint)

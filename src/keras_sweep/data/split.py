@@ -43,10 +43,8 @@ def split_folds(rows: RawRows, how: Split, form: LabelForm) -> tuple[Fold, ...]:
             warnings.filterwarnings("ignore", "The least populated class", UserWarning)  # a fold may lack a rare class
             pairs = list(kind(how.folds, shuffle=True, random_state=how.seed).split(labels, labels.astype(str), groups))
     except ValueError as error:
-        raise DataError(
-            f"{len(labels):,} rows can't be cut into {how.folds} folds: {error}",
-            hint="Give fewer with `split: {folds: 2}`, or bring more rows",
-        ) from error
+        hint = "Use fewer folds, as in `split: {folds: 2}`, or add rows"
+        raise DataError(f"{len(labels):,} rows can't be cut into {how.folds} folds: {error}", hint=hint) from error
     return tuple(Fold(train.astype(np.int32), held.astype(np.int32)) for train, held in pairs)
 
 
@@ -54,19 +52,17 @@ def split_rows(source: SourceRows, how: Split, form: LabelForm) -> Parts:
     """Hold out test rows, then validation rows. Parts that the source brings stay. Raises DataError: too few rows."""
     train, validation, test = source.train, source.validation, source.test
     if how.by is not None and how.by not in (train or source.rows).places:  # type: ignore[union-attr]
-        raise DataError(
-            f"{source.name} has no column or array {how.by!r}, by which to split",
-            hint="Arrays have it beside `x` and `y`, by this name, with a value a row",
-        )
+        hint = "For arrays, add an array of this name beside `x` and `y`, with a value for each row"
+        raise DataError(f"{source.name} has no column or array {how.by!r}, which `split` names", hint=hint)
     if train is None:
         assert source.rows is not None, source.name
         train = source.rows
         if test is None and how.test:
             train, test = _hold_out(train, how.test, how, form)
     if validation is not None and (how.folds or how.by):
-        what = "it can't be cut into folds" if how.folds else f"none are held out by {how.by!r}"
-        hint = "Leave that out of `split`, or bring training and validation rows as one"
-        raise DataError(f"{source.name} brings its own validation rows, so {what}", hint=hint)
+        what = "can't be cut into folds" if how.folds else f"can't be split by {how.by!r}"
+        hint = "Leave `folds`, `groups` and `time` out of `split`, or give training and validation rows together"
+        raise DataError(f"{source.name} brings its own validation rows, so it {what}", hint=hint)
     if how.folds:
         return Parts(source, train, train, test, split_folds(train, how, form))
     if validation is None:
@@ -79,13 +75,13 @@ def _hold_out(rows: RawRows, share: float, how: Split, form: LabelForm) -> tuple
 
     if how.stratify and not (isinstance(rows.y, np.ndarray) and has_classes(rows.y, form)):
         problem = "the labels are numbers" if isinstance(rows.y, np.ndarray) else "there are several outputs"
-        raise DataError(f"`stratify: true` needs classes, but {problem}", hint="Set it to false")
+        raise DataError(f"`stratify: true` needs classes, but {problem}", hint="Leave `stratify` out")
     strata = _class_per_row(rows.y, form) if how.stratify else None
     keys = rows.places.get(how.by or "")
     units = len(rows) if keys is None else len(np.unique(keys))
     try:
         if units - math.ceil(units * share) < 1 and how.time is None:
-            raise ValueError("one part would be empty")
+            raise ValueError("a part would be empty")
         if keys is None:
             rest, held = train_test_split(np.arange(len(rows)), test_size=share, random_state=how.seed, stratify=strata)
         elif how.groups:
@@ -97,18 +93,18 @@ def _hold_out(rows: RawRows, share: float, how: Split, form: LabelForm) -> tuple
         by = "" if keys is None else f", {units:,} different {how.by!r},"
         raise DataError(
             f"{pluralize(len(rows), 'row')}{by} can't be split with a share of {share} held out: {error}",
-            hint=f"Both parts need {needed}: change `split`, or bring more rows",
+            hint=f"Both parts need {needed}: change `split`, or add rows",
         ) from error
     return rows.take(rest), rows.take(held)
 
 
 def _split_by_time(times: Array, share: float) -> tuple[Array, Array]:
-    """Return the earlier and the latest rows, in time order. No time is in both. Raises ValueError for one time."""
+    """Return the earlier and the latest rows, in time order. No time is in both. Raises ValueError for equal times."""
     order = times.argsort(kind="stable")
     first = max(times[order[-math.ceil(share * len(times))]], times.min() + 1)
     cut = int(np.searchsorted(times[order], first))
     if cut == len(order):
-        raise ValueError("they are all of one time")
+        raise ValueError("all rows have the same time")
     return order[:cut], order[cut:]
 
 
@@ -148,11 +144,9 @@ class Encoding:
         else:
             x = np.ascontiguousarray(self.preprocessing.transform(raw.x))
             if not np.isfinite(x).all():
-                raise DataError(
-                    f"a number of the {what} is too large for 32 bits", hint="Mend it, or use a larger unit"
-                )
+                raise DataError(f"a number of the {what} is too large for 32 bits", hint="Use a larger unit")
         if raw.weights is not None and not raw.weights.any():
-            raise DataError(f"the {what} all weigh 0", hint="Give some of them a weight above 0")
+            raise DataError(f"all weights of the {what} are 0", hint="Give some rows a weight above 0")
         y = each(lambda labels, array: labels.encode(array, what), self.labels, raw.y)
         return Rows(x, y, None if raw.weights is None else copy_if_view(raw.weights))
 
@@ -212,11 +206,11 @@ def _fit_labels(spec: SweepSpec, y: Arrays, source: SourceRows) -> AnyLabels:
         names = source.class_names if isinstance(y, np.ndarray) else None
         form = LabelForm.ANY if spec.outputs else loss_needs(spec.loss).form
         return each(lambda array: fit_labels(array, form, spec.loss, names).for_metrics(spec.metrics), y)
-    present = itemize(list(y)) if isinstance(y, dict) else "one array"
+    present = itemize(list(y)) if isinstance(y, dict) else "an array"
     if not isinstance(y, dict) or set(y) != set(spec.outputs):
         raise DataError(
             f"`loss` names the outputs {itemize(list(spec.outputs))}, but the labels of {source.name} are {present}",
-            hint="Give `y` as a dict of arrays by these names",
+            hint="Give `y` as a dict of arrays with these names",
         )
     forms = {name: LabelForm.ANY if part.own else loss_needs(part.loss).form for name, part in spec.outputs.items()}
     encodings = {name: fit_labels(array, forms[name], spec.outputs[name].loss) for name, array in y.items()}

@@ -19,7 +19,7 @@ from keras_sweep.space.data_spec import DataSpec
 from keras_sweep.space.text import itemize, quote
 
 _READS = re.compile(r"(\s|--[^\n]*\n|/\*.*?\*/|\()*(select|with|values)\b", re.IGNORECASE | re.DOTALL)
-_DRIVER = "Install its driver, or name one that is there, as in `postgresql+psycopg://`"
+_DRIVER = "Install its driver, or name an installed driver, as in `postgresql+psycopg://`"
 
 
 def read_sql(data: DataSpec, folder: Path) -> SourceRows:
@@ -27,7 +27,7 @@ def read_sql(data: DataSpec, folder: Path) -> SourceRows:
     place = server_of(data)
     engine_options: dict[str, Any] = {"url": os.path.expandvars(data.options.database)}
     if not _READS.match(data.source):
-        raise DataError(f"`sql` is no query, but {quote(data.source)}", hint="It begins with `select` or `with`")
+        raise DataError(f"`sql` must begin with `select`, `with` or `values`, but got {quote(data.source)}")
     if place is None:
         path = (folder / Path(data.options.database).expanduser()).absolute()
         if not path.is_file():
@@ -43,7 +43,7 @@ def server_of(data: DataSpec) -> str | None:
     """Return the URL of a database that is no file, else None. Raises DataError if the URL has a password."""
     database: str = data.options.database
     if re.search(r"://[^/@]*:[^/$]+@", database):
-        hint = "Write `$NAME` in its place: the environment variable NAME then has it"
+        hint = "Put it into an environment variable NAME, and write `$NAME` in its place"
         raise DataError("the URL of `database` has a password, which records and cards would show", hint=hint)
     return database if "://" in database or "$" in database else None
 
@@ -69,7 +69,7 @@ def _load(
         raise DataError(f"{place} can't be read by `sql`: {reason.splitlines()[0]}", hint=hint) from error
     check_names(names, place)
     if not rows:
-        raise DataError(f"`sql` gives no rows of {place}", hint="Mend its `where`, or bring rows to learn from")
+        raise DataError(f"`sql` gives no rows of {place}", hint="Fix its `where`, or add rows to learn from")
     frame = pl.DataFrame(rows, names, orient="row", infer_schema_length=None)
     # Texts are read like a CSV file: SQLite has no dates, and has numbers as texts if a CSV file filled it.
     texts = [series.cast(pl.String) for series in frame if series.dtype in (pl.String, pl.Null)]

@@ -6,8 +6,8 @@ All rules are fitted on training rows alone:
   training rows miss values, the column has a second feature, 0 or 1, for a missing value.
 - Text has a 0/1 feature for each category, sorted. Missing and empty texts are a category if training rows have them.
   A category that no training row has gives zeros.
-- A column with one value, or none, in the training rows is dropped, with a notice. A user's model may rely on each
-  column of numbers: for such a model its feature is 0.
+- A column with a single value or none in the training rows is dropped, with a notice. A user's model may rely on each
+  column of numbers, so for a user's model the feature of this column is 0.
 
 In any row, faults are lists and other types, infinite numbers, and a few texts in a column of numbers. In training
 rows, faults are texts that nearly all differ, and numbers near the limits of 32 bits. All faults of a table are
@@ -30,13 +30,13 @@ from keras_sweep.data.written_values import to_numbers
 from keras_sweep.errors import DataError, TableError
 from keras_sweep.space.text import format_yaml_list, itemize, quote
 
-MOST_COLUMNS = 50_000  # more take minutes; wide rows such as images are arrays
-MOST_MIXED_COLUMNS = 2_000  # if some are text: then Keras builds an input for each column, one by one
+MOST_COLUMNS = 50_000  # more take minutes; wide rows, as of images, are arrays
+MOST_MIXED_COLUMNS = 2_000  # if some are text: then Keras builds an input for each column
 MOST_CATEGORIES = 100
 MOST_NOTICES = 10
 LARGEST = 1e30  # sums and quotients stay inside the range of float32
 MOST_ALIKE = 20  # different texts: if more, and over half of the rows differ, they are ids or free text
-MISSING = ""  # stands for a missing text
+MISSING = ""  # in place of a missing text
 NO_VALUE = frozenset({"na", "n/a", "#n/a", "nan", "null", "none", "?", "-", "--", ".", "missing", "unknown"})
 _ID = re.compile(r"(.*[^a-z])?(id|uuid)|(.*[a-z0-9])?(Id|ID)|([Ii]ndex|[Rr]ow|[Nn]r|[Nn]o|[Nn]umber|Unnamed: 0|)")
 
@@ -48,9 +48,9 @@ class NumberColumn:
     name: str
     fill: float = 0.0  # the training median, used for a missing value
     mean: float = 0.0
-    deviation: float = 0.0  # of the population; 0 if training rows have one value: then the value is no feature
+    deviation: float = 0.0  # of the population; 0 if training rows have a single value: then there is no feature
     indicator: bool = False  # whether training rows miss values: then a missing value has a feature
-    kept: bool = False  # whether a column of one value has a feature, which is 0
+    kept: bool = False  # whether a column of a single value has a feature, which is 0
 
     @property
     def used(self) -> bool:
@@ -79,7 +79,7 @@ class TextColumn:
 Column = NumberColumn | TextColumn
 
 
-def polars_table(table: Any, what: str = "what is given") -> pl.DataFrame:
+def polars_table(table: Any, what: str = "the rows") -> pl.DataFrame:
     """Convert a table, or a mapping of columns, to polars. NaN in a text column becomes None. Raises DataError."""
     if isinstance(table, pl.DataFrame):
         return table
@@ -128,10 +128,8 @@ def check_columns(
             except DataError as fault:
                 category_faults.append(fault)  # training rows decide: reported now only beside other faults
         else:
-            raise DataError(
-                f"column {quote(name)} is of type {series.dtype}, which is neither number nor text",
-                hint="Turn it into numbers (a date into days, say) or take it out of the file",
-            )
+            hint = "Convert it to numbers (a date to days, for example) or remove it"
+            raise DataError(f"column {quote(name)} must be numbers or text, but got {series.dtype}", hint=hint)
 
     _, faults = _map_columns(table, look)
     if faults or others:
@@ -157,17 +155,17 @@ def odd_columns(table: pl.DataFrame) -> dict[str, list[str]]:
 
 def _describe_options(options: Mapping[str, Sequence[str]]) -> str | None:
     keys_text = " and ".join(f"`{key}: {format_yaml_list(texts)}`" for key, texts in options.items())
-    effect = "leaves out ids, free text and what stands for no value: write it beside the file in `data`"
+    effect = "beside the file in `data` would leave out ids, free text and texts that mean no value"
     return f"{keys_text} {effect}" if keys_text else None
 
 
 def fit_columns(
     train: pl.DataFrame, place: str = "the table", *, keep: bool = False
 ) -> tuple[tuple[Column, ...], tuple[str, ...]]:
-    """Fit (columns, notices) on training rows. `keep` keeps numbers of one value. Raises TableError with all faults."""
+    """Fit (columns, notices) on training rows. `keep` keeps numbers of equal values. Raises TableError: all faults."""
     values = _number_values(train)
-    mending = _describe_options(options := odd_columns(train))
-    notices = [] if mending is None else [mending]
+    fix = _describe_options(options := odd_columns(train))
+    notices = [] if fix is None else [fix]
 
     def fit(name: str, series: pl.Series) -> Column:
         column, blurred = _fit_text_column(name, series) if name not in values else None, False
@@ -181,7 +179,7 @@ def fit_columns(
         elif copies := near_copies(column.categories):
             notices.append(f"column {quote(name)} has {copies}")
         if not column.used:
-            reason = f"its values {BLURRED}" if blurred else "it has one value, or none, in the training rows"
+            reason = f"its values {BLURRED}" if blurred else "it has a single value or none in the training rows"
             notices.append(f"column {quote(name)} is dropped: {reason}")
         elif blurred:
             notices.append(f"column {quote(name)} has values that {BLURRED}")
@@ -189,9 +187,9 @@ def fit_columns(
 
     fitted, faults = _map_columns(train, fit)
     if faults:
-        raise TableError(place, faults, mending, options)
+        raise TableError(place, faults, fix, options)
     if len(notices) > MOST_NOTICES:
-        notices[MOST_NOTICES:] = [f"and so {len(notices) - MOST_NOTICES:,} more columns: `sweep data` lists them"]
+        notices[MOST_NOTICES:] = [f"{len(notices) - MOST_NOTICES:,} more columns have notices: `sweep data` lists them"]
     _check_fitted(fitted, place)
     return tuple(fitted), tuple(notices)
 
@@ -200,14 +198,14 @@ def _check_fitted(columns: Sequence[Column], place: str) -> None:
     texts = sum(isinstance(column, TextColumn) for column in columns)
     if texts and len(columns) > MOST_MIXED_COLUMNS:
         raise DataError(
-            f"{place} has {len(columns):,} columns, {texts:,} of them text; where some are text, each is an input of "
-            f"the exported model, and at most {MOST_MIXED_COLUMNS:,} are taken",
-            hint="Turn text into numbers (a 0/1 column for each category), or leave columns out",
+            f"{place} must have at most {MOST_MIXED_COLUMNS:,} columns if some are text, but got {len(columns):,}, "
+            f"{texts:,} of them text",
+            hint="Convert text to numbers (a 0/1 column for each category), or leave columns out",
         )
     if not any(column.used and not getattr(column, "kept", False) for column in columns):
         raise DataError(
-            f"{place} has no column to learn from: in 32 bits each has one value or none in the training rows",
-            hint="Bring more rows, or other columns",
+            f"{place} has no column to learn from: in 32 bits each has a single value or none in the training rows",
+            hint="Add rows or other columns",
         )
 
 
@@ -224,10 +222,9 @@ def _map_columns(table: pl.DataFrame, function: Callable[[str, pl.Series], Any])
 def _fit_number_column(name: str, known: npt.NDArray[np.float64], *, missing: bool) -> NumberColumn:
     if not len(known):
         return NumberColumn(name)
-    if np.abs(known).max() > LARGEST:
-        raise DataError(
-            f"column {quote(name)} has numbers of {np.abs(known).max():g}, beyond {LARGEST:g}", hint="Use a larger unit"
-        )
+    if (largest := np.abs(known).max()) > LARGEST:
+        what = f"column {quote(name)} must have numbers up to {LARGEST:g}, but got {largest:g}"
+        raise DataError(what, hint="Use a larger unit")
     known = known.astype(np.float32).astype(np.float64)  # as the model sees them
     deviation = float(np.float32(known.std())) if known.min() < known.max() else 0.0
     if 0 < deviation < 1 / LARGEST:
@@ -242,9 +239,10 @@ def _fit_text_column(name: str, series: pl.Series) -> Column:
         return NumberColumn(name)
     categories = set(known.unique().to_list())
     if len(categories) > MOST_CATEGORIES:
-        groups = ", or names groups for `split: {groups: ...}`" if len(known) >= 2 * len(categories) else ""
         texts = f"{len(categories)} different texts in {len(known)} rows"
-        raise DataError(f"column {quote(name)} has {texts}; at most {MOST_CATEGORIES} make categories{groups}")
+        message = f"column {quote(name)} must have at most {MOST_CATEGORIES} categories, but got {texts}"
+        groups = "If it names groups, set `split: {groups: ...}`" if len(known) >= 2 * len(categories) else None
+        raise DataError(message, hint=groups)
     if len(known) < len(series):
         categories.add(MISSING)
     return TextColumn(name, tuple(sorted(categories)))
@@ -270,10 +268,8 @@ def number_matrix(table: pl.DataFrame, names: Sequence[str]) -> npt.NDArray[np.f
 def check_names(names: Sequence[str], place: str) -> None:
     """Raise DataError for more than MOST_COLUMNS columns, and for columns of the same name."""
     if len(names) > MOST_COLUMNS:
-        raise DataError(
-            f"{place} has {len(names):,} columns; at most {MOST_COLUMNS:,} are taken",
-            hint="Give wide rows as arrays, by `npz` or `python:`",
-        )
+        hint = "Give wide rows as arrays, with `npz` or `python`"
+        raise DataError(f"{place} must have at most {MOST_COLUMNS:,} columns, but got {len(names):,}", hint=hint)
     if duplicates := [name for name, count in Counter(names).items() if count > 1]:
         raise DataError(f"{place} has several columns called {itemize(duplicates)}", hint="Rename them")
 
@@ -318,5 +314,5 @@ def _split_numbers(series: pl.Series) -> tuple[pl.Series, pl.Series, pl.Series]:
 
 def _text_fault(name: str, texts: pl.Series, odd: pl.Series, *, gaps: bool = True) -> DataError:
     place = f"{texts.filter(odd)[0][:40]!r} in row {first_row(odd)}"
-    hint = "Leave the field empty where a value is missing" if gaps else "Write a number there"
-    return DataError(f"column {quote(name)} has text where numbers should be: {place}", hint=hint)
+    hint = "If a value is missing, leave the field empty" if gaps else "Write a number instead"
+    return DataError(f"column {quote(name)} must be numbers, but got {place}", hint=hint)

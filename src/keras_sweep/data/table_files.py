@@ -56,19 +56,19 @@ def read_table(data: DataSpec, place: str, load: Load) -> SourceRows:
         frame = frame.filter(~absent)
         notices = (f"{pluralize(int(absent.sum()), 'row')} without {target!r} left out",) if absent.any() else ()
     if options.decimal is None and (commas := [name for name, way in ways.items() if way == ","]):
-        keys = '`decimal: ","` in `data` says so, and `categories` lists those that are texts'
+        keys = 'confirm with `decimal: ","` in `data`, or list columns of texts in `categories`'
         notices += (f"columns {itemize(commas)} are read as numbers with decimal commas: {keys}",)
     features = pl.DataFrame() if options.text else _select(frame, options, {target, weights, by, *options.drop})
     if not features.width and not faults and not options.text:
         more = "" if weights is None else f" and the weights {weights!r}"
-        faults.append(DataError(f"has no column but the target {target!r}{more}", hint="Bring columns to learn from"))
+        faults.append(DataError(f"has no column but the target {target!r}{more}", hint="Add columns to learn from"))
     arrays: list[Array] = []
     groups = find_group_columns(frame, (target, weights)) if by is None else {}
     for name, role in ((target, "target"), (weights, "weights"), (by, "split")):
         if name is None or name not in frame.columns:
             continue
         split, role = role == "split", f"the {role} column {name!r}"
-        hint = f"Take such rows out of the file{', or give `missing_target: drop`' if name == target else ''}"
+        hint = f"Remove these rows from the file{', or set `missing_target: drop`' if name == target else ''}"
         try:
             if split:
                 groups = {name: rank_values(frame[name], len(frame), data.split, role)}
@@ -138,7 +138,7 @@ def _load(load: Load, place: str, options: TableOptions, others: Sequence[str | 
         defaults = {"decimal": "," if getattr(options, "separator", ",") == ";" else ".", "dates": "day-first"}
         raise TableError(place, [fault for _, fault in faults], options={key: defaults[key] for key, _ in faults})
     if frame.is_empty():
-        raise DataError(f"{place} has no rows below its header", hint="Bring rows to learn from")
+        raise DataError(f"{place} has no rows below its header", hint="Add rows to learn from")
     frame, numeric = frame.with_columns(values.values()), selectors.numeric()
     without_gaps = [pl.when(~numeric.cast(pl.Float64).is_in(gaps)).then(numeric).name.keep()] if gaps else []
     return frame.with_columns(without_gaps), ways
@@ -173,10 +173,10 @@ def _read_values(series: pl.Series, what: str, hint: str) -> Array:
     """Return the values of a target or weights column. Raises DataError, with the hint if values are missing."""
     series = series.alias("")  # polars reads some names as patterns
     if not is_text(series.dtype) and not is_number(series.dtype):
-        raise DataError(f"{what} is of type {series.dtype}", hint="It must be numbers, text or booleans")
+        raise DataError(f"{what} must be numbers, text or booleans, but got {series.dtype}")
     absent = _is_missing(series)
     if absent.any():
-        where = f"in {pluralize(int(absent.sum()), 'row')}, at first in row {first_row(absent)}"
+        where = f"in {pluralize(int(absent.sum()), 'row')}, first in row {first_row(absent)}"
         raise DataError(f"{what} has no value {where}", hint=hint)
     if is_text(series.dtype):
         return np.array(series.cast(pl.String).to_list(), dtype=object)
@@ -188,19 +188,19 @@ def _read_values(series: pl.Series, what: str, hint: str) -> Array:
 
 
 def rank_values(values: Any, rows: int, how: Split, what: str) -> Places:
-    """Return the rank, from 1 on, of each row's group or time, [N]. Raises DataError for gaps, and what is no time."""
+    """Return the rank, from 1 on, of each row's group or time, [N]. Raises DataError for a gap, and for an odd time."""
     needs_list = isinstance(values, np.ndarray) and values.dtype.kind in "OM"  # polars takes neither days nor objects
     series = polars_table({"": values.tolist() if needs_list else values}, what)[""]
     if len(series) != rows or series.dtype.is_nested() or series.dtype.is_object():
-        raise DataError(f"{what} is {describe_value(values)}, not a value for each of {rows:,} rows")
+        raise DataError(f"{what} must be a value for each of {rows:,} rows, but got {describe_value(values)}")
     series = series.fill_nan(None) if series.dtype.is_float() else series
     text, kind = (ISO_TIME, "time") if how.time else (".", "group")
     is_valid = series.str.contains(text).fill_null(False) if series.dtype == pl.String else series.is_not_null()
     if not is_valid.all():
         row = int((~is_valid).arg_max() or 0)
         raise DataError(
-            f"{what} has {quote(series[row])} in row {row + 1:,}, which is no {kind}",
-            hint="Fill gaps, or take such rows out; times are numbers, dates, or texts such as 2026-03-31",
+            f"{what} must have a {kind} in each row, but got {quote(series[row])} in row {row + 1:,}",
+            hint="Fill gaps or remove these rows. Write times as numbers, dates, or texts like 2026-03-31",
         )
     return np.asarray(series.rank("dense").to_numpy(), np.intp)
 
@@ -221,6 +221,6 @@ def find_order(table: pl.DataFrame) -> tuple[str, ...]:
     """Return a notice if the rows of a random split are in the order of a date or time."""
     for series in table.select(selectors.temporal()).get_columns():
         if series.n_unique() >= LEAST_VALUES and (series.is_sorted() or series.is_sorted(descending=True)):
-            mend = f"`split: {{time: {format_yaml_list([series.name])[1:-1]}}}` holds out the latest"
-            return (f"the rows stand in the order of {series.name!r}, and a random split mixes its times: {mend}",)
+            fix = f"`split: {{time: {format_yaml_list([series.name])[1:-1]}}}` holds out the latest rows"
+            return (f"the rows are in the order of {series.name!r}, and a random split mixes its times: {fix}",)
     return ()

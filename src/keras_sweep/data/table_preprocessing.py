@@ -48,7 +48,7 @@ _MEANING = {"%2F": "/", "%25": "%"}
 
 @dataclass(frozen=True)
 class TablePreprocessing:
-    """Compute features: standardised numbers, then indicators of gaps, then one-hot categories, in column order."""
+    """Compute features: standardised numbers, then indicators of gaps, then 0/1 for each category, in column order."""
 
     columns: tuple[Column, ...]  # all columns of the file but the target, in its order, as `fit_columns` gives them
     by_name: bool = False  # whether raw rows have other columns: then columns are selected by name
@@ -57,7 +57,7 @@ class TablePreprocessing:
 
     @property
     def dropped(self) -> tuple[str, ...]:
-        """The columns without a feature: training rows have one value there, or none."""
+        """The columns without a feature: training rows have a single value there, or none."""
         return tuple(column.name for column in self.columns if not column.used)
 
     @property
@@ -183,7 +183,7 @@ def model_inputs(model: Any, raw: Any, *, decimal: str | None = None, dates: str
     Args:
         raw: A polars or pandas DataFrame, or a mapping of columns by name. A model that takes a matrix needs the
             columns of the training file in its order, without the target.
-        decimal: How texts such as 1,101 are read, as in `data`; `dates` does so for texts such as 02/03/2024.
+        decimal: How to read texts like 1,101, as in `data`; `dates` says how to read texts like 02/03/2024.
 
     Raises DataError if a column is missing or too many, or if a text may be read in two ways.
     """
@@ -192,10 +192,8 @@ def model_inputs(model: Any, raw: Any, *, decimal: str | None = None, dates: str
     if not isinstance(inputs, dict):
         width = model.input.shape[-1]
         if len(frame.columns) != width:
-            raise DataError(
-                f"the model takes {width} columns, but there are {len(frame.columns)}",
-                hint="Give those of the training file, without the target, in its order",
-            )
+            hint = "Give the columns of the training file in their order, without the target"
+            raise DataError(f"the model takes {width} columns, but got {len(frame.columns)}", hint=hint)
         return _read_columns(frame, frame.columns, {}, known)[0]
     tensors = {column_name(name): tensor for name, tensor in inputs.items()}
     widths = {name: tensor.shape[1] for name, tensor in tensors.items() if str(tensor.dtype) == "int32"}
@@ -223,9 +221,8 @@ def _read_columns(
     present = set(frame.columns)
     if missing := [name for name in (*numbers, *widths) if name not in present]:
         more = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise DataError(
-            f"column {quote(missing[0])} is missing{more}", hint="Bring the columns that the model was trained on"
-        )
+        hint = "Give all columns that the model was trained on"
+        raise DataError(f"column {quote(missing[0])} is missing{more}", hint=hint)
     codes = []
     for name, width in widths.items():
         column = to_text(frame.get_column(name).alias("")).fill_null(MISSING)  # polars reads names as patterns

@@ -1,7 +1,7 @@
-"""Read numbers and dates that a file has as texts, such as 1.101,50 or 5 % or 02/29/2024.
+"""Read numbers and dates that a file has as texts, like 1.101,50 or 5 % or 02/29/2024.
 
 A column is read in a way that fits every text in it. For 1,101 and 02/03/2024 two ways fit, with different values. Then
-the other columns decide, if only one way fits them. Otherwise the keys `decimal` and `dates` decide.
+the other columns decide, if a single way fits them. Otherwise the keys `decimal` and `dates` decide.
 """
 
 import re

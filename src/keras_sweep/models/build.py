@@ -80,9 +80,9 @@ def dense(
     """Build an uncompiled `keras.Sequential` for rows of the data's shape.
 
     `units` and `activation` belong to the output layer. By default they fit the labels and the loss. `hidden` has
-    the units of each hidden layer, first to last; a number is one layer. `dropout` is the share of each hidden layer's
-    outputs (without hidden layers, of the inputs) that training drops. `l2` penalises every kernel. Raises the errors
-    of Keras for arguments that it does not take.
+    the units of each hidden layer, first to last; a number means a single layer. `dropout` is the share of each hidden
+    layer's outputs (without hidden layers, of the inputs) that training drops. `l2` penalises every kernel. Raises the
+    errors of Keras for arguments that it does not take.
     """
     import keras
 
@@ -121,8 +121,8 @@ def undo_transform(model: Any, spec: SweepSpec) -> Any:
         return model
     if type(model).__name__ != "Functional":
         raise ModelError(
-            f"the model of {display_name(spec.model.source)} is a class of yours, whose end can't undo `transform`",
-            hint="Return a sequential or functional model, or let it learn the target as it is",
+            f"`transform` needs a functional model, but {display_name(spec.model.source)} returns a subclass",
+            hint="Return a sequential or functional model, or leave `transform` out",
         )
     output = model.output
     for layer in layers:
@@ -134,17 +134,18 @@ def undo_transform(model: Any, spec: SweepSpec) -> Any:
 
 
 def _adapt(model: Any, spec: SweepSpec, data: SearchData) -> None:
-    """Call `adapt` on training rows for layers such as `TextVectorization`, but not if they were given what they would
+    """Call `adapt` on training rows for layers like `TextVectorization`, unless they were created with what they would
     learn. Raises ModelError."""
     adaptable = [part for layer in model.layers for part in getattr(layer, "layers", [layer]) if hasattr(part, "adapt")]
     keras_layers = [layer for layer in adaptable if type(layer).__module__.startswith("keras.")]
     filled = [layer for layer in keras_layers if any(layer.get_config().get(name) is not None for name in LEARNT)]
     layers = [layer for layer in adaptable if layer not in filled]
     if not layers:
-        hint = "Begin it with `TextVectorization`, `StringLookup` or `Normalization`, or leave `adapt` out"
-        raise ModelError("no layer of the model has anything to learn from training rows", hint=hint)
+        hint = "Add `TextVectorization`, `StringLookup` or `Normalization` to the model, or leave `adapt` out"
+        raise ModelError("`adapt` needs a layer that learns from training rows, but the model has none", hint=hint)
     for layer in layers:
-        with guard_user_code(f"{layer.name} can't adapt to rows of shape {data.row_shape}", spec.folder, ModelError):
+        what = f"layer {layer.name} can't adapt to rows of shape {data.row_shape}"
+        with guard_user_code(what, spec.folder, ModelError):
             x = data.train.x
             layer.adapt(x[layer.input.name] if isinstance(x, Mapping) else x)
 
@@ -174,7 +175,7 @@ def _call_function(spec: SweepSpec, function: object, arguments: Mapping[str, Va
 def make_builder(
     hyper_model: Any, folder: Path, input_shape: tuple[int, ...], classes: int | None
 ) -> tuple[Callable[[Any], Any], Fit | None]:
-    """Return a function from `keras_tuner.HyperParameters` to a model, and the HyperModel's own `fit`, if it has one.
+    """Return a function from `keras_tuner.HyperParameters` to a model, and the HyperModel's own `fit` or None.
 
     The user's function, or the HyperModel's class, gets `input_shape` (of a row) and `classes` if it has parameters of
     these names. Raises ModelError if the HyperModel can't be made.
@@ -185,8 +186,8 @@ def make_builder(
     name = str(getattr(hyper_model, "__name__", type(hyper_model).__name__))
     if isinstance(hyper_model, type):
         class_arguments = select_accepted(hyper_model, context)
-        hint = "Name an instance instead: `tuned = MyHyperModel(...)` in the module, `python: module:tuned`"
-        with guard_user_code(f"HyperModel {name} can't be made from {class_arguments}", folder, ModelError, hint=hint):
+        hint = "Write `tuned = MyHyperModel(...)` in the module, and name it: `python: module:tuned`"
+        with guard_user_code(f"HyperModel {name} can't be made with {class_arguments}", folder, ModelError, hint=hint):
             hyper_model = hyper_model(**class_arguments)
     fit: Fit | None = hyper_model.fit if has_own_fit(hyper_model) else None
     function = hyper_model.build if isinstance(hyper_model, keras_tuner.HyperModel) else hyper_model
@@ -209,19 +210,17 @@ def _check_model(model: object, source: str) -> None:
 
     if not isinstance(model, keras.Model):
         what = f"the class {model.__name__}" if isinstance(model, type) else f"a {type(model).__name__}"
-        raise ModelError(
-            f"{source} returned {'None' if model is None else what}, not a keras.Model",
-            hint="End the function with `return model`, for a class with `return TheClass()`",
-        )
+        hint = "End the function with `return model`; for a class, with `return TheClass()`"
+        raise ModelError(f"{source} must return a keras.Model, but got {'None' if model is None else what}", hint=hint)
 
 
 def _build_variables(model: Any, spec: SweepSpec, data: SearchData) -> None:
     """Create all variables of a model. A subclassed model is called once on a symbol of a batch."""
     import keras
 
-    if isinstance(getattr(model, "input", None), dict | list):  # Keras accepts an array for a structure of one input
+    if isinstance(getattr(model, "input", None), dict | list):  # Keras accepts an array for a structure of 1 input
         warnings.filterwarnings("ignore", "The structure of `inputs` doesn't match", UserWarning)
-    # A model of several models, such as a GAN, may have no `call`. Its parts are built if they know their inputs.
+    # A model of several models, like a GAN, may have no `call`. Its parts are built if they know their inputs.
     if model.built or (type(model).call is keras.Model.call and model.weights):
         return
     what = f"the model of {spec.model.source} can't be built for rows of shape {data.row_shape}"
@@ -233,8 +232,8 @@ def _build_variables(model: Any, spec: SweepSpec, data: SearchData) -> None:
 
 
 def call_symbolic(model: Any, data: SearchData) -> Any:
-    """Call a model on a symbol of a batch, and return a `keras.KerasTensor` or a structure of them. If a layer does not
-    tell the shape of its outputs, such as `TorchModuleWrapper`, call it on a row. May raise anything."""
+    """Call a model on a symbol of a batch, and return a `keras.KerasTensor` or a structure of them. If a layer,
+    like `TorchModuleWrapper`, does not tell the shape of its outputs, call it on a row. May raise anything."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Keras warns before it raises
         symbol, inputs = data.symbol(), getattr(model, "input", None)

@@ -79,8 +79,8 @@ def call_fit(fit: Fit, train: Rows, validation: Rows, *, begun: Callable[[], obj
                 raise
             del kwargs[hit[2]]
             if hit[2] == "sample_weight":
-                message = "rows weigh unlike, but the model's `fit` takes no `sample_weight`"
-                raise ModelError(message, hint="Let it take one") from error
+                message = "the rows have weights, but the model's `fit` takes no `sample_weight`"
+                raise ModelError(message, hint="Give `fit` an argument `sample_weight`") from error
 
 
 def parse_fit_result(result: Any, objective: Objective) -> dict[str, float]:
@@ -99,10 +99,8 @@ def parse_fit_result(result: Any, objective: Objective) -> dict[str, float]:
         metrics = result if isinstance(result, Mapping) else {DEFAULT_OBJECTIVE: result}
         return {str(name): float(value) for name, value in metrics.items()}
     except (TypeError, ValueError) as error:
-        raise ModelError(
-            f"{RETURNED} a {type(result).__name__} that is no metric: {error}",
-            hint="Return a number, a dict of metrics, what `model.fit` returns, a list of these, or nothing",
-        ) from error
+        hint = "Return a number, a dict of metrics, what `model.fit` returns, a list of these, or nothing"
+        raise ModelError(f"{RETURNED} a {type(result).__name__} that is no metric: {error}", hint=hint) from error
 
 
 def _select_best_epoch(result: Any, objective: Objective) -> Any:
@@ -126,7 +124,7 @@ def make_hyper_parameters(values: Mapping[str, Value]) -> Any:
 def convert_parameters(hyper_parameters: Iterable[Any]) -> tuple[Parameter, ...]:
     """Convert `keras_tuner.HyperParameters.space` to parameters `model.NAME`, in order, so that conditions look back.
 
-    A name in several conditional scopes becomes one parameter that all scopes share. Raises ModelError if its range
+    A name in several conditional scopes becomes a parameter that all scopes share. Raises ModelError if its range
     differs between scopes.
     """
     merged: dict[str, Parameter] = {}
@@ -160,9 +158,9 @@ def convert_distribution(hyper_parameter: Any) -> Distribution:
 def _merge_parameters(a: Parameter, b: Parameter) -> Parameter:
     if a.distribution != b.distribution:
         raise ModelError(
-            f"hyperparameter {a.name!r} has a range of its own in each conditional scope: {a.distribution} and "
+            f"hyperparameter {a.name!r} has different ranges in its conditional scopes: {a.distribution} and "
             f"{b.distribution}",
-            hint="Give each a name of its own",
+            hint="Use a different name in each scope",
         )
     pairs = list(zip(a.when, b.when, strict=False))
     differing = [(x, y) for x, y in pairs if x != y]
@@ -188,10 +186,8 @@ def explore_space(spec: SweepSpec, build: Callable[[Any], Any], fit: Fit | None,
     known = {variant.name for variant in exploration.variants}
     for name in (*fixed, *map(_strip_prefix, listed)):
         if name not in known:
-            raise ModelError(
-                f"`{MODEL_PREFIX}{name}`: {spec.model.source} has no hyperparameter {name!r}",
-                hint=f"It has {', '.join(sorted(known)) or 'none'}",
-            )
+            hint = f"It has {', '.join(sorted(known)) or 'none'}"
+            raise ModelError(f"`{MODEL_PREFIX}{name}`: {spec.model.source} has no hyperparameter {name!r}", hint=hint)
     new = [parameter for parameter in exploration.parameters() if parameter.name not in listed]
     constants = {**space.constants, **{MODEL_PREFIX + name: value for name, value in fixed.items()}}
     return replace(spec, space=SearchSpace(sort_parameters((*space.parameters, *new)), constants, space.where))
@@ -233,7 +229,7 @@ def _strip_prefix(name: str) -> str:
 
 @dataclass
 class Exploration:
-    """Build a model with one value changed at a time, and record which hyperparameters each build asks for."""
+    """Build a model with a single value changed at a time, and record which hyperparameters each build asks for."""
 
     build: Callable[[Any], Any]  # from `keras_tuner.HyperParameters` to a model; raises ModelError
     fixed: Params  # values that are not searched; all names here are without `model.`
@@ -313,7 +309,7 @@ class Exploration:
         is_all, hyper_parameters = True, make_hyper_parameters({**values, **self.fixed})
         try:
             self.build(hyper_parameters)
-        except ModelError as fault:  # such a trial fails, but names asked for before are known
+        except ModelError as fault:  # the trial would fail, but names asked for before are known
             self.faults.append(fault)
             is_all = False
         active = [item for item in hyper_parameters.space if hyper_parameters.is_active(item)]

@@ -52,8 +52,8 @@ def load_rows(spec: SweepSpec, data: SearchData | None = None) -> tuple[SweepSpe
     data, backend = load_search_data(spec) if data is None else data, import_keras().backend.backend()
     if data.has_texts and backend != "tensorflow":
         raise DataError(
-            f"the rows of {data.name} are texts, which layers of Keras take on TensorFlow alone, and this is {backend}",
-            hint="Add `--backend tensorflow`, or give ids of words, which train on any backend",
+            f"the rows of {data.name} are texts, which need the backend tensorflow, but the backend is {backend}",
+            hint="Add `--backend tensorflow`, or give ids of words instead",
         )
     spec = replace(spec, scale=data.scale)
     if spec.model.kind == "dense" or not (spec.own or spec.outputs or data.preprocessing):
@@ -101,7 +101,7 @@ def inspect_model(spec: SweepSpec, data: SearchData) -> Inspection:
 
 
 def add_own_parameters(spec: SweepSpec, data: SearchData) -> SweepSpec:
-    """Add the hyperparameters of a HyperModel or `build(hp)`, if there is one, to the sweep. Raises ModelError."""
+    """Add the hyperparameters of a HyperModel or `build(hp)`, if any, to the sweep. Raises ModelError."""
     if spec.model.kind == "dense":
         return spec
     builder = load_python(spec.model.source, spec.folder, ModelError)
@@ -123,10 +123,8 @@ def first_model(spec: SweepSpec, data: SearchData) -> tuple[Any, list[str]]:
             model = build_model(spec, arguments, data)
             if model.trainable_variables:
                 return model, [f"trials with {at} will fail: {fault.message}" for at, fault in faults]
-            raise ModelError(
-                f"the model of {display_name(spec.model.source)} has no weights to train",
-                hint="Leave a layer of it trainable (`layer.trainable = True`)",
-            )
+            hint = "Make a layer trainable: `layer.trainable = True`"
+            raise ModelError(f"the model of {display_name(spec.model.source)} has no weights to train", hint=hint)
         except ModelError as fault:
             faults.append((values, fault))
     raise faults[0][1]
@@ -146,8 +144,8 @@ def _output_shape(spec: SweepSpec, data: SearchData, model: Any) -> Any:
     """Return the output shape for rows of the data, or a dict by output name. Raises ModelError."""
     source, y = spec.model.source, data.train.y
     what = f"the model of {source} does not take rows of shape {data.row_shape}"
-    usage = "one array of inputs, [N, ...]" if isinstance(data.train.x, np.ndarray) else "inputs as the data have them"
-    with guard_user_code(what, spec.folder, ModelError, hint=f"It is called with {usage}"):
+    usage = "a single array, [N, ...]" if isinstance(data.train.x, np.ndarray) else "the structure of x in the data"
+    with guard_user_code(what, spec.folder, ModelError, hint=f"`sweep` calls it with {usage}"):
         outputs = call_symbolic(model, data)
     if isinstance(outputs, list | tuple) and len(outputs) == 1 and hasattr(model, "outputs"):
         (outputs,) = outputs  # for `outputs=[output]` Keras returns an array
@@ -155,8 +153,8 @@ def _output_shape(spec: SweepSpec, data: SearchData, model: Any) -> Any:
         return _output_shapes(spec, model, y, outputs)
     if (shape := getattr(outputs, "shape", None)) is None:
         raise ModelError(
-            f"the model of {source} gives a {type(outputs).__name__}, but a sweep trains one output, by one loss",
-            hint="Return `keras.Model(inputs, output)`; of several outputs labels and `loss` are dicts by their names",
+            f"the model of {source} must give a single output, but got a {type(outputs).__name__}",
+            hint="Return `keras.Model(inputs, output)`. For several outputs, give dicts `y` and `loss` by output name",
         )
     return tuple(shape)
 
@@ -165,15 +163,15 @@ def _output_shapes(spec: SweepSpec, model: Any, y: Any, outputs: Any) -> dict[st
     """Return the shapes of several outputs by name. Raises ModelError if they do not match labels and losses."""
     source = spec.model.source
     names = list_outputs(model, outputs)
-    what = f"the model of {source} gives {f'the outputs {itemize(names)}' if names else 'one output'}"
+    what = f"the model of {source} gives {f'the outputs {itemize(names)}' if names else 'a single output'}"
     if isinstance(outputs, dict) and not isinstance(y, dict):
-        raise ModelError(f"{what}, but the labels are no dict", hint="Give `y` as a dict of arrays by these names")
+        raise ModelError(f"{what}, but `y` is not a dict", hint="Give `y` as a dict of arrays with these names")
     if not (spec.outputs or spec.own):
         pairs = ", ".join(f"{name}: ..." for name in names)
-        raise ModelError(f"{what}, but `loss` is one", hint=f"Give it as a map from their names: {{{pairs}}}")
+        raise ModelError(f"{what}, but `loss` is a single loss", hint=f"Give each output a loss: `loss: {{{pairs}}}`")
     needed = list(spec.outputs) or (list(y) if isinstance(y, dict) else names)
     if not names or set(needed) != set(names) or len(names) != len(y):
-        raise ModelError(f"{what}, but those of {'`loss`' if spec.outputs else 'the labels'} are {itemize(needed)}")
+        raise ModelError(f"{what}, but {'`loss` names' if spec.outputs else '`y` has'} {itemize(needed)}")
     shapes = outputs if isinstance(outputs, dict) else dict(zip(names, outputs, strict=True))
     return {name: tuple(shapes[name].shape) for name in names}
 
@@ -183,8 +181,7 @@ def _file_notices(data: SearchData, model: Any) -> Iterator[str]:
         words = opening_words(opening_call(fileable(model, data.train.x)))
     except ValueError as error:
         words = (
-            f"the best model can't be written as a .keras file, since {error}: only its weights are kept; define "
-            "`get_config` before the search, or return a functional model"
+            f"only the best model's weights can be saved ({error}): define `get_config`, or return a functional model"
         )
     if words is not None:
         yield words
@@ -201,10 +198,10 @@ def _check_first_outputs(spec: SweepSpec, data: SearchData, model: Any) -> Itera
         outputs = keras.ops.convert_to_numpy(model(cut(data.train.x, 0, ROWS), training=False))
         low, high = float(outputs.min()), float(outputs.max())
         if low < 0 or (high > 1 and needed == "sigmoid"):
-            yield (
-                f"`loss: {spec.loss}` takes probabilities, but the model of {display_name(spec.model.source)} gives "
-                f"{low:.3g} to {high:.3g} before training: end it with `{needed}`"
+            outside = (
+                f"but the model of {display_name(spec.model.source)} gives {low:.3g} to {high:.3g} before training"
             )
+            yield f"`loss: {spec.loss}` takes probabilities, {outside}: end it with `{needed}`"
 
 
 def _last_activation(model: Any, output: int = 0) -> str | None:

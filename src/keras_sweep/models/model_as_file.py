@@ -84,7 +84,7 @@ def opening_words(call: str) -> str | None:
     """Return a notice about how to open the model's file; None if plain `load_model` opens it."""
     if call == PLAIN:
         return None
-    which = "is compiled with a loss or metric that Keras lacks" if call == UNCOMPILED else "holds code of yours"
+    which = "is compiled with your loss or metric" if call == UNCOMPILED else "contains your code"
     return f"plain `load_model` refuses the model's file, which {which}; this opens it: `{call}`"
 
 

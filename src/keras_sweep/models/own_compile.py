@@ -60,14 +60,14 @@ def apply_own_compile(spec: SweepSpec, model: Any, *, trains_itself: bool) -> Sw
         outputs = _read_outputs(model, kwargs)
         name, arguments = (LOSS_OF_OUTPUTS, {}) if outputs else loss_and_arguments(loss)
         spec = replace(spec, loss=name, loss_arguments=arguments, outputs=outputs)
-    elif "loss" in keys_left and not (trains_itself or model.compiled):  # without one it may still add losses
+    elif "loss" in keys_left and not (trains_itself or model.compiled):  # a compiled model may add losses in its layers
         raise ModelError(
-            f"there is no loss: the space names none, and {display_name(spec.model.source)} does not compile its model",
-            hint="Give a `loss`, as in `loss: sparse_categorical_crossentropy`, or call `model.compile(loss=...)`",
+            f"`loss` is missing, and {display_name(spec.model.source)} does not compile its model with a loss",
+            hint="Set a loss, as in `loss: sparse_categorical_crossentropy`, or call `model.compile(loss=...)`",
         )
     if "loss" in keys_left and spec.objective.name.startswith("val_") and not can_validate(model):
-        rule = "has no value: the model has a `train_step` of its own, but no `test_step`, which validation rows need"
-        hint = "write one, or rank by a metric of training, as in `metric: {name: loss, goal: minimize}`"
+        rule = "can't be measured: the model has its own `train_step`, but no `test_step`, which validation rows need"
+        hint = "add a `test_step`, or rank by a training metric, as in `metric: {name: loss, goal: minimize}`"
         raise SpaceFileError(spec.file, [Fault(rule, "metric.name", hint=hint)])
     metrics = _read_metrics(model)
     if "metrics" in keys_left:
@@ -114,10 +114,8 @@ def check_losses(spec: SweepSpec, losses: Iterable[str]) -> None:
     ranks_by_own = "loss" in spec.own and spec.objective.name in ("loss", "val_loss")
     kinds = [*dict.fromkeys(filter(None, losses))] if ranks_by_own else []
     if len(kinds) > 1:
-        rule = (
-            f"can't rank trials of different losses, and models compile themselves with {kinds[0]}, or with {kinds[1]}"
-        )
-        hint = "rank by a metric, as by `val_mae` or `val_accuracy`, or name one `loss` for all trials"
+        rule = f"can't rank trials of different losses, but models compile themselves with {kinds[0]} or {kinds[1]}"
+        hint = "rank by a metric such as `val_accuracy`, or set the same `loss` for all trials"
         raise SpaceFileError(spec.file, [Fault(rule, "metric.name", hint=hint)])
 
 
@@ -151,21 +149,20 @@ def _read_outputs(model: Any, kwargs: Mapping[str, Any]) -> dict[str, Output]:
 
 
 def list_overrides(spec: SweepSpec, model: Any) -> Iterator[str]:
-    """Yield what the model compiles itself with but the space overrides, and which optimizer is used."""
+    """Yield what the model compiles itself with but the space file overrides."""
     compiles = f"{display_name(spec.model.source)} compiles its model with the"
     loss, optimizer = getattr(model, "loss", None), getattr(model, "optimizer", None)
     if "loss" not in spec.own and loss is not None:
         name, arguments = loss_and_arguments(loss)
         if (name, arguments) != (spec.loss, {**spec.loss_arguments}):
             more = f" with {', '.join(f'{key}={value!r}' for key, value in arguments.items())}" if arguments else ""
-            yield f"{compiles} loss {name}{more}, which has no effect: `loss: {spec.loss}` counts"
+            yield f"{compiles} loss {name}{more}, which has no effect: `loss: {spec.loss}` is used"
     ignored = [] if "metrics" in spec.own else [name for name in _read_metrics(model) if name not in spec.metrics]
     if ignored:
-        yield f"{compiles} metrics {itemize(ignored)}, which have no effect: the space file's `metrics` are recorded"
-    no_effect = "has no effect: the space file's `optimizer` is used"
-    effect = no_effect if "optimizer" in spec.space.names else "is used: the space names no optimizer"
-    if optimizer is not None:
-        yield f"{compiles} optimizer {type(optimizer).__name__}, which {effect}"
+        yield f"{compiles} metrics {itemize(ignored)}, which have no effect: the space file's `metrics` are used"
+    if optimizer is not None and "optimizer" in spec.space.names:
+        no_effect = "which has no effect: the space file's `optimizer` is used"
+        yield f"{compiles} optimizer {type(optimizer).__name__}, {no_effect}"
 
 
 def plain_parts(spec: SweepSpec, model: Any) -> tuple[str, dict[str, Value]] | str:
