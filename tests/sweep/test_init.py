@@ -100,7 +100,7 @@ def test_a_table_is_read_by_the_mark_that_parts_its_first_line_and_predicts_its_
     (folder / name).write_text("\n".join(mark.join(words) for words in (("a", "b, c", "last"), ("1", "2", "3"))))
     data, notes = data_of(name)
     assert data == {"csv": name, **said, "target": "last"}
-    assert notes[0].startswith("It predicts 'last'; `--target` names another of 'a', ")
+    assert notes[0].startswith("The target is 'last'; `--target` chooses another of 'a', ")
 
 
 def test_the_only_column_of_a_usual_name_is_predicted_wherever_it_stands(folder):
@@ -151,7 +151,7 @@ def test_ids_texts_and_gaps_are_written_as_options_with_a_note_of_each(folder):
     rows = [f"{row + 100},{row % 7},{'NA' if row % 9 == 0 else row % 5},{row % 3 % 2}" for row in range(60)]
     spec, notes = written(folder, "id,size,age,ill", *rows)
     assert spec.data.words == {"drop": ["id"], "missing": ["NA"]} and spec.data.target == "ill"
-    assert any(note.startswith("It is read with `missing`: 'NA'") for note in notes)
+    assert any(note.startswith("Read with `missing`: 'NA'") for note in notes)
     assert not any("missing_target" in note for note in notes)
     rows[3] = rows[3][:-1]
     spec, notes = written(folder, "id,size,age,ill", *rows)
@@ -188,8 +188,8 @@ def test_rows_that_no_search_could_learn_from_are_refused_before_a_file_is_writt
 def test_nothing_is_written_over_a_file_or_into_no_folder(folder):
     written(folder, "a,b", *(f"{row},{row % 2}" for row in range(40)))
     before = (folder / "a.yaml").read_text()
-    for path, what in (("a.yaml", "a.yaml is there already"), ("no/a.yaml", "there is no folder no")):
+    for path, what in (("a.yaml", "a.yaml already exists"), ("no/a.yaml", "there is no folder no")):
         with pytest.raises(UsageError, match=what) as refused:
             write_space_file("digits", Path(path), [], target=None, wandb=None)
-        assert refused.value.hint == "Give another name: `-o FILE`"
+        assert refused.value.hint == "Choose another file: `-o FILE`"
     assert (folder / "a.yaml").read_text() == before

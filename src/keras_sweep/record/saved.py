@@ -1,4 +1,4 @@
-"""Saves a trial's weights and its scores on the validation rows: a small file of arrays each.
+"""Saves a trial's weights, and its scores on the validation rows, each in a small file of arrays.
 
 The trial's record has the digests of both files. So a file of another trial or an altered file is never used.
 """
@@ -29,7 +29,6 @@ def weights_file(folder: SweepFolder, number: int) -> Path:
 
 
 def weights_file_of(folder: SweepFolder, trial: Result) -> Path:
-    """Return the path of the weights of a trial or finalist."""
     return weights_file(select_part(folder, trial), trial.number)
 
 
@@ -74,7 +73,6 @@ def list_numbered_files(folder: Path) -> dict[int, Path]:
 
 
 def scores_file(folder: SweepFolder, number: int) -> Path:
-    """Return the path of a trial's scores."""
     return folder.scores / f"{number:06d}.npz"
 
 

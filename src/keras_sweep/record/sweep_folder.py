@@ -83,7 +83,6 @@ class SweepFolder:
                     self.path.chmod(0o700)
 
     def is_open_to_others(self) -> bool:
-        """Check whether other users may read or write the folder."""
         return os.name == "posix" and bool(self.path.stat().st_mode & 0o077)
 
 

@@ -22,7 +22,7 @@ def load_earlier_trials(spec: SweepSpec, fingerprint: str, sweeps: Path | None, 
     """Return the trials of the sweep in `search.learn_from` that fit this sweep, as imported trials; [] without it.
 
     The sweep is in the folder `sweeps`, or at a path relative to the space file. `fingerprint` is the digest of the
-    training and validation rows. No search may learn from rows that are test rows now.
+    training and validation rows. A search must not learn from rows that are test rows now.
 
     Raises UsageError if the sweep is missing, had other rows or goals, or no trial fits; RecordError.
     """

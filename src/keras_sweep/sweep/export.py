@@ -207,7 +207,7 @@ def _copy_kept_model(
 
 
 def _write_card(card_path: Path, card: dict[str, Any], part: Path) -> None:
-    """Write the card before its model file is moved into place: on a full disk, neither is there."""
+    """Write the card before its model file is moved into place: on a full disk, neither exists."""
     if part.is_file():
         card["sha256"] = file_digest(part)
     write_text(card_path, card_text(card), option=PLACE)
@@ -232,9 +232,9 @@ def write_page(path: Path, model: Path, card_path: Path, card: Mapping[str, Any]
 def finish(sweep: OpenSweep, results: Sequence[Result], best: Result, *, test: bool = True) -> bool:
     """Finish a run: evaluate the winner on the test rows if due, then write `best.keras` and `card.json`.
 
-    `best` is the winner, or its best finalist. Sound files stay, so that the same call again does
-    nothing. The card has the model file's checksum and is written last. So a killed run may leave a model without a
-    card, never with another model's card. Returns whether both files are there.
+    `best` is the winner, or its best finalist. If both files are sound, nothing is written. The card has the model
+    file's checksum, and is written last: a killed run may leave a model without a card, never with another model's
+    card. Returns whether both files exist.
     """
     (spec, data), study, emit, folder, wall = sweep.load(best), sweep.study, sweep.emit, sweep.folder, sweep.wall
     refit, scores = study.facts.refit_of(best), study.facts.test_of(best)

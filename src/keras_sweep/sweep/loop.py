@@ -212,12 +212,10 @@ def find_end_reason(stop: StopRequest) -> EndReason:
 
 
 def describe_exhausted_space(trials: int) -> str:
-    """Say that all trials of the space are recorded."""
     return f"all {trials} different trials of the space are done" if trials > 1 else "the space's only trial is done"
 
 
 def describe_good_enough(value: float) -> str:
-    """Say that a value ends the search by `search.stop`."""
     return f"reached `search.stop.value`, {value:g}; with a better value there the search resumes"
 
 

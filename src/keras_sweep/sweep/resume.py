@@ -182,7 +182,7 @@ def rebuild_scores(sweep: OpenSweep, results: Sequence[Result]) -> None:
                 saved.save_scores(path, scores)
     if lost:
         subject = f"{pluralize(lost, 'trial')} lost the scores of the validation rows, and the weights to compute them"
-        sweep.emit(Noticed(f"{subject}: only their values are compared"))
+        sweep.emit(Noticed(f"{subject}: only the values are compared"))
 
 
 def _recompute_scores(sweep: OpenSweep, trial: Result) -> RowScores | None:
