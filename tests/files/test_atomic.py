@@ -130,7 +130,7 @@ def test_a_folder_that_was_there_before_keeps_its_mode(cache: Path, shared: int)
 
 def test_nothing_is_kept_where_others_may_write(cache: Path, tmp_path: Path) -> None:
     atomic.user_cache("a").chmod(0o777)
-    with pytest.raises(PermissionError, match="others may write to it"):
+    with pytest.raises(PermissionError, match="others can write to it"):
         atomic.user_cache("a", "b")
     assert mode(cache / "a") == 0o777
     (tmp_path / "mine").mkdir(mode=0o755)
@@ -151,7 +151,7 @@ def test_a_folder_of_another_program_is_not_written_to(tmp_path: Path) -> None:
     (theirs / "index.html").write_text("<html>")
     for place in (ours, empty, tmp_path / "none"):
         atomic.check_place(place, "index.html", MARK)
-    with pytest.raises(UsageError, match=r"there is a folder .*theirs that `sweep` did not write"):
+    with pytest.raises(UsageError, match=r"`sweep` did not write the folder .*theirs"):
         atomic.check_place(theirs, "index.html", MARK)
     (tmp_path / "link").symlink_to(ours)
     for place in (tmp_path / "link", theirs / "index.html"):

@@ -60,7 +60,7 @@ def test_what_is_no_database(folder: SweepFolder, content: bytes | None, match: 
 
 def test_a_folder_in_its_place(folder: SweepFolder) -> None:
     folder.study.mkdir()
-    refused(folder, "is not a file")
+    refused(folder, "not a file")
 
 
 def test_a_database_of_something_else(folder: SweepFolder) -> None:

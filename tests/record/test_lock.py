@@ -145,7 +145,7 @@ def test_a_note_that_makes_no_sense_is_no_obstacle(folder: SweepFolder, note: by
     with SweepLock(folder) as lock:
         assert lock.taken_over is None
         folder.owner.write_bytes(note)
-        with pytest.raises(SweepBusy, match="by another process"):
+        with pytest.raises(SweepBusy, match="runs in another process"):
             SweepLock(folder).acquire()
 
 

@@ -137,7 +137,7 @@ def test_what_is_no_file_of_the_sweep_is_refused(tmp_path: Path, name: str, kind
     before = target.stat()
     with pytest.raises(RecordError, match=f"{name} is {kind}.*, but a sweep writes only to its own files. Nothing was"):
         SweepLock(folder).acquire()
-    with pytest.raises(RecordError, match="give the same command again"):
+    with pytest.raises(RecordError, match="then run the same command again"):
         SweepLock(folder).acquire()
     if name in DATABASE:
         for read in (StudyFile.open, RecordedSweep.read):

@@ -143,10 +143,10 @@ def test_a_script_comes_with_the_rows_that_it_reads(tmp_path):
     [
         ({}, {"folds": (None,)}, "once per fold, which a script can't repeat"),
         ({}, {"y": {"a": DATA.train.y}}, "on several inputs or outputs, which a script can't repeat"),
-        ({}, {"y": np.empty((len(DATA.train), 0))}, "without labels, of which"),
-        ({"training": Training(adapt=True)}, {}, "on texts, or with layers that adapt, of which"),
-        ({"scale": TargetScale("log", 0.0)}, {}, "with its target transformed, of which"),
-        ({}, {"stream": Stream(list, 3)}, "on a dataset, of which"),
+        ({}, {"y": np.empty((len(DATA.train), 0))}, "without labels, which a script"),
+        ({"training": Training(adapt=True)}, {}, "on texts, or with layers that adapt, which a script"),
+        ({"scale": TargetScale("log", 0.0)}, {}, "with its target transformed, which a script"),
+        ({}, {"stream": Stream(list, 3)}, "on a dataset, which a script"),
     ],
 )
 def test_of_a_training_that_is_no_plain_fit_no_script_is_written(changes, data, how, tmp_path):

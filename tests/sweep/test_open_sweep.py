@@ -161,7 +161,7 @@ def test_rows_that_have_changed_are_refused_and_so_is_a_model_whose_code_has(rec
     folder = recorded(trial(), fingerprint="of other rows")
     with OpenSweep(folder) as sweep:
         for look in (lambda: sweep.load(sweep.read().trial(0)), sweep.validation):
-            with pytest.raises(ChangedSweep, match="the data of the sweep 'plain' have changed since") as refused:
+            with pytest.raises(ChangedSweep, match="the rows have changed since the sweep 'plain'") as refused:
                 look()
             assert "under another name" in refused.value.hint
 

@@ -347,5 +347,5 @@ def test_a_finished_sweep_sees_another_picture_however_old_and_wherever_linked(t
     assert any("the sweep is complete" in notice for notice in finished(tmp_path, text, trials=2).notices)
     shutil.copy2(tmp_path / "older" / "dog" / "0.png", tmp_path / "dogs" / "1.png")
     os.utime(tmp_path / "dogs" / "1.png", (1e9, 1e9))
-    with pytest.raises(ChangedSweep, match="its rows are not those"):
+    with pytest.raises(ChangedSweep, match="the rows have changed"):
         finished(tmp_path, text, trials=2)

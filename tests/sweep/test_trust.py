@@ -29,8 +29,8 @@ def test_the_recorded_space_is_read_as_it_was_run_and_its_paths_start_where_it_w
         == SPEC.search.sampler
     )
     many, single = (
-        r"can't be used: sweeps/plain/space.yaml: data: .* \(and 4 more faults\)\.",
-        r"can't be used: [^(]*0\. It was",
+        r"can't read the space file in .*: sweeps/plain/space.yaml: data: .* \(and 4 more faults\)\.",
+        r"can't read the space file in [^(]*0\. Another version",
     )
     for text, message in (("loss: 3\n", many), (PLAIN.replace("trials: 18", "trials: 0"), single)):
         with pytest.raises(UsageError, match=message) as refused:

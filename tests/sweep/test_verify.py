@@ -134,7 +134,7 @@ def test_a_file_that_holds_code_is_not_opened(exported):
     ("change", "error", "said"),
     [
         (lambda card: card["data"]["source"]["split"].update(validation=3), RecordError, "is not a model card"),
-        (lambda card: card["data"]["source"]["split"].update(seed=7), ChangedSweep, "the rows of digits are not those"),
+        (lambda card: card["data"]["source"]["split"].update(seed=7), ChangedSweep, "the rows of digits have changed"),
         (lambda card: card.update(test=None), UsageError, "has no test scores"),
     ],
 )
