@@ -116,7 +116,7 @@ def run_sweep(
             sweep.study.set_attributes({"trials": total})
         emit(SweepStarted.from_spec(sweep.spec, folder, sweep.runner.name, total, record.results()))
         stop.can_finish = True
-        with plain_errors("continue", folder.path):  # faults outside of trials, such as a full disk
+        with plain_errors("continue", folder.path):  # faults outside of trials: a full disk
             if options.add is not None:
                 reason = train_point(sweep, record, options.add)
             else:
