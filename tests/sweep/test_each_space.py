@@ -10,7 +10,7 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from tests.helpers.ran import quiet
 from tests.helpers.whole_spaces import write_whole
 
-pytestmark = pytest.mark.filterwarnings("ignore:plain `load_model` can't|`trust=True`. imports:UserWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:plain `load_model` refuses|`trust=True`. imports:UserWarning")
 
 
 IN_LONG = (

@@ -177,7 +177,7 @@ def export_trial(
             _write_card(card_path, card, part)
     if form.opening is None and (notice := opening_words(str(card.get("open", PLAIN)))) is not None:
         if not (opening or sweep.trusts):  # the card is untrusted
-            notice = "plain `load_model` can't open the model's file: `open` in its card has the call that can"
+            notice = "plain `load_model` refuses the model's file: `open` in its card has the call that opens it"
         sweep.emit(Noticed(notice))
     if page is not None:
         write_page(page, path, card_path, card)

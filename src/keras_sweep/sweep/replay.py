@@ -108,7 +108,7 @@ class Replay:
 
     @property
     def matches(self) -> bool:
-        """Whether the record's numbers are reproduced: to rounding, or exactly by its own runner if `fit` parts."""
+        """Whether the record's numbers are reproduced: to rounding, or exactly by its own runner if `fit` differs."""
         if self.plain.match is not Match.PARTED:
             return True
         return self.own is not None and self.own.match is Match.EQUAL

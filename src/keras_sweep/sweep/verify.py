@@ -126,7 +126,7 @@ def verify_model(
     if not checks:
         raise ModelError(
             f"{path} can't compute the scores of its card: your `fit` or your steps did, and the file has neither",
-            hint="Register a class with steps, and its `get_config`, before the search; or use `sweep replay`",
+            hint="Before the search, register your class and define its `get_config`; or use `sweep replay`",
         )
     looks = None
     if test:

@@ -170,7 +170,7 @@ def evaluate_winner(sweep: OpenSweep) -> TestScores:
 
 
 def last_look(facts: Facts, *, earlier: bool = False) -> TestEvaluated:
-    """Return the event of the last evaluation on test rows. `earlier` says that a former run did it."""
+    """Return the event of the last evaluation on test rows. `earlier` says that an earlier run did it."""
     assert facts.test is not None
     return TestEvaluated(**asdict(facts.test), looks=facts.test_looks, earlier=earlier)
 
