@@ -81,7 +81,7 @@ def test_begun_anew_a_sweep_may_learn_from_what_it_was_itself(tmp_path: Path) ->
         (
             "data: digits",
             "split: {seed: 1}\ndata: digits",
-            "the sweep 'earlier' had other rows, .* may be test rows now",
+            "the sweep 'earlier' had other rows: .* may be test rows now",
         ),
         ("val_accuracy, goal: maximize", "val_loss", "was run to maximize val_accuracy, but this sweep is run to min"),
         (
@@ -136,7 +136,7 @@ def test_trials_that_fit_have_the_names_and_values_of_the_space_and_numbers_from
     ("params", "why"),
     [
         ({**USUAL, "epochs": 4}, "`epochs` is 4, not 3"),
-        ({"learning_rate": 0.05, "optimizer": "adam"}, "there is no `model.units`"),
+        ({"learning_rate": 0.05, "optimizer": "adam"}, "`model.units` is missing"),
         ({**USUAL, "units": 9}, "`model.units` is outside the space"),
         ({**USUAL, "momentum": 0.5}, "the space has no `momentum`"),
         ({**USUAL, "rho": 0.5}, "the space has no `rho`"),

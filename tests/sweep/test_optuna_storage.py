@@ -169,8 +169,8 @@ def test_what_is_no_storage_is_refused_and_runs_nothing(tmp_path: Path, monkeypa
     monkeypatch.chdir(tmp_path)
     for name, content, words in (
         ("a.pickle", pickle.dumps(Evil()), "file is not a database"),
-        ("torn.db", b"SQLite format 3\0" + b"x" * 100, r"torn.db can't be read: .*DatabaseError"),
-        ("deep.log", b'{"op_code": ' + b"[" * 50_000 + b"\n", "can't be read: "),
+        ("torn.db", b"SQLite format 3\0" + b"x" * 100, r"can't read the Optuna storage torn.db: .*DatabaseError"),
+        ("deep.log", b'{"op_code": ' + b"[" * 50_000 + b"\n", "can't read the Optuna storage "),
     ):
         Path(name).write_bytes(content)
         refused(name, words)
