@@ -110,7 +110,7 @@ def test_a_folder_of_pictures(here: Path) -> None:
     [
         (["data/plants.csv", "-o", "data/there.yaml"], "data/there.yaml already exists. Choose another"),
         (["data/empty.csv"], "data/empty.csv can't be read as csv"),
-        (["data/pipe.csv"], "data/pipe.csv is no .csv"),
+        (["data/pipe.csv"], "there is no file data/pipe.csv"),
         (["data/header.csv"], "data/header.csv has no rows below its header"),
         (["data/plants.csv", "--target", "colour_"], "has no column 'colour_'. Did you mean 'colour'?"),
     ],

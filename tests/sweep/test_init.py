@@ -133,8 +133,13 @@ def test_a_source_is_named_from_the_space_files_folder_or_by_its_own_name(folder
     (folder / "data" / "rows.csv").write_text("a,b\n1,2\n")
     assert data_of("data/rows.csv", path="spaces/a.yaml")[0]["csv"] == "../data/rows.csv"
     assert data_of("data")[0] == {"images": "data"} and data_of("digits") == ("digits", [])
-    for name, hint in (("digit", "did you mean `digits`?"), ("rows.xls", "The data sets are "), ("no.csv", "The data")):
-        with pytest.raises(UsageError, match=rf"{name} is no \.csv, \.tsv, \.parquet or \.npz file") as refused:
+    must = r"must be a \.csv, \.tsv, \.parquet or \.npz file, .*, but got"
+    for name, fault, hint in (
+        ("digit", must, "did you mean `digits`?"),
+        ("rows.xls", must, "The data sets are "),
+        ("no.csv", "there is no file", "The data"),
+    ):
+        with pytest.raises(UsageError, match=f"{fault} {name}") as refused:
             data_of(name)
         assert str(refused.value.hint).startswith(hint)
 

@@ -90,8 +90,8 @@ def test_weights_that_are_damaged_are_set_aside_and_those_that_are_sound_or_gone
     trials = [light[0], light[1], replace(light[2], finalists=(finalist,)), light[3]]
     assert set_damaged_weights_aside(study.folder, trials, heard.append) == [light[0], finalist]
     assert not first.exists() and third.exists() and not of_finalist.exists()
-    assert [one.rpartition(": ")[2] for one in notices(heard)] == [
-        f"the file is {path.name}~1 now" for path in (first, of_finalist)
+    assert [one.rpartition("; ")[2] for one in notices(heard)] == [
+        f"the file is renamed to {path.name}~1" for path in (first, of_finalist)
     ]
 
 
