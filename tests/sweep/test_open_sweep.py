@@ -148,7 +148,7 @@ def test_a_trial_of_another_program_is_not_worked_on(recorded):
         with pytest.raises(UsageError, match="trial 0 is imported") as refused:
             sweep.load(sweep.read().trial(0))
         assert sweep.read().training(None).number == 1
-    assert refused.value.hint == "Choose a trial that was trained here"
+    assert refused.value.hint == "Choose a trial that this sweep trained"
 
 
 def test_validation_rows_need_no_trial_that_completed(recorded):
