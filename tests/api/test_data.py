@@ -38,5 +38,5 @@ def test_trials_of_a_storage_become_a_sweep(tmp_path: Path) -> None:
     study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=3)
     sweep = ks.import_optuna(tmp_path / "study.db", sweeps_dir=tmp_path)
     assert (sweep.name, [trial.value for trial in sweep.trials]) == ("theirs", [one.value for one in study.trials])
-    with pytest.raises(ks.UsageError, match="Give another name with `name`"):
+    with pytest.raises(ks.UsageError, match="Choose another name with `name`"):
         ks.import_optuna(tmp_path / "study.db", sweeps_dir=tmp_path)

@@ -69,13 +69,13 @@ def test_a_class_keeps_its_names_docs_and_what_is_its_own() -> None:
 @pytest.mark.parametrize(
     ("said", "in_a_program"),
     [
-        ("If you know that code, add `--trust`", "If you know that code, add `trust=True`"),
+        ("If you trust this code, add `--trust`", "If you trust this code, add `trust=True`"),
         ("`--trials` is the total, `--more` is on top", "`trials` is the total, `more` is on top"),
-        ("`--more N` adds some; give it more with `--for`", "`more=N` adds some; give it more with `seconds`"),
-        ("Give `--format litert --quantize int8`", "Give `format='litert', quantize='int8'`"),
+        ("`--more N` adds trials; allow more with `--for`", "`more=N` adds trials; allow more with `seconds`"),
+        ("Use `--format litert --quantize int8`", "Use `format='litert', quantize='int8'`"),
         ("as in `--set learning_rate.max=0.1`", "as in `set=['learning_rate.max=0.1']`"),
         ("more than --max-failures 1; run with --fresh", "more than max_failures 1; run with fresh=True"),
-        ("Name a file with -o. The same command resumes", "Name a file with path. The same call resumes"),
+        ("Choose a file with -o. The same command resumes", "Choose a file with path. The same call resumes"),
         ("`sweep run SPACE --fresh` moves it aside", "`sweep run SPACE --fresh` moves it aside"),
         *[("XLA_FLAGS=--xla_dump_to=x --xla_b=3; `ray start --head`; `-1`",) * 2],
     ],

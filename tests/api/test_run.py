@@ -58,7 +58,7 @@ def test_calls_of_two_threads_follow_one_another(tmp_path):
 
 def test_a_note_is_a_warning_of_the_line_that_called(tmp_path):
     run_digits(tmp_path, trials=1)
-    with pytest.warns(SweepWarning, match="the older sweep is mine~1 now") as caught:
+    with pytest.warns(SweepWarning, match="the old sweep is renamed to mine~1") as caught:
         ks.run(digits_spec(), name="mine", sweeps_dir=tmp_path, trials=1, fresh=True)
     assert __file__ in [one.filename for one in caught if "older sweep" in str(one.message)]
 
@@ -138,7 +138,7 @@ def test_a_function_made_with_something_else_is_another_and_the_first_models_kee
 
     sweep = run(made("relu"), 1)
     loss = sweep.trial(0).metrics["val_loss"]
-    with pytest.raises(ks.UsageError, match=r"begun with something else: model: .*the variable `activation`"):
+    with pytest.raises(ks.UsageError, match=r"started with other settings: model: .*the variable `activation`"):
         run(made("tanh"), 2)
     assert score() == pytest.approx(loss, rel=1e-6)
     monkeypatch.setitem(globals(), "SHIFT", 1.0)

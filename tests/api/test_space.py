@@ -21,14 +21,14 @@ def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_file_is_written_as_by_the_command_and_what_was_guessed_is_a_warning(table: Path) -> None:
-    with pytest.warns(SweepWarning, match="It predicts 'species'; `target` names another of 'width', 'height'"):
+    with pytest.warns(SweepWarning, match="The target is 'species'; `target` chooses another of 'width', 'height'"):
         assert ks.init("plants.csv") == Path("plants.yaml")
     text = Path("plants.yaml").read_text()
     Path("plants.yaml").unlink()
     code, answer, told = called(["init", "plants.csv"])
     assert (code, answer, Path("plants.yaml").read_text()) == (0, "plants.yaml\n", text)
-    assert "note: It predicts 'species'; `--target` names another of" in " ".join(told.split())
-    with pytest.raises(ks.UsageError, match=r"plants.yaml is there already\. Give another name: `path=FILE`"):
+    assert "note: The target is 'species'; `--target` chooses another of" in " ".join(told.split())
+    with pytest.raises(ks.UsageError, match=r"plants.yaml already exists\. Choose another file: `path=FILE`"):
         ks.init("plants.csv", target="species", listener=lambda event: None)
     with pytest.raises(ks.UsageError, match="one of SOURCE and `example` is needed"):
         ks.init()

@@ -50,7 +50,7 @@ CALLS = {
     "replay dense --script --runner fit": "`--runner` and `--workers` say who trains, which a script does not",
     "init": "one of SOURCE and `--example` is needed. For example `sweep init --example digits`",
     "init --example digit": "there is no data set 'digit'. Did you mean `digits`?",
-    "init space.yaml": "space.yaml is no .csv",
+    "init space.yaml": "the data must be a .csv",
     "data fashion_minst": "fashion_mnist",
     "data digits --save folder.npz": "takes a .npz file in a folder that is there, but got folder.npz",
     "data digits --picture no/it.png": "takes a .png file in a folder that is there, but got no/it.png",

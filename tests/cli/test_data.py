@@ -53,7 +53,7 @@ def test_rows_of_a_program_are_named_by_the_call_that_has_them_and_a_file_of_one
     code, answered, told = data("mine", "--save", "rows.npz")
     assert (code, answered, Path("rows.npz").exists()) == (2, "", False)
     assert "the rows of the sweep 'mine' come from a Python program" in told
-    assert "In that program `sweep = ks.run(spec, name='mine')`: `sweep.validation()` has the rows" in told
+    assert "In that program call `sweep = ks.run(spec, name='mine')`: `sweep.validation()` returns the rows" in told
     assert data("table", "--save", "rows.npz")[0] == 0
     with np.load("rows.npz") as saved:
         assert len(saved["y_train"]) > len(saved["y_validation"]) > 0
@@ -71,17 +71,17 @@ def test_a_sweeps_name_shows_the_rows_that_it_was_run_on(here: Path) -> None:
     rows = (here / "search_spaces/data/plants.csv").read_text().splitlines(keepends=True)
     (here / "search_spaces/data/plants.csv").write_text("".join(rows[:-9]))
     code, _, told = data("plants")
-    assert code == 0 and "note: these rows are not those that the sweep 'plants' was begun with" in told
+    assert code == 0 and "note: the rows have changed since the sweep 'plants' started" in told
 
 
 def test_a_record_alone_runs_no_code_for_its_rows(here: Path) -> None:
     (here / "search_spaces/own_data.py").write_text("raise SystemExit('it was imported')")
     code, _, told = data("own_data")
-    assert code == 2 and "come from `python: own_data:rings`, and a record alone runs no code. Give the space" in told
+    assert code == 2 and "come from `python: own_data:rings`, and `sweep` runs no code that only a record names" in told
 
 
 def test_a_sweep_comes_before_a_data_set_of_its_name_which_is_said(here: Path) -> None:
-    assert "note: 'digits' is a data set too: these are the rows of the sweep" in data("digits")[2]
+    assert "note: 'digits' is a sweep and a data set: these are the rows of the sweep" in data("digits")[2]
     assert data("iris")[::2] == (0, "")
 
 
@@ -137,12 +137,12 @@ def test_where_rows_are_a_parameter_those_of_the_winner_are_saved(tmp_path: Path
     code, _, told = data("waves.yaml", "--save", "rows.npz")
     assert (code, Path("rows.npz").exists()) == (2, False)
     advice = "Add `--set data.horizon=6`, say"
-    assert f"trials of this space have different rows, by 'data.horizon'. {advice}" in told
+    assert f"the trials have different rows, which depend on 'data.horizon'. {advice}" in told
     assert data("waves.yaml", "--set", "data.horizon=6", "--save", "six.npz")[0] == 0
     with pytest.warns(SweepWarning, match="split in time"):
         best = ks.run("waves.yaml", test=False).best
     code, _, told = data("waves", "--save", "rows.npz")
-    assert code == 0 and f"note: these rows are those with data.horizon={best.params['data.horizon']}" in told
+    assert code == 0 and f"note: these are the rows for data.horizon={best.params['data.horizon']}" in told
     with np.load("rows.npz", allow_pickle=False) as saved:
         loss = keras.saving.load_model("sweeps/waves/best.keras").evaluate(saved["x_validation"], saved["y_validation"])
     assert loss == pytest.approx(best.value, rel=1e-5)

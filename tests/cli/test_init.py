@@ -57,7 +57,7 @@ def test_a_space_file_has_a_name_that_a_sweep_may_have(here: Path) -> None:
 
 @pytest.mark.soak
 def test_what_is_written_runs_as_it_is(here: Path) -> None:
-    assert "It predicts 'species'; `--target` names another of 'height_cm'," in written("data/plants.csv")[1]
+    assert "The target is 'species'; `--target` chooses another of 'height_cm'," in written("data/plants.csv")[1]
     found = ks.run("plants.yaml", trials=1, set={"finalists": "none"}, listener=quiet)
     assert (found.path / "best.keras").exists()
 
@@ -85,9 +85,7 @@ def test_what_numbers_and_dates_leave_open_is_written_and_told(here: Path, separ
     spec, err = written("sold.csv")
     words = {"decimal": decimal, "dates": "day-first"} | ({} if separator == "," else {"separator": separator})
     assert spec.data.words == words
-    assert (
-        f"It is read with `decimal`: '{decimal}'; column 'price' has '1,100' in row 1, which may be 1100 or 1.1" in err
-    )
+    assert f"Read with `decimal`: '{decimal}'; column 'price' has '1,100' in row 1, which may be 1100 or 1.1" in err
     assert "`dates`: 'day-first'; column 'sold' has '02/01/2024' in row 2, which may be 2024-01-02 or 2024-02-01" in err
 
 
@@ -110,9 +108,9 @@ def test_a_folder_of_pictures(here: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["data/plants.csv", "-o", "data/there.yaml"], "data/there.yaml is there already. Give another"),
+        (["data/plants.csv", "-o", "data/there.yaml"], "data/there.yaml already exists. Choose another"),
         (["data/empty.csv"], "data/empty.csv can't be read as csv"),
-        (["data/pipe.csv"], "data/pipe.csv is no .csv"),
+        (["data/pipe.csv"], "there is no file data/pipe.csv"),
         (["data/header.csv"], "data/header.csv has no rows below its header"),
         (["data/plants.csv", "--target", "colour_"], "has no column 'colour_'. Did you mean 'colour'?"),
     ],

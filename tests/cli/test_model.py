@@ -53,7 +53,7 @@ def test_the_script_is_printed_and_its_rows_are_written(finished, tmp_path):
     compile(ended.out, "trial.py", "exec")
     assert "model.fit(x, y" in ended.out
     assert (tmp_path / "rows.npz").exists()
-    assert "Give `--rows rows.npz`" in sweep("replay", "digits", "0", "--script", cwd=finished).err
+    assert "Add `--rows rows.npz`" in sweep("replay", "digits", "0", "--script", cwd=finished).err
 
 
 def test_every_look_at_the_test_rows_is_counted(finished, tmp_path):

@@ -57,7 +57,7 @@ def test_a_trial_whose_weights_are_not_kept_is_trained_again_where_it_was_traine
     shutil.copytree(finished, tmp_path / "copy")
     (tmp_path / "copy/sweeps/digits/weights/000000.npz").unlink()
     exported = sweep("export", "digits", "--trial", "0", cwd=tmp_path / "copy").ok()
-    assert "trial 0 is trained again, since its weights are not kept, as those of the best are" in exported.err
+    assert "trial 0 is trained again, since only the best trials keep their weights" in exported.err
     assert json.loads((tmp_path / "copy/digits.card.json").read_text())["trial"] == 0
 
 

@@ -36,7 +36,7 @@ def test_readers_say_what_waits_as_the_end_of_the_run_does(tmp_path: Path) -> No
         "it is shown once those with lower numbers have ended too\n",
     )
     assert called(["show", "dense", "3"], tmp_path)[::2] == (0, "")
-    assert "has no trial 5: they are numbered 0 to 3" in called(["show", "dense", "5"], tmp_path)[2]
+    assert "has no trial 5: its trials are 0 to 3" in called(["show", "dense", "5"], tmp_path)[2]
 
 
 @pytest.mark.parametrize(("recorded", "number", "said"), [(0, 1, "note: 1 more trial has ended"), (4, 64, "")])
@@ -55,6 +55,6 @@ def test_trials_that_optuna_wrote_into_the_record_are_named(tmp_path: Path) -> N
     study = optuna.load_study(study_name="dense", storage=f"sqlite:///{folder.study}")
     study.add_trial(optuna.trial.create_trial(value=1.0))
     study.enqueue_trial({"learning_rate": 0.1})
-    said = "note: left out: 2 trials that Optuna wrote into the record, from number 4 on\n"
+    said = "note: skipped 2 trials that Optuna wrote into the record, from number 4\n"
     assert called(["leaderboard"], tmp_path) == (0, before[1], said)
     assert before[2] == ""

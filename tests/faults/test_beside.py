@@ -30,7 +30,7 @@ def test_the_second_of_two_says_who_runs_it_and_leaves_the_first_alone(tmp_path:
         first.communicate()
     check_sound(folder_of(tmp_path, "long"))
     third = forked(tmp_path, "run", "long.yaml", "--trials", "8").ok()
-    assert f"goes on where process {first.pid} left it" in third.err
+    assert f"resumes where process {first.pid} stopped" in third.err
 
 
 def test_a_lock_of_another_host_is_respected_without_force(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def from_elsewhere(own: Path, folder: Path, *, model: str = "slow:build", data: 
 @pytest.mark.parametrize(
     ("model", "data", "said"),
     [
-        ("slow:build", "digits", "needs code that the record of 'long' names: slow:build from "),
+        ("slow:build", "digits", "the record of 'long' names code that runs only if you trust it: slow:build from "),
         ("keras_extra:build", "{python: 'slow:build'}", "slow:build from .*slow.py and keras_extra:build from "),
         ("slow:build", "{python: '__program__:arrays_1234'}", "arrays_1234 stands in a Python program, not in a file"),
         ("os:system", "digits", "'os' is a module of Python"),
@@ -108,7 +108,7 @@ def test_a_model_that_is_not_its_cards_is_not_copied(own: Path, tmp_path: Path) 
     card.write_text(json.dumps({**json.loads(card.read_text()), "sha256": "0" * 64}))
     ended = forked(folder, "export", "long", "-o", "best.keras")
     assert ended.code == 2
-    assert "card.json is not as the sweep wrote it: the model is built anew" in ended.err
+    assert "card.json was changed after the sweep wrote it: the model is built again" in ended.err
     assert "add `--trust`" in ended.err
     assert not (folder / "best.keras").exists()
     assert not (folder / "ran").exists()

@@ -83,14 +83,14 @@ def test_one_file_alone_is_noticed(done: Path, sweep: SweepFolder, tmp_path: Pat
     with zipfile.ZipFile(sweep.best, "a") as archive:
         archive.comment = b"altered"
     ended = run_space(tmp_path / "x", "plain").ok()
-    assert "is not the file that card.json is of" in ended.err
+    assert "is not the model that card.json describes" in ended.err
     assert outcome(sweep)["best"] == outcome(folder_of(done, "plain"))["best"]
 
 
 def test_files_of_a_lost_record_are_kept_aside(sweep: SweepFolder, tmp_path: Path) -> None:
     sweep.study.unlink()
     ended = run_space(tmp_path / "x", "plain", "--trials", "2").ok()
-    assert "is of a record that is gone" in ended.err
+    assert "belongs to a record that is missing" in ended.err
     assert {"best.keras~1", "card.json~1", "space.yaml~1", "weights~1"} <= {path.name for path in sweep.path.iterdir()}
 
 

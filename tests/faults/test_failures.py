@@ -100,5 +100,5 @@ def test_a_sweep_whose_first_trials_all_fail_stops_and_explains_the_first(tmp_pa
 def test_too_many_failures_end_the_sweep(tmp_path: Path) -> None:
     ended = run(tmp_path, "--max-failures", "1")
     assert ended.code == 1
-    assert "2 trials failed, more than --max-failures 1" in ended.err
+    assert "2 trials failed, but `--max-failures` is 1" in ended.err
     run(tmp_path, "--max-failures", "100").ok()

@@ -81,8 +81,8 @@ def build():
     return keras.Sequential(layers)
 """
     ended = run(tmp_path, code)
-    assert "odd:build gives another model now than it gave for trial 0: " in ended.err
-    assert ended.err.rstrip().endswith("Let the model depend on the function's arguments alone"), ended.err
+    assert "odd:build now returns another model than for trial 0: " in ended.err
+    assert ended.err.rstrip().endswith("Make the model depend only on the function's arguments"), ended.err
     assert ended.code == 2
 
 
@@ -131,9 +131,9 @@ def test_changed_code_is_refused_and_the_former_goes_on(tmp_path: Path) -> None:
     run(tmp_path, MODEL).ok()
     refused = run(tmp_path, MODEL.replace("softmax", "sigmoid"), trials=2)
     assert refused.code == 2
-    assert "the code of the model: odd.py (bring it back to go on)" in refused.err
+    assert "the code of the model: odd.py (restore the old code to resume)" in refused.err
     refused = forked(tmp_path, "evaluate", "odd", "--trust")
     assert refused.code == 2
     assert "the code of the model has changed since the sweep 'odd' was run: odd.py in " in refused.err
     forked(tmp_path, "export", "odd", "-o", "kept.keras").ok()  # the file of that code, copied
-    run(tmp_path, "# the former code\n" + MODEL, trials=2).ok()
+    run(tmp_path, "# the old code\n" + MODEL, trials=2).ok()

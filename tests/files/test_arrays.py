@@ -74,7 +74,7 @@ def test_a_text_stands_before_the_arrays(path: Path) -> None:
 @pytest.mark.parametrize("arrays", [(), (np.zeros(2),), (np.array([255], np.uint8),)], ids=["none", "numbers", "bytes"])
 def test_a_file_without_a_text_is_not_read_as_having_one(path: Path, arrays: tuple[Any, ...]) -> None:
     write_arrays(path, arrays)
-    with pytest.raises(DamagedArrays, match=r"does not begin with a text|its text is not what it should be"):
+    with pytest.raises(DamagedArrays, match=r"its first array is not a text|its text is damaged"):
         read_text_and_arrays(path)
 
 
@@ -97,14 +97,14 @@ def promising(path: Path) -> None:
 
 
 DAMAGES: Mapping[str, tuple[Callable[[Path], object], str]] = {
-    "another's": (lambda path: rewritten(path, b"not ours"), "it lists 4 arrays, but was not written with so many"),
-    "one more": (lambda path: rewritten(path, None, **{"4.npy": b"x"}), "it lists 5 arrays, but was not written"),
+    "another's": (lambda path: rewritten(path, b"not ours"), "it holds 4 arrays, but was written with another number"),
+    "one more": (lambda path: rewritten(path, None, **{"4.npy": b"x"}), "it holds 5 arrays, but was written"),
     "no array": (lambda path: rewritten(path, None, **{"1.npy": b"x"}), "1"),
     "altered": (
         lambda path: path.write_bytes(path.read_bytes().replace(b"\x00\x00\xa0\x40", b"\x00\x00\xa0\x41")),
         "0.npy",
     ),
-    "longer": (promising, "it promises more bytes than it has"),
+    "longer": (promising, "it is shorter than its list of arrays says"),
     "cut": (lambda path: path.write_bytes(path.read_bytes()[:-30]), "not a zip file"),
     "empty": (lambda path: path.write_bytes(b""), "not a zip file"),
 }

@@ -131,7 +131,7 @@ def test_steps_of_its_own_rank_by_what_they_record(tmp_path: Path) -> None:
     assert best.value == min(trial.value for trial in tuner.sweep.trials)
     assert tuner.sweep.replay().matches
     tuner.sweep.export(tmp_path / "steps.keras")
-    with pytest.raises(ks.UsageError, match=r"none of its card.s scores: what a `fit` or steps of yours"):
+    with pytest.raises(ks.UsageError, match=r"can't compute the scores of its card: your `fit` or your steps"):
         ks.verify(tmp_path / "steps.keras", sweeps_dir=tmp_path, trust=True)
 
 
@@ -149,9 +149,9 @@ def test_without_a_test_step_a_metric_of_training_may_rank_and_one_of_validation
     assert sweep.best.value == min(trial.value for trial in sweep.trials)
     notices = [event.message for event in heard if isinstance(event, Noticed)]
     assert any(
-        "test rows are not looked at: the winner's model has a `train_step` of its own" in one for one in notices
+        "can't evaluate the winner on the test rows: its model has a `train_step` of its own" in one for one in notices
     )
-    with pytest.raises(ks.UsageError, match="the test rows are not looked at"):
+    with pytest.raises(ks.UsageError, match="can't evaluate the winner on the test rows"):
         sweep.evaluate()
 
 

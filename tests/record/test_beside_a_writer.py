@@ -157,7 +157,7 @@ def test_a_record_that_may_not_be_read_is_named() -> None:
         folder.path.chmod(0o755)
         Path(name).chmod(0o755)
         folder.study.chmod(0o000)
-        with unprivileged(), pytest.raises(RecordError, match=r"can't read .*study\.db: .*Check who owns"):
+        with unprivileged(), pytest.raises(RecordError, match=r"can't read .*study\.db: .*Check the owner"):
             RecordedSweep.read(folder)
 
 

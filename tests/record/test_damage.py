@@ -43,7 +43,7 @@ def opened(folder: SweepFolder) -> list[Result]:
     ("content", "match"),
     [
         (None, "there is no record"),
-        (b"", "is not a sweep's"),
+        (b"", "is not the record of a sweep"),
         (b"SQLite", "is not a database"),
         (b"trials: 3\n" * 100, "is not a database"),
         (b"\0" * 4096, "is not a database"),
@@ -60,20 +60,20 @@ def test_what_is_no_database(folder: SweepFolder, content: bytes | None, match: 
 
 def test_a_folder_in_its_place(folder: SweepFolder) -> None:
     folder.study.mkdir()
-    refused(folder, "is not a file")
+    refused(folder, "not a file")
 
 
 def test_a_database_of_something_else(folder: SweepFolder) -> None:
     change(folder, "CREATE TABLE trials (number INTEGER)")
-    refused(folder, "is not a sweep's")
+    refused(folder, "is not the record of a sweep")
 
 
 def test_an_optuna_study_of_somebody_else(folder: SweepFolder) -> None:
     storage = optuna.storages.RDBStorage(f"sqlite:///{folder.study}")
-    refused(folder, "holds 0 studies")
+    refused(folder, "has no study")
     optuna.create_study(storage=storage, study_name="dense")
     storage.engine.dispose()
-    refused(folder, "no sweep wrote")
+    refused(folder, "`sweep` did not write")
 
 
 @pytest.mark.parametrize(
@@ -81,13 +81,13 @@ def test_an_optuna_study_of_somebody_else(folder: SweepFolder) -> None:
     [
         ("UPDATE alembic_version SET version_num = 'v9.0.0.a'", "revision v9.0.0.a"),
         ("UPDATE study_user_attributes SET value_json = '99' WHERE key = 'format'", "format 99"),
-        ("DELETE FROM study_user_attributes WHERE key = 'format'", "no sweep wrote"),
+        ("DELETE FROM study_user_attributes WHERE key = 'format'", "`sweep` did not write"),
         ("UPDATE study_user_attributes SET value_json = '{' WHERE key = 'space'", "damaged"),
         ("UPDATE study_directions SET direction = 'MINIMIZE'", "direction"),
-        ("DELETE FROM study_directions", "holds 0 studies"),
-        ("DROP TABLE trial_values", "is not a sweep's"),
-        ("CREATE TRIGGER x AFTER INSERT ON trials BEGIN DELETE FROM trials; END", "is not a sweep's"),
-        ("CREATE VIEW x AS SELECT * FROM trials", "is not a sweep's"),
+        ("DELETE FROM study_directions", "has no study"),
+        ("DROP TABLE trial_values", "is not the record of a sweep"),
+        ("CREATE TRIGGER x AFTER INSERT ON trials BEGIN DELETE FROM trials; END", "is not the record of a sweep"),
+        ("CREATE VIEW x AS SELECT * FROM trials", "is not the record of a sweep"),
         (f"UPDATE study_user_attributes SET value_json = '{'[' * 10**5}' WHERE key = 'space'", "damaged"),
         ("UPDATE trial_values SET value = value + 1e-9 WHERE trial_id = 1", "trial 0 is damaged.*checksum"),
         ("UPDATE trials SET state = 'FAIL' WHERE number = 3", "trial 3 is damaged.*checksum"),
@@ -128,7 +128,7 @@ def test_an_optuna_study_of_somebody_else(folder: SweepFolder) -> None:
             "trial 0 is damaged.*objective 1 of `trial_values` was edited",
         ),
         ("DELETE FROM trials WHERE number = 3", "trial 3 was deleted: 11 trials are numbered from 0 to 11"),
-        ("DELETE FROM trials WHERE number = 11", r"a trial was deleted: its attributes are there \(trial_id 12\)"),
+        ("DELETE FROM trials WHERE number = 11", r"a trial was deleted, but its attributes remain \(trial_id 12\)"),
         ("UPDATE trials SET number = -1 WHERE number = 5", "trial 5 was deleted: 12 trials are numbered from -1 to 11"),
         ("UPDATE trials SET state = 'RUNNING' WHERE number = 3", "the state of 1 of its trials was edited"),
     ],

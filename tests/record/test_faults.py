@@ -28,8 +28,8 @@ from tests.helpers.small_record import check_done, check_sound, run
 
 HINTS = (
     "Free some space",
-    "Check who owns",
-    "Another program holds",
+    "Check the owner",
+    "Another program uses",
     "The disk or its connection",
     "run the same command",
 )
@@ -142,7 +142,7 @@ def test_a_database_locked_by_another_program_is_named(tmp_path: Path, monkeypat
     folder = new_folder(tmp_path, 3)
     with StudyFile.open(folder) as study, closing(sqlite3.connect(folder.study, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(RecordError, match=r"locked.*Another program holds"):
+        with pytest.raises(RecordError, match=r"locked.*Another program uses"):
             study.add(dense_sweep(4)[3])
         other.execute("ROLLBACK")
         study.add(dense_sweep(4)[3])

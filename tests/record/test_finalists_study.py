@@ -74,7 +74,7 @@ def test_a_choice_among_fewer_trials_decides_nothing(folder: SweepFolder) -> Non
 def test_the_finalists_of_another_sweep_are_refused(folder: SweepFolder) -> None:
     change(folder, "UPDATE studies SET study_name = 'other finalists' WHERE study_name = 'digits finalists'")
     for read in (RecordedSweep.read, read_facts, StudyFile.open):
-        with pytest.raises(RecordError, match="holds the study 'other finalists', which is of another sweep"):
+        with pytest.raises(RecordError, match="has the study 'other finalists' of another sweep"):
             read(folder)
 
 

@@ -15,7 +15,7 @@ from keras_sweep.honest.scores import MeanScores
 from keras_sweep.record.candidates import stack_scores
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.reader import read_facts
-from keras_sweep.record.recorded_sweep import CHOOSE_ANEW, RecordedSweep, why_none
+from keras_sweep.record.recorded_sweep import CHOOSE_AGAIN, RecordedSweep, why_none
 from keras_sweep.record.saved import load_scores_of, save_scores, scores_file, select_part
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
@@ -243,9 +243,9 @@ def test_a_trial_that_is_not_there_is_named_with_those_that_are(folder):
     sweep = scored(folder, np.ones((2, 4)))
     assert sweep.trial(1) is sweep.results[1] and sweep.trial(0) is sweep.results[0]
     for number in (-1, 2):
-        with pytest.raises(UsageError, match=rf"sweep 'plain' has no trial {number}: they are numbered 0 to 1"):
+        with pytest.raises(UsageError, match=rf"the sweep 'plain' has no trial {number}: its trials are 0 to 1"):
             sweep.trial(number)
-    with pytest.raises(UsageError, match="has no trial 0: it has none yet"):
+    with pytest.raises(UsageError, match="has no trial 0: it has no trials yet"):
         replace(sweep, results=[]).trial(0)
 
 
@@ -321,16 +321,16 @@ def test_the_winner_is_needed_and_what_there_is_in_its_place_is_said():
     done, failed = result(1, 0.9), result(0, None, state=TrialState.FAIL, reason="diverged")
     assert dense([failed, done]).require_winner() is done
     foreign = result(0, 0.9, engine="import/wandb")
-    with pytest.raises(RecordError, match=r"no trial of sweep 'dense' was trained here: those imported can't win"):
+    with pytest.raises(RecordError, match=r"the sweep 'dense' has only imported trials"):
         dense([foreign]).require_winner()
-    with pytest.raises(RecordError, match=r"no trial of sweep 'dense' has completed: 1 of 2 as trial"):
+    with pytest.raises(RecordError, match=r"no trial of the sweep 'dense' has completed: 1 of 2 ended like trial"):
         dense([replace(foreign, state=TrialState.FAIL, value=None), failed]).require_winner()
-    with pytest.raises(RecordError, match=r"no trial of sweep 'dense' has completed\. Run it") as refused:
+    with pytest.raises(RecordError, match=r"no trial of the sweep 'dense' has completed\. Run the sweep") as refused:
         dense([]).require_winner()
-    assert refused.value.message == "no trial of sweep 'dense' has completed"
+    assert refused.value.message == "no trial of the sweep 'dense' has completed"
     with pytest.raises(RecordError, match=r"meets `parameters < 9`") as refused:
         dense([failed, done], "parameters < 9").require_winner()
-    assert refused.value.hint == CHOOSE_ANEW
+    assert refused.value.hint == CHOOSE_AGAIN
     with pytest.raises(RecordError, match="has completed: 1 of 1"):
         dense([failed], "parameters < 9").require_winner()
 
@@ -340,6 +340,6 @@ def test_why_none_completed_is_said_by_what_befell_most_and_by_the_numbers_that_
     curve = {"accuracy": (0.1, 0.1), "loss": (2.0, inf), "val_loss": (3.0, nan), "empty": ()}
     wild = [result(number, None, state=TrialState.FAIL, reason="diverged", curve=curve) for number in (1, 2)]
     other = result(0, None, state=TrialState.FAIL, reason="ValueError: no", curve={})
-    assert why_none([other, *wild]) == "2 of 3 as trial 1: diverged (loss inf, val_loss nan in epoch 2)"
-    assert why_none([other]) == "1 of 1 as trial 0: ValueError: no"
-    assert why_none([replace(other, reason=None)]) == "1 of 1 as trial 0: FAIL"
+    assert why_none([other, *wild]) == "2 of 3 ended like trial 1: diverged (loss inf, val_loss nan in epoch 2)"
+    assert why_none([other]) == "1 of 1 ended like trial 0: ValueError: no"
+    assert why_none([replace(other, reason=None)]) == "1 of 1 ended like trial 0: FAIL"

@@ -64,7 +64,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones(tmp_path: Path) -> None
         begun(tmp_path, name, 0)
     with pytest.raises(UsageError, match=r"no sweep 'dence'.*Did you mean 'dense'\?"):
         find("dence", tmp_path)
-    with pytest.raises(UsageError, match=r"The sweeps there are: 'adam', 'dense'"):
+    with pytest.raises(UsageError, match=r"The sweeps are 'adam', 'dense'"):
         find("other", tmp_path)
 
 
@@ -101,7 +101,7 @@ def test_a_sweep_moved_aside_stays_readable(tmp_path: Path) -> None:
 
 def test_a_file_in_the_folders_place_is_named(tmp_path: Path) -> None:
     (tmp_path / "dense").write_text("x")
-    with pytest.raises(RecordError, match="a file of that name"):
+    with pytest.raises(RecordError, match="a file has this name"):
         SweepFolder(tmp_path / "dense").make()
 
 
@@ -135,13 +135,13 @@ def test_what_is_no_file_of_the_sweep_is_refused(tmp_path: Path, name: str, kind
     path.unlink(missing_ok=True)
     {"a link": link_to(target), "a pipe": os.mkfifo, "a socket": socket_at}[kind](path)
     before = target.stat()
-    with pytest.raises(RecordError, match=f"{name} is {kind}.*: a sweep writes only to files of its own. Nothing was"):
+    with pytest.raises(RecordError, match=f"{name} is {kind}.*, but a sweep writes only to its own files. Nothing was"):
         SweepLock(folder).acquire()
-    with pytest.raises(RecordError, match="give the same command again"):
+    with pytest.raises(RecordError, match="then run the same command again"):
         SweepLock(folder).acquire()
     if name in DATABASE:
         for read in (StudyFile.open, RecordedSweep.read):
-            with pytest.raises(RecordError, match=f"{name} is not a file, but {kind}"):
+            with pytest.raises(RecordError, match=f"{name} is {kind}, not a file"):
                 read(folder)
     assert (target.stat().st_mtime_ns, target.stat().st_mode) == (before.st_mtime_ns, before.st_mode)
     assert path.lstat().st_mode & 0o170000 in (stat.S_IFLNK, stat.S_IFIFO, stat.S_IFSOCK)

@@ -109,7 +109,7 @@ def test_a_damaged_one_is_named_and_set_aside(study: StudyFile, damage: str) -> 
     assert set(TrialRecord(study, SPEC.objective, notice=told.append).waiting([1, 2])) == {2}
     (said,) = told
     assert "000001.npz is damaged" in said
-    assert "it is 000001.npz~1 now, and trial 1 is trained again" in said
+    assert "renamed to 000001.npz~1, and trial 1 is trained again" in said
     assert list(TrialRecord(study, SPEC.objective).waiting([1, 2])) == [2]
 
 
@@ -122,8 +122,8 @@ def test_trials_that_optuna_wrote_are_told_of_once_they_have_a_study_of_their_ow
     for one in trials()[1:3]:
         record.add(one)
     assert told == [
-        "left out: 1 trial that Optuna wrote into the record, from number 1 on: "
-        "its study 'dense from Optuna' has them now, and `sweep import` reads that"
+        "skipped 1 trial that Optuna wrote into the record, from number 1; "
+        "they are in the study 'dense from Optuna' now, which `sweep import` reads"
     ]
     assert same(study.results(), [one.light() for one in trials()[:3]])
 

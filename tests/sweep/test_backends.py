@@ -107,8 +107,8 @@ def test_a_trial_of_lanes_is_evaluated_and_exported_on_every_backend(jax, backen
     (tmp_path / f"copy/sweeps/digits/weights/{int(other):06d}.npz").unlink()
     refused = sweep("export", "digits", "--trial", other, "--backend", backend, cwd=tmp_path / "copy")
     assert refused.code == 2
-    assert "must be trained again on jax, since its weights are not kept" in refused.err
-    assert f"but the backend is {backend}. Give `--backend jax`" in refused.err
+    assert "must be trained again on jax, since only the best trials keep their weights" in refused.err
+    assert f"but the backend is {backend}. Add `--backend jax`" in refused.err
 
 
 WITHOUT_TORCH = """

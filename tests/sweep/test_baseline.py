@@ -57,5 +57,5 @@ def test_several_targets_and_fewer_rows_than_folds_are_refused_in_one_sentence()
     rows = Rows(x, np.stack([y, y], axis=1))
     with pytest.raises(DataError, match="2 columns"):
         fit_baseline(spec, replace(data, train=rows, validation=rows))
-    with pytest.raises(DataError, match=r"the number of samples: n_samples=4\. Bring more rows$"):
+    with pytest.raises(DataError, match=r"the number of samples: n_samples=4\. Add more rows$"):
         fit_baseline(spec, replace(data, train=Rows(x[:3], y[:3]), validation=Rows(x[:1], y[:1])))

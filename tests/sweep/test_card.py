@@ -152,7 +152,7 @@ def test_a_card_stands_beside_its_model_and_in_a_sweep_in_its_folder(tmp_path):
     assert read_card(tmp_path / "best.keras")[0] == tmp_path / "card.json"
     written(tmp_path / "best.keras", trial=0)
     assert read_card(tmp_path / "best.keras")[1].trial == 0
-    with pytest.raises(UsageError, match=r"no card of .*other\.keras: .*other\.card\.json is missing"):
+    with pytest.raises(UsageError, match=r"other\.keras has no card: .*other\.card\.json is missing"):
         read_card(tmp_path / "other.keras")
 
 
@@ -161,7 +161,7 @@ def test_a_card_stands_beside_its_model_and_in_a_sweep_in_its_folder(tmp_path):
 )
 def test_what_is_no_card_is_said_with_the_place(tmp_path, text, place):
     (tmp_path / "mine.card.json").write_text(text)
-    with pytest.raises(RecordError, match=rf"mine\.card\.json is no card of a model: {place}"):
+    with pytest.raises(RecordError, match=rf"mine\.card\.json is not a model card: {place}"):
         read_card(tmp_path / "mine.keras")
 
 
@@ -173,11 +173,11 @@ def test_the_card_that_a_sweep_kept_is_the_one_that_its_record_and_its_model_kno
     folder.card.write_text(json.dumps(about))
     facts = replace(FACTS, card=hashlib.sha256(folder.card.read_bytes()).hexdigest())
     assert read_kept_card(folder, facts) == about
-    with pytest.raises(RecordError, match="is not as the sweep wrote it") as refused:
+    with pytest.raises(RecordError, match="was changed after the sweep wrote it") as refused:
         read_kept_card(folder, FACTS)
-    assert refused.value.hint == "`sweep run` of its space file writes both again"
+    assert refused.value.hint == "`sweep run` with the space file writes the model and its card again"
     folder.best.write_bytes(b"another")
-    with pytest.raises(RecordError, match=r"best\.keras is not the file that card\.json is of"):
+    with pytest.raises(RecordError, match=r"best\.keras is not the model that card\.json describes"):
         read_kept_card(folder, facts)
     folder.best.unlink()
     assert read_kept_card(folder, facts) == {}

@@ -122,7 +122,7 @@ def test_further_goals_are_compared_with_the_record(compared):
 def test_without_its_sweep_the_files_optimizer_is_compared_and_the_rest_is_not_looked_at(compared):
     about = card(goals={"parameters": 650, "flops": 9})
     wrong, unseen, why = compared(about, home=None)
-    assert (wrong, why) == ({}, "its sweep is not here")
+    assert (wrong, why) == ({}, "the card's sweep is not available")
     assert {"sweep", "open", "sha256", "params.learning_rate", "refit"} & set(unseen) == set()
     assert {"trial", "seed", "estimate", "params.epochs", "goals", "model", "test"} <= set(unseen)
     assert {"validation", "data"} & set(unseen) == set() and "validation" in compared(about, None, seen=())[1]
@@ -153,7 +153,7 @@ def test_looks_at_the_test_rows_after_the_cards_are_no_fault_and_fewer_are(compa
 
 def test_the_record_of_another_sweep_does_not_help(compared):
     other = home_of(result(0, 0.1))
-    assert compared(card(), other)[2] == "no trial of the sweep of that name here has the card's scores"
+    assert compared(card(), other)[2] == f"no trial of the sweep {other.folder.name!r} has the scores of the card"
 
 
 def test_of_trainings_with_equal_scores_the_one_that_the_card_names_is_compared(compared):

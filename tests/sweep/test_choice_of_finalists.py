@@ -53,9 +53,9 @@ def test_a_quarter_of_the_epochs_goes_to_five_recipes_with_three_seeds_or_fewer_
 def test_a_search_too_small_for_all_says_so_and_how_to_ask():
     few, none = (describe_cut(choose_finalists(make_spec(), search(trials)), 5, 3) for trials in (8, 7))
     assert few.startswith("the finalists are 2 configurations with 1 new seed each")
-    assert none.startswith("no configuration is trained with other seeds")
+    assert none.startswith("no configuration is trained again with new seeds")
     assert {text.partition("; ")[2] for text in (few, none)} == {
-        "`finalists: {top: 5, seeds: 3}` in the space file asks for all"
+        "`finalists: {top: 5, seeds: 3}` in the space file trains all"
     }
 
 

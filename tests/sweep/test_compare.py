@@ -76,11 +76,11 @@ def test_the_winners_differ_by_what_they_differ_on_the_same_rows(found, folder):
 
 def test_what_can_not_be_compared_is_refused(folder, tmp_path):
     good, made_up, empty = SweepFolder(folder / "good"), new_folder(tmp_path), new_folder(tmp_path / "none", trials=0)
-    with pytest.raises(UsageError, match="two different sweeps or more"):
+    with pytest.raises(UsageError, match="at least two different sweeps"):
         compare_sweeps([good, good])
     with pytest.raises(UsageError, match=r"the data of good is digits \(rows .*, dense is "):
         compare_sweeps([good, made_up])
-    with pytest.raises(RecordError, match="no trial of sweep 'dense' has completed"):
+    with pytest.raises(RecordError, match="no trial of the sweep 'dense' has completed"):
         compare_sweeps([good, empty])
 
 

@@ -110,7 +110,7 @@ def test_what_a_format_lacks_is_told(answers: dict[str, dict[str, Any]]) -> None
 
 def test_raw_text_goes_as_a_savedmodel_alone(tmp_path: Path) -> None:
     rows = Rows(np.array(["good day", "bad day"], object), np.array([1, 0]))
-    with pytest.raises(ModelError, match=r"onnx has none .* reads raw text. `--format savedmodel` takes"):
+    with pytest.raises(ModelError, match=r"onnx can't hold a model that reads raw text. `--format savedmodel`"):
         convert_model(None, tmp_path, tmp_path / "a.onnx", make_spec(), replace(digits(), train=rows), "onnx", None)
 
 
@@ -159,7 +159,7 @@ def test_outputs_may_be_a_ten_thousandth_apart_and_else_nothing_is_there(
     if fine:
         assert convert_model(None, work, path, make_spec(), digits(), "onnx", None)["greatest_difference"] == apart
     else:
-        with pytest.raises(SweepError, match=r"on 256 validation rows they are .* apart, and may be 0\.0001"):
+        with pytest.raises(SweepError, match=r"on 256 validation rows they differ by .*, more than 0\.0001"):
             convert_model(None, work, path, make_spec(), digits(), "onnx", None)
     assert path.exists() is fine
 
@@ -177,9 +177,9 @@ def test_what_a_format_can_not_hold_is_said_with_another_that_can(
             convert_model(None, tmp_path, tmp_path / "a.onnx", spec, digits(), format, None)
         hints[source, format] = refused.value.hint
     assert list(hints.values()) == [
-        "`--format savedmodel` takes whatever TensorFlow can run",
+        "`--format savedmodel` supports everything that TensorFlow can run",
         None,
-        "Layers of your own must stand in a module",
+        "Move your own layers into a module",
     ]
 
 
@@ -245,7 +245,7 @@ def test_the_process_runs_on_tensorflow_without_an_accelerator_and_its_end_is_sa
     assert env["PYTHONPATH"].split(os.pathsep) == [place for place in sys.path if place] and "PATH" in env
     code = -9
     said = convert._ask_process(tmp_path, {})["error"]
-    assert said.startswith("its process ended with -9: xxx") and said.endswith("x the end") and len(said) == 327
+    assert said.startswith("the process ended with -9: xxx") and said.endswith("x the end") and len(said) == 327
 
 
 def test_whatever_is_raised_there_is_the_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

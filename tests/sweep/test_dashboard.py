@@ -89,7 +89,7 @@ def test_a_port_that_is_taken_or_none_is_named(folder):
         taken.bind((HOST, 0))
         taken.listen()
         for port in (taken.getsockname()[1], 70_000):
-            with pytest.raises(UsageError, match=rf"port {port} .*can't be had: .*`--port 0`"):
+            with pytest.raises(UsageError, match=rf"port {port} .*is not available: .*`--port 0`"):
                 create_server(folder, port)
 
 

@@ -39,8 +39,8 @@ def test_earlier_trials_guide_the_sampler_beside_as_many_of_its_own_as_were_aske
     ran = begun(tmp_path)
     results = ran().results
     assert ran.notices == [
-        "16 trials of 'earlier' guide the search, beside its own 6",
-        "left out: 4 trials, since `epochs` is outside of the space",
+        "the search learns from 16 trials of 'earlier', before its own 6",
+        "skipped 4 trials: `epochs` is outside the space",
     ]
     assert [one.engine for one in results] == ["import/earlier"] * 16 + ["optuna/tpe"] * 6
     assert read_facts(ran.sweep).trials == 22
@@ -81,13 +81,13 @@ def test_begun_anew_a_sweep_may_learn_from_what_it_was_itself(tmp_path: Path) ->
         (
             "data: digits",
             "split: {seed: 1}\ndata: digits",
-            "the sweep 'earlier' had other rows, .* may be test rows now",
+            "the sweep 'earlier' had other rows: .* may be test rows now",
         ),
-        ("val_accuracy, goal: maximize", "val_loss", "was run to maximize val_accuracy, and this one is to minimize"),
+        ("val_accuracy, goal: maximize", "val_loss", "was run to maximize val_accuracy, but this sweep is run to min"),
         (
             f"batch_size: {SIZE}",
             "batch_size: 128",
-            f"no trial that fits this search. left out: .*`batch_size` is {SIZE}",
+            f"no trial that fits this search. skipped .*`batch_size` is {SIZE}",
         ),
     ],
 )
@@ -136,16 +136,16 @@ def test_trials_that_fit_have_the_names_and_values_of_the_space_and_numbers_from
     ("params", "why"),
     [
         ({**USUAL, "epochs": 4}, "`epochs` is 4, not 3"),
-        ({"learning_rate": 0.05, "optimizer": "adam"}, "there is no `model.units`"),
-        ({**USUAL, "units": 9}, "`model.units` is outside of the space"),
+        ({"learning_rate": 0.05, "optimizer": "adam"}, "`model.units` is missing"),
+        ({**USUAL, "units": 9}, "`model.units` is outside the space"),
         ({**USUAL, "momentum": 0.5}, "the space has no `momentum`"),
         ({**USUAL, "rho": 0.5}, "the space has no `rho`"),
-        ({**USUAL, "learning_rate": 0.01}, "it breaks `where`"),
+        ({**USUAL, "learning_rate": 0.01}, "`where` forbids it"),
     ],
 )
 def test_why_a_trial_is_left_out_is_counted(params: dict[str, object], why: str) -> None:
     kept, notes = fit(params, USUAL, params, where=("learning_rate > 0.02",))
-    assert len(kept) == 1 and notes == [f"left out: 2 trials, since {why}"]
+    assert len(kept) == 1 and notes == [f"skipped 2 trials: {why}"]
 
 
 def test_a_trial_that_continues_one_that_is_left_out_continues_none() -> None:

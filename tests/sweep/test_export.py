@@ -167,4 +167,4 @@ def test_a_page_that_can_not_be_written_names_the_option_for_another_place(
     monkeypatch.setattr("keras_sweep.files.disk.open_new", refuse)
     with pytest.raises(RecordError) as refused:
         write_page(tmp_path / "README.md", tmp_path / "it.keras", tmp_path / "it.card.json", hostile_card())
-    assert refused.value.hint == "The file system is read-only: give another folder with `--card`"
+    assert refused.value.hint == "The file system is read-only. Choose another folder with `--card`"

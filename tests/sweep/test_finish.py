@@ -109,9 +109,9 @@ def test_a_card_that_was_altered_is_set_aside_and_neither_exported_nor_reported(
     finished(study, results)
     good = card(study)
     study.folder.card.write_text(json.dumps({**good, "params": {**good["params"], "learning_rate": 0.5}}))
-    with pytest.raises(RecordError, match=r"card\.json is not as the sweep wrote it"):
+    with pytest.raises(RecordError, match=r"card\.json was changed after the sweep wrote it"):
         read_kept_card(study.folder, study.facts)
-    assert any("card.json~1 now, and written again" in told for told in notices(finished(study, results)))
+    assert any("card.json~1, and written again" in told for told in notices(finished(study, results)))
     again = read_kept_card(study.folder, study.facts)
     changing = {"created", "sha256"}
     assert {**again, **dict.fromkeys(changing)} == {**good, **dict.fromkeys(changing)}
@@ -148,7 +148,7 @@ def test_a_model_that_nothing_compiled_is_exported_and_not_looked_at(study, resu
         return keras.Sequential([keras.Input((64,)), *model.layers]), own, refit
 
     monkeypatch.setattr(export, "build_final_model", uncompiled)
-    why = "the test rows are not looked at: the winner's model is not compiled, so nothing evaluates it"
+    why = "can't evaluate the winner on the test rows: its model is not compiled"
     assert notices(finished(study, results)) == [why]
     assert study.facts.test_looks == 0 and study.folder.best.exists() and card(study)["test"] is None
 
@@ -159,6 +159,6 @@ def test_rows_that_are_not_those_of_the_sweep_judge_nobody(study: StudyFile, res
     if same:
         assert finished(study, results)[-1].looks == 1
         return
-    with pytest.raises(ChangedSweep, match="the test rows of digits are not those that the sweep 'digits' was begun"):
+    with pytest.raises(ChangedSweep, match="the test rows of digits have changed since the sweep 'digits' started"):
         finished(study, results)
     assert study.facts.test_looks == 0

@@ -35,9 +35,9 @@ def test_imported_trials_lead_the_board_and_the_trial_trained_here_wins(tmp_path
     for command in ("evaluate", "export"):
         early = sweep(command, "mine", cwd=tmp_path)
         assert early.code == 1
-        assert "no trial of sweep 'mine' was trained here: those imported can't win, and have no weights" in early.err
+        assert "the sweep 'mine' has only imported trials, which have no weights and can't win" in early.err
     cut = sweep("run", "mine.yaml", "--for", "0.001s", cwd=tmp_path).ok()
-    assert "the time is up before any trial ended its first epoch: give it more with `--for`" in cut.err
+    assert "the time was up before any trial finished its first epoch: allow more time with `--for`" in cut.err
     done = sweep("run", "mine.yaml", cwd=tmp_path).ok()
     assert "imported trials guide the search, but can't win" in done.out
     board = leaderboard(tmp_path, "mine")

@@ -64,7 +64,7 @@ def test_the_winner_is_exported_as_trained_on_all_rows(folder: Path, sweep: ks.S
 
 def test_any_other_trial_is_trained_on_all_rows_for_its_export(folder: Path, sweep: ks.Sweep) -> None:
     (other,) = [trial.number for trial in sweep.trials if not trial.finalists]
-    with pytest.warns(UserWarning, match=f"trial {other} is trained on all 1,437 rows, since with folds no one model"):
+    with pytest.warns(UserWarning, match=f"trial {other} is trained on all 1,437 rows, since with folds it has"):
         sweep.export(folder / "other.keras", other)
     card = json.loads((folder / "other.card.json").read_text())
     assert (card["trial"], card["refit"]["rows"], card["test"]) == (other, 1437, None)

@@ -100,7 +100,7 @@ def test_a_table_is_read_by_the_mark_that_parts_its_first_line_and_predicts_its_
     (folder / name).write_text("\n".join(mark.join(words) for words in (("a", "b, c", "last"), ("1", "2", "3"))))
     data, notes = data_of(name)
     assert data == {"csv": name, **said, "target": "last"}
-    assert notes[0].startswith("It predicts 'last'; `--target` names another of 'a', ")
+    assert notes[0].startswith("The target is 'last'; `--target` chooses another of 'a', ")
 
 
 def test_the_only_column_of_a_usual_name_is_predicted_wherever_it_stands(folder):
@@ -133,8 +133,13 @@ def test_a_source_is_named_from_the_space_files_folder_or_by_its_own_name(folder
     (folder / "data" / "rows.csv").write_text("a,b\n1,2\n")
     assert data_of("data/rows.csv", path="spaces/a.yaml")[0]["csv"] == "../data/rows.csv"
     assert data_of("data")[0] == {"images": "data"} and data_of("digits") == ("digits", [])
-    for name, hint in (("digit", "did you mean `digits`?"), ("rows.xls", "The data sets are "), ("no.csv", "The data")):
-        with pytest.raises(UsageError, match=rf"{name} is no \.csv, \.tsv, \.parquet or \.npz file") as refused:
+    must = r"must be a \.csv, \.tsv, \.parquet or \.npz file, .*, but got"
+    for name, fault, hint in (
+        ("digit", must, "did you mean `digits`?"),
+        ("rows.xls", must, "The data sets are "),
+        ("no.csv", "there is no file", "The data"),
+    ):
+        with pytest.raises(UsageError, match=f"{fault} {name}") as refused:
             data_of(name)
         assert str(refused.value.hint).startswith(hint)
 
@@ -151,7 +156,7 @@ def test_ids_texts_and_gaps_are_written_as_options_with_a_note_of_each(folder):
     rows = [f"{row + 100},{row % 7},{'NA' if row % 9 == 0 else row % 5},{row % 3 % 2}" for row in range(60)]
     spec, notes = written(folder, "id,size,age,ill", *rows)
     assert spec.data.words == {"drop": ["id"], "missing": ["NA"]} and spec.data.target == "ill"
-    assert any(note.startswith("It is read with `missing`: 'NA'") for note in notes)
+    assert any(note.startswith("Read with `missing`: 'NA'") for note in notes)
     assert not any("missing_target" in note for note in notes)
     rows[3] = rows[3][:-1]
     spec, notes = written(folder, "id,size,age,ill", *rows)
@@ -188,8 +193,8 @@ def test_rows_that_no_search_could_learn_from_are_refused_before_a_file_is_writt
 def test_nothing_is_written_over_a_file_or_into_no_folder(folder):
     written(folder, "a,b", *(f"{row},{row % 2}" for row in range(40)))
     before = (folder / "a.yaml").read_text()
-    for path, what in (("a.yaml", "a.yaml is there already"), ("no/a.yaml", "there is no folder no")):
+    for path, what in (("a.yaml", "a.yaml already exists"), ("no/a.yaml", "there is no folder no")):
         with pytest.raises(UsageError, match=what) as refused:
             write_space_file("digits", Path(path), [], target=None, wandb=None)
-        assert refused.value.hint == "Give another name: `-o FILE`"
+        assert refused.value.hint == "Choose another file: `-o FILE`"
     assert (folder / "a.yaml").read_text() == before

@@ -133,20 +133,20 @@ def test_a_script_comes_with_the_rows_that_it_reads(tmp_path):
     with np.load(tmp_path / "rows.npz") as rows:
         assert sorted(rows) == ["x", "x_val", "y", "y_val"]
         np.testing.assert_array_equal(rows["y_val"], DATA.validation.y)
-    with pytest.raises(UsageError, match="reads its rows from a file") as refused:
+    with pytest.raises(UsageError, match="the script needs a file for its rows") as refused:
         trial_script(opened(), 7)
-    assert refused.value.hint == "Give `--rows rows.npz`, which is written"
+    assert refused.value.hint == "Add `--rows rows.npz`: the file is written"
 
 
 @pytest.mark.parametrize(
     ("changes", "data", "how"),
     [
-        ({}, {"folds": (None,)}, "once a fold, and no script of one training is that"),
-        ({}, {"y": {"a": DATA.train.y}}, "on several inputs or outputs, of which no script is written"),
-        ({}, {"y": np.empty((len(DATA.train), 0))}, "without labels, of which"),
-        ({"training": Training(adapt=True)}, {}, "on texts, or with layers that adapt, of which"),
-        ({"scale": TargetScale("log", 0.0)}, {}, "with its target transformed, of which"),
-        ({}, {"stream": Stream(list, 3)}, "on a dataset, of which"),
+        ({}, {"folds": (None,)}, "once per fold, which a script can't repeat"),
+        ({}, {"y": {"a": DATA.train.y}}, "on several inputs or outputs, which a script can't repeat"),
+        ({}, {"y": np.empty((len(DATA.train), 0))}, "without labels, which a script"),
+        ({"training": Training(adapt=True)}, {}, "on texts, or with layers that adapt, which a script"),
+        ({"scale": TargetScale("log", 0.0)}, {}, "with its target transformed, which a script"),
+        ({}, {"stream": Stream(list, 3)}, "on a dataset, which a script"),
     ],
 )
 def test_of_a_training_that_is_no_plain_fit_no_script_is_written(changes, data, how, tmp_path):
@@ -169,7 +169,7 @@ def test_losses_and_metrics_are_written_as_what_makes_them():
         given = {"loss.share": 0.25} if source == "Tilted" else {}
         text = script(make_spec(loss=f"user_losses:{source}", folder=FOLDER), **given)
         assert f"loss={code}, metrics=['accuracy'])" in text
-    assert "epochs = 3  # of 9: it was stopped there" in script(epochs=9)
+    assert "epochs = 3  # of 9: the trial was stopped here" in script(epochs=9)
     assert "callbacks=[keras.callbacks.SwapEMAWeights()]" in script(use_ema=True)
     plain = script()
     assert "model.compile(optimizer=optimizer, loss='sparse_categorical_crossentropy', metrics=['accuracy'])" in plain
@@ -213,7 +213,7 @@ def test_a_function_of_a_program_can_not_be_imported():
     def rate(y_true, y_pred):
         return y_pred
 
-    with pytest.raises(UsageError, match="rate was a function of a program that ran the sweep"):
+    with pytest.raises(UsageError, match="rate is a function of the program that ran the sweep"):
         script(make_spec(loss=register_function(rate)))
 
 

@@ -129,7 +129,7 @@ def test_a_search_that_is_good_enough_ends_with_its_generation_and_goes_on_for_a
     pieces = InMemory()
     for total in (2, 24, 24):  # the first ends inside a generation, the last finds nothing to do
         reason, events = run(enough, pieces, total, runner=FarAhead())
-    assert reason == "good enough" and "which is as good as `search.stop` asks for" in events[0].message
+    assert reason == "good enough" and "reached `search.stop.value`" in events[0].message
     assert plain(pieces.kept) == plain(whole.kept[: len(pieces.kept)]) and len(pieces.kept) in range(4, 24, 4)
     assert not any((result.value or 0.0) >= good for result in pieces.kept[:-4])
     run(replace(enough, search=replace(spec.search, stop=Stop(99.0))), pieces, 24)
@@ -203,7 +203,7 @@ def test_a_sweep_whose_first_trials_all_raise_stops_and_explains():
     record = InMemory()
     with pytest.raises(SweepError, match=r"first 3 trials all failed; trial 0: ValueError: no") as error:
         run(spec := make_spec(SPACE), record, 20, runner=Formula(raises=True))
-    assert error.value.hint == f"Mend it and run with --fresh; `sweep show {spec.name} 0` has the traceback"
+    assert error.value.hint == f"Fix the cause, then add `--fresh`. `sweep show {spec.name} 0` has the traceback"
     assert len(record.kept) == 3
 
 
@@ -252,7 +252,7 @@ def test_a_runner_that_leaves_a_trial_out_is_found():
         def run(self, trials, wanted, *told):
             yield from super().run(trials, wanted - {2}, *told)
 
-    with pytest.raises(SweepError, match="left out trial 2"):
+    with pytest.raises(SweepError, match="returned no trial 2"):
         run(make_spec(SPACE), InMemory(), 8, runner=Forgetful())
 
 

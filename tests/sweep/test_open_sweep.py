@@ -72,7 +72,7 @@ def test_workers_that_would_wait_for_each_other_are_told_what_to_do(monkeypatch)
 
     monkeypatch.setattr(open_sweep_module, "choose_runner", choose)
     (said,) = [one.message for one in loaded(SPEC, workers=object())[2]]
-    assert said.startswith("optuna/tpe learns from each trial by `fit`") and "{generation: 8}" in said
+    assert said.startswith("with `fit`, optuna/tpe suggests a single trial at a time") and "{generation: 8}" in said
     assert loaded(make_spec(search=SearchSettings(generation=8)), workers=object())[2] == []
     assert loaded(make_spec(sampler="random"), workers=object())[2] == [] == loaded(SPEC)[2]
 
@@ -145,10 +145,10 @@ def test_the_backend_is_that_of_the_trial_unless_another_is_asked_for(recorded):
 def test_a_trial_of_another_program_is_not_worked_on(recorded):
     folder = recorded(trial(0, engine="import/wandb"), trial(1, 0.5))
     with OpenSweep(folder) as sweep:
-        with pytest.raises(UsageError, match="trial 0 was trained elsewhere") as refused:
+        with pytest.raises(UsageError, match="trial 0 is imported") as refused:
             sweep.load(sweep.read().trial(0))
         assert sweep.read().training(None).number == 1
-    assert refused.value.hint == "Choose a trial that was trained here"
+    assert refused.value.hint == "Choose a trial that this sweep trained"
 
 
 def test_validation_rows_need_no_trial_that_completed(recorded):
@@ -161,7 +161,7 @@ def test_rows_that_have_changed_are_refused_and_so_is_a_model_whose_code_has(rec
     folder = recorded(trial(), fingerprint="of other rows")
     with OpenSweep(folder) as sweep:
         for look in (lambda: sweep.load(sweep.read().trial(0)), sweep.validation):
-            with pytest.raises(ChangedSweep, match="the data of the sweep 'plain' have changed since") as refused:
+            with pytest.raises(ChangedSweep, match="the rows have changed since the sweep 'plain'") as refused:
                 look()
             assert "under another name" in refused.value.hint
 
@@ -171,6 +171,6 @@ def test_a_model_whose_code_has_changed_is_refused_by_its_file(recorded, tmp_pat
     text = PLAIN.replace("model:\n  dense: {units: 10, activation: softmax}", "model: {python: mine:build}")
     spec = read_space_file(tmp_path / "plain.yaml", text=text)
     folder = recorded(trial(), model_code={"mine.py": "another digest"})
-    said = r"the code of the model has changed .*: mine\.py in .*; its trials are of"
+    said = r"the code of the model has changed .*: mine\.py in .*; its trials used"
     with OpenSweep(folder, spec=spec) as sweep, pytest.raises(ChangedSweep, match=said):
         sweep.validation()

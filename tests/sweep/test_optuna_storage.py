@@ -97,7 +97,7 @@ def test_a_database(storage: Path) -> None:
     assert states == "COMPLETE COMPLETE FAIL PRUNED COMPLETE COMPLETE COMPLETE COMPLETE"
     assert imported.results[3].reason == "pruned at epoch 2"
     assert imported.results[0].epochs == 4
-    assert imported.notes == ("left out: 1 trial that had not finished",)
+    assert imported.notes == ("skipped 1 trial that had not finished",)
     assert all(is_in_space(SPACE, result.params) for result in imported.results)
 
 
@@ -123,12 +123,12 @@ def test_trials_of_a_journal_may_be_drawn_from_other_choices_but_not_of_another_
     add(CategoricalDistribution([5, 3]))
     assert read_trials(str(path)).distributions == encode_distributions({"units": Categorical((3, 4, 5))})
     add(IntDistribution(1, 3))
-    refused(path, r"parameter 'units' was drawn both from CategoricalDistribution.* and from IntDistribution")
+    refused(path, r"the parameter 'units' has two distributions: CategoricalDistribution.* and IntDistribution")
 
 
 def test_a_study_is_to_be_named_where_there_are_several(storage: Path) -> None:
-    refused(storage, r"holds 2 studies\. Add `--study`, one of first, second")
-    refused(f"sqlite:///{quote(str(storage))}", r"no study 'third'\. Add `--study`, one", study="third")
+    refused(storage, r"has 2 studies\. Choose a study with `--study`: first, second")
+    refused(f"sqlite:///{quote(str(storage))}", r"no study 'third'\. Choose a study with", study="third")
 
 
 def test_a_sweeps_own_record_keeps_curves_and_lists(tmp_path: Path) -> None:
@@ -169,8 +169,8 @@ def test_what_is_no_storage_is_refused_and_runs_nothing(tmp_path: Path, monkeypa
     monkeypatch.chdir(tmp_path)
     for name, content, words in (
         ("a.pickle", pickle.dumps(Evil()), "file is not a database"),
-        ("torn.db", b"SQLite format 3\0" + b"x" * 100, r"torn.db can't be read: .*DatabaseError"),
-        ("deep.log", b'{"op_code": ' + b"[" * 50_000 + b"\n", "can't be read: "),
+        ("torn.db", b"SQLite format 3\0" + b"x" * 100, r"can't read the Optuna storage torn.db: .*DatabaseError"),
+        ("deep.log", b'{"op_code": ' + b"[" * 50_000 + b"\n", "can't read the Optuna storage "),
     ):
         Path(name).write_bytes(content)
         refused(name, words)
@@ -232,11 +232,11 @@ def test_trials_that_do_not_fit_are_counted_with_the_reason(storage: Path) -> No
     small = sum(result.params["units"] <= 5 for result in imported.results)  # type: ignore[operator]
     kept = fit_to_space(imported, replace(sweep, space=bounded))
     assert len(kept.results) == 8 - small
-    assert kept.notes == (*imported.notes, f"left out: {small} trials, since it breaks `where`")
+    assert kept.notes == (*imported.notes, f"skipped {small} trials: `where` forbids it")
     narrow = SearchSpace((OPTIMIZER,))
-    with pytest.raises(UsageError, match=r"no trial of .* fits the sweep's space.*the space has no `batch_size`"):
+    with pytest.raises(UsageError, match=r"no trial of .* fits the space.*the space has no `batch_size`"):
         fit_to_space(imported, replace(sweep, space=narrow))
-    with pytest.raises(UsageError, match="was run to maximize val_accuracy, but this sweep is to minimize val_acc"):
+    with pytest.raises(UsageError, match="was run to maximize val_accuracy, but this sweep is run to minimize val_acc"):
         fit_to_space(imported, search_spec(SPACE, "optuna", "tpe", goal=Goal.MINIMIZE))
 
 

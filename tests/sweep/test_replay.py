@@ -129,7 +129,7 @@ def test_a_lane_that_parts_from_fit_is_trained_again_among_its_mates(sweeps, tmp
     altered = forged(sweeps["plain"], tmp_path, curve={**first.curve, "val_loss": (losses[0] * 1.01, *losses[1:])})
     done = replay(OpenSweep(altered, heard.append), 0)
     assert (done.own.runner, done.own.parted_at, done.plain.parted_at, done.matches) == ("compiled/jax", 1, 1, False)
-    assert Noticed("fit/jax parts from the record at epoch 1: trained again by compiled/jax") in heard
+    assert Noticed("fit/jax differs from the record at epoch 1: compiled/jax trains the trial again") in heard
     again, (_, *others) = done.own.again, RecordedSweep.read(sweeps["plain"]).results
     assert again.curve["val_loss"] == losses and again.value == first.value and others
     assert replay(OpenSweep(altered), 0, runner="compiled").own is None
@@ -141,7 +141,7 @@ def test_a_training_that_the_user_stops_is_said(sweeps):
         trial = sweep.read().trial(number)
         runner = RUNNERS.find("fit")(*sweep.load(trial))
         sweep.stop.signalled = True
-        with pytest.raises(Interrupted, match=f"trial {number} was not trained again to its end"):
+        with pytest.raises(Interrupted, match=f"the new training of trial {number} was stopped"):
             train_again(sweep, trial, runner)
 
 
@@ -158,7 +158,7 @@ def test_where_training_is_chaotic_the_lane_has_every_digit_and_fit_is_said_to_p
     assert done.own.match is Match.EQUAL
     assert done.matches
     notices = [event.message for event in heard if isinstance(event, Noticed)]
-    assert notices[0].startswith("fit/jax parts from the record at epoch")
+    assert notices[0].startswith("fit/jax differs from the record at epoch")
     assert "gives every digit of the record" in replay_lines(done)[-1]
 
 
@@ -264,20 +264,23 @@ RECORDED = Result(
     [
         ({}, []),
         ({"stderr": 0.100009, "measured": {"parameters": 650.0, "predict_seconds": 2.0}}, []),
-        ({"stderr": 0.1002}, ["the standard error: the record says 0.1, but it is 0.1002"]),
+        ({"stderr": 0.1002}, ["the standard error: the record has 0.1, but the new training has 0.1002"]),
         ({"stderr": 0.2, "value": 0.6}, []),  # which the curve tells
-        ({"epoch": 1}, ["the scored epoch: the record says 2, but it is 1"]),
-        ({"measured": {"parameters": 640.0}}, ["the number of parameters: the record says 650.0, but it is 640.0"]),
+        ({"epoch": 1}, ["the scored epoch: the record has 2, but the new training has 1"]),
+        (
+            {"measured": {"parameters": 640.0}},
+            ["the number of parameters: the record has 650.0, but the new training has 640.0"],
+        ),
         (
             {"curve": {"loss": (0.7,)}},
             [
-                "the number of epochs: the record says 2, but it is 1",
-                "the metrics: the record says val_loss, but it is loss",
+                "the number of epochs: the record has 2, but the new training has 1",
+                "the metrics: the record has val_loss, but the new training has loss",
             ],
         ),
         (
             {"state": TrialState.FAIL, "reason": "diverged"},
-            ["the end: the record says COMPLETE, but it is FAIL (diverged)"],
+            ["the end: the record has COMPLETE, but the new training has FAIL (diverged)"],
         ),
     ],
 )

@@ -34,8 +34,8 @@ def test_a_folder_that_stays_open_to_others_is_said(tmp_path: Path) -> None:
     folder.path.chmod(0o755)
     (folder.path / "photo.jpg").touch()
     (told,) = opened(folder)
-    assert told.startswith(f"{folder.path} is open to others (mode 0755): it was there before with files in it")
-    assert f"`chmod 700 {folder.path}` closes it" in told
+    assert told.startswith(f"other users can open the folder {folder.path} (mode 0755): ")
+    assert f"`chmod 700 {folder.path}` makes it private" in told
 
 
 def test_another_space_or_other_rows_are_refused_and_nothing_changes(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_other_test_rows_are_refused_once_their_fingerprint_is_recorded(tmp_path
     open_study(folder, SPEC, "abc", test_fingerprint="def").close()
     open_study(folder, SPEC, "abc", test_fingerprint="def").close()
     opened(folder)
-    with pytest.raises(ChangedSweep, match="its test rows are not those that the sweep was begun with"):
+    with pytest.raises(ChangedSweep, match="the test rows have changed since the sweep started"):
         open_study(folder, SPEC, "abc", test_fingerprint="other")
 
 
@@ -90,8 +90,8 @@ def test_weights_that_are_damaged_are_set_aside_and_those_that_are_sound_or_gone
     trials = [light[0], light[1], replace(light[2], finalists=(finalist,)), light[3]]
     assert set_damaged_weights_aside(study.folder, trials, heard.append) == [light[0], finalist]
     assert not first.exists() and third.exists() and not of_finalist.exists()
-    assert [one.rpartition(": ")[2] for one in notices(heard)] == [
-        f"the file is {path.name}~1 now" for path in (first, of_finalist)
+    assert [one.rpartition("; ")[2] for one in notices(heard)] == [
+        f"the file is renamed to {path.name}~1" for path in (first, of_finalist)
     ]
 
 
@@ -101,16 +101,16 @@ def test_weights_are_written_again_where_they_are_those_of_the_record(study, res
 
     def weights_of(sweep, trial):
         if trial.number == 2:
-            raise RecordError("trial 2 trained again gives 0.5")
+            raise RecordError("the new training has 0.5")
         return found[trial.number]
 
     monkeypatch.setattr(resume, "weights_of", weights_of)
     rebuild_weights(open_to_run(TRAINED, None, heard.append, study=study, data=DATA), light[:3])
     assert [weights_file_of(study.folder, one).exists() for one in light] == [True, False, False, False]
     assert notices(heard) == [
-        "the weights of trial 1 are lost: trained again it has the same value by weights that differ in their last "
+        "the weights of trial 1 are lost: a new training reached the same value, but its weights differ in the last "
         "digits",
-        "the weights of trial 2 are lost: trial 2 trained again gives 0.5",
+        "the weights of trial 2 are lost: the new training has 0.5",
     ]
 
 
@@ -128,16 +128,15 @@ def test_scores_are_computed_again_from_weights_and_what_is_lost_is_counted(stud
     rebuild_scores(running, light)
     assert [load_scores_of(study.folder, one).digest for one in light[:2]] == [one.scores_digest for one in light[:2]]
     aside, lost = notices(heard)
-    assert aside.endswith(f"the file is {files[0].name}~1 now")
+    assert aside.endswith(f"; the file is renamed to {files[0].name}~1")
     assert lost == (
-        "the scores of 1 trial on the validation rows are lost, without the weights that gave them: they are compared "
-        "by their values alone"
+        "1 trial lost the scores of the validation rows, and the weights to compute them: only the values are compared"
     )
     files[3].unlink()
     other = [*light[:3], replace(light[3], scores_digest="bits:other")]
     heard.clear()
     rebuild_scores(running, other)
-    assert notices(heard)[-1].startswith("the scores of 2 trials on the validation rows are lost")
+    assert notices(heard)[-1].startswith("2 trials lost the scores of the validation rows")
     assert not files[3].exists()
 
 

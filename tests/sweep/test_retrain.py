@@ -61,9 +61,9 @@ def test_a_runner_gives_the_same_weights_again(make, trials, numbers) -> None:
 @pytest.mark.parametrize(
     ("changes", "stopped", "error", "said"),
     [
-        ({"value": 0.123}, False, RecordError, r"trial 0 trained again gives .*, but 0.123 is recorded"),
+        ({"value": 0.123}, False, RecordError, r"the record has 0.123 for trial 0, but the new training has"),
         ({"state": TrialState.FAIL, "value": None, "reason": "diverged"}, False, RecordError, "trial 0 failed"),
-        ({}, True, Interrupted, "The same command does it"),
+        ({}, True, Interrupted, "The same command starts it again"),
     ],
     ids=["other numbers", "failed", "stopped"],
 )
@@ -128,7 +128,7 @@ def swapped(done: tuple[SweepFolder, int], tmp_path: Path) -> SweepFolder:
 def test_another_trials_weights_are_set_aside_and_the_trial_is_trained_again(done, swapped, tmp_path):
     notices, best = finished(tmp_path, SPACE).notices, done[1]
     file = weights_file(swapped, best)
-    assert any(f"{file} are damaged: they are not those that the record tells of" in notice for notice in notices)
+    assert any(f"{file} are damaged: they differ from the record" in notice for notice in notices)
     assert any(f"trial {best} is trained again" in notice for notice in notices)
     assert file.with_name(f"{file.name}~1").exists()
     right = arrays_digest(read_arrays(weights_file(done[0], best)))

@@ -86,7 +86,7 @@ def test_a_signal_before_the_first_trial_leaves_nothing_to_finish(tmp_path: Path
 
 def test_a_finished_sweep_is_told_again_without_keras(folder: Path) -> None:
     again = finished(folder, trials=4)
-    assert "all of its 4 trials are done, and nothing is left to do; `--more N` adds some" in again.notices
+    assert "the sweep is complete: all 4 trials are done; `--more N` adds trials" in again.notices
     (told,) = again.of(happened.TestEvaluated)
     assert (again.ended.reason, told.earlier, told.looks) == ("done", True, 1)
     code = "import sys; from keras_sweep.cli.main import main\ntry: main()\nfinally: print('keras' in sys.modules)"
@@ -116,7 +116,7 @@ def test_a_changed_space_is_told_line_by_line_before_the_data_are_loaded(folder:
 def test_another_file_of_the_same_name_is_offered_a_name_of_its_own(folder: Path, tmp_path: Path) -> None:
     other = Ran(tmp_path, text=PLAIN.replace("max: 0.3", "max: 0.1"))
     other.sweep = SweepFolder(folder / "sweeps" / "plain")
-    with pytest.raises(ChangedSweep, match=r"begun from another file of that name.*--name plain-2"):
+    with pytest.raises(ChangedSweep, match=r"started from a file of the same name.*--name plain-2"):
         other()
 
 
@@ -154,7 +154,7 @@ def test_a_search_that_is_good_enough_is_done_until_a_better_value_is_asked_for(
     ended = finished(tmp_path, enough, trials=4).ended
     assert (ended.reason, len(ended.results)) == (EndReason.GOOD_ENOUGH, 2) and ended.model is not None
     again = finished(tmp_path, enough, trials=4)
-    assert again.ended.reason is EndReason.GOOD_ENOUGH and "nothing is left to do" in again.notices[-1]
+    assert again.ended.reason is EndReason.GOOD_ENOUGH and "the sweep is complete" in again.notices[-1]
     assert [sweep.status.state for sweep in ks.sweeps(tmp_path / "sweeps")] == ["done"]
     better = finished(tmp_path, enough.replace("0.05", "1.5"), trials=4)
     assert (better.ended.reason, len(better.ended.results)) == (EndReason.DONE, 4)
@@ -170,7 +170,7 @@ def test_a_space_that_is_exhausted_is_listed_as_done_however_many_trials_were_as
     again = finished(tmp_path, text, trials=8)
     assert again.ended.reason == "the space is exhausted"
     (said,) = again.notices
-    assert said == "every one of the 2 different trials of the space has been tried, and nothing is left to do"
+    assert said == "the sweep is complete: all 2 different trials of the space are done"
 
 
 def test_as_many_trials_are_asked_at_once_as_the_space_file_says(tmp_path: Path) -> None:
@@ -212,7 +212,7 @@ def test_when_the_time_is_up_before_a_trial_ended_it_is_no_error_and_says_what_i
     assert (ended.reason, ended.results, ended.model) == ("time is up", (), None)
     assert set(ended.kept) <= {0, 1, 2, 3}
     assert min(ended.kept.values()) >= 1
-    assert "the time is up; the same command goes on from what is kept" in ran.notices
+    assert "the time is up; the same command resumes" in ran.notices
     again = Ran(tmp_path, trials=4, text=text)
     again.time_is_up = ran.time_is_up
     again()
@@ -223,7 +223,7 @@ def test_when_the_time_is_up_before_a_trial_ended_it_is_no_error_and_says_what_i
 def test_the_time_given_to_a_caller_of_the_library_counts_too(tmp_path: Path) -> None:
     ran = finished(tmp_path, trials=100, seconds=1e-6)
     assert (ran.ended.reason, ran.ended.results, dict(ran.ended.kept)) == ("time is up", (), {})
-    assert "the time is up before any trial ended its first epoch: give it more with `--for`" in ran.notices
+    assert "the time was up before any trial finished its first epoch: allow more time with `--for`" in ran.notices
 
 
 def test_errors_have_the_exit_codes_that_are_documented() -> None:
@@ -247,8 +247,9 @@ def test_where_no_trial_completes_the_error_says_how_they_ended_and_what_helps(t
         with pytest.raises(SweepError) as raised:
             Ran(tmp_path, trials=2, text=HUGE)()
         assert str(raised.value) == (
-            "no trial completed, 2 of 2 as trial 0: diverged (loss inf, val_loss inf in epoch 1). `sweep show plain 0` "
-            "says more; what diverges wants a lower learning rate, or a target and inputs of about -1 to 1"
+            "no trial completed: 2 of 2 ended like trial 0: diverged (loss inf, val_loss inf in epoch 1). `sweep "
+            "show plain 0` shows more. If trials diverge, lower the learning rate, or scale inputs and target to "
+            "about -1 to 1"
         )
 
 
@@ -266,8 +267,8 @@ TWO = PLAIN.replace("trials: 18", "trials: 2")
 
 
 def is_told_again(folder: Path, text: str = TWO, **options: object) -> bool:
-    """Run it again; whether it was said that nothing is left to do, instead of the whole run."""
-    return any("nothing is left" in notice for notice in finished(folder, text, **options).notices)
+    """Run it again; whether it was said that the sweep is complete, instead of the whole run."""
+    return any("the sweep is complete" in notice for notice in finished(folder, text, **options).notices)
 
 
 def change_last_byte(path: Path) -> None:
@@ -343,8 +344,8 @@ def test_a_finished_sweep_sees_another_picture_however_old_and_wherever_linked(t
     (tmp_path / "photos" / "dog").symlink_to(tmp_path / "dogs")
     text = PLAIN.replace("digits", "{images: photos, size: [4, 4]}").replace("{units: 10, activation: softmax}", "")
     finished(tmp_path, text, trials=2)
-    assert any("nothing is left" in notice for notice in finished(tmp_path, text, trials=2).notices)
+    assert any("the sweep is complete" in notice for notice in finished(tmp_path, text, trials=2).notices)
     shutil.copy2(tmp_path / "older" / "dog" / "0.png", tmp_path / "dogs" / "1.png")
     os.utime(tmp_path / "dogs" / "1.png", (1e9, 1e9))
-    with pytest.raises(ChangedSweep, match="its rows are not those"):
+    with pytest.raises(ChangedSweep, match="the rows have changed"):
         finished(tmp_path, text, trials=2)

@@ -29,13 +29,13 @@ def test_the_recorded_space_is_read_as_it_was_run_and_its_paths_start_where_it_w
         == SPEC.search.sampler
     )
     many, single = (
-        r"can't be used: sweeps/plain/space.yaml: data: .* \(and 4 more faults\)\.",
-        r"can't be used: [^(]*0\. It was",
+        r"can't read the space file in .*: sweeps/plain/space.yaml: data: .* \(and 4 more faults\)\.",
+        r"can't read the space file in [^(]*0\. Another version",
     )
     for text, message in (("loss: 3\n", many), (PLAIN.replace("trials: 18", "trials: 0"), single)):
         with pytest.raises(UsageError, match=message) as refused:
             read_unfollowed_spec(replace(FACTS, space=text), "mine", FOLDER)
-        assert str(FOLDER.study) in refused.value.message and "give `sweep run`" in refused.value.hint
+        assert str(FOLDER.study) in refused.value.message and "Run `sweep run`" in refused.value.hint
     with pytest.raises(UsageError, match="the sweep 'mine' was imported from wandb without a space file"):
         read_unfollowed_spec(replace(FACTS, imported="wandb"), "mine", FOLDER)
     refuse_imported_sweep(FACTS, "mine")
@@ -53,9 +53,7 @@ def test_code_that_a_record_names_is_told_and_imported_by_trust_alone(tmp_path):
     with pytest.raises(UsageError) as refused:
         ask_for_trust(names, tmp_path, "record of 'plain'", trust=False, emit=told.append)
     where = f"mine:build from {tmp_path / 'mine.py'} and mine:rows from {tmp_path / 'mine.py'}"
-    assert refused.value.message.startswith(
-        f"this needs code that the record of 'plain' names: {where}. A record alone"
-    )
+    assert refused.value.message == f"the record of 'plain' names code that runs only if you trust it: {where}"
     assert "`--trust`" in refused.value.hint and told == []
     ask_for_trust(names, tmp_path, "record of 'plain'", trust=True, emit=told.append)
     assert told == [Noticed(f"`--trust`: imports and runs {where}")]

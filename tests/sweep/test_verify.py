@@ -87,7 +87,7 @@ def test_one_weight_altered_is_another_file_and_shows_in_the_scores_where_the_ca
     kernel[20, 0] += 0.01
     model.set_weights([kernel, bias])
     model.save(exported)
-    with pytest.raises(RecordError, match=r"is not the file that .* is of"):
+    with pytest.raises(RecordError, match=r"is not the model that .* describes"):
         ks.verify(exported)
     alter_card(exported, lambda card: card.update(sha256=file_digest(exported)))
     done = ks.verify(exported)
@@ -105,10 +105,10 @@ def test_one_digit_altered_in_the_card_is_named(exported):
 def test_a_file_without_a_card_or_with_anothers_is_refused(folder, exported):
     card = exported.with_name("digits.card.json")
     card.unlink()
-    with pytest.raises(UsageError, match=r"there is no card of .*digits\.card\.json is missing"):
+    with pytest.raises(UsageError, match=r"has no card: .*digits\.card\.json is missing"):
         ks.verify(exported)
     shutil.copy(folder / "table.card.json", card)
-    with pytest.raises(RecordError, match="is not the file that"):
+    with pytest.raises(RecordError, match="is not the model that"):
         ks.verify(exported)
 
 
@@ -116,7 +116,7 @@ def test_a_card_alone_runs_no_code(exported, tmp_path, monkeypatch):
     (tmp_path / "trap.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()\n")
     monkeypatch.chdir(tmp_path)
     alter_card(exported, lambda card: card["data"]["source"].update(kind="python", source="trap:rows"))
-    with pytest.raises(UsageError, match="A card alone runs none"):
+    with pytest.raises(UsageError, match="the card names code that runs only if you trust it"):
         ks.verify(exported)
     assert not (tmp_path / "ran").exists()
 
@@ -126,15 +126,15 @@ def test_a_file_that_holds_code_is_not_opened(exported):
     model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     model.save(exported)
     alter_card(exported, lambda card: card.update(sha256=file_digest(exported)))
-    with pytest.raises(UsageError, match="can't be opened without code of its own"):
+    with pytest.raises(UsageError, match="without its Python code"):
         ks.verify(exported)
 
 
 @pytest.mark.parametrize(
     ("change", "error", "said"),
     [
-        (lambda card: card["data"]["source"]["split"].update(validation=3), RecordError, "is no card of a model"),
-        (lambda card: card["data"]["source"]["split"].update(seed=7), ChangedSweep, "the rows of digits are not those"),
+        (lambda card: card["data"]["source"]["split"].update(validation=3), RecordError, "is not a model card"),
+        (lambda card: card["data"]["source"]["split"].update(seed=7), ChangedSweep, "the rows of digits have changed"),
         (lambda card: card.update(test=None), UsageError, "has no test scores"),
     ],
 )
@@ -167,7 +167,7 @@ def test_without_the_sweep_the_files_optimizer_is_compared_and_what_nobody_looke
     assert done.matches
     assert {fact.name for fact in done.facts if fact.by == "file"} >= {"params.learning_rate"}
     assert {"seed", "estimate", "params.epochs", "test"} <= set(done.unseen)
-    assert "(its sweep is not here)" in fact_lines(done)[-1]
+    assert "(the card's sweep is not available)" in fact_lines(done)[-1]
 
 
 ROWS = Rows(np.zeros((4, 2)), np.zeros(4))
@@ -227,7 +227,7 @@ def test_the_card_is_followed_where_its_sweep_is_of_the_same_rows(folder, tmp_pa
 def test_rows_that_are_others_than_the_cards_test_rows_are_no_look(exported, folder, tmp_path):
     alter_card(exported, lambda card: card["data"].update(test_fingerprint="other"))
     before = ks.open("digits", sweeps_dir=folder / "sweeps").test_looks
-    with pytest.raises(DataError, match="the test rows of digits are not those that the card is about"):
+    with pytest.raises(DataError, match="the test rows of digits have changed since the card was written"):
         ks.verify(exported, test=True, sweeps_dir=folder / "sweeps")
     assert ks.open("digits", sweeps_dir=folder / "sweeps").test_looks == before
 
@@ -264,7 +264,7 @@ def test_layers_of_ones_own_are_opened_with_trust_alone(tmp_path, monkeypatch):
         sweep.export(tmp_path / "own.keras")
     for name in ("layers_of_mine", "build_of_mine"):
         monkeypatch.delitem(sys.modules, name)
-    with pytest.raises(UsageError, match=r"without code of its own.*add `trust=True`"):
+    with pytest.raises(UsageError, match=r"without its Python code.*add `trust=True`"):
         ks.verify(tmp_path / "own.keras", sweeps_dir=tmp_path / "sweeps")
     assert "layers_of_mine" not in sys.modules
     with pytest.warns(
@@ -290,14 +290,14 @@ def test_what_a_card_says_of_opening_its_file_is_no_advice_of_ours(tmp_path):
     (tmp_path / "nameless.py").write_text(NAMELESS)
     model = next(line for line in FEW.splitlines() if "dense: {" in line)
     ran_as(tmp_path, "own", FEW.replace(model, "  python: nameless:build"))
-    with pytest.warns(UserWarning, match=r"refuses the model's file; its card says what opens it$"):
+    with pytest.warns(UserWarning, match=r"refuses the model's file: `open` in its card has the call that opens it$"):
         ks.open("own", sweeps_dir=tmp_path / "sweeps").export(tmp_path / "own.keras")
     card = json.loads((tmp_path / "own.card.json").read_text())
     (tmp_path / "own.card.json").write_text(json.dumps({**card, "open": "os.system('evil')"}))
-    with pytest.raises(UsageError, match=r"without code of its own") as told:
+    with pytest.raises(UsageError, match=r"without its Python code") as told:
         ks.verify(tmp_path / "own.keras", sweeps_dir=tmp_path / "sweeps")
     assert "evil" not in str(told.value)
-    assert told.value.hint == "If you know the file, open it in Python: its card says how under `open`"
+    assert told.value.hint == "If you trust the file, open it in Python with the call in `open` of its card"
 
 
 COMPILED = """\
@@ -314,7 +314,7 @@ def test_a_model_that_compiles_itself_with_functions_of_ones_own_is_opened_with_
     with pytest.warns(UserWarning, match=r"this opens it.*compile=False"):
         ran_as(tmp_path, "own", COMPILED).export(tmp_path / "own.keras")
     with pytest.raises(
-        UsageError, match=r"Could not locate function '(squares|surest)'. If you know .* add `trust=True`"
+        UsageError, match=r"Could not locate function '(squares|surest)'. If you trust .* add `trust=True`"
     ):
         ks.verify(tmp_path / "own.keras", sweeps_dir=tmp_path / "sweeps")
     with pytest.warns(

@@ -122,8 +122,8 @@ def test_a_model_has_the_weights_of_its_trial_unless_it_was_refit(opened, traine
 
 def test_where_no_model_stands_for_a_trial_one_is_trained_on_all_rows_and_that_is_said(opened, trained):
     for facts, data, why in (
-        ({"refit": REFIT}, DATA, "those weights are gone or damaged"),
-        ({}, replace(DATA, folds=(None, None)), "with folds no one model stands for a trial"),
+        ({"refit": REFIT}, DATA, "its weights are missing or damaged"),
+        ({}, replace(DATA, folds=(None, None)), "with folds it has several models"),
     ):
         trained(again())
         here, told = opened(data=data, facts=facts)
@@ -137,7 +137,7 @@ def test_where_no_model_stands_for_a_trial_one_is_trained_on_all_rows_and_that_i
 def test_a_training_on_all_rows_that_is_stopped_or_fails_is_said(opened, trained):
     here, _ = opened(facts={"refit": REFIT})
     asked = trained(None)
-    with pytest.raises(Interrupted, match="trial 3 was not trained on all rows to its end"):
+    with pytest.raises(Interrupted, match="the training of trial 3 on all rows was stopped"):
         build_final_model(here, TRIAL)
     alone = asked["spec"]  # for the epochs of its value, over the schedule of the trial, and nothing stops it
     assert alone.space.constants == {"optimizer": "adam", "learning_rate": 0.001, "epochs": 4}
@@ -145,7 +145,7 @@ def test_a_training_on_all_rows_that_is_stopped_or_fails_is_said(opened, trained
     trained(again(None, None, reason="diverged"))
     with pytest.raises(SweepError, match="trial 3, trained on all 96 rows, failed: diverged") as refused:
         build_final_model(here, TRIAL)
-    assert refused.value.hint.startswith("Without folds and `finish: {refit: true}`")
+    assert refused.value.hint.startswith("Without folds and without `finish: {refit: true}`")
 
 
 def test_a_winner_is_refit_once_and_forgotten_where_that_is_asked_for_no_longer(opened, trained):
@@ -178,9 +178,9 @@ def test_a_winner_is_refit_once_and_forgotten_where_that_is_asked_for_no_longer(
 
 
 def test_a_function_that_gives_another_model_now_is_named():
-    with pytest.raises(ModelError, match=r"gives another model now than it gave for trial 3: ") as refused:
+    with pytest.raises(ModelError, match=r"now returns another model than for trial 3: ") as refused:
         build_trained_model(SPEC, TRIAL, WEIGHTS[:1], DATA)
-    assert refused.value.hint == "Let the model depend on the function's arguments alone"
+    assert refused.value.hint == "Make the model depend only on the function's arguments"
 
 
 def test_outputs_are_of_the_validation_rows():

@@ -16,7 +16,7 @@ from keras_sweep.files.plain import open_plain, plain_errors
 
 
 class DamagedArrays(Exception):
-    """A file of arrays is cut short, altered, or no file of arrays. The message says why."""
+    """A file of arrays is cut short, was changed, or is not a file of arrays. The message says why."""
 
 
 def write_arrays(path: Path, arrays: Sequence[Any], *, text: str | None = None) -> None:
@@ -47,10 +47,10 @@ def read_arrays(path: Path) -> tuple[Any, ...]:
                 members = archive.infolist()
                 # No checksum covers the list of members of a zip file, so the comment counts them.
                 if archive.comment != _comment(len(members)):
-                    raise ValueError(f"it lists {len(members)} arrays, but was not written with so many")
+                    raise ValueError(f"it holds {len(members)} arrays, but was written with another number")
                 if sum(member.file_size for member in members) > file.seek(0, 2):
-                    raise ValueError("it promises more bytes than it has")
-                # NumPy reads only as many bytes as an array's header says, so it may miss a wrong checksum.
+                    raise ValueError("it is shorter than its list of arrays says")
+                # NumPy reads only the bytes that an array's header counts, so it may miss a wrong checksum.
                 if (member := archive.testzip()) is not None:
                     raise ValueError(f"the checksum of its member {member} is wrong")
             file.seek(0)
@@ -69,11 +69,11 @@ def read_text_and_arrays(path: Path) -> tuple[str, tuple[Any, ...]]:
     """Read a file of arrays with a text. Raises as `read_arrays`."""
     arrays = read_arrays(path)
     if not arrays or str(arrays[0].dtype) != "uint8":
-        raise DamagedArrays("it does not begin with a text")
+        raise DamagedArrays("its first array is not a text")
     try:
         return arrays[0].tobytes().decode(), arrays[1:]
     except UnicodeDecodeError as error:
-        raise DamagedArrays(f"its text is not what it should be ({error})") from error
+        raise DamagedArrays(f"its text is damaged ({error})") from error
 
 
 def is_array_file(path: Path) -> bool:
@@ -100,7 +100,7 @@ def _to_plain_type(array: Any) -> tuple[Any, str]:
 
 def _restore_type(stored: Any, name: str) -> Any:
     if isinstance(stored, bytes):
-        raise ValueError(f"its member {name} is no array")
+        raise ValueError(f"its member {name} is not an array")
     dtype = name.partition(".")[2]
     if not dtype:
         return stored

@@ -21,7 +21,7 @@ PRIVATE = 0o600
 _SUFFIX = ".part"
 _PART = re.compile(r"\..+\.([0-9]+)\.part(\.\w+)?")
 _NEAR = 2000  # bytes at a file's beginning that may hold its mark
-_HINT = "Give another folder with `--output`; nothing was written"
+_HINT = "Nothing was written. Choose another folder with `--output`"
 
 
 class _File(io.FileIO):
@@ -104,17 +104,17 @@ def _remove(part: Path) -> None:
 def check_place(place: Path, page: str, mark: str) -> None:
     """Check that a folder may be written: it is new, empty, or its file `page` has the mark. Raises UsageError."""
     if place.is_symlink() or (place.exists() and not place.is_dir()):
-        raise UsageError(f"{place} is no folder, but a file or a link", hint=_HINT)
+        raise UsageError(f"{place} is a file or a link, not a folder", hint=_HINT)
     with plain_errors("read", place):
         if place.exists() and any(place.iterdir()) and not has_mark(place / page, mark):
-            raise UsageError(f"there is a folder {place} that `sweep` did not write", hint=_HINT)
+            raise UsageError(f"`sweep` did not write the folder {place}", hint=_HINT)
 
 
 def check_file(path: Path, mark: str, option: str) -> None:
     """Check that a file may be written: its folder exists, and it is new or has the mark. Raises UsageError."""
     if not path.parent.is_dir() or (path.exists() and not has_mark(path, mark)):
-        problem = "is there, and not by `sweep`" if path.exists() else "has no folder"
-        raise UsageError(f"{path} {problem}", hint=f"Name another file with {option}")
+        fault = f"`sweep` did not write {path}" if path.exists() else f"there is no folder {path.parent}"
+        raise UsageError(fault, hint=f"Choose another file with `{option}`")
 
 
 def write_folder(place: Path, files: Mapping[str, str]) -> None:
@@ -153,8 +153,8 @@ def user_cache(*parts: str) -> Path:
         folder.mkdir(mode=0o700, exist_ok=True)
         status = folder.lstat()
         if not stat.S_ISDIR(status.st_mode):
-            raise NotADirectoryError(errno.ENOTDIR, "it is no folder of its own", str(folder))
+            raise NotADirectoryError(errno.ENOTDIR, "it is a file or a link, not a folder", str(folder))
         # Other users who may write to the folder could replace what is read from it.
         if os.name == "posix" and (status.st_uid != os.getuid() or status.st_mode & 0o022):
-            raise PermissionError(errno.EPERM, "it is another user's, or others may write to it", str(folder))
+            raise PermissionError(errno.EPERM, "it belongs to another user, or others can write to it", str(folder))
     return folder

@@ -21,17 +21,17 @@ _KINDS = {
     stat.S_IFBLK: "a device",
 }
 
-_SPACE = "Free some space and run the same command again; every finished trial is kept"
-_OWNER = "Check who owns the folder and its permissions, or give another one with `--sweeps-dir`"
-_DISK = "The disk or its connection failed: see to it, then run the same command again"
-_BUSY = "Another program holds the database: end it, then run the same command again"
-_LATER = "Run the same command again; every finished trial is kept"
+_SPACE = "Free some space, then run the same command again. Every finished trial is kept"
+_OWNER = "Check the owner and the permissions of the folder, or choose another folder with `--sweeps-dir`"
+_DISK = "The disk or its connection failed. Fix it, then run the same command again"
+_BUSY = "Another program uses the database. Close it, then run the same command again"
+_LATER = "Run the same command again. Every finished trial is kept"
 _HINTS = {
     errno.ENOSPC: _SPACE,
     errno.EDQUOT: _SPACE,
     errno.EACCES: _OWNER,
     errno.EPERM: _OWNER,
-    errno.EROFS: "The file system is read-only: give another folder with `--sweeps-dir`",
+    errno.EROFS: "The file system is read-only. Choose another folder with `--sweeps-dir`",
     errno.EIO: _DISK,
 }
 _SQLITE_HINTS = {"FULL": _SPACE, "BUSY": _BUSY, "LOCKED": _BUSY, "IOERR": _DISK} | dict.fromkeys(
@@ -41,7 +41,7 @@ _SQLITE_HINTS = {"FULL": _SPACE, "BUSY": _BUSY, "LOCKED": _BUSY, "IOERR": _DISK}
 
 @contextmanager
 def plain_errors(doing: str, path: Path, *, option: str | None = None) -> Iterator[None]:
-    """Raise errors of the block as RecordError: `can't DOING PATH: why`. `option` sets another place in hints."""
+    """Raise errors of the block as RecordError: `can't DOING PATH: why`. Hints then name `option`."""
     try:
         yield
     except OSError as error:
@@ -75,7 +75,7 @@ def read_plain(path: Path, most: int) -> bytes:
 
 
 def kind_of(mode: int) -> str | None:
-    """Name the kind of a file by its `st_mode`, such as "a pipe"; None for a plain file."""
+    """Name the kind of a file by its `st_mode` (example: "a pipe"); None for a plain file."""
     return None if stat.S_ISREG(mode) else _KINDS.get(stat.S_IFMT(mode), "something else")
 
 

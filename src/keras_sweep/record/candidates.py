@@ -83,7 +83,7 @@ class Candidates:
     def estimate(self) -> Estimate | None:
         """Estimate the winner's score on new rows.
 
-        Returns None if the rows can't tell, as when only the winning finalist has scores on these rows.
+        Returns None if the rows can't tell, for example if only the winning finalist has scores on these rows.
         """
         from keras_sweep.honest.estimate import estimate_winner
 

@@ -91,7 +91,7 @@ def decode(number: int, state: str, value: float | None, texts: Mapping[str, str
     except KeyError as error:
         raise ValueError(f"its attribute {error} is missing") from error
     except (TypeError, AttributeError, OverflowError) as error:
-        raise ValueError(f"its attributes are not what they should be ({error})") from error
+        raise ValueError(f"its attributes are damaged ({error})") from error
 
 
 def _checksum(number: int, state: str, value: float | None, texts: Mapping[str, str]) -> int:
@@ -131,19 +131,19 @@ def _get_optional(attributes: Mapping[str, Any], key: str, kind: Callable[[Any],
 
 def _check_count(value: Any) -> int:
     if type(value) is not int or not 0 <= value < 2**63:
-        raise TypeError(f"{value!r:.40} is no whole number from 0 on")
+        raise TypeError(f"{value!r:.40} is not a whole number from 0")
     return value
 
 
 def _check_text(value: Any) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{value!r:.40} is no text")
+        raise TypeError(f"{value!r:.40} is not a text")
     return value
 
 
 def _decode_numbers(values: Any) -> tuple[float, ...]:
     if not isinstance(values, list):
-        raise TypeError(f"{values!r:.40} is no list of numbers")
+        raise TypeError(f"{values!r:.40} is not a list of numbers")
     return tuple(map(float, values))
 
 

@@ -156,7 +156,7 @@ def parse_record(kind: type[T], attributes: Mapping[Any, Any]) -> T:
                 arguments[item.name] = _to_type(types[item.name], value)
             except (TypeError, ValueError):
                 shown = f"a {type(value).__name__}" if isinstance(value, dict | list) else quote(value)
-                raise ValueError(f"its attribute `{item.name}` must be {item.type}, but it is {shown}") from None
+                raise ValueError(f"its attribute `{item.name}` must be {item.type}, but got {shown}") from None
     return kind(**arguments)
 
 

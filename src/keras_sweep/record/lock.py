@@ -1,4 +1,4 @@
-"""The lock of a sweep: only one process writes a sweep. Readers need no lock.
+"""The lock of a sweep: a single process writes a sweep. Readers need no lock.
 
 The operating system holds two locks (`flock`) and releases them when the process dies. The first is on the sweep's
 folder, which nobody can remove. The second is on a file in the folder: shared file systems pass it to other machines.
@@ -73,8 +73,8 @@ class SweepLock:
                 stack.callback(lock.release, force=True)
             last = read_owner(self.folder)
             if last is not None and last.host != socket.gethostname() and not self._force:
-                message = f"sweep {self.folder.name!r} was begun by {last} and not ended there"
-                raise SweepBusy(message, hint=f"If that process is gone: `--force`; else wait for it on {last.host}")
+                message = f"the sweep {self.folder.name!r} may still run on another machine: {last}"
+                raise SweepBusy(message, hint="If this process has ended, add `--force`. Otherwise wait until it ends")
             self.taken_over = last
             for folder in (self.folder.path, self.folder.checkpoints):
                 atomic.clear_parts(folder)
@@ -119,8 +119,8 @@ class SweepLock:
                 time.sleep(0.02)
 
     def _make_busy_error(self) -> SweepBusy:
-        message = f"sweep {self.folder.name!r} is being run by {read_owner(self.folder) or 'another process'}"
-        return SweepBusy(message, hint="Wait for it or end it; `sweep leaderboard` shows how far it is")
+        message = f"the sweep {self.folder.name!r} runs in {read_owner(self.folder) or 'another process'}"
+        return SweepBusy(message, hint="Wait until it ends, or stop it. `sweep leaderboard` shows its progress")
 
     def _remove_note(self, descriptor: int) -> None:
         # The descriptor finds the folder wherever it was moved. Its old path may hold the note of another process.

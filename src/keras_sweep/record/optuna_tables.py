@@ -1,7 +1,7 @@
 """Reads and writes the tables of an Optuna 5 SQLite storage; no other file knows them. Readers import no Optuna.
 
-Rows are as `optuna.study.Study.add_trial` writes them (a test compares both), but written by plain SQL. So many trials
-fit into one commit, a trial takes a tenth of the time, and every error is SQLite's own.
+Rows are as `optuna.study.Study.add_trial` writes them (a test compares both), but written by plain SQL. So a commit
+holds many trials, a trial takes a tenth of the time, and every error is SQLite's own.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def read_revision(connection: sqlite3.Connection) -> str | None:
 
 
 def read_studies(connection: sqlite3.Connection) -> list[tuple[int, str, list[str]]]:
-    """Return the id, name and directions ("maximize" or "minimize", one per goal) of every study."""
+    """Return the id, name and directions ("maximize" or "minimize", for each goal) of every study."""
     sql = (
         "SELECT s.study_id, s.study_name, lower(d.direction) FROM studies s "
         "JOIN study_directions d ON d.study_id = s.study_id ORDER BY s.study_id, d.objective"
@@ -83,7 +83,7 @@ def read_study_attributes(connection: sqlite3.Connection, study: int) -> dict[st
     sql = "SELECT key, value_json FROM study_user_attributes WHERE study_id = ?"
     texts = dict(connection.execute(sql, (study,)).fetchall())
     if not all(isinstance(key, str) and isinstance(text, str) for key, text in texts.items()):
-        raise ValueError("an attribute of the study is no text")
+        raise ValueError("an attribute of the study is not a text")
     return {key: json.loads(text) for key, text in texts.items()}
 
 
@@ -97,7 +97,7 @@ def set_study_attribute(connection: sqlite3.Connection, study: int, key: str, te
 
 
 def next_number(connection: sqlite3.Connection, study: int) -> int:
-    """Return the number of the next trial. Raises ValueError unless trials 0, 1, 2, ... are there and have ended."""
+    """Return the number of the next trial. Raises ValueError unless trials 0, 1, 2, ... exist and have ended."""
     sql = f"SELECT count(*), min(number), max(number), sum(state NOT IN {STATES}) {OWN}"
     count, least, greatest, running = connection.execute(sql, {"study": study}).fetchone()
     if count and (least, greatest) != (0, count - 1):
@@ -105,7 +105,7 @@ def next_number(connection: sqlite3.Connection, study: int) -> int:
         lost = next(number for number in range(count + 1) if number not in numbers)
         raise ValueError(f"trial {lost} was deleted: {count} trials are numbered from {least} to {greatest}")
     if running:
-        raise ValueError(f"the state of {running} of its trials was edited: a sweep writes those that have ended")
+        raise ValueError(f"the state of {running} of its trials was edited: a sweep records only finished trials")
     return int(count)
 
 
@@ -186,11 +186,11 @@ def _choices(distribution: str) -> Any:
 
 
 def read_trial_rows(connection: sqlite3.Connection, study: int) -> Iterator[tuple[int, str, float | None, Rows]]:
-    """Yield each trial's number, state, value and rows, in order of number. Raises ValueError if one was deleted."""
+    """Yield each trial's number, state, value and rows, in order of number. Raises ValueError after a deletion."""
     next_number(connection, study)
     sql = "SELECT trial_id FROM trial_user_attributes WHERE key = ? AND trial_id NOT IN (SELECT trial_id FROM trials)"
     if lost := connection.execute(sql, (CHECKSUM,)).fetchone():
-        raise ValueError(f"a trial was deleted: its attributes are there (trial_id {lost[0]})")
+        raise ValueError(f"a trial was deleted, but its attributes remain (trial_id {lost[0]})")
     rows: dict[int, Rows] = defaultdict(lambda: {table: {} for table in COLUMNS})
     for table, columns in COLUMNS.items():
         sql = f"SELECT trial_id, {columns} FROM {table} WHERE trial_id IN (SELECT t.trial_id {OWN})"
@@ -210,7 +210,7 @@ def _parse_distribution(distribution: str) -> BaseDistribution:
 
 
 def _param_row(value: Value, text: str | None) -> tuple[float, str]:
-    """Return Optuna's number for a value, and its distribution: the parameter's, or else one of the value alone."""
+    """Return Optuna's number for a value, and its distribution: the parameter's, or else of the value alone."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution, distribution_to_json
 
     scalar = to_scalar(value)

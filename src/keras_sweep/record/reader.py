@@ -24,7 +24,7 @@ FINALISTS = " finalists"
 FOREIGN = " from Optuna"  # trials that Optuna wrote into the sweep's study
 FORMAT = 1  # of the attributes; a later format is refused
 OF_DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_ERROR", "SQLITE_SCHEMA", "SQLITE_MISMATCH")
-DAMAGED_HINT = "Nothing was changed. `sweep run SPACE --fresh` moves it aside and begins anew"
+DAMAGED_HINT = "Nothing was changed. `sweep run SPACE --fresh` moves it aside and starts again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +55,14 @@ class RecordedStudy:
                     results.append(encoding.decode(number, state, value, texts))
                     schema.check_rows(results[-1], objective, rows)
                 except (ValueError, LookupError) as error:
-                    raise ValueError(f"trial {number} is damaged, or was not written by a sweep: {error}") from error
+                    raise ValueError(f"trial {number} is damaged, or `sweep` did not write it: {error}") from error
         finally:
             if collecting:
                 gc.enable()
         return results
 
     def finalists(self) -> int | None:
-        """Return the id of the study of finalists, if there is one."""
+        """Return the id of the study of finalists; None without finalists."""
         finalists_name = self.name + FINALISTS
         return next((study for study, name, _ in schema.read_studies(self.connection) if name == finalists_name), None)
 
@@ -94,7 +94,7 @@ def read_facts(folder: SweepFolder) -> Facts:
 
 @contextmanager
 def reading(folder: SweepFolder) -> Iterator[RecordedStudy]:
-    """Open the study as it is at one moment, by a connection that can't write. Raises RecordError."""
+    """Open a snapshot of the study by a connection that can't write. Raises RecordError."""
     with name_damage(folder):
         check_file(folder)
         # In a folder without write permission, SQLite can't create the side files that readers and the writer share.
@@ -123,12 +123,12 @@ def check_file(folder: SweepFolder) -> None:
     """Check that the record's files are files, before SQLite opens them. Raises RecordError."""
     path = folder.study
     if not folder.exists():
-        raise RecordError(f"there is no record {path}", hint="`sweep list` says which sweeps there are")
+        raise RecordError(f"there is no record {path}", hint="`sweep list` shows all sweeps")
     for file in (path, *(path.with_name(path.name + suffix) for suffix in schema.SIDE_FILES)):
         with contextlib.suppress(FileNotFoundError):  # SQLite writes to its side files even when it only reads
             kind = kind_of(file.lstat().st_mode)
             if kind is not None:
-                raise RecordError(f"{file} is not a file, but {kind}", hint=DAMAGED_HINT)
+                raise RecordError(f"{file} is {kind}, not a file", hint=DAMAGED_HINT)
 
 
 def require_study(connection: sqlite3.Connection, folder: SweepFolder) -> RecordedStudy:
@@ -136,26 +136,27 @@ def require_study(connection: sqlite3.Connection, folder: SweepFolder) -> Record
     path = folder.study
     revision = schema.read_revision(connection)
     if revision is None:
-        raise RecordError(f"the record {path} is not a sweep's", hint=DAMAGED_HINT)
+        raise RecordError(f"{path} is not the record of a sweep", hint=DAMAGED_HINT)
     if revision != schema.REVISION:
-        message = f"{path} has tables of Optuna's revision {revision}, but this version reads {schema.REVISION}"
+        message = f"{path} has Optuna tables of revision {revision}, but this keras-sweep reads {schema.REVISION}"
         raise RecordError(message, hint="Use the version of keras-sweep that wrote it")
     studies = schema.read_studies(connection)
     if not studies:
-        raise RecordError(f"{path} holds 0 studies, but a sweep's record holds one", hint=DAMAGED_HINT)
+        raise RecordError(f"{path} has no study, so it is not the record of a sweep", hint=DAMAGED_HINT)
     study, name, directions = studies[0]
     if foreign_names := [title for _, title, _ in studies if title.endswith(FINALISTS) and title != name + FINALISTS]:
-        raise RecordError(f"{path} holds the study {foreign_names[0]!r}, which is of another sweep", hint=DAMAGED_HINT)
+        raise RecordError(f"{path} has the study {foreign_names[0]!r} of another sweep", hint=DAMAGED_HINT)
     attributes = schema.read_study_attributes(connection, study)
     version = attributes.get("format")
     if type(version) is not int:
-        raise RecordError(f"{path} holds an Optuna study that no sweep wrote", hint=DAMAGED_HINT)
+        raise RecordError(f"{path} has an Optuna study that `sweep` did not write", hint=DAMAGED_HINT)
     if version != FORMAT:
-        message = f"{path} was written in format {version}, but this version reads format {FORMAT}"
+        message = f"{path} has format {version}, but this keras-sweep reads format {FORMAT}"
         raise RecordError(message, hint="Use the version of keras-sweep that wrote it")
     facts = replace(parse_record(Facts, attributes), foreign=schema.count_foreign_trials(connection, study))
     if facts.choose:
         parse_constraint(facts.choose)  # raises ValueError for a damaged condition
     if directions != list(facts.objective.directions):
-        raise ValueError(f"its direction is {join(directions, 'and')!r}")
+        expected = join(facts.objective.directions, "and")
+        raise ValueError(f"its direction must be {expected!r}, but got {join(directions, 'and')!r}")
     return RecordedStudy(connection, study, name, facts)

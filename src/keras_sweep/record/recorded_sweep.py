@@ -1,4 +1,4 @@
-"""A sweep's record at one moment: its trials, its winner, and the comparison of the other trials with the winner.
+"""A snapshot of a sweep's record: its trials, its winner, and the comparison of the other trials with the winner.
 
 A run computes the comparison at its end and keeps it in a file beside the scores, with a digest of the trials. The
 record has the digest of the file. If either digest differs, as while a sweep runs, a reader computes the comparison.
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 
 VERSION = 5  # of the comparison's file
 MOST_BYTES = 64 * 2**20  # of the comparison's file
-CHOOSE_ANEW = "With another `where` in `finish: {choose: ...}` the same command chooses anew among these trials"
+CHOOSE_AGAIN = "Change `where` in `finish: {choose: ...}`. Then the same command chooses again among these trials"
 
 
 @dataclass(frozen=True)
 class RecordedSweep:
-    """A sweep as it was at one moment."""
+    """A snapshot of a sweep."""
 
     folder: SweepFolder
     facts: Facts
@@ -65,7 +65,7 @@ class RecordedSweep:
 
     @cached_property
     def comparison(self) -> Comparison:
-        """The kept comparison of these trials, or a computed one; by values alone if the trials have no row scores."""
+        """The kept comparison, else a new comparison; by values alone if the trials have no row scores."""
         if not any(result.scores_digest for result in self.results):
             return compare_by_value(self.results, self.objective)
         return self.comparison_in_record or self.compare()
@@ -103,8 +103,8 @@ class RecordedSweep:
         """Return the trial of a number. Raises UsageError if there is none."""
         if 0 <= number < len(self.results):
             return self.results[number]
-        last = f"they are numbered 0 to {len(self.results) - 1}" if self.results else "it has none yet"
-        raise UsageError(f"sweep {self.folder.name!r} has no trial {number}: {last}")
+        last = f"its trials are 0 to {len(self.results) - 1}" if self.results else "it has no trials yet"
+        raise UsageError(f"the sweep {self.folder.name!r} has no trial {number}: {last}")
 
     def require_winner(self) -> Result:
         """Return the winner. Raises RecordError if no trial was trained here, or if none completed."""
@@ -112,17 +112,18 @@ class RecordedSweep:
             return self.best
         name, results, objective = self.folder.name, self.results, self.objective
         if results and all(is_imported(result) for result in results):
-            message = f"no trial of sweep {name!r} was trained here: those imported can't win, and have no weights"
-            raise RecordError(message, hint="`sweep run` of its space file goes on from them")
+            message = f"the sweep {name!r} has only imported trials, which have no weights and can't win"
+            raise RecordError(message, hint="Train trials with `sweep run` and the space file of the sweep")
         if objective.where and any(comparable(result, objective) for result in results):
-            raise RecordError(f"no trial of sweep {name!r} meets `{objective.where}`", hint=CHOOSE_ANEW)
+            raise RecordError(f"no trial of the sweep {name!r} meets `{objective.where}`", hint=CHOOSE_AGAIN)
         why = f": {why_none(results)}" if results else ""
-        raise RecordError(f"no trial of sweep {name!r} has completed{why}", hint="Run it, or mend what failed")
+        hint = "Fix the cause, then run the sweep again" if results else "Run the sweep"
+        raise RecordError(f"no trial of the sweep {name!r} has completed{why}", hint=hint)
 
     def training(self, number: int | None) -> Result:
         """Return the trial of a number, or without a number the winner's training, by its best seed.
 
-        Raises UsageError if there is no such trial, RecordError if there is no winner.
+        Raises UsageError for an unknown number, RecordError if there is no winner.
         """
         return best_training(self.require_winner(), self.objective) if number is None else self.trial(number)
 
@@ -149,10 +150,10 @@ class RecordedSweep:
 
 
 def why_none(results: Sequence[Result]) -> str:
-    """Say how most trials ended when none completed: "4 of 4 as trial 0: diverged (loss inf in epoch 1)"."""
+    """Say how most trials ended when none completed: "4 of 4 ended like trial 0: diverged (loss inf in epoch 1)"."""
     reasons = Counter(trial.reason for trial in results)
     most, count = reasons.most_common(1)[0]
     first = next(trial for trial in results if trial.reason == most)
     last = {name: values[-1] for name, values in first.curve.items() if values and not math.isfinite(values[-1])}
     where = f" ({', '.join(f'{name} {value}' for name, value in last.items())} in epoch {first.epochs})" if last else ""
-    return f"{count} of {len(results)} as trial {first.number}: {most or first.state}{where}"
+    return f"{count} of {len(results)} ended like trial {first.number}: {most or first.state}{where}"

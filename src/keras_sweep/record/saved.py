@@ -1,4 +1,4 @@
-"""Saves a trial's weights and its scores on the validation rows: a small file of arrays each.
+"""Saves a trial's weights, and its scores on the validation rows, each in a small file of arrays.
 
 The trial's record has the digests of both files. So a file of another trial or an altered file is never used.
 """
@@ -29,7 +29,6 @@ def weights_file(folder: SweepFolder, number: int) -> Path:
 
 
 def weights_file_of(folder: SweepFolder, trial: Result) -> Path:
-    """Return the path of the weights of a trial or finalist."""
     return weights_file(select_part(folder, trial), trial.number)
 
 
@@ -43,10 +42,10 @@ def load_weights(path: Path, digest: str | None) -> Weights:
     try:
         weights = read_arrays(path)
         if arrays_digest(weights) != digest:
-            raise DamagedArrays("they are not those that the record tells of")
+            raise DamagedArrays("they differ from the record")
         return weights
     except DamagedArrays as error:
-        hint = "`sweep run` of the space file trains the trial again"
+        hint = "`sweep run` with the space file trains the trial again"
         raise RecordError(f"the weights {path} are damaged: {error}", hint=hint) from error
 
 
@@ -74,7 +73,6 @@ def list_numbered_files(folder: Path) -> dict[int, Path]:
 
 
 def scores_file(folder: SweepFolder, number: int) -> Path:
-    """Return the path of a trial's scores."""
     return folder.scores / f"{number:06d}.npz"
 
 
@@ -107,9 +105,9 @@ def parse_scores(text: str, arrays: Sequence[object], digest: str | None) -> Row
         about = json.loads(text)
         scores = make_scores(about["kind"], about["rows"], tuple(arrays))
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f"their text is not what it should be ({error})") from error
+        raise ValueError(f"their text is damaged ({error})") from error
     if scores.digest != digest:
-        raise ValueError("they are not those that the record tells of")
+        raise ValueError("they differ from the record")
     return scores
 
 
@@ -121,7 +119,7 @@ def make_scores(kind: str, rows: int, arrays: tuple[Any, ...]) -> RowScores:
     forms_read = [(str(array.dtype), len(array) if array.ndim else -1) for array in arrays]
     is_flat = scores.kind is Kind.OUTPUTS or all(array.ndim == 1 for array in arrays)
     if forms_read != expected or not is_flat:
-        raise ValueError(f"scores of {rows} rows as {scores.kind} can't be {forms_read}")
+        raise ValueError(f"the {scores.kind} of {rows} rows must have the form {expected}, but got {forms_read}")
     return scores
 
 

@@ -1,7 +1,7 @@
 """Writes the record of a sweep: an Optuna storage that contains only finished trials.
 
 SQLite uses a write-ahead log, so readers and the writer do not wait for each other. With `synchronous=FULL`, a trial is
-on the disk when `add` returns: a power cut loses no trial that was shown as finished. Only one process writes
+on the disk when `add` returns: a power cut loses no trial that was shown as finished. A single process writes
 (record/lock.py).
 """
 
@@ -52,11 +52,11 @@ class StudyFile:
 
         `attributes` are further facts of the sweep; they overrule facts from `spec`.
 
-        Raises RecordError if there is a record already, or the disk fails.
+        Raises RecordError if the record exists, or the disk fails.
         """
         folder.make()
         if folder.exists():
-            raise RecordError(f"there is a record {folder.study} already", hint="`--fresh` moves it aside")
+            raise RecordError(f"the record {folder.study} already exists", hint="`--fresh` moves it aside")
         for suffix in schema.SIDE_FILES:  # SQLite would replay a stray log into the new record
             stray = folder.study.with_name(folder.study.name + suffix)
             if stray.exists():
@@ -114,7 +114,7 @@ class StudyFile:
             return self._read_study().facts
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
-        """Write attributes of the sweep, as JSON, in one commit. Raises RecordError."""
+        """Write attributes of the sweep, as JSON, in a single commit. Raises RecordError."""
         texts = {key: json.dumps(value) for key, value in attributes.items()}
         with self._commit():
             for key, text in texts.items():
@@ -127,7 +127,7 @@ class StudyFile:
             return schema.next_number(self._connection, self._study)
 
     def add(self, *results: Result) -> int:
-        """Write finished trials, without weights, in one commit: all of them, or none if an error is raised.
+        """Write finished trials, without weights, in a single commit: all of them, or none if an error is raised.
 
         Moves trials that Optuna wrote into the study to another study first, and returns how many it moved.
 
@@ -142,15 +142,16 @@ class StudyFile:
             is_wrong = state is TrialState.COMPLETE if value is None else state is TrialState.FAIL or math.isnan(value)
             if is_wrong or (value is not None and None in goals):
                 values = ", ".join(map(str, (value, *goals)))
-                raise ValueError(f"trial {result.number}: {state} must not have the value {values}")
+                raise ValueError(f"trial {result.number}: the state {state} does not allow the value {values}")
         texts = [encoding.encode(result, self._initial_facts.seed) for result in results]
         with self._commit():
             if foreign := schema.count_foreign_trials(self._connection, self._study):
                 schema.move_foreign(self._connection, self._study, self.name + reader.FOREIGN, objective.directions)
             for number, (result, text) in enumerate(zip(results, texts, strict=True), start=self.next_number):
                 if result.number != number:
-                    message = f"trial {result.number} can't be written to {self.folder.study}: trial {number} is next"
-                    raise RecordError(message, hint="Another program wrote to the record")
+                    message = f"can't write trial {result.number} to {self.folder.study}: trial {number} is next"
+                    hint = "Another program wrote to the record. Close it, then run the same command again"
+                    raise RecordError(message, hint=hint)
                 schema.insert_trial(self._connection, self._study, result, text, objective, self._distributions)
         return foreign
 
@@ -160,7 +161,7 @@ class StudyFile:
             return self._read_study().rank_results()
 
     def finalists(self) -> Self:
-        """Open the study of finalists, another study in this file; it closes with this one. Raises RecordError."""
+        """Open the study of finalists, another study in this file; it closes with this study. Raises RecordError."""
         finalists = copy.copy(self)
         finalists.folder = self.folder.finalists
         finalists._distributions = {**self._distributions, "seed": SEEDS}  # noqa: SLF001  # of a copy of this object
@@ -199,8 +200,8 @@ class StudyFile:
         """Write all statements inside, or none. Raises RecordError if another file replaced the record."""
         with plain_errors("write", self.folder.study):
             if self.folder.study.stat().st_ino != self._inode:
-                message = f"the record {self.folder.study} was replaced by another file while the sweep ran"
-                raise RecordError(message, hint="Put the former one back, and run the same command again")
+                message = f"another file replaced the record {self.folder.study} while the sweep ran"
+                raise RecordError(message, hint="Restore the record, then run the same command again")
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
                 yield
@@ -229,8 +230,8 @@ def read_empty_tables() -> bytes:
         optuna.storages.RDBStorage(f"sqlite:///{path}").engine.dispose()
         image = path.read_bytes()
         if (revision := _read_revision(image)) != schema.REVISION:
-            message = f"Optuna {optuna.__version__} makes tables of revision {revision}, not {schema.REVISION}"
-            raise RecordError(message, hint="Install the Optuna that `constraints.txt` names")
+            message = f"Optuna {optuna.__version__} writes tables {revision}, but keras-sweep needs {schema.REVISION}"
+            raise RecordError(message, hint="Install the Optuna version of `constraints.txt`")
         if folder is not None:
             with contextlib.suppress(OSError):
                 path.replace(folder / name)

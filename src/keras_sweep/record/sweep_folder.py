@@ -33,7 +33,7 @@ class _Inside:
 
 @dataclass(frozen=True, slots=True)
 class SweepFolder:
-    """The folder of one sweep. Making the object touches no disk."""
+    """The folder of a sweep. Making the object touches no disk."""
 
     path: Path
     part: str = ""  # the part for finalists or the refit, whose files have the same numbers as other trials' files
@@ -77,13 +77,12 @@ class SweepFolder:
                 disk.make_folder(self.path, 0o700)
                 disk.fsync(self.path.parent)
             if not self.path.is_dir():
-                raise NotADirectoryError(errno.ENOTDIR, "there is a file of that name")
+                raise NotADirectoryError(errno.ENOTDIR, "a file has this name")
             if self.is_open_to_others() and not self.path.is_symlink() and not any(self.path.iterdir()):
                 with contextlib.suppress(PermissionError):  # another user owns the folder: reported later
                     self.path.chmod(0o700)
 
     def is_open_to_others(self) -> bool:
-        """Check whether other users may read or write the folder."""
         return os.name == "posix" and bool(self.path.stat().st_mode & 0o077)
 
 
@@ -106,12 +105,12 @@ def sweeps_dir(option: str | os.PathLike[str] | None = None) -> Path:
 def sweep_folder(name: str, option: str | os.PathLike[str] | None = None) -> SweepFolder:
     """Return the folder for a sweep to run. Raises UsageError for an invalid name."""
     if fault := check_sweep_name(name):
-        raise UsageError(fault, hint="Give another one with `--name`")
+        raise UsageError(fault, hint="Choose another name with `--name`")
     return SweepFolder(sweeps_dir(option) / name)
 
 
 def all_sweeps(option: str | os.PathLike[str] | None = None) -> list[SweepFolder]:
-    """List every sweep, the newest first, with those moved aside. Raises RecordError if the folder can't be read."""
+    """List every sweep, also sweeps moved aside, the newest first. Raises RecordError if the folder can't be read."""
     sweeps = sweeps_dir(option)
     if not sweeps.exists():
         return []
@@ -127,13 +126,13 @@ def find(name: str | None, option: str | os.PathLike[str] | None = None) -> Swee
     for folder in existing:
         if folder.name == name or (name is None and not _ASIDE.search(folder.name)):
             return folder
+    hint = "Run `sweep run SPACE.yaml`, or name another folder with `--sweeps-dir`"
     if name is None:
-        hint = "Run one: `sweep run SPACE.yaml`; sweeps elsewhere are read with `--sweeps-dir`"
         raise UsageError(f"there is no sweep in {sweeps}", hint=hint)
     names = [folder.name for folder in existing]
     near = find_nearest(name, names)
-    known = f"The sweeps there are: {itemize(names, 8)}" if names else "There are none: `sweep run` makes one"
-    raise UsageError(f"there is no sweep {name!r} in {sweeps}", hint=f"Did you mean {near!r}?" if near else known)
+    hint = f"Did you mean {near!r}?" if near else f"The sweeps are {itemize(names, 8)}" if names else hint
+    raise UsageError(f"there is no sweep {name!r} in {sweeps}", hint=hint)
 
 
 def last_change(folder: SweepFolder) -> float:
@@ -153,6 +152,6 @@ def check_own_files(folder: SweepFolder) -> None:
             mode = path.lstat().st_mode
             if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
                 where = f" to {path.readlink()}" if stat.S_ISLNK(mode) else ""
-                message = f"{path} is {kind_of(mode)}{where}: a sweep writes only to files of its own"
-                remove = f"Remove it (`rm {shlex.quote(str(path))}`) and give the same command again"
+                message = f"{path} is {kind_of(mode)}{where}, but a sweep writes only to its own files"
+                remove = f"Remove it (`rm {shlex.quote(str(path))}`), then run the same command again"
                 raise RecordError(message, hint=f"Nothing was changed. {remove}")

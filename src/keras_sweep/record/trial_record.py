@@ -37,7 +37,7 @@ class TrialRecord:
         kept: int = LEADING,
         notice: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`notice` is called with a sentence for each damaged waiting trial, and for trials that Optuna wrote."""
+        """Call `notice` with a sentence for each damaged waiting trial, and for trials that Optuna wrote."""
         self._study = study
         self._folder = study.folder
         self._objective = objective
@@ -117,7 +117,7 @@ class TrialRecord:
             except (DamagedArrays, ValueError) as error:
                 del self._waiting[number]
                 moved = set_aside(path).name
-                self._notice(f"{path} is damaged ({error}): it is {moved} now, and trial {number} is trained again")
+                self._notice(f"{path} is damaged ({error}): renamed to {moved}, and trial {number} is trained again")
         return results
 
     def discard(self, number: int) -> None:
@@ -158,8 +158,8 @@ class TrialRecord:
 
 def describe_foreign_trials(count: int, first: int, study: str | None = None) -> str:
     """Say that Optuna wrote trials into the record; `study` is the study that they were moved to."""
-    now = f": its study '{study}' has them now, and `sweep import` reads that" if study else ""
-    return f"left out: {pluralize(count, 'trial')} that Optuna wrote into the record, from number {first} on{now}"
+    now = f"; they are in the study '{study}' now, which `sweep import` reads" if study else ""
+    return f"skipped {pluralize(count, 'trial')} that Optuna wrote into the record, from number {first}{now}"
 
 
 def list_waiting(folder: SweepFolder, recorded: int, total: int | None) -> list[int]:
@@ -176,7 +176,7 @@ def _decode_waiting(number: int, text: str, arrays: Weights) -> Result:
         weights, score_arrays = arrays[: about["weights"]] or None, arrays[about["weights"] :]
         scores = saved.parse_scores(about["scores"], score_arrays, result.scores_digest) if score_arrays else None
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f"its text is not what it should be ({error})") from error
+        raise ValueError(f"its text is damaged ({error})") from error
     if weights is not None and arrays_digest(weights) != result.weights_digest:
-        raise ValueError("its weights are not those that it tells of")
+        raise ValueError("its weights differ from its text")
     return replace(result, weights=weights, scores=scores)

@@ -213,9 +213,8 @@ def read_card(model: Path) -> tuple[Path, Card, dict[str, Any]]:
     if model.name == "best.keras" and not path.exists() and in_sweep.exists():
         path = in_sweep
     if not path.exists():
-        raise UsageError(
-            f"there is no card of {model}: {path} is missing", hint="`sweep export` writes both; keep them side by side"
-        )
+        hint = "Keep the card beside the model. `sweep export` writes both"
+        raise UsageError(f"the model {model} has no card: {path} is missing", hint=hint)
     with plain_errors("read", path):
         text = read_plain(path, MOST_CARD)
     try:
@@ -224,8 +223,8 @@ def read_card(model: Path) -> tuple[Path, Card, dict[str, Any]]:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise RecordError(
-            f"{path} is no card of a model: {f'{place}: ' if place else ''}{first['msg'].splitlines()[0]}",
-            hint="`sweep export` writes a new one; that of a sweep is written again by the same `sweep run`",
+            f"{path} is not a model card: {f'{place}: ' if place else ''}{first['msg'].splitlines()[0]}",
+            hint="`sweep export` writes a new card. `sweep run` writes the card of `best.keras` again",
         ) from None
 
 
@@ -239,10 +238,10 @@ def read_kept_card(folder: SweepFolder, facts: Facts) -> dict[str, Any]:
         return {}
     with plain_errors("read", folder.card):
         text = read_plain(folder.card, MOST_CARD)
-    hint = "`sweep run` of its space file writes both again"
+    hint = "`sweep run` with the space file writes the model and its card again"
     if hashlib.sha256(text).hexdigest() != facts.card:
-        raise RecordError(f"the card {folder.card} is not as the sweep wrote it", hint=hint)
+        raise RecordError(f"the card {folder.card} was changed after the sweep wrote it", hint=hint)
     card: dict[str, Any] = json.loads(text)
     if digest not in (None, card["sha256"]):
-        raise RecordError(f"{folder.best} is not the file that {folder.card.name} is of", hint=hint)
+        raise RecordError(f"{folder.best} is not the model that {folder.card.name} describes", hint=hint)
     return {} if digest is None else card

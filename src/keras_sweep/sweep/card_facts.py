@@ -40,12 +40,12 @@ def compare_card_facts(
     """Compare the scores, parameters, seed and estimate of a card with the sweep's record.
 
     Without a record, the optimizer of `model` supplies some parameters. `model` is None if the file lacks the trial's
-    optimizer. `seen` has the keys of scores that the model's evaluation has checked, such as "validation.val_loss".
+    optimizer. `seen` has the keys of scores that the model's evaluation has checked ("validation.val_loss").
 
     Returns:
         The compared values, the keys that were not checked, and why the record did not help.
     """
-    known, why = ({}, "its sweep is not here") if home is None else _record_of(card, home)
+    known, why = ({}, "the card's sweep is not available") if home is None else _record_of(card, home)
     facts = [fact for name, value in known.items() for fact in _compare_leaves(name, card.get(name), value)]
     if not known and model is not None:
         config = {**model.optimizer.get_config(), "optimizer": type(model.optimizer).__name__.lower()}
@@ -66,7 +66,7 @@ def _record_of(card: Mapping[str, Any], home: RecordedSweep) -> tuple[dict[str, 
     trainings = [training for result in home.results for training in (result, *result.finalists)]
     candidates = [training for training in trainings if _has_scores_of(card, training, facts)]
     if not candidates:
-        return {}, "no trial of the sweep of that name here has the card's scores"
+        return {}, f"no trial of the sweep {home.folder.name!r} has the scores of the card"
     match = next((training for training in candidates if is_card_of(card, training, facts.seed)), candidates[0])
     known = {
         "trial": match.recipe,

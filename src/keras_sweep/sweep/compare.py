@@ -88,7 +88,7 @@ class SideBySide:
 
     @property
     def within(self) -> float:
-        """The value one standard error worse than the best of all searches, without finalists' seeds."""
+        """The value that is a standard error worse than the best of all searches, without finalists' seeds."""
         best = min((side.improvements[-1] for side in self.sides), key=lambda r: self.objective.key(r.value or 0.0))
         step = best.stderr or 0.0
         return (best.value or 0.0) - (step if self.objective.is_better(1.0, 0.0) else -step)
@@ -101,7 +101,7 @@ def compare_sweeps(folders: Sequence[SweepFolder]) -> SideBySide:
     """
     names = [folder.name for folder in folders]
     if len(set(names)) < max(len(names), 2):
-        raise UsageError(f"two different sweeps or more are needed, but got {', '.join(names) or 'none'}")
+        raise UsageError(f"a comparison needs at least two different sweeps, but got {', '.join(names) or 'none'}")
     sides = []
     for folder in folders:
         sweep = RecordedSweep.read(folder)
@@ -120,10 +120,8 @@ def compare_sweeps(folders: Sequence[SweepFolder]) -> SideBySide:
         )
         sides.append(side)
     if differences := _find_differences(sides):
-        raise UsageError(
-            f"{', '.join(names)} can't be compared: {'; '.join(differences)}",
-            hint="Compare sweeps of one metric on the same rows",
-        )
+        message = f"{', '.join(names)} can't be compared: {'; '.join(differences)}"
+        raise UsageError(message, hint="Compare sweeps with the same metric and the same rows")
     objective = sides[0].facts.objective
     comparison = SideBySide(objective, sides, {}, None)
     behind, rows = _pair_winners(comparison)

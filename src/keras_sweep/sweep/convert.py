@@ -52,9 +52,9 @@ def convert_model(
         SweepError: The outputs differ.
         OSError: The disk fails.
     """
-    advice = "`--format savedmodel` takes whatever TensorFlow can run" if format != "savedmodel" else None
+    advice = "`--format savedmodel` supports everything that TensorFlow can run" if format != "savedmodel" else None
     if data.has_texts and advice:
-        raise ModelError(f"{format} has none of the operations by which a model reads raw text", hint=advice)
+        raise ModelError(f"{format} can't hold a model that reads raw text", hint=advice)
     train, x = raw_rows(spec, data)
     # Rows from all parts, because a file may be sorted.
     places = np.linspace(0, len(leaves(train)[0]) - 1, ROWS).astype(int)
@@ -74,12 +74,12 @@ def convert_model(
         if os.strerror(errno.ENOSPC) in answer["error"]:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         unknown = is_object_name(spec.model.source) and "Could not locate" in answer["error"]
-        hint = "Layers of your own must stand in a module" if unknown else advice
+        hint = "Move your own layers into a module" if unknown else advice
         raise ModelError(f"the model can't be written as {format}: {answer['error']}", hint=hint)
     if not answer["greatest_difference"] <= MOST_APART:
         raise SweepError(
-            f"as {format} the model gives other outputs than its .keras file: on {answer['rows']} validation rows "
-            f"they are {answer['greatest_difference']:.2g} apart, and may be {MOST_APART}. Nothing was written"
+            f"the {format} file gives other outputs than the .keras file: on {answer['rows']} validation rows they "
+            f"differ by {answer['greatest_difference']:.2g}, more than {MOST_APART}. Nothing was written"
         )
     if quantize and model.compiled:
         with np.load(folder / "outputs.npz", allow_pickle=False) as file:
@@ -91,7 +91,7 @@ def convert_model(
 
 
 def _score(model: Any, rows: Rows, outputs: tuple[Array, ...], metric: str) -> float:
-    """Compute a metric such as "val_accuracy" from outputs, with the functions that the model was compiled with."""
+    """Compute a metric (example: "val_accuracy") from outputs, with the functions that the model was compiled with."""
     import keras
 
     name = metric.removeprefix("val_")
@@ -108,7 +108,7 @@ def _ask_process(folder: Path, request: Mapping[str, Any]) -> dict[str, Any]:
     environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if run.returncode:
-        return {"error": f"its process ended with {run.returncode}: {' '.join(run.stderr.split())[-MOST_SAID:]}"}
+        return {"error": f"the process ended with {run.returncode}: {' '.join(run.stderr.split())[-MOST_SAID:]}"}
     return dict(json.loads((folder / "answer.json").read_text()))
 
 
@@ -137,7 +137,7 @@ def write_litert(model: Any, path: str, rows: dict[str, Array], **options: Any) 
     """Write a LiteRT file and compute its outputs with LiteRT, row by row.
 
     LiteRT supports loops, as in an LSTM, only for a known number of rows. If it refuses the model,
-    the file takes one row at a time.
+    the file takes a single row at a time.
     """
     import keras
     from ai_edge_litert.interpreter import Interpreter

@@ -16,7 +16,7 @@ from keras_sweep.record.sweep_folder import SweepFolder
 HOST = "127.0.0.1"
 NAMES = frozenset({"127.0.0.1", "localhost"})
 LOOKING = frozenset({"GET", "HEAD"})
-REFUSED = b'{"reason": "this dashboard only shows: `sweep` alone writes the record"}'
+REFUSED = b'{"reason": "this dashboard is read-only: only `sweep` writes the record"}'
 
 
 class Server(socketserver.ThreadingMixIn, wsgi.WSGIServer):
@@ -59,10 +59,8 @@ def create_server(folder: SweepFolder, port: int) -> Server:
     try:
         return wsgi.make_server(HOST, port, guard, Server, _Quiet)
     except (OSError, OverflowError) as error:
-        raise UsageError(
-            f"port {port} of {HOST} can't be had: {getattr(error, 'strerror', None) or error}",
-            hint="Give another one with `--port`; `--port 0` takes any that is free",
-        ) from error
+        message = f"port {port} of {HOST} is not available: {getattr(error, 'strerror', None) or error}"
+        raise UsageError(message, hint="Choose another port with `--port`. `--port 0` uses any free port") from error
 
 
 def _read_only_storage(folder: SweepFolder) -> Any:

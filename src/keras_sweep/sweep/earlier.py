@@ -22,7 +22,7 @@ def load_earlier_trials(spec: SweepSpec, fingerprint: str, sweeps: Path | None, 
     """Return the trials of the sweep in `search.learn_from` that fit this sweep, as imported trials; [] without it.
 
     The sweep is in the folder `sweeps`, or at a path relative to the space file. `fingerprint` is the digest of the
-    training and validation rows. No search may learn from rows that are test rows now.
+    training and validation rows. A search must not learn from rows that are test rows now.
 
     Raises UsageError if the sweep is missing, had other rows or goals, or no trial fits; RecordError.
     """
@@ -37,16 +37,17 @@ def load_earlier_trials(spec: SweepSpec, fingerprint: str, sweeps: Path | None, 
         for top, flat in ((facts.objective, facts.spec or {}), (spec.objective, flatten_spec(spec)))
     )
     if theirs != ours:
-        raise UsageError(f"{where} was run to {theirs}, and this one is to {ours}", hint="Give both the same `metric`")
+        message = f"{where} was run to {theirs}, but this sweep is run to {ours}"
+        raise UsageError(message, hint="Use the same `metric` in both space files")
     if facts.fingerprint != fingerprint:
-        hint = "Give both the same `data` and `split`"
-        raise UsageError(f"{where} had other rows, of which some may be test rows now", hint=hint)
+        hint = "Use the same `data` and `split` in both space files"
+        raise UsageError(f"{where} had other rows: some of them may be test rows now", hint=hint)
     engine = f"{IMPORTED}{folder.name}"
     fit, notes = select_fitting(spec.space, (replace(r, engine=engine, finalists=(), final=False) for r in results))
     if not fit:
         raise UsageError(f"{where} has no trial that fits this search", hint="; ".join(notes))
-    guide = f"{pluralize(len(fit), 'trial')} of {folder.name!r} guide the search, beside its own {spec.search.trials:,}"
-    for text in (guide, *notes):
+    guide = f"the search learns from {pluralize(len(fit), 'trial')} of {folder.name!r}"
+    for text in (f"{guide}, before its own {spec.search.trials:,}", *notes):
         emit(Noticed(text))
     return fit
 
@@ -54,26 +55,23 @@ def load_earlier_trials(spec: SweepSpec, fingerprint: str, sweeps: Path | None, 
 def select_fitting(space: SearchSpace, results: Iterable[Result]) -> tuple[list[Result], list[str]]:
     """Return the trials that fit the space, numbered from 0, and notes with the reasons for the others.
 
-    A name stays as it is, or gets the prefix `model.` if the space has it so. If a trial says nothing of a constant of
-    the space, the constant counts as its value.
+    A name gets the prefix `model.` if only that name is in the space. A missing constant of the space is added.
     """
     fitting: list[Result] = []
     numbers: dict[int, int] = {}
-    left_out: Counter[str] = Counter()
+    skipped: Counter[str] = Counter()
     for result in results:
         try:
             params = _fit_params(space, result.params)
         except ValueError as problem:
-            left_out[str(problem)] += 1
+            skipped[str(problem)] += 1
             continue
         numbers[result.number] = len(fitting)
         continued = result.suggestion.continues
         continues = numbers.get(continued) if continued is not None else None
         suggestion = replace(result.suggestion, number=len(fitting), params=params, generation=0, continues=continues)
         fitting.append(replace(result, suggestion=suggestion))
-    return fitting, [
-        f"left out: {pluralize(count, 'trial')}, since {problem}" for problem, count in sorted(left_out.items())
-    ]
+    return fitting, [f"skipped {pluralize(count, 'trial')}: {problem}" for problem, count in sorted(skipped.items())]
 
 
 def _fit_params(space: SearchSpace, recorded: Params) -> Params:
@@ -88,15 +86,15 @@ def _fit_params(space: SearchSpace, recorded: Params) -> Params:
 
     def find_value(parameter: Parameter) -> Value:
         if parameter.name not in renamed:
-            raise ValueError(f"there is no `{parameter.name}`")
+            raise ValueError(f"`{parameter.name}` is missing")
         value = normalize_value(parameter.distribution, renamed[parameter.name])
         if not parameter.distribution.contains(value):
-            raise ValueError(f"`{parameter.name}` is outside of the space")
+            raise ValueError(f"`{parameter.name}` is outside the space")
         return value
 
     params = space.assign_values(find_value)
     if not space.allows(params):
-        raise ValueError("it breaks `where`")
+        raise ValueError("`where` forbids it")
     if unknown := sorted(set(renamed) - set(params)):
         raise ValueError(f"the space has no `{unknown[0]}`")
     return params

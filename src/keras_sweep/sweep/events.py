@@ -122,7 +122,7 @@ class WinnerRefitted(Event):
 class TestEvaluated(TestLook, Event):
     """The winner was evaluated on the sealed test rows."""
 
-    looks: int  # evaluations on the test rows, with this one
+    looks: int  # evaluations on the test rows, including this evaluation
     earlier: bool = False  # whether an earlier run did this
 
 

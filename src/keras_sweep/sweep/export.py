@@ -93,21 +93,22 @@ def _write_keras(model: Any, part: Path, path: Path) -> None:
         try:
             model.save(part)
         except ValueError as error:  # a zip file can't hold times before 1980, and a board's clock may be reset
-            hint = "Set the clock if it is wrong, and give the same command again; all trials are kept"
-            raise SweepError(f"{path} can't be written: {error}", hint=hint) from None
+            hint = "If the clock is wrong, set it, then run the same command again. Every finished trial is kept"
+            raise SweepError(f"can't write {path}: {error}", hint=hint) from None
 
 
 def check_target(path: Path, form: ExportFormat) -> None:
     if not path.parent.is_dir():
-        raise UsageError(f"there is no folder {path.parent}", hint="Make it, or name another place with -o")
+        raise UsageError(f"there is no folder {path.parent}", hint="Make the folder, or choose another with `-o`")
     if form.folder:
         if path.is_symlink() or (path.exists() and not (path.is_dir() and not any(path.iterdir()))):
-            raise UsageError(f"{path} is there already", hint="A new folder is written: name one with -o")
+            raise UsageError(f"{path} already exists", hint="Choose a new folder with `-o`")
         return
     if path.suffix != form.suffix:
-        raise UsageError(f"a model's file must end in {form.suffix}, but got {path.name!r}", hint="Name it so with -o")
+        hint = f"For example `-o model{form.suffix}`"
+        raise UsageError(f"a model's file must end in {form.suffix}, but got {path.name!r}", hint=hint)
     if path.is_dir():
-        raise UsageError(f"{path} is a folder", hint="Name a file with -o")
+        raise UsageError(f"{path} is a folder", hint="Choose a file with `-o`")
 
 
 EXPORT_FORMATS: Mapping[str, ExportFormat] = {
@@ -137,7 +138,7 @@ def export_trial(
     path of the card, and the card.
 
     Raises:
-        UsageError: There is no such format, or the path can't take a model.
+        UsageError: The format is unknown, or the path can't take a model.
         MissingPackage: The format needs a package that is not installed.
         SweepError: As `RecordedSweep.training`, `OpenSweep.load`, `convert_model` and `check_file` raise it.
     """
@@ -146,10 +147,8 @@ def export_trial(
     if page is not None:
         check_file(page, MARK, "--card")
     if quantize is not None and (format, quantize) != ("litert", "int8"):
-        raise UsageError(
-            f"`quantize` can be int8 for litert, but got {quantize} for {format}",
-            hint="Give `--format litert --quantize int8`, or leave it out",
-        )
+        message = f"`--quantize` must be int8, with the format litert, but got {quantize} with {format}"
+        raise UsageError(message, hint="Use `--format litert --quantize int8`, or leave out `--quantize`")
     if any(importlib.util.find_spec(module) is None for module in form.packages):
         raise MissingPackage(f"packages for {format} are not installed", hint=f"pip install 'keras-sweep[{format}]'")
     clear_parts(path.parent, of=path)  # of an export that was killed
@@ -178,7 +177,7 @@ def export_trial(
             _write_card(card_path, card, part)
     if form.opening is None and (notice := opening_words(str(card.get("open", PLAIN)))) is not None:
         if not (opening or sweep.trusts):  # the card is untrusted
-            notice = "plain `load_model` refuses the model's file; its card says what opens it"
+            notice = "plain `load_model` refuses the model's file: `open` in its card has the call that opens it"
         sweep.emit(Noticed(notice))
     if page is not None:
         write_page(page, path, card_path, card)
@@ -192,7 +191,7 @@ def _copy_kept_model(
     try:
         card = read_kept_card(recorded.folder, recorded.facts)
     except RecordError as error:
-        emit(Noticed(f"{error.message}: the model is built anew"))
+        emit(Noticed(f"{error.message}: the model is built again"))
         return None
     if not is_card_of(card, result, recorded.facts.seed):
         return None
@@ -202,13 +201,13 @@ def _copy_kept_model(
         with open_plain(recorded.folder.best) as source, part.open("xb") as target:
             shutil.copyfileobj(source, target)
         if file_digest(part) != card["sha256"]:
-            raise RecordError(f"{recorded.folder.best} was written anew meanwhile", hint="Give the same command again")
+            raise RecordError(f"{recorded.folder.best} changed during the export", hint="Run the same command again")
         _write_card(card_path, card, part)
     return card
 
 
 def _write_card(card_path: Path, card: dict[str, Any], part: Path) -> None:
-    """Write the card before its model file is moved into place: on a full disk, neither is there."""
+    """Write the card before its model file is moved into place: on a full disk, neither exists."""
     if part.is_file():
         card["sha256"] = file_digest(part)
     write_text(card_path, card_text(card), option=PLACE)
@@ -233,9 +232,9 @@ def write_page(path: Path, model: Path, card_path: Path, card: Mapping[str, Any]
 def finish(sweep: OpenSweep, results: Sequence[Result], best: Result, *, test: bool = True) -> bool:
     """Finish a run: evaluate the winner on the test rows if due, then write `best.keras` and `card.json`.
 
-    `best` is the winner, or the finalist that stands for it. Sound files stay, so that the same call again does
-    nothing. The card has the model file's checksum and is written last. So a killed run may leave a model without a
-    card, never with another model's card. Returns whether both files are there.
+    `best` is the winner, or its best finalist. If both files are sound, nothing is written. The card has the model
+    file's checksum, and is written last: a killed run may leave a model without a card, never with another model's
+    card. Returns whether both files exist.
     """
     (spec, data), study, emit, folder, wall = sweep.load(best), sweep.study, sweep.emit, sweep.folder, sweep.wall
     refit, scores = study.facts.refit_of(best), study.facts.test_of(best)
@@ -285,5 +284,5 @@ def _read_sound_card(study: StudyFile, emit: Listener) -> dict[str, Any]:
     except RecordError as error:
         for path in (study.folder.card, study.folder.best):
             if path.exists() or path.is_symlink():
-                emit(Noticed(f"{error.message}: {path} is {set_aside(path).name} now, and written again"))
+                emit(Noticed(f"{error.message}: {path} is renamed to {set_aside(path).name}, and written again"))
         return {}

@@ -71,12 +71,12 @@ def train_finalists(sweep: OpenSweep, results: Sequence[Result]) -> bool:
 
 def describe_cut(choice: Choice, top: int, seeds: int) -> str:
     """Explain that the search is too small for all finalists."""
-    ask = f"`finalists: {{top: {top}, seeds: {seeds}}}` in the space file asks for all"
+    ask = f"`finalists: {{top: {top}, seeds: {seeds}}}` in the space file trains all"
     if not choice.recipes:
-        why = "that would take more than a quarter of the search's epochs"
-        return f"no configuration is trained with other seeds: {why}; {ask}"
+        why = "that would take over a quarter of the search's epochs"
+        return f"no configuration is trained again with new seeds: {why}; {ask}"
     cut = f"{pluralize(len(choice.recipes), 'configuration')} with {pluralize(len(choice.seeds), 'new seed')} each"
-    return f"the finalists are {cut}, as many as a quarter of the search's epochs can train; {ask}"
+    return f"the finalists are {cut}: they may take a quarter of the search's epochs; {ask}"
 
 
 def _tell_as_finalists(emit: Listener, suggestions: Sequence[Suggestion]) -> Listener:
@@ -100,7 +100,7 @@ def choose_finalists(spec: SweepSpec, results: Sequence[Result]) -> Choice:
     """Choose the finalists of a search that has ended with these trials.
 
     If the space file does not ask for finalists, they take at most a quarter of the search's epochs. A smaller search
-    has fewer configurations, then fewer seeds. Fewer than two configurations with one seed decide nothing.
+    has fewer configurations, then fewer seeds. Fewer than two configurations with a seed decide nothing.
     """
     section = spec.finalists
     if section is None:
@@ -135,7 +135,7 @@ def afford_finalists(epochs: Sequence[float], seeds: int, most: float) -> tuple[
 def suggest_finalists(
     choice: Choice, index: int, seeds: Collection[int], search: Mapping[int, Result], trained: Sequence[Result]
 ) -> list[Suggestion]:
-    """Return the trainings of a choice with these seeds, including those trained for an earlier choice.
+    """Return the trainings of a choice with these seeds, including trainings for an earlier choice.
 
     `index` is the number of the choice, from 0 within the sweep. `search` has the trials of the search by number.
     `trained` has all finalists until now, by number.

@@ -39,8 +39,8 @@ def write_space_file(source: str, path: Path, notes: list[str], *, target: str |
     """
     data = _data_section(source, path, target, notes)
     if path.exists() or not path.parent.is_dir():
-        what = f"{path} is there already" if path.exists() else f"there is no folder {path.parent}"
-        raise UsageError(what, hint="Give another name: `-o FILE`")
+        what = f"{path} already exists" if path.exists() else f"there is no folder {path.parent}"
+        raise UsageError(what, hint="Choose another file: `-o FILE`")
     loaded = _read_and_fix(data, path, notes)
     if "," in (formats := loaded.ways.values()) and "." not in formats:
         data["decimal"] = ","
@@ -71,13 +71,14 @@ def write_space_file(source: str, path: Path, notes: list[str], *, target: str |
 
 
 def _data_section(source: str, path: Path, target: str | None, notes: list[str]) -> Any:
-    """Return the `data` section. Raises UsageError if there is no such source."""
+    """Return the `data` section. Raises UsageError for an unknown source."""
     if source in DATA_NAMES:
         return source
     file = Path(source)
     kind = "images" if file.is_dir() else KINDS.get(file.suffix.lower())
     if kind is None or not (file.is_dir() or file.is_file()):
-        message = f"{source} is no {join(KINDS, 'or')} file, no folder, and no data set's name"
+        kinds = f"a {join(KINDS, 'or')} file, a folder or the name of a data set"
+        message = f"there is no file {source}" if kind else f"the data must be {kinds}, but got {source}"
         raise UsageError(message, hint=did_you_mean(source, DATA_NAMES) or f"The data sets are {join(DATA_NAMES)}")
     data: dict[str, Any] = {kind: Path(os.path.relpath(file, path.parent)).as_posix()}
     names: list[str] = []
@@ -97,7 +98,7 @@ def _data_section(source: str, path: Path, target: str | None, notes: list[str])
     if target is None and names:
         plain = [name for name in names if name.lower() in TARGETS]
         target = plain[0] if len(plain) == 1 else names[-1]
-        notes.append(f"It predicts {target!r}; `--target` names another of {itemize(names, 50)}")
+        notes.append(f"The target is {target!r}; `--target` chooses another of {itemize(names, 50)}")
     is_table = find_source(kind).is_table  # needs a target even if its file can't be read
     return data | ({"target": target or "?"} if target or is_table else {})
 
@@ -117,7 +118,7 @@ def _read_and_fix(data: Any, path: Path, notes: list[str]) -> SourceRows:
             raise
         for key, texts in error.options.items():
             messages = [fault.message for fault in error.faults if f"`{key}: {quote(texts)}`" in str(fault.hint)]
-            notes.append(f"It is read with `{key}`: {f'{texts!r}; {messages[0]}' if messages else itemize(texts, 50)}")
+            notes.append(f"Read with `{key}`: {f'{texts!r}; {messages[0]}' if messages else itemize(texts, 50)}")
         data |= {**error.options, "missing_target": "drop"}
         return _read_and_fix(data, path, notes)
     if "missing_target" in data and not any("left out" in notice for notice in loaded.notices):

@@ -35,10 +35,8 @@ def trial_script(sweep: OpenSweep, number: int | None, *, rows: Path | None = No
     trial = sweep.training(number)
     spec, data = sweep.load(trial)
     if data.folds:
-        raise UsageError(
-            f"{trial.name} was trained once a fold, and no script of one training is that",
-            hint="`sweep replay` without `--script` trains every fold again",
-        )
+        message = f"{trial.name} was trained once per fold, which a script can't repeat"
+        raise UsageError(message, hint="`sweep replay` without `--script` trains every fold again")
     is_multiple = not all(isinstance(array, np.ndarray) for array in data.train.arrays)
     needs_adapt = spec.training.adapt or data.has_texts
     if fits_itself(spec) or is_multiple or needs_adapt or data.train.labels is None or spec.scale or data.stream:
@@ -47,12 +45,10 @@ def trial_script(sweep: OpenSweep, number: int | None, *, rows: Path | None = No
         obstacle = "with its target transformed" if spec.scale else obstacle
         obstacle = "on a dataset" if data.stream else obstacle
         obstacle = f"by the `fit` of {display_name(spec.model.source)}" if fits_itself(spec) else obstacle
-        raise UsageError(
-            f"{trial.name} was trained {obstacle}, of which no script is written",
-            hint="`sweep replay` without `--script` trains it again",
-        )
+        message = f"{trial.name} was trained {obstacle}, which a script can't repeat"
+        raise UsageError(message, hint="`sweep replay` without `--script` trains it again")
     if rows is None:
-        raise UsageError("the script reads its rows from a file", hint="Give `--rows rows.npz`, which is written")
+        raise UsageError("the script needs a file for its rows", hint="Add `--rows rows.npz`: the file is written")
     import keras
 
     text = keras_script(spec, trial, data, backend=keras.backend.backend(), rows=rows)
@@ -65,7 +61,7 @@ def trial_script(sweep: OpenSweep, number: int | None, *, rows: Path | None = No
 def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: str, rows: Path) -> str:
     """Return a script that reads the file `rows`, trains the trial and prints the objective of each epoch.
 
-    Raises UsageError if the model is a function of a program, which a script can't import.
+    Raises UsageError if the model is a function of a program: a script can't import it.
     """
     plan = training_plan(spec, result.params)
     objective = spec.objective.name
@@ -94,7 +90,7 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
         rate_arguments = ", ".join(map(repr, plan.schedule.over(len(data.train))))
         rate_lines.append(f"optimizer.learning_rate = keras_schedule(float(optimizer.learning_rate), {rate_arguments})")
     epochs = min(result.epochs, plan.epochs) or plan.epochs
-    remark = f"  # of {plan.epochs}: it was stopped there" if epochs < plan.epochs else ""
+    remark = f"  # of {plan.epochs}: the trial was stopped here" if epochs < plan.epochs else ""
     size = f"batch_size={plan.batch_size}, validation_batch_size={plan.batch_size}"
     compiled = compile_arguments(spec, plan.loss_arguments, data)
     kind = "weighted_metrics" if data.weighs else "metrics"
@@ -174,8 +170,8 @@ def _import_lines(spec: SweepSpec) -> list[str]:
     for source in spec.training_code:
         if is_object_name(source):
             raise UsageError(
-                f"{display_name(source)} was a function of a program that ran the sweep, which no script can import",
-                hint="Put it into a module beside a space file: `{python: module:function}`",
+                f"{display_name(source)} is a function of the program that ran the sweep: a script can't import it",
+                hint="Move it into a module, and name it in a space file: `{python: module:function}`",
             )
         module, _, attribute = source.partition(":")
         lines.append(f"from {module} import {attribute.split('.')[0]}")

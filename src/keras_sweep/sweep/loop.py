@@ -157,8 +157,8 @@ def search(sweep: OpenSweep, record: TrialRecord, total: int, *, most_failures: 
         if stop:
             return find_end_reason(stop)
         if limit and generations.incomplete is None and (trial := good_enough(finished, objective, limit.value)):
-            reached = f"{trial.name} has {objective.name} {trial.value:.4f}"
-            emit(Noticed(f"{reached}, which {describe_good_enough(limit.value)}"))
+            reached = describe_good_enough(limit.value)
+            emit(Noticed(f"{trial.name} ({objective.name} {trial.value:.4f}) {reached}"))
             return EndReason.GOOD_ENOUGH
         generation = generations.next()
         if not generation.suggestions:
@@ -179,7 +179,7 @@ def search(sweep: OpenSweep, record: TrialRecord, total: int, *, most_failures: 
             if generations.incomplete is None:
                 runner.keep_only(generations.engine.continuable())
         elif len(finished) < total and not stop:
-            raise SweepError(f"the runner {runner.name} left out trial {len(finished)}", hint="Please report it")
+            raise SweepError(f"the runner {runner.name} returned no trial {len(finished)}", hint="Please report it")
     return EndReason.DONE
 
 
@@ -191,14 +191,14 @@ def complete_added_point(spec: SweepSpec, finished: Sequence[Result], values: Pa
 
 
 def train_point(sweep: OpenSweep, record: TrialRecord, values: Params) -> EndReason:
-    """Train one trial of a point as its own generation, unless a trial has this point already.
+    """Train a trial of a point as its own generation, unless a trial has this point already.
 
-    Values that the point leaves out are from the best trial. Raises UsageError if the space does not have the point.
+    Missing values are from the best trial. Raises UsageError if the space does not have the point.
     """
     finished = record.results()
     point, duplicate = complete_added_point(sweep.spec, finished, values)
     if duplicate is not None:
-        sweep.emit(Noticed(f"{duplicate.name} has this point already"))
+        sweep.emit(Noticed(f"{duplicate.name} already has these values"))
         return EndReason.DONE
     index = finished[-1].suggestion.generation + 1 if finished else 0
     suggestion = Suggestion(len(finished), point, index)
@@ -212,14 +212,11 @@ def find_end_reason(stop: StopRequest) -> EndReason:
 
 
 def describe_exhausted_space(trials: int) -> str:
-    """Say that all trials of the space are recorded."""
-    subject = f"every one of the {trials} different trials" if trials > 1 else "the one trial"
-    return f"{subject} of the space has been tried"
+    return f"all {trials} different trials of the space are done" if trials > 1 else "the space's only trial is done"
 
 
 def describe_good_enough(value: float) -> str:
-    """Say that a value ends the search by `search.stop`."""
-    return f"is as good as `search.stop` asks for, {value:g}; a better value there goes on"
+    return f"reached `search.stop.value`, {value:g}; with a better value there the search resumes"
 
 
 def _check_failures(finished: Sequence[Result], most: int | None, name: str) -> None:
@@ -229,13 +226,13 @@ def _check_failures(finished: Sequence[Result], most: int | None, name: str) -> 
     if len(trained) == FIRST_FAILURES and all(r.state is TrialState.FAIL and r.reason != DIVERGED for r in first):
         raise SweepError(
             f"the first {FIRST_FAILURES} trials all failed; trial {first[0].number}: {first[0].reason}",
-            hint=f"Mend it and run with --fresh; `sweep show {name} {first[0].number}` has the traceback",
+            hint=f"Fix the cause, then add `--fresh`. `sweep show {name} {first[0].number}` has the traceback",
         )
     failed = [result for result in trained if result.state is TrialState.FAIL]
     if most is not None and len(failed) > most:
         raise SweepError(
-            f"{pluralize(len(failed), 'trial')} failed, more than --max-failures {most}; the last: {failed[-1].reason}",
-            hint="The same command with a larger --max-failures goes on",
+            f"{pluralize(len(failed), 'trial')} failed, but `--max-failures` is {most}; the last: {failed[-1].reason}",
+            hint="The same command with a larger `--max-failures` resumes",
         )
 
 
@@ -244,7 +241,7 @@ class TransientFailure(Exception):
 
 
 class GenerationTraining:
-    """Train the generations of a sweep into one record."""
+    """Train the generations of a sweep into a record."""
 
     def __init__(self, sweep: OpenSweep, record: TrialRecord, emit: Listener | None = None) -> None:
         """Send the events of epochs and ended trials to `emit`, by default the listener of the sweep."""
@@ -276,8 +273,7 @@ class GenerationTraining:
                         return
                     if result.is_transient and self._tries[generation.index] < RETRIES:
                         self._tries[generation.index] += 1
-                        reason = f"since the machine failed it: {result.reason}"
-                        emit(Noticed(f"{result.name} is trained again, {reason}"))
+                        emit(Noticed(f"{result.name} is trained again, since the machine failed it: {result.reason}"))
                         raise TransientFailure
                     signed = replace(result, engine=judge.name, runner=runner.name)
                     spooled[result.number] = signed
@@ -320,7 +316,7 @@ class GenerationTraining:
         stop = self._sweep.stop
         if stop.signalled and not self._has_said_stopping:
             self._has_said_stopping = True
-            self._emit(Noticed("stopping after these epochs; the same signal again stops at once"))
+            self._emit(Noticed("stopping after the current epochs; a second signal stops at once"))
         return bool(stop)
 
     def _emit_ended(self, results: Iterable[Result]) -> None:

@@ -46,7 +46,7 @@ def load_source(
     If trials have different rows, the rows are the winner's, or the first variant's unless `needs_one`.
 
     Raises:
-        UsageError: There is no such name, or the record alone does not have the rows.
+        UsageError: The name is unknown, or the record alone does not have the rows.
         DataError: The rows can't be read.
     """
     fingerprint: str | None = None
@@ -55,15 +55,15 @@ def load_source(
         spec, fingerprint, params = _find_spec(source, sweeps_dir, listener)
     data = load_rows(spec)
     if fingerprint not in (None, data.fingerprint):
-        listener(Noticed(f"these rows are not those that the sweep {source!r} was begun with"))
+        listener(Noticed(f"the rows have changed since the sweep {source!r} started"))
     if data.variants:
         variant = dict(get_variant(params) or next(iter(data.variants)))
         if needs_one and not params:
-            first = "Add" if fingerprint is None else "No trial has won yet: give the space file with"
-            hint = f"{first} `{_as_options(variant)}`, say"
-            raise UsageError(f"trials of this space have different rows, by {itemize(variant)}", hint=hint)
+            first = "For example add" if fingerprint is None else "No trial has won yet. Name the space file, with"
+            hint = f"{first} `{_as_options(variant)}`"
+            raise UsageError(f"the trials have different rows, which depend on {itemize(variant)}", hint=hint)
         values = ", ".join(f"{name}={json.dumps(value)}" for name, value in variant.items())
-        listener(Noticed(f"these rows are those with {values}"))
+        listener(Noticed(f"these are the rows for {values}"))
         spec, data = select_variant(spec, data, variant)
     return spec, data
 
@@ -87,21 +87,21 @@ def _find_spec(source: str, sweeps_dir: Any, listener: Listener) -> tuple[SweepS
             raise unknown_name(source, list(sweeps))
         return make_set_spec(source), None, {}
     if source in DATA_NAMES:
-        listener(Noticed(f"{source!r} is a data set too: these are the rows of the sweep"))
+        listener(Noticed(f"{source!r} is a sweep and a data set: these are the rows of the sweep"))
     with StudyFile.open(sweeps[source]) as study:
         spec = read_unfollowed_spec(study.facts, study.name, study.folder)
         fingerprint, best = study.facts.fingerprint, winner(study.rank_results(), spec.objective)
     if is_object_name(spec.data.source):
         raise UsageError(
-            f"the rows of the sweep {source!r} come from a Python program, and its record has only their digest",
-            hint=f"In that program `sweep = ks.run(spec, name={source!r})`: `sweep.validation()` has the rows",
+            f"the rows of the sweep {source!r} come from a Python program, and its record does not keep them",
+            hint=f"In that program call `sweep = ks.run(spec, name={source!r})`: `sweep.validation()` returns the rows",
         )
     kind = find_source(spec.data.kind)
     origin = f"`python: {spec.data.source}`" if kind.names == "function" else kind.server(spec.data)
     if origin is not None:
         raise UsageError(
-            f"the rows of the sweep {source!r} come from {origin}, and a record alone runs no code",
-            hint="Give the space file, as in `sweep data SPACE.yaml`",
+            f"the rows of the sweep {source!r} come from {origin}, and `sweep` runs no code that only a record names",
+            hint="Name the space file: `sweep data SPACE.yaml`",
         )
     return spec, fingerprint, {} if best is None else best.params
 
@@ -121,7 +121,7 @@ def fit_baseline(spec: SweepSpec, data: SearchData) -> Baseline:
     from sklearn.preprocessing import StandardScaler
 
     if not all(isinstance(array, np.ndarray) for array in data.train.arrays):
-        raise DataError("the baseline is a linear model from one array of inputs to one output, and there are several")
+        raise DataError("the baseline needs a single array of inputs and a single output, but the data have several")
     started = time.perf_counter()
     model: Any = SGDClassifier(loss="log_loss", max_iter=PASSES, random_state=SEED)
     metric, text = "accuracy", str(model)
@@ -142,7 +142,7 @@ def fit_baseline(spec: SweepSpec, data: SearchData) -> Baseline:
                 scores = cross_validate(model, x, y, cv=FOLDS, params=_weights(rows))["test_score"]
         except ValueError as error:
             reason = str(error).rstrip(".")
-            raise DataError(f"the baseline can't be cross-validated: {reason}", hint="Bring more rows") from error
+            raise DataError(f"the baseline can't be cross-validated: {reason}", hint="Add more rows") from error
         validation = _score_validation(model, data)
     fold_scores, seconds = tuple(map(float, scores)), time.perf_counter() - started
     return Baseline(text, metric, fold_scores, validation, seconds, mean_score=float(np.mean(fold_scores)))
@@ -177,8 +177,5 @@ def _target(y: Array, data: SearchData) -> Array:
     if y.size == len(y):
         return y.reshape(-1)
     if data.classes is None:
-        raise DataError(
-            f"the baseline predicts one number a row, but the labels have {y.shape[1]} columns",
-            hint="Only labels of one column have a baseline",
-        )
+        raise DataError(f"the baseline predicts a single number per row, but the labels have {y.shape[1]} columns")
     return np.asarray(y.argmax(axis=1))

@@ -98,7 +98,7 @@ class OpenSweep:
         return self._spec or read_unfollowed_spec(self.study.facts, self.study.name, self.folder)
 
     def training(self, number: int | None) -> Result:
-        """Return the trial with this number, or the training that stands for the winner.
+        """Return the trial with this number, or the training of the winner's best seed.
 
         Raises UsageError if the record names code and is not trusted; and as `RecordedSweep.training`.
         """
@@ -113,10 +113,8 @@ class OpenSweep:
             DataError, ChangedSweep: The data can't be read, or the rows or the model's code have changed.
         """
         if is_imported(trial):
-            raise UsageError(
-                f"{trial.name} was trained elsewhere: it can't be trained again here, and has no weights",
-                hint="Choose a trial that was trained here",
-            )
+            message = f"{trial.name} is imported: it has no weights, and can't be trained again"
+            raise UsageError(message, hint="Choose a trial that this sweep trained")
         self._read_data(trial)
         return select_variant(self.spec, self.data, trial.params)
 
@@ -181,18 +179,16 @@ class OpenSweep:
         if changes := find_changed_code(study.facts.model_code, model_code(spec, now=True)):
             source = spec.model.source
             raise ChangedSweep(
-                f"the code of the model has changed since the sweep {study.name!r} was run: {', '.join(changes)} in "
-                f"{display_name(source) if is_object_name(source) else spec.folder}; its trials are of the former code",
-                hint="Bring the former code back, or run the sweep anew under another name",
+                f"the code of the model has changed since the sweep {study.name!r} started: {', '.join(changes)} in "
+                f"{display_name(source) if is_object_name(source) else spec.folder}; its trials used the old code",
+                hint="Restore the old code, or run the sweep again under another name",
             )
         if (notice := use_keras_config(study.facts.keras_config)) is not None:
             self.emit(Noticed(notice))
         spec, data = load_rows(spec)
         if data.fingerprint != study.facts.fingerprint:
-            raise ChangedSweep(
-                f"the data of the sweep {study.name!r} have changed since it was run",
-                hint="Bring the former rows back, or run the sweep anew under another name",
-            )
+            message = f"the rows have changed since the sweep {study.name!r} started"
+            raise ChangedSweep(message, hint="Restore the old rows, or run the sweep again under another name")
         self.spec, self.data = add_own_parameters(spec, data), data
 
 
@@ -244,8 +240,8 @@ def load_for_run(
     one_by_one = None
     if workers is not None and chosen.generation == 1 and make_engine(spec).learns:
         one_by_one = (
-            f"{spec.search.engine_name} learns from each trial by `fit` before it is asked for the next, so that one "
-            "worker trains at a time; `search: {generation: 8}` in the space file has eight train at once"
+            f"with `fit`, {spec.search.engine_name} suggests a single trial at a time, so the other workers stay idle; "
+            "`search: {generation: 8}` in the space file trains eight trials at once"
         )
     for text in (*data.notices, *data.leaks, *inspected.notices, why_plain, one_by_one):
         if text is not None:

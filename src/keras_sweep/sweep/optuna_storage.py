@@ -58,7 +58,7 @@ def read_trials(source: str, *, study: str | None = None, metric: str | None = N
 
     `study` is required if the storage has several, not counting a sweep's finalists. `metric` names the objective.
 
-    Raises UsageError if there is no such file, Optuna can't read it, or several studies match.
+    Raises UsageError if the file is missing, Optuna can't read it, or several studies match.
     """
     path, shown, secrets = _parse_source(source)
     if path is not None and not path.is_file():
@@ -71,8 +71,8 @@ def read_trials(source: str, *, study: str | None = None, metric: str | None = N
         study = searches[0] if study is None and len(searches) == 1 else study
         if study not in names:
             count = f"{len(searches)} studies" if study is None else f"no study {study!r}"
-            hint = f"Add `--study`, one of {join(names if study else searches)}" if names else NOTHING
-            raise UsageError(f"the Optuna storage {shown} holds {count}", hint=hint)
+            hint = f"Choose a study with `--study`: {join(names if study else searches)}" if names else NOTHING
+            raise UsageError(f"the Optuna storage {shown} has {count}", hint=hint)
         return _read_study(optuna.load_study(study_name=study, storage=storage), shown, metric)
     except SweepError:
         raise
@@ -80,7 +80,7 @@ def read_trials(source: str, *, study: str | None = None, metric: str | None = N
         reason = f"{type(error).__name__}: {error}".split("\n")[0]
         for secret in secrets:
             reason = reason.replace(secret, "***")
-        raise UsageError(f"the Optuna storage {shown} can't be read: {reason}", hint=NOTHING) from None
+        raise UsageError(f"can't read the Optuna storage {shown}: {reason}", hint=NOTHING) from None
     finally:
         if isinstance(storage, RDBStorage):  # keeps its connection open
             storage.remove_session()
@@ -93,7 +93,7 @@ def write_sweep(imported: Imported, folder: SweepFolder, spec: SweepSpec | None 
     Raises UsageError if the name exists, RecordError if the disk fails.
     """
     if folder.exists():
-        raise UsageError(f"there is a sweep {folder.name!r} already", hint="Give another name with `--name`")
+        raise UsageError(f"the sweep {folder.name!r} already exists", hint="Choose another name with `--name`")
     source, results = imported.source, imported.results
     with SweepLock(folder):
         if spec is not None:
@@ -111,15 +111,15 @@ def fit_to_space(imported: Imported, spec: SweepSpec) -> Imported:
     """Keep the trials that fit the space. Raises UsageError if none fits, or the metric or its direction differs."""
     source, ours, theirs = imported.source, spec.objective, imported.objective
     if ours.further:
-        message = f"trials of {source} have one goal each, but this sweep has several"
-        raise UsageError(message, hint="Give `metric` of the space file one goal")
+        message = f"the trials of {source} have a single goal, but this sweep has several"
+        raise UsageError(message, hint="Set a single goal in `metric` of the space file")
     if theirs.goal is not ours.goal or theirs.name not in (ours.name, UNNAMED):
-        message = f"{source} was run to {theirs.goal} {theirs.name}, but this sweep is to {ours.goal} {ours.name}"
-        hint = "Name another metric of it with `--metric`, or change the space file's `metric`"
+        message = f"{source} was run to {theirs.goal} {theirs.name}, but this sweep is run to {ours.goal} {ours.name}"
+        hint = "Choose another metric of the study with `--metric`, or change `metric` in the space file"
         raise UsageError(message, hint=hint)
     fit, notes = select_fitting(spec.space, imported.results)
     if not fit:
-        raise UsageError(f"no trial of {source} fits the sweep's space", hint="; ".join(notes))
+        raise UsageError(f"no trial of {source} fits the space", hint="; ".join(notes))
     names = {UNNAMED: ours.name}
     results = (replace(r, curve={names.get(name, name): curve for name, curve in r.curve.items()}) for r in fit)
     return replace(imported, objective=ours, results=tuple(results), notes=(*imported.notes, *notes))
@@ -133,7 +133,7 @@ def _parse_source(source: str) -> tuple[Path | None, str, list[str]]:
     try:
         url = make_url(source)
     except (ArgumentError, ValueError):
-        raise UsageError("the URL of the storage is not of the form `dialect://user:password@host/database`") from None
+        raise UsageError("the URL of the storage must have the form `dialect://user:password@host/database`") from None
     if url.get_backend_name() == "sqlite":
         return Path(url.database or ""), url.database or "", []
     secrets = [text for text in (url.password, *url.query.values()) if isinstance(text, str) and text]
@@ -152,17 +152,17 @@ def _open_file(path: Path) -> BaseStorage:
 def _read_study(study: optuna.Study, shown: str, metric: str | None) -> Imported:
     name, goals = study.study_name, study.directions
     if len(goals) != 1:
-        raise UsageError(f"study {name!r} has {len(goals)} objectives: only those of one can be read")
+        raise UsageError(f"the study {name!r} has {len(goals)} objectives, but `sweep import` needs a single objective")
     trials = study.get_trials(deepcopy=False)
     finished = [trial for trial in trials if trial.state.is_finished()]
     if not any(trial.state.name == "COMPLETE" for trial in finished):
-        raise UsageError(f"no trial of study {name!r} is complete", hint=NOTHING)
+        raise UsageError(f"no trial of the study {name!r} is complete", hint=NOTHING)
     metric_name = study.user_attrs.get("metric")  # written by a sweep
     metric = metric or (study.metric_names or [metric_name if isinstance(metric_name, str) else UNNAMED])[0]
     objective = Objective(metric, Goal(goals[0].name.lower()))
     results = tuple(_to_result(trial, number, metric) for number, trial in enumerate(finished))
     unfinished = len(trials) - len(finished)
-    notes = (f"left out: {pluralize(unfinished, 'trial')} that had not finished",) if unfinished else ()
+    notes = (f"skipped {pluralize(unfinished, 'trial')} that had not finished",) if unfinished else ()
     return Imported(shown, name, objective, _join_distributions(finished), results, notes)
 
 
@@ -202,7 +202,7 @@ def _join_distributions(trials: Iterable[FrozenTrial]) -> dict[str, str]:
             if old == new:
                 continue
             if type(old) is not kind:
-                raise UsageError(f"parameter {name!r} was drawn both from {old} and from {new}", hint=NOTHING)
+                raise UsageError(f"the parameter {name!r} has two distributions: {old} and {new}", hint=NOTHING)
             if kind is CategoricalDistribution:
                 unions[name] = kind([*old.choices, *(choice for choice in new.choices if choice not in old.choices)])
             else:

@@ -32,7 +32,7 @@ from keras_sweep.trial.result import Result, Suggestion, TrialState, Weights
 # Differences that count as rounding.
 RELATIVE = 1e-5  # float32 sums in another order
 ABSOLUTE = 1e-7  # numbers near zero
-ROWS = 1.01  # rows: one row may cross a threshold
+ROWS = 1.01  # rows: a single row may cross a threshold
 WHOLE = 0.01  # rows: distance to a whole number of rows, as float32 rounds a share of 100,000 rows
 STDERR = 1e-4  # relative difference of two standard errors
 
@@ -52,7 +52,7 @@ class Gap:
 def gap(metric: str, ours: float, theirs: float, rows: int, weights: Array | None = None) -> Gap:
     """Compare two values of a metric over `rows` rows, with optional row weights.
 
-    Accuracies match to rounding if they differ by one whole row, or with `weights` by at most the heaviest row. Other
+    Accuracies match to rounding if they differ by a single row, or with `weights` by at most the heaviest row. Other
     metrics match if they differ by at most `RELATIVE`.
     """
     if ours == theirs or (math.isnan(ours) and math.isnan(theirs)):
@@ -108,7 +108,7 @@ class Replay:
 
     @property
     def matches(self) -> bool:
-        """Whether the record's numbers are reproduced: to rounding, or exactly by its own runner if `fit` parts."""
+        """Whether the record's numbers are reproduced: to rounding, or exactly by its own runner if `fit` differs."""
         if self.plain.match is not Match.PARTED:
             return True
         return self.own is not None and self.own.match is Match.EQUAL
@@ -149,7 +149,7 @@ def replay(
         kind, _, backend = recorded.runner.partition("/")
         is_other_runner = kind in RUNNERS and recorded.runner != plain.runner and sweep.backend in (None, backend)
         if is_other_runner and (epoch := plain.parted_at) is not None:
-            text = f"{plain.runner} parts from the record at epoch {epoch}: trained again by {recorded.runner}"
+            text = f"{plain.runner} differs from the record at epoch {epoch}: {recorded.runner} trains the trial again"
             sweep.emit(Noticed(text))
             by_recorded = compare(RUNNERS.find(kind)(spec, data, **options))
     return Replay(sweep.folder.name, spec.objective, recorded, plain, by_recorded)
@@ -173,7 +173,7 @@ def _find_differences(recorded: Result, again: Result, objective: Objective) -> 
         pairs["the standard error"] = (error, error if math.isclose(error, new_error, rel_tol=STDERR) else new_error)
     for subject, (old, new) in pairs.items():
         if old != new:
-            lines.append(f"{subject}: the record says {old}, but it is {new}")
+            lines.append(f"{subject}: the record has {old}, but the new training has {new}")
     return lines
 
 
@@ -191,7 +191,7 @@ def weights_of(sweep: OpenSweep, trial: Result) -> Weights:
     import keras  # after its backend is chosen
 
     backend, former = keras.backend.backend(), backend_of(trial.runner)
-    reason = "its weights are not kept, as those of the best are" if not sweep.is_running else "its weights are gone"
+    reason = "only the best trials keep their weights" if not sweep.is_running else "its weights are missing"
     if weights_file_of(sweep.folder, trial).exists():
         try:
             weights = load_weights_of(sweep.folder, trial)
@@ -203,21 +203,17 @@ def weights_of(sweep: OpenSweep, trial: Result) -> Weights:
                 sweep.emit(Noticed(text))
             return weights
     if trial.state is TrialState.FAIL:
-        raise RecordError(f"{trial.name} failed ({trial.reason}), so there are no weights", hint="Choose another")
+        raise RecordError(f"{trial.name} failed ({trial.reason}), so it has no weights", hint="Choose another trial")
     if not sweep.is_running and former != backend:
-        raise UsageError(
-            f"{trial.name} must be trained again on {former}, since {reason}, but the backend is {backend}",
-            hint=f"Give `--backend {former}`",
-        )
+        message = f"{trial.name} must be trained again on {former}, since {reason}, but the backend is {backend}"
+        raise UsageError(message, hint=f"Add `--backend {former}`")
     sweep.emit(Noticed(f"{trial.name} is trained again, since {reason}"))
     again = train_again(sweep, trial, sweep.runner_for(trial))
     if again.value == trial.value and again.weights is not None:
         return again.weights
     gives = again.reason if again.value is None else again.value
-    raise RecordError(
-        f"{trial.name} trained again gives {gives}, but {trial.value} is recorded",
-        hint="Use the packages and the backend that the sweep was run with (`sweep show` names them)",
-    )
+    message = f"the record has {trial.value} for {trial.name}, but the new training has {gives}"
+    raise RecordError(message, hint="Use the packages and the backend of the sweep. `sweep show` lists them")
 
 
 def train_again(sweep: OpenSweep, trial: Result, runner: Runner) -> Result:
@@ -251,13 +247,13 @@ def train_again(sweep: OpenSweep, trial: Result, runner: Runner) -> Result:
     else:
         search, choices = {result.number: result for result in results}, study.facts.finalists
         if trial.finalist_seed is None or trial.recipe not in search or index >= len(choices):
-            raise RecordError(f"the record does not say with which others {trial.name} was trained")
+            raise RecordError(f"the record does not say which trials were trained together with {trial.name}")
         finalists = suggest_finalists(choices[index], index, [trial.finalist_seed], search, study.finalists().results())
         finalists = [finalist for finalist in finalists if get_variant(finalist.params) == variant]
         trained = runner.run(finalists, numbers, Watch(emit=tell, stopping=lambda: sweep.stop.signalled))
     for result in trained:
         return result
-    raise Interrupted(f"{trial.name} was not trained again to its end", hint="The same command does it")
+    raise Interrupted(f"the new training of {trial.name} was stopped", hint="The same command starts it again")
 
 
 def _whole_generation(spec: SweepSpec, size: int, earlier: list[Result], results: list[Result]) -> list[Suggestion]:

@@ -60,7 +60,7 @@ def open_study(
         parts = (folder.weights, folder.scores, folder.checkpoints, folder.spool)
         for path in (*parts, folder.best, folder.card, folder.space):
             if path.exists() or path.is_symlink():
-                emit(Noticed(f"{path} is of a record that is gone: it is {set_aside(path).name} now"))
+                emit(Noticed(f"{path} belongs to a record that is missing: it is renamed to {set_aside(path).name}"))
         attributes: dict[str, Any] = {
             "spec": flatten_spec(spec),
             "fingerprint": fingerprint,
@@ -72,8 +72,8 @@ def open_study(
         study = StudyFile.create(folder, spec, attributes, learned)
         if folder.is_open_to_others():
             mode = stat.S_IMODE(folder.path.stat().st_mode)
-            advice = f"it was there before with files in it, or is another user's; `chmod 700 {folder.path}` closes it"
-            emit(Noticed(f"{folder.path} is open to others (mode {mode:04o}): {advice}"))
+            advice = f"`chmod 700 {folder.path}` makes it private"
+            emit(Noticed(f"other users can open the folder {folder.path} (mode {mode:04o}): {advice}"))
     try:
         check_same(spec, study.facts, {"fingerprint": fingerprint, **known})
         _write_space(folder, spec, study.facts.space, emit)
@@ -96,7 +96,7 @@ def _write_space(folder: SweepFolder, spec: SweepSpec, known: str, emit: Listene
     if text == spec.text.encode():
         return
     if text != known.encode() and os.path.lexists(path):
-        emit(Noticed(f"{path} was altered: it is {set_aside(path).name} now, and written again"))
+        emit(Noticed(f"{path} was changed: it is renamed to {set_aside(path).name}, and written again"))
     write_text(path, spec.text)
 
 
@@ -113,21 +113,21 @@ def check_same(spec: SweepSpec, facts: Facts, loaded: Mapping[str, Any] | None =
         )
     changes, loaded = describe_differences(old, new), loaded or {}
     if facts.fingerprint != loaded.get("fingerprint", facts.fingerprint):
-        changes.append("the data: its rows are not those that the sweep was begun with")
+        changes.append("the data: the rows have changed since the sweep started")
     elif facts.test_fingerprint not in (None, loaded.get("test_fingerprint", facts.test_fingerprint)):
-        changes.append("the data: its test rows are not those that the sweep was begun with")
+        changes.append("the data: the test rows have changed since the sweep started")
     if KERAS_CONFIG in loaded and facts.keras_config is not None:
         for line in describe_config_changes(facts.keras_config, loaded[KERAS_CONFIG]):
             changes.append(f"{line} (by keras.json, the environment, or code that sets it)")
     if code_changes := find_changed_code(facts.model_code, model_code(spec)):
-        changes.append(f"the code of the model: {', '.join(code_changes)} (bring it back to go on)")
+        changes.append(f"the code of the model: {', '.join(code_changes)} (restore the old code to resume)")
     if not changes:
         return
-    message = f"the sweep {spec.name!r} was begun with something else"
-    hint = "Go on with another name (`--name`), or move the old one aside (`--fresh`)"
+    message = f"the sweep {spec.name!r} was started with other settings"
+    hint = "Choose another name with `--name`, or move the old sweep aside with `--fresh`"
     if facts.origin not in (None, str(spec.folder.resolve())):
-        message = f"the sweep {spec.name!r} was begun from another file of that name, in {facts.origin}"
-        hint = f"Run this one under a name of its own: `--name {spec.name}-2`"
+        message = f"the sweep {spec.name!r} was started from a file of the same name in {facts.origin}"
+        hint = f"Choose another name: `--name {spec.name}-2`"
     raise ChangedSweep(message, hint=hint, changes=changes)
 
 
@@ -140,7 +140,7 @@ def set_damaged_weights_aside(folder: SweepFolder, results: Sequence[Result], em
             try:
                 saved.load_weights_of(folder, trial)
             except RecordError as error:
-                emit(Noticed(f"{error.message}: the file is {set_aside(path).name} now"))
+                emit(Noticed(f"{error.message}; the file is renamed to {set_aside(path).name}"))
                 damaged.append(trial)
     return damaged
 
@@ -148,7 +148,7 @@ def set_damaged_weights_aside(folder: SweepFolder, results: Sequence[Result], em
 def rebuild_weights(sweep: OpenSweep, trials: Sequence[Result]) -> None:
     """Train these trials again and write their weights, whose files were damaged. Raises Interrupted."""
     for trial in trials:
-        lost = "trained again it has the same value by weights that differ in their last digits"
+        lost = "a new training reached the same value, but its weights differ in the last digits"
         try:
             with sweep.wall.phase("retrain"):
                 weights = weights_of(sweep, trial)
@@ -174,15 +174,15 @@ def rebuild_scores(sweep: OpenSweep, results: Sequence[Result]) -> None:
             saved.load_scores_of(folder, trial)
         except RecordError as error:
             if path.exists() or path.is_symlink():
-                sweep.emit(Noticed(f"{error.message}: the file is {set_aside(path).name} now"))
+                sweep.emit(Noticed(f"{error.message}; the file is renamed to {set_aside(path).name}"))
             scores = _recompute_scores(sweep, trial)
             if scores is None:
                 lost += 1
             else:
                 saved.save_scores(path, scores)
     if lost:
-        subject = f"the scores of {pluralize(lost, 'trial')} on the validation rows are lost"
-        sweep.emit(Noticed(f"{subject}, without the weights that gave them: they are compared by their values alone"))
+        subject = f"{pluralize(lost, 'trial')} lost the scores of the validation rows, and the weights to compute them"
+        sweep.emit(Noticed(f"{subject}: only the values are compared"))
 
 
 def _recompute_scores(sweep: OpenSweep, trial: Result) -> RowScores | None:

@@ -21,7 +21,7 @@ from keras_sweep.process.wall_time import WallTime
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.reader import read_facts
-from keras_sweep.record.recorded_sweep import CHOOSE_ANEW, RecordedSweep, why_none
+from keras_sweep.record.recorded_sweep import CHOOSE_AGAIN, RecordedSweep, why_none
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.trial_record import TrialRecord, list_waiting
 from keras_sweep.search.engines import complete_point, make_engine
@@ -116,7 +116,7 @@ def run_sweep(
             sweep.study.set_attributes({"trials": total})
         emit(SweepStarted.from_spec(sweep.spec, folder, sweep.runner.name, total, record.results()))
         stop.can_finish = True
-        with plain_errors("go on with", folder.path):  # faults outside of trials, such as a full disk
+        with plain_errors("continue", folder.path):  # faults outside of trials: a full disk
             if options.add is not None:
                 reason = train_point(sweep, record, options.add)
             else:
@@ -163,9 +163,9 @@ def _open_to_run(sweep: OpenSweep, spec: SweepSpec, options: RunOptions, stack: 
     learned = load_earlier_trials(spec, data.fingerprint, folder.path.parent, emit) if is_new else []
     lock = stack.enter_context(SweepLock(folder, force=options.force))
     if lock.taken_over is not None:
-        emit(Noticed(f"the sweep goes on where process {lock.taken_over.pid} left it"))
+        emit(Noticed(f"the sweep resumes where process {lock.taken_over.pid} stopped"))
     if options.fresh and folder.exists():
-        emit(Noticed(f"the older sweep is {lock.move_aside().name} now"))
+        emit(Noticed(f"the old sweep is renamed to {lock.move_aside().name}"))
     with wall.phase("record"):
         details: Any = {"test_fingerprint": data.test_fingerprint, "keras_config": keras_config()}
         sweep.study = open_study(folder, spec, data.fingerprint, emit, **details, learned=learned)
@@ -179,7 +179,7 @@ def _note_device(sweep: OpenSweep) -> None:
     if device is None or device.is_cpu:
         return
     first = study.facts.versions.get("device", device.text)
-    warning = "" if first == device.text else f"; the sweep was begun on {first}, so that last digits may differ"
+    warning = "" if first == device.text else f"; the sweep started on {first}, so the last digits may differ"
     sweep.emit(Noticed(f"{device.text}{warning}"))
     study.set_attributes({"versions": {**study.facts.versions, "device": first}})
 
@@ -203,8 +203,8 @@ def _end(sweep: OpenSweep, ended: SweepEnded, digest: str | None) -> SweepEnded:
     sweep.study.set_attributes({"seconds": all_runs, "done": digest})
     trained = [trial for trial in ended.results if not is_imported(trial)]
     if is_out_of_time := ended.reason is EndReason.OUT_OF_TIME:
-        resumes = "the time is up; the same command goes on from what is kept"
-        nothing = "the time is up before any trial ended its first epoch: give it more with `--for`"
+        resumes = "the time is up; the same command resumes"
+        nothing = "the time was up before any trial finished its first epoch: allow more time with `--for`"
         sweep.emit(Noticed(resumes if trained or ended.kept or ended.waiting else nothing))
     ended = replace(ended, seconds=seconds)
     sweep.emit(ended)
@@ -214,13 +214,13 @@ def _end(sweep: OpenSweep, ended: SweepEnded, digest: str | None) -> SweepEnded:
 
 
 def _explain_no_winner(spec: SweepSpec, trials: Sequence[Result]) -> SweepError:
-    """Return the error that explains why none of the trials (at least one) is the winner."""
+    """Return the error that explains why none of the trials is the winner."""
     if any(comparable(trial, spec.objective) for trial in trials):
-        return SweepError(f"no trial meets `{spec.objective.where}`", hint=CHOOSE_ANEW)
-    hint = f"`sweep show {spec.name} {trials[0].number}` says more"
+        return SweepError(f"no trial meets `{spec.objective.where}`", hint=CHOOSE_AGAIN)
+    hint = f"`sweep show {spec.name} {trials[0].number}` shows more"
     if any(trial.reason == DIVERGED for trial in trials):
-        hint += "; what diverges wants a lower learning rate, or a target and inputs of about -1 to 1"
-    return SweepError(f"no trial completed, {why_none(trials)}", hint=hint)
+        hint += ". If trials diverge, lower the learning rate, or scale inputs and target to about -1 to 1"
+    return SweepError(f"no trial completed: {why_none(trials)}", hint=hint)
 
 
 def describe_inputs(spec: SweepSpec) -> str:
@@ -242,7 +242,7 @@ def describe_inputs(spec: SweepSpec) -> str:
 
 
 def digest_state(inputs: str, folder: SweepFolder, facts: Facts, training: Result, *, test: bool) -> str:
-    """Compute the digest of a complete sweep from its inputs and its files. `training` stands for the winner.
+    """Compute the digest of a complete sweep from its inputs and its files. `training` is the training of the winner.
 
     `test` says whether a run should evaluate on the test rows if no run has. Raises RecordError.
     """
@@ -279,14 +279,14 @@ def tell_again(
     if sweep.facts.test_of(training) is not None:
         emit(last_look(sweep.facts, earlier=True))
     if len(results) >= total:
-        reason, advice = EndReason.DONE, "; `--more N` adds some"
-        message = f"all of its {len(results)} trials are done" if len(results) > 1 else "its one trial is done"
+        reason, advice = EndReason.DONE, "; `--more N` adds trials"
+        message = f"all {len(results)} trials are done" if len(results) > 1 else "its trial is done"
     elif sweep.facts.exhausted == len(results):
         reason, advice, message = EndReason.EXHAUSTED, "", describe_exhausted_space(len(results))
     else:
         reason, advice = EndReason.GOOD_ENOUGH, ""
         message = f"a trial {describe_good_enough(spec.search.stop.value if spec.search.stop else 0.0)}"
-    emit(Noticed(f"{message}, and nothing is left to do{advice}"))
+    emit(Noticed(f"the sweep is complete: {message}{advice}"))
     model = short_path(folder.best)
     ended = SweepEnded(spec.name, reason, tuple(results), wall.total(), model, comparison=sweep.comparison)
     emit(ended)

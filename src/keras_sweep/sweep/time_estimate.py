@@ -1,4 +1,4 @@
-"""Estimate how long a sweep will take: train one generation for two epochs and measure the time."""
+"""Estimate how long a sweep will take: train a generation for two epochs and measure the time."""
 
 import math
 import time
@@ -54,7 +54,7 @@ class TimeEstimate:
 
 
 def estimate_time(spec: SweepSpec, runner: Runner, emit: Listener) -> TimeEstimate | None:
-    """Train one generation for two epochs, or a part of it in the time; None if all of its trials fail."""
+    """Train a generation for two epochs, or a part of it in the time; None if all of its trials fail."""
     engine = make_engine(spec)
     suggestions = engine.ask(max(runner.generation, PROBE_TRIALS))
     trials = min(spec.search.trials, spec.sampler_space.size)

@@ -29,11 +29,8 @@ def ask_for_trust(
     places = [f"{source} from {place_of(source, folder)}" for source in foreign]
     code = " and ".join([*places, *([] if server is None else [f"a query at {server}"])])
     if code and not trust:
-        raise UsageError(
-            f"this needs code that the {who} names: {code}. A {who.split()[0]} alone runs none, since it may be "
-            "somebody else's",
-            hint="If you know that code, add `--trust`",
-        )
+        message = f"the {who} names code that runs only if you trust it: {code}"
+        raise UsageError(message, hint="If you trust this code, add `--trust`")
     if code:
         emit(Noticed(f"`--trust`: imports and runs {code}"))
 
@@ -52,18 +49,16 @@ def read_unfollowed_spec(facts: Facts, name: str, folder: SweepFolder) -> SweepS
     except SpaceFileError as error:
         count_text = f" (and {len(error.faults) - 1} more faults)" if len(error.faults) > 1 else ""
         raise UsageError(
-            f"the space file in {folder.study} can't be used: {error.faults[0].text(folder.space)}{count_text}",
-            hint="It was written by another version, or altered: give `sweep run` the space file",
+            f"can't read the space file in {folder.study}: {error.faults[0].text(folder.space)}{count_text}",
+            hint="Another version of keras-sweep wrote it, or it was changed. Run `sweep run` with the space file",
         ) from error
 
 
 def refuse_imported_sweep(facts: Facts, name: str) -> None:
     """Raise UsageError if another program ran the sweep, and it has no space file."""
     if facts.imported is not None:
-        raise UsageError(
-            f"the sweep {name!r} was imported from {facts.imported} without a space file",
-            hint="Import it once more with `--space`, and run that",
-        )
+        message = f"the sweep {name!r} was imported from {facts.imported} without a space file"
+        raise UsageError(message, hint="Import it again with `--space SPACE.yaml`")
 
 
 def allows_setting(facts: Facts, setting: str) -> bool:

@@ -64,7 +64,7 @@ def compute_winner_outputs(sweep: OpenSweep) -> ValidationOutputs:
     spec, data = sweep.load(best)
     outputs = compute_validation_outputs(spec, best, load_weights_of(sweep.folder, best), data)
     if not isinstance(outputs, np.ndarray):
-        raise DataError(f"what the model of several outputs says of each row of {data.name} is not drawn")
+        raise DataError("the predictions of a model with several outputs can't be drawn")
     table: Any = None if data.preprocessing is None else read_parts(spec).validation.x
     if isinstance(table, np.ndarray):  # windows of a series
         table = None

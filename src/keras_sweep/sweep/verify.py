@@ -58,7 +58,7 @@ class Verified:
     checks: tuple[Check, ...]
     validation_rows: int
     test_rows: int | None  # None if not requested
-    looks: int | None  # evaluations on the test rows, with this one; None if the sweep is not here
+    looks: int | None  # evaluations on the test rows, including this evaluation; None if the sweep is not here
     refit: bool  # whether the model was trained on all rows, and is evaluated on them
     facts: tuple[Fact, ...]  # checked values of the card beside its scores
     unseen: tuple[str, ...]  # keys of the card that were not checked
@@ -91,13 +91,13 @@ def verify_model(
     arguments and the errors are as in `keras_sweep.verify`.
     """
     if not path.is_file() or path.suffix != ".keras":
-        raise UsageError(f"there is no .keras file {path}", hint="Name one that `sweep export` wrote in this format")
+        raise UsageError(f"there is no .keras file {path}", hint="Name a file that `sweep export` wrote")
     card_file, card, card_keys = read_card(path)
     if (digest := file_digest(path)) != card.sha256:
         raise RecordError(
-            f"{path} is not the file that {card_file} is of: its SHA-256 begins {digest[:12]}, the card's "
-            f"{card.sha256[:12]!r}",
-            hint="One of them was altered, or is another model's: `sweep export` writes both again",
+            f"{path} is not the model that {card_file} describes: its SHA-256 begins with {digest[:12]}, but the card "
+            f"has {card.sha256[:12]!r}",
+            hint="The model or the card was changed or replaced. `sweep export` writes both again",
         )
     if test and card.test is None:
         raise UsageError(f"{card_file} has no test scores to compare with", hint="Leave out `--test`")
@@ -111,10 +111,8 @@ def verify_model(
     data = load_search_data(spec)
     spec = replace(spec, scale=data.scale)
     if data.fingerprint != card.data.fingerprint:
-        raise ChangedSweep(
-            f"the rows of {data.name} are not those that {card_file} is about",
-            hint="Bring the former rows back, or say by `--data-dir` where they are",
-        )
+        message = f"the rows of {data.name} have changed since {card_file} was written"
+        raise ChangedSweep(message, hint="Restore the old rows, or name their folder with `--data-dir`")
     emit(PhaseBegan("import"))
     model = _open_model(path, card, spec, data, trust=trust, emit=emit)
     trained_rows = data if card.refit is None else whole(spec, data)
@@ -127,8 +125,8 @@ def verify_model(
         checks = _check_validation(spec, card, scores, rows, lambda: predict_rows(model, x))
     if not checks:
         raise ModelError(
-            f"{path} evaluates none of its card's scores: what a `fit` or steps of yours compute is not in the file",
-            hint="Of steps define `get_config`, and register them, before the search; `sweep replay` trains it again",
+            f"{path} can't compute the scores of its card: your `fit` or your steps did, and the file has neither",
+            hint="Before the search, register your class and define its `get_config`; or use `sweep replay`",
         )
     looks = None
     if test:
@@ -197,24 +195,24 @@ def _open_model(path: Path, card: Card, spec: SweepSpec, data: SearchData, *, tr
     check_environment()
     enable_compile_cache()
     objects: dict[str, Any] = {}
-    sources = objects_in_file(path, str(card.model["source"]), compiled=not spec.needs_user_code)
+    compiled = not spec.needs_user_code
+    sources = objects_in_file(path, str(card.model["source"]), compiled=compiled)
     if sources and trust:
         ask_for_trust(sources.values(), spec.folder, "file", trust=trust, emit=emit)
         objects = {name: load_python(source, spec.folder, ModelError) for name, source in sources.items()}
-    anew = spec.needs_user_code
     try:
         with without_tensorflow():
-            model = keras.models.load_model(path, custom_objects=objects, safe_mode=True, compile=not anew)
+            model = keras.models.load_model(path, custom_objects=objects, safe_mode=True, compile=compiled)
     except Exception as error:  # Keras raises nearly anything
         reason = str(error).partition("\n")[0].partition(". ")[0] or type(error).__name__
-        hint = "If you know the file, open it in Python: its card says how under `open`"
+        hint = "If you trust the file, open it in Python with the call in `open` of its card"
         if sources and not trust:
-            hint = f"If you know the code of {', '.join(sources.values())}, add `--trust`"
-        raise ModelError(f"{path} can't be opened without code of its own: {reason}", hint=hint) from error
-    if anew:
+            hint = f"If you trust the code of {', '.join(sources.values())}, add `--trust`"
+        raise ModelError(f"can't open {path} without its Python code: {reason}", hint=hint) from error
+    if not compiled:
         model.compile(**compile_arguments(spec, spec.loss_arguments, data))
     if not model.compiled:
-        raise ModelError(f"{path} holds a model that is not compiled", hint="`sweep export` writes it again")
+        raise ModelError(f"the model in {path} is not compiled", hint="`sweep export` writes it again")
     return model
 
 
@@ -252,9 +250,8 @@ def _open_test_rows(
 ) -> tuple[Any, Rows, int | None]:
     """Return the test rows as the model takes them, and how often they were used if the sweep is here."""
     if card.data.test_fingerprint != data.test_fingerprint:
-        raise DataError(
-            f"the test rows of {data.name} are not those that the card is about", hint="Bring the former rows back"
-        )
+        message = f"the test rows of {data.name} have changed since the card was written"
+        raise DataError(message, hint="Restore the old rows")
     if home is None:
         return (*open_raw_test(spec, data, trained_rows), None)
     with SweepLock(home.folder), StudyFile.open(home.folder) as study:

@@ -1,4 +1,4 @@
-"""Build the model that stands for the winner or another training, and evaluate it on validation and test rows.
+"""Build the model of the winner or of another training, and evaluate it on validation and test rows.
 
 The model has its recorded weights, or is trained again on all rows of training and validation.
 """
@@ -69,7 +69,7 @@ def refit_weights(folder: SweepFolder, refit: Refit | None) -> Weights | None:
 
 
 def build_final_model(sweep: OpenSweep, training: Result) -> tuple[Any, SearchData, Refit | None]:
-    """Build the model that stands for a training; returns it, the rows that it was trained on, and its refit.
+    """Build the model of a training; returns it, the rows that it was trained on, and its refit.
 
     Without a refit it has the recorded weights. With folds there is no single model, so it trains on all rows here.
     Raises as `weights_of` and `train_on_all`.
@@ -81,7 +81,7 @@ def build_final_model(sweep: OpenSweep, training: Result) -> tuple[Any, SearchDa
     rows = whole(spec, data)
     weights = refit_weights(sweep.folder, refit)
     if weights is None or refit is None:
-        reason = "with folds no one model stands for a trial" if refit is None else "those weights are gone or damaged"
+        reason = "with folds it has several models" if refit is None else "its weights are missing or damaged"
         sweep.emit(Noticed(f"{training.name} is trained on all {len(rows.train):,} rows, since {reason}"))
         weights, refit = train_on_all(sweep, training, rows)
     return build_trained_model(spec, training, weights, rows), rows, refit
@@ -90,7 +90,7 @@ def build_final_model(sweep: OpenSweep, training: Result) -> tuple[Any, SearchDa
 def train_on_all(
     sweep: OpenSweep, training: Result, rows: SearchData, checkpoints: Path | None = None
 ) -> tuple[Weights, Refit]:
-    """Train a configuration on all rows, for as many epochs as its value took. Returns the weights and the refit.
+    """Train a configuration on all rows, until the epoch of its value. Returns the weights and the refit.
 
     Raises Interrupted if the user asked to stop, SweepError if the training diverged or user code raised.
     """
@@ -114,11 +114,11 @@ def train_on_all(
     watch = Watch(emit=tell, stopping=lambda: sweep.stop.signalled)
     again = next(runner.run([suggestion], frozenset({suggestion.number}), watch), None)
     if again is None:
-        raise Interrupted(f"{training.name} was not trained on all rows to its end", hint="The same command goes on")
+        raise Interrupted(f"the training of {training.name} on all rows was stopped", hint="The same command resumes")
     if again.weights is None:
         raise SweepError(
-            f"{training.name}, trained on all {len(rows.train):,} rows, failed: {again.reason}",
-            hint="Without folds and `finish: {refit: true}` its model is taken as it was trained in the search",
+            f"the training of {training.name} on all {len(rows.train):,} rows failed: {again.reason}",
+            hint="Without folds and without `finish: {refit: true}` the sweep keeps the model of the search",
         )
     scores = {name.removeprefix("val_"): value for name, value in again.metrics.items() if name.startswith("val_")}
     numbers, digest = (training.recipe, training.finalist_seed), arrays_digest(again.weights)
@@ -131,8 +131,8 @@ def build_trained_model(spec: SweepSpec, result: Result, weights: Weights, data:
     try:
         model.set_weights(list(weights))
     except ValueError as error:
-        fault = f"{display_name(spec.model.source)} gives another model now than it gave for {result.name}"
-        raise ModelError(f"{fault}: {error}", hint="Let the model depend on the function's arguments alone") from error
+        fault = f"{display_name(spec.model.source)} now returns another model than for {result.name}"
+        raise ModelError(f"{fault}: {error}", hint="Make the model depend only on the function's arguments") from error
     if (optimizer := getattr(model, "optimizer", None)) is not None:  # a user's own loop may need none
         optimizer.build(model.trainable_variables)  # else loading the file causes a warning
     return model
@@ -170,7 +170,7 @@ def evaluate_winner(sweep: OpenSweep) -> TestScores:
 
 
 def last_look(facts: Facts, *, earlier: bool = False) -> TestEvaluated:
-    """Return the event of the last evaluation on test rows. `earlier` says that a former run did it."""
+    """Return the event of the last evaluation on test rows. `earlier` says that an earlier run did it."""
     assert facts.test is not None
     return TestEvaluated(**asdict(facts.test), looks=facts.test_looks, earlier=earlier)
 
@@ -190,14 +190,11 @@ def look_at_test(sweep: OpenSweep, best: Result, model: Any, training_data: Sear
     compiled = getattr(model, "compiled", False)
     if not (compiled and can_validate(model)):
         reason = "has a `train_step` of its own, but no `test_step`" if compiled else "is not compiled"
-        raise ModelError(f"the test rows are not looked at: the winner's model {reason}, so nothing evaluates it")
+        raise ModelError(f"can't evaluate the winner on the test rows: its model {reason}")
     fingerprints = study.facts.test_fingerprint
     if fingerprints is not None and data.test_fingerprint not in fingerprints.split("+"):  # of all variants of the data
-        raise ChangedSweep(
-            f"the test rows of {data.name} are not those that the sweep {spec.name!r} was begun with: "
-            "they would not judge its winner",
-            hint="Bring the former rows back, or run the sweep anew with `--fresh`",
-        )
+        message = f"the test rows of {data.name} have changed since the sweep {spec.name!r} started"
+        raise ChangedSweep(message, hint="Restore the old rows, or run the sweep again with `--fresh`")
     rows = open_test(spec, data, like=training_data)
     count_look(study)
     scores = evaluate(spec, best, model, rows, data)
@@ -214,14 +211,14 @@ def look_at_test(sweep: OpenSweep, best: Result, model: Any, training_data: Sear
 
 
 def count_look(study: StudyFile) -> int:
-    """Record one more evaluation on the test rows; returns the new count."""
+    """Count another evaluation on the test rows; returns the new count."""
     looks = study.facts.test_looks + 1
     study.set_attributes({"test_looks": looks})
     return looks
 
 
 def evaluate(spec: SweepSpec, trial: Result, model: Any, rows: Rows, data: SearchData) -> TestScores:
-    """Evaluate a trial's compiled model on held-out rows with one call of `evaluate()`."""
+    """Evaluate a trial's compiled model on held-out rows with a single call of `evaluate()`."""
     arguments = training_plan(spec, trial.params).loss_arguments
     options = {"sample_weight": rows.weights, "verbose": 0, "return_dict": True}
     scores = read_numbers(model.evaluate(rows.x, rows.labels, **options))
