@@ -36,7 +36,7 @@ def test_every_point_is_there_once_in_an_order_of_the_seed():
 def test_points_that_break_a_constraint_are_left_out_and_none_left_is_refused():
     rates = Parameter("learning_rate", Float(0.0, 0.9))
     assert grid_space(SearchSpace((rates,), {}, ("learning_rate > 0.45",))).size == 5
-    with pytest.raises(UsageError, match="no point of a grid meets `where`"):
+    with pytest.raises(UsageError, match="no point of the grid meets `where`"):
         grid_space(SearchSpace((rates,), {}, ("0.5 < learning_rate < 0.51",)))
 
 

@@ -33,7 +33,7 @@ from keras_sweep.space.text import did_you_mean, strip_styles
 
 _PRESERVED = ((sys, "stderr"), (sys, "excepthook"), (sys, "unraisablehook"), (threading, "excepthook"))
 
-FUNCTION_HINT = "Name a function in a module beside the space file, or in a package that is installed"
+FUNCTION_HINT = "Name a function in a module beside the space file, or in an installed package"
 
 
 def load_python(source: str, folder: Path, error: type[UsageError] = UsageError) -> object:
@@ -50,9 +50,9 @@ def load_python(source: str, folder: Path, error: type[UsageError] = UsageError)
     module_name, colon, attribute = source.partition(":")
     names = [*module_name.split("."), *attribute.split(".")]
     if not colon or not all(name.isidentifier() for name in names):
-        raise error(f"`python` must be `module:function`, but got {source!r}", hint="as in `python: my_model:build`")
+        raise error(f"`python` must be `module:function`, but got {source!r}", hint="For example `my_model:build`")
     if is_standard_module(module_name, folder):
-        raise error(f"`python: {source}`: {module_name!r} is Python's own, no module of yours", hint=FUNCTION_HINT)
+        raise error(f"`python: {source}`: {module_name!r} is a module of Python itself", hint=FUNCTION_HINT)
     loaded: object = _import_module(module_name, folder.resolve(), source, error)
     for name in attribute.split("."):
         try:
@@ -62,7 +62,7 @@ def load_python(source: str, folder: Path, error: type[UsageError] = UsageError)
             near = did_you_mean(name, [known for known in dir(loaded) if not known.startswith("_")])
             raise error(f"`python: {source}`: {place} has no `{name}`", hint=near) from None
     if callable(loaded) and _is_from_python(loaded, folder.resolve()):
-        raise error(f"`python: {source}` is Python's own, no function of yours", hint=FUNCTION_HINT)
+        raise error(f"`python: {source}` is a function of Python itself", hint=FUNCTION_HINT)
     return loaded
 
 
@@ -115,7 +115,7 @@ def _import_module(name: str, folder: Path, source: str, error: type[UsageError]
             return module
         except ModuleNotFoundError as fault:
             if fault.name and f"{name}.".startswith(f"{fault.name}."):
-                hint = f"modules are looked for in {folder} and in the Python environment"
+                hint = f"Put it into {folder}, or install its package"
                 raise error(f"`python: {source}`: there is no module {fault.name!r}", hint=hint) from None
             raise
 

@@ -41,7 +41,7 @@ def display_name(source: str) -> str:
 def get_object(source: str, error: type[UsageError] = UsageError) -> object:
     """Return the object of this name. Raises `error` if this process has not registered it."""
     if source not in _objects:
-        message = f"{source.removeprefix(PREFIX)} stands in a Python program, not in a file"
+        message = f"{source.removeprefix(PREFIX)} is in a Python program, not in a file"
         raise error(message, hint="Call `keras_sweep.run` with the same Spec in that program")
     return _objects[source][0]
 

@@ -56,8 +56,8 @@ def _defaults(space: SearchSpace) -> Params:
     defaults = space.assign_values(lambda parameter: parameter.default)
     point = {name: value for name, value in defaults.items() if value is not None and name not in space.constants}
     if not point:
-        hint = "Write the point out, as in `start: [{learning_rate: 0.001}]`"
-        raise UsageError(f"search.start: `{DEFAULTS}` are a KerasTuner model's, and none is searched here", hint=hint)
+        hint = "Write the values, for example `start: [{learning_rate: 0.001}]`"
+        raise UsageError(f"search.start: `{DEFAULTS}` needs a KerasTuner model with default values", hint=hint)
     return point
 
 
@@ -73,7 +73,7 @@ def complete_point(spec: SweepSpec, user_point: Params, like: Params | None = No
         faults = [f"{name} is missing" for name, value in point.items() if value == MISSING]
         faults = faults or list(spec.space.find_misfits(point).values())
     if faults:
-        raise UsageError(f"the point to add is none of this search: {'; '.join(faults)}")
+        raise UsageError(f"the point is not in the search space: {'; '.join(faults)}")
     return point
 
 

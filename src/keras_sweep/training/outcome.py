@@ -34,7 +34,7 @@ from keras_sweep.trial.row_scores import RowScores, from_values
 
 ROWS = 32  # per call of `predict_on_batch`
 CALLS, FIRST_CALLS = 50, 3  # the first calls compile and are not counted
-INSTEAD = "Take `parameters` or `predict_seconds` as a goal in their place"
+INSTEAD = "Use the goal `parameters` or `predict_seconds` instead"
 
 
 def has_diverged(row: Mapping[str, float]) -> bool:
@@ -126,9 +126,8 @@ def make_result(
     )
     for goal in (further.name for further in spec.objective.further):
         if (reached := result.goal(goal)) is None or not math.isfinite(reached):
-            return make_failure(
-                suggestion, Failure(f"the goal {goal!r} has no value, only {sorted(curve)}"), curve, seconds
-            )
+            failure = Failure(f"the goal {goal!r} has no finite value; logged were {sorted(curve)}")
+            return make_failure(suggestion, failure, curve, seconds)
     return result
 
 
@@ -287,15 +286,15 @@ def count_flops(model: Any, x: Arrays) -> float:
     import keras
 
     if (backend := keras.backend.backend()) != "jax":
-        raise UsageError(f"`flops` are counted by XLA, on JAX alone, and this is {backend}", hint=INSTEAD)
+        raise UsageError(f"the goal `flops` needs the JAX backend, but got {backend}", hint=INSTEAD)
     call = jax.jit(lambda *variables: model.stateless_call(*variables, training=False)[0])
     values = ([item.value for item in group] for group in (model.trainable_variables, model.non_trainable_variables))
     program = call.lower(*values, cut(x, 0, 1))
     if "stablehlo.while" in program.as_text():
-        raise ModelError("XLA counts the `flops` of a loop, such as a recurrent layer's, for one step", hint=INSTEAD)
+        raise ModelError("XLA can't count the `flops` of a model with a loop, like a recurrent layer", hint=INSTEAD)
     count = program.cost_analysis()
     if not isinstance(count, Mapping) or "flops" not in count:  # JAX does not specify the form of the answer
-        raise UsageError(f"this version of JAX, {jax.__version__}, counts no `flops`", hint=INSTEAD)
+        raise UsageError(f"JAX {jax.__version__} can't count `flops`", hint=INSTEAD)
     return float(count["flops"])
 
 

@@ -189,8 +189,8 @@ def _without_epochs(space: SearchSpace) -> SearchSpace:
     parents = {parameter.name: {part.parameter for part in parameter.when} for parameter in space.parameters}
     for what, names in (parents | {text: parse_constraint(text).names for text in space.where}).items():
         if "epochs" in names:
-            message = f"`{what}` depends on `epochs`, which hyperband takes for its budget"
-            raise UsageError(message, hint="Drop that, or use another sampler")
+            message = f"`{what}` depends on `epochs`, which hyperband sets itself"
+            raise UsageError(message, hint="Remove this condition, or use another sampler")
     parameters = tuple(parameter for parameter in space.parameters if parameter.name != "epochs")
     constants = {name: value for name, value in space.constants.items() if name != "epochs"}
     return replace(space, parameters=parameters, constants=constants)

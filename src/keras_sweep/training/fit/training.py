@@ -252,8 +252,8 @@ class OwnFitTraining(FitTraining):
         new = [hp for hp in hyper_parameters.space if hp.name in hyper_parameters.values and hp.name not in built_names]
         if unknown := [hp.name for hp in new if type(hp).__name__ != "Fixed"]:
             raise ModelError(
-                f"the model's `fit` asked for {itemize(unknown)} only once it trained, which no trial was to search",
-                hint="Ask for it in `build`, or where `fit` begins",
+                f"the model's `fit` asks for {itemize(unknown)} after training began, which is too late for the search",
+                hint="Ask for it in `build`, or at the beginning of `fit`",
             )
         objective = self._spec.objective
         name = objective.name
@@ -266,9 +266,9 @@ class OwnFitTraining(FitTraining):
             of_keras = name.startswith("val_") or name in ("loss", *self._spec.metrics)
             if number is not None and of_keras and not is_score:
                 raise ModelError(
-                    f"{RETURNED} the number {number:.6g}, which is not the {name} of its model on the validation rows",
-                    hint=f"Rank by the number, `metric: {{name: {DEFAULT_OBJECTIVE}, goal: minimize}}` without "
-                    f"`metrics`, or return a dict, {{'{name}': ...}}; then run with --fresh",
+                    f"{RETURNED} the number {number:.6g}, which is not the {name} of the model on the validation rows",
+                    hint=f"Rank by the number: use `metric: {{name: {DEFAULT_OBJECTIVE}, goal: minimize}}` without "
+                    f"`metrics`. Or return a dict, {{'{name}': ...}}. Then run with `--fresh`",
                 )
             self.end_row = {**dict(*self.rows[-1:]), **metrics}
             self.scored = Scored(None, is_score, at_end=True)

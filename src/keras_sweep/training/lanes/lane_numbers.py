@@ -130,7 +130,7 @@ class PerLaneValue:
 
     def __eq__(self, other: object) -> bool:
         if other not in (0, 1):
-            raise TypeError("a value per lane can only be compared with zero and one")
+            raise TypeError("a value per lane can only be compared with 0 and 1")
         return False
 
     def __gt__(self, other: object) -> bool:

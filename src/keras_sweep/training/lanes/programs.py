@@ -102,7 +102,7 @@ class Programs:
         with self._build_lock:
             optimizer_parts = self._own_optimizers(to_key(plan.model_arguments))
         if isinstance(optimizer_parts, str):
-            raise ModelError(f"lanes can't have {optimizer_parts}, as this model has it", hint="Add `--runner fit`")
+            raise ModelError(f"the compiled runner does not support {optimizer_parts}", hint="Add `--runner fit`")
         optimizer, arguments = optimizer_parts
         return replace(plan, optimizer=optimizer, optimizer_arguments={**arguments, **plan.optimizer_arguments})
 

@@ -47,7 +47,7 @@ class DaskCluster(ExecutorPool):
         try:
             self._client = Client(self._address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError, TypeError) as error:
-            hint = "Start one (`dask scheduler`), or give its address; what is finished is kept"
+            hint = "Start it with `dask scheduler`, or correct the address. Everything finished is kept"
             raise SweepError(f"no Dask scheduler answers at {self._address}", hint=hint) from error
         super().__init__(self._client.get_executor(pure=False))
 
@@ -144,7 +144,7 @@ class RayCluster(Pool):
             if self._is_ours:
                 self._ray.init(address=self._address, log_to_driver=False, logging_level="ERROR")
         except (OSError, RuntimeError, ValueError) as error:
-            hint = "Start one (`ray start --head`), or give its address; what is finished is kept"
+            hint = "Start it with `ray start --head`, or correct the address. Everything finished is kept"
             raise SweepError(f"no Ray cluster answers at {self.name}", hint=hint) from error
         if threading.current_thread() is threading.main_thread():  # where Ray replaces the handler
             signal.signal(signal.SIGTERM, previous_handler)

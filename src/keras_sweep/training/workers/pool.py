@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from keras_sweep.errors import UsageError
 
-FORMS = "a number of processes, dask://HOST:PORT, ray://HOST:PORT, or ray for the cluster that runs here"
+FORMS = "a number of processes, dask://HOST:PORT, ray://HOST:PORT, or ray for the cluster on this machine"
 
 
 class Pool(Protocol):
@@ -86,11 +86,11 @@ def workers_of(workers: str | int | Executor | None) -> Callable[[], Pool] | Non
     if workers is None:
         return None
     if isinstance(workers, ThreadPoolExecutor):
-        raise UsageError("threads of this process are no workers", hint="It trains on all cores without `workers`")
+        raise UsageError("`--workers` can't be a thread pool", hint="Leave it out: this process uses all cores")
     context = getattr(workers, "_mp_context", None)  # private: nothing public tells the start method
     if context is not None and context.get_start_method() == "fork":
-        hint = "Make it with `mp_context=multiprocessing.get_context('spawn')`, or give a number"
-        raise UsageError("processes that are forked from this one stand still, since Keras has threads here", hint=hint)
+        hint = "Create the pool with `mp_context=multiprocessing.get_context('spawn')`, or give a number"
+        raise UsageError("forked worker processes would deadlock: Keras runs threads in this process", hint=hint)
     if isinstance(workers, Executor):
         return lambda: ExecutorPool(workers)
     text = str(workers).strip()

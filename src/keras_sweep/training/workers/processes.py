@@ -113,7 +113,7 @@ class PoolProcess:
             return pickle.loads(self._file.read_bytes())
         except BrokenExecutor as error:
             self.end()
-            raise ChildProcessError("a process of `--workers` ended: it was killed, or its memory ran out") from error
+            raise ChildProcessError("a worker process ended: it was killed or ran out of memory") from error
 
     def end(self) -> None:
         pool, self._pool = self._pool, None

@@ -63,22 +63,22 @@ class Task:
             has, wants = (
                 ", ".join(f"{name} {found.get(name, '-')}" for name in packages) for found in (installed, self.versions)
             )
-            hint = "Install the same packages there: a sweep's numbers are those of one version"
-            raise UsageError(f"it has {has}, but the sweep is run with {wants}", hint=hint)
+            hint = "Install the same packages on the worker: other versions change numbers"
+            raise UsageError(f"it has {has}, but the sweep uses {wants}", hint=hint)
         build_trial.others_draw = not self.is_alone
         import_objects(self.given)
         if changed := find_changed_code(self.code, model_code(self.spec, now=True)):
-            hint = "Put the same files there; what a program sets in a module does not reach workers"
-            raise UsageError(f"the code of its model is other than that of the sweep: {', '.join(changed)}", hint=hint)
+            hint = "Copy the same files to the worker. A value that your program sets in a module does not reach it"
+            raise UsageError(f"its code of the model differs from the sweep's: {', '.join(changed)}", hint=hint)
         use_keras_config(self.config)
         if changes := describe_config_changes(self.config, keras_config()):
-            hint = "Start it with the same settings: they move numbers"
-            raise UsageError(f"its settings are others than the sweep's: {'; '.join(changes)}", hint=hint)
+            hint = "Start the worker with the same settings: they change numbers"
+            raise UsageError(f"its settings differ from the sweep's: {'; '.join(changes)}", hint=hint)
         enable_compile_cache()
         data = load_variant(self.spec)
         self.data = whole(self.spec, data) if self.is_whole else data
         if self.data.fingerprint != self.fingerprint:
-            raise UsageError("its data are others than those of the sweep", hint="Put the same files there")
+            raise UsageError("its data differ from the sweep's", hint="Copy the same files to the worker")
         self._tools: dict[Hashable, Any] = {}
         self._looked, self._stops = 0.0, False
         if self.is_alone:  # loky collects garbage after each call, which would scan all these objects
@@ -163,7 +163,7 @@ class Client:
         try:
             self._payload: bytes = pickle.dumps((backend, cloudpickle.dumps(task)))
         except Exception as error:  # pickling a user's class may raise anything
-            hint = "Let the function make it when it is called, or run without `--workers`"
+            hint = "Create it inside the function, or run without `--workers`"
             reason = f"{type(error).__name__}: {error}"
             raise UsageError(f"the model or the data can't be sent to workers: {reason}", hint=hint) from error
         self.workers = workers
@@ -177,7 +177,7 @@ class Client:
         while True:
             try:
                 if self.workers.count() == 0:
-                    self._notice(f"{self.workers.name} has no worker yet: the search begins once one is there")
+                    self._notice(f"{self.workers.name} has no worker yet; the search begins when a worker connects")
                 return self.workers.on_each(call_on_worker, self._key, self._send_payload(), inspect_worker, look)
             except SweepError:
                 raise
@@ -201,15 +201,15 @@ class Client:
         """
         if isinstance(error, BrokenExecutor):  # the user's executor can't be renewed
             raise SweepError(
-                f"a process of {self.workers.name} ended when it was to {what}: {describe_line(error)}",
-                hint='A script needs `if __name__ == "__main__":` before `ks.run`, since each process imports it; else '
-                "one was killed, or its memory ran out. Everything finished is kept, and the same call goes on",
+                f"a process of {self.workers.name} ended and did not {what}: {describe_line(error)}",
+                hint='Put `ks.run` below `if __name__ == "__main__":`, since each process imports the script. If it is, the '
+                "process was killed or ran out of memory. Everything finished is kept, and the same call resumes",
             ) from error
         self._tries[what] += 1
         if self._tries[what] >= TRIES:
             raise SweepError(
                 f"workers failed {TRIES} times to {what}: {describe_line(error)}",
-                hint="Everything finished is kept, and the same command goes on, with or without `--workers`",
+                hint="Everything finished is kept, and the same command resumes, with or without `--workers`",
             ) from error
         self.workers.renew()
         self._spread = None
