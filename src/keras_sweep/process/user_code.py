@@ -91,7 +91,7 @@ def describe_user_error(fault: BaseException, folder: Path) -> str:
 
 
 def describe_error(fault: BaseException) -> str:
-    """Describe an exception in one line, "Type: message", without the text that Keras and TensorFlow put around it."""
+    """Describe an exception in a line, "Type: message", without the text that Keras and TensorFlow put around it."""
     message = strip_styles(str(fault)).strip()
     # Keras puts paragraphs around the error of a layer.
     if message.startswith("Exception encountered when calling "):
@@ -115,8 +115,10 @@ def _import_module(name: str, folder: Path, source: str, error: type[UsageError]
             return module
         except ModuleNotFoundError as fault:
             if fault.name and f"{name}.".startswith(f"{fault.name}."):
-                hint = f"Put it into {folder}, or install its package"
-                raise error(f"`python: {source}`: there is no module {fault.name!r}", hint=hint) from None
+                raise error(
+                    f"`python: {source}`: there is no module {fault.name!r}",
+                    hint=f"Put it into {folder}, or install its package",
+                ) from None
             raise
 
 
@@ -131,10 +133,7 @@ def note_modules() -> None:
 
 
 def forget_edited_modules(sources: Iterable[str] | None = None, folder: Path = Path()) -> None:
-    """Make Python import edited modules again, and modules that import them.
-
-    Covers the modules that the sources reach; without sources, all noted modules.
-    """
+    """Make Python import edited modules again, with modules that import them. Without sources: all noted modules."""
     folder = folder.resolve()
     names = {source.partition(":")[0] for source in sources or () if not is_object_name(source)}
     reached = {folder / file for name in names for file in digest_files(name, folder)}

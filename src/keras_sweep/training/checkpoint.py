@@ -85,7 +85,7 @@ def read_kept_epochs(folder: Path) -> dict[int, int]:
 class LatestCheckpoint:
     """The checkpoint that training resumes from. If the file can't be written or read, `notice` says so.
 
-    The facts hold "rows": trial number -> curve, one row per epoch.
+    The facts hold "rows": trial number -> curve, a row per epoch.
     """
 
     folder: Path  # created if missing
@@ -141,7 +141,7 @@ class LatestCheckpoint:
 
 
 def join_states(states: Sequence[TrainingState]) -> TrainingState:
-    """Join the states of a trial's folds into one state."""
+    """Join the states of a trial's folds into a single state."""
     return TrainingState(*(tuple(chain.from_iterable(parts)) for parts in zip(*states, strict=True)))
 
 

@@ -1,7 +1,4 @@
-"""Create losses and metrics for `compile`: Keras's names, Keras's objects with arguments, or the user's own.
-
-The module also computes what each training row counts in the loss: its own weight, or its class's weight.
-"""
+"""Create the losses and metrics for `compile`, and compute the weights of training rows in the loss."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -52,10 +49,7 @@ def metrics_argument(spec: SweepSpec, data: SearchData) -> dict[str, Any]:
 
 
 def make_loss(spec: SweepSpec, arguments: Mapping[str, Value]) -> Any:
-    """Return the loss: its name, or a cached function or object with these arguments. Raises ModelError.
-
-    The loss of a transformed target transforms targets and outputs first.
-    """
+    """Return the loss, which transforms targets and outputs first if the space transforms the target."""
     is_name = not arguments and not is_user_function(spec.loss)
     loss = spec.loss if is_name else _load_loss(spec.loss, tuple(sorted(arguments.items())), spec.folder)
     return loss if spec.scale is None else _make_transformed_loss(loss, spec.scale)

@@ -1,7 +1,4 @@
-"""Turn a finished training into a result, by the same rules for every runner.
-
-Further goals are measured here, too: the model's size, its work per prediction, and its prediction time.
-"""
+"""Turn a finished training into a result, by the same rules for every runner, and measure further goals."""
 
 from __future__ import annotations
 
@@ -53,15 +50,12 @@ def find_best_epoch(objective: Objective, values: Sequence[float]) -> int:
 
 
 def find_scored_epoch(objective: Objective, values: Sequence[float], restored: int | None = None) -> int:
-    """Return the epoch (from 1) whose value and weights a trial gets that ends after `values`.
-
-    `restored` is the epoch whose weights early stopping restores.
-    """
+    """Return the epoch (from 1) that scores a trial. `restored` is the epoch whose weights early stopping restores."""
     return find_best_epoch(objective, values) if objective.take_best else restored or len(values)
 
 
 def trial_objective(objective: Objective, suggestion: Suggestion) -> Objective:
-    """Return the objective of one trial. For a finalist whose `epochs` were read off a curve, the last epoch counts."""
+    """Return the objective of a trial. For a finalist whose `epochs` were read off a curve, the last epoch counts."""
     reads_epochs = objective.epochs_from > 0 and suggestion.recipe is not None
     return replace(objective, take_best=False) if reads_epochs else objective
 
@@ -278,9 +272,9 @@ def measure_goals(spec: SweepSpec, weights: Weights, model: Callable[[], tuple[A
 
 
 def count_flops(model: Any, x: Arrays) -> float:
-    """Return the floating-point operations of predicting one row, as XLA counts them before it compiles.
+    """Return the floating-point operations of predicting a row, as XLA counts them before it compiles.
 
-    Source: https://docs.jax.dev/en/latest/aot.html. Raises UsageError or ModelError if XLA has no such count.
+    Source: https://docs.jax.dev/en/latest/aot.html. Raises UsageError or ModelError if XLA can't count them.
     """
     import jax
     import keras

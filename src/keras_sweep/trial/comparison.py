@@ -113,7 +113,7 @@ def usable_error(result: Result) -> float | None:
 
 
 def find_doubts(name: str, trials: Sequence[Any]) -> list[str]:
-    """Warn, in a line, if scores contradict their rows or are equal in all trials, and name the usual cause.
+    """Warn, in a line, if scores do not match their rows or are equal in all trials, and name the usual cause.
 
     `trials` are results, or rows of a leaderboard, of a whole sweep; `name` is the metric that ranks them.
     """

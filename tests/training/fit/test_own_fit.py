@@ -153,7 +153,7 @@ def test_weights_that_a_callback_of_its_own_sets_back_are_not_those_of_the_best_
 def test_what_it_asks_for_and_no_trial_searches_is_told():
     result, _ = trained("late", {"epochs": 1}, objective=LOSS)
     assert result.state is TrialState.FAIL
-    assert "`fit` asks for 'late' after training began, which is too late for the search" in result.reason
+    assert "`fit` asks for 'late' after training began, too late for the search" in result.reason
 
 
 def test_it_trains_by_fit_and_says_why():

@@ -37,7 +37,7 @@ class OracleTrial:
 class SilentOracle(Capabilities):
     """One of KerasTuner's four oracles. Every error of the library becomes a SearchError.
 
-    `accept` takes the oracle's random point, or None if it gave up. It returns a point to try, or None without one.
+    `accept` takes the oracle's random point, or None if it gave up. It returns a point to try, or None.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The plain runner: train trials with Keras's own `fit`, one after another or by workers, on any Keras backend."""
+"""The plain runner: train trials with Keras's own `fit`, in order or by workers, on any Keras backend."""
 
 import math
 import sys
@@ -27,7 +27,7 @@ AHEAD = 64  # generations in advance that workers get
 
 
 class FitGeneration(TrainingGeneration):
-    """Lanes of one trial each. A rung compares trials one by one, in their order."""
+    """Lanes of a single trial each. A rung compares trials in their order, without waiting for later trials."""
 
     compares_together = False
 

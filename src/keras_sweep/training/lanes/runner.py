@@ -166,7 +166,7 @@ class CompiledRunner(GroupRunner):
         data: SearchData,
         *,
         keep_states: bool = False,  # of ended trials, so that later trials can continue them
-        threads: int | None = None,  # parallel programs, by default one per core; results do not depend on it
+        threads: int | None = None,  # parallel programs, by default a program per core; results do not depend on it
         device: Device | None = None,  # by default the device of this process or its workers; changes last digits
         notice: Callable[[str], None] = lambda _: None,
         **options: Any,  # of `GroupRunner`
