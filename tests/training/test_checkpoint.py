@@ -82,7 +82,7 @@ def test_a_checkpoint_that_can_not_be_used_is_said_and_its_trials_train_from_the
     assert not path.exists()
     (tmp_path / "file").touch()
     LatestCheckpoint(tmp_path / "file", make_spec(), digits(), said.append, 60.0).write(trials, {}, [])
-    assert said[1].startswith("the checkpoint can't be written: ")
+    assert said[1].startswith("training continues without a checkpoint: ")
 
 
 def test_files_of_another_version_or_without_their_facts_are_damaged(tmp_path):

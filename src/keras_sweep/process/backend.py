@@ -237,7 +237,7 @@ def use_keras_config(recorded: Mapping[str, Any] | None) -> str | None:
         except (ValueError, AttributeError) as error:
             raise RecordError(
                 f"the recorded `{KERAS_CONFIG}` can't be used: `{name}` is {value!r:.60}, but {error}",
-                hint="The record was changed. Run the sweep again with another `--name`",
+                hint="The record was changed. Run the sweep again under another name",
             ) from None
     return f"Keras uses the settings of these trials: {'; '.join(changes)}"
 

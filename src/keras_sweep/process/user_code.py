@@ -52,7 +52,7 @@ def load_python(source: str, folder: Path, error: type[UsageError] = UsageError)
     if not colon or not all(name.isidentifier() for name in names):
         raise error(f"`python` must be `module:function`, but got {source!r}", hint="For example `my_model:build`")
     if is_standard_module(module_name, folder):
-        raise error(f"`python: {source}`: {module_name!r} is a module of Python itself", hint=FUNCTION_HINT)
+        raise error(f"`python: {source}`: {module_name!r} is a module of Python", hint=FUNCTION_HINT)
     loaded: object = _import_module(module_name, folder.resolve(), source, error)
     for name in attribute.split("."):
         try:
@@ -62,7 +62,7 @@ def load_python(source: str, folder: Path, error: type[UsageError] = UsageError)
             near = did_you_mean(name, [known for known in dir(loaded) if not known.startswith("_")])
             raise error(f"`python: {source}`: {place} has no `{name}`", hint=near) from None
     if callable(loaded) and _is_from_python(loaded, folder.resolve()):
-        raise error(f"`python: {source}` is a function of Python itself", hint=FUNCTION_HINT)
+        raise error(f"`python: {source}` is a function of Python", hint=FUNCTION_HINT)
     return loaded
 
 

@@ -104,7 +104,7 @@ class LatestCheckpoint:
         try:
             write(self._path, {"digest": self._digest(trials), **facts}, states)
         except RecordError as error:  # a full disk costs the checkpoint, not the sweep
-            self.notice(f"the checkpoint can't be written: {error.message}")
+            self.notice(f"training continues without a checkpoint: {error.message}")
 
     def read(self, trials: Sequence[Suggestion]) -> Checkpoint | None:
         """Return the checkpoint if it belongs to these trials. Call this when their training begins."""

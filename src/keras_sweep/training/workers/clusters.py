@@ -48,7 +48,7 @@ class DaskCluster(ExecutorPool):
         except (OSError, ValueError, TypeError) as error:
             raise SweepError(
                 f"no Dask scheduler answers at {self._address}",
-                hint="Start it with `dask scheduler`, or correct the address. Everything finished is kept",
+                hint="Start it with `dask scheduler`, or correct the address. Every finished trial is kept",
             ) from error
         super().__init__(self._client.get_executor(pure=False))
 
@@ -147,7 +147,7 @@ class RayCluster(Pool):
         except (OSError, RuntimeError, ValueError) as error:
             raise SweepError(
                 f"no Ray cluster answers at {self.name}",
-                hint="Start it with `ray start --head`, or correct the address. Everything finished is kept",
+                hint="Start it with `ray start --head`, or correct the address. Every finished trial is kept",
             ) from error
         if threading.current_thread() is threading.main_thread():  # where Ray replaces the handler
             signal.signal(signal.SIGTERM, previous_handler)

@@ -205,13 +205,13 @@ class Client:
                 f"a process of {self.workers.name} ended and did not {what}: {describe_line(error)}",
                 hint='Put `ks.run` below `if __name__ == "__main__":`, since each process imports the script. '
                 "If it is there already, the process was killed or ran out of memory. "
-                "Everything finished is kept, and the same call resumes",
+                "Every finished trial is kept, and the same call resumes",
             ) from error
         self._tries[what] += 1
         if self._tries[what] >= TRIES:
             raise SweepError(
                 f"workers failed {TRIES} times to {what}: {describe_line(error)}",
-                hint="Everything finished is kept, and the same command resumes, with or without `--workers`",
+                hint="Every finished trial is kept, and the same command resumes, with or without `--workers`",
             ) from error
         self.workers.renew()
         self._spread = None
