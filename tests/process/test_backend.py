@@ -271,5 +271,5 @@ def test_a_recorded_setting_of_another_kind_is_refused(settings, name, value, ki
 
 
 def test_a_recorded_setting_that_jax_does_not_know_is_refused(settings):
-    with pytest.raises(RecordError, match="`jax_default_matmul_precision` is 'finest', and new enum value must be"):
+    with pytest.raises(RecordError, match="`jax_default_matmul_precision` is 'finest', but new enum value must be"):
         use_keras_config(DEFAULTS | {"jax_default_matmul_precision": "finest"})

@@ -68,7 +68,7 @@ def test_a_point_beside_the_grid_is_completed_from_its_first_one():
 def test_a_grid_of_as_many_points_as_are_listed_is_listed():
     space = SearchSpace((Parameter("a", Int(1, 100_000)),))
     assert len(shuffle_points(space, 0)) == 100_000
-    with pytest.raises(UsageError, match=r"more than 100,000 points.*sampler: random"):
+    with pytest.raises(UsageError, match=r"at most 100,000 points.*sampler: random"):
         shuffle_points(SearchSpace((Parameter("a", Int(1, 100_001)),)), 0)
 
 
