@@ -53,4 +53,4 @@ def test_a_broken_keras_json_ends_a_command_in_one_line(finished: Path, tmp_path
     assert ended.code == 2
     (line,) = [one for one in ended.err.splitlines() if one.startswith("error")]
     assert line.startswith("error: Keras can't be imported: ") and "floatx" in line
-    assert "Mend or delete its configuration" in line
+    assert "Fix or delete `keras.json`" in line
