@@ -49,7 +49,7 @@ def compute_digest(value: Any, name: str) -> str:
 
 
 def compute_part_digests(value: Any, name: str) -> dict[str, str]:
-    """Map each part of a value, in words, to its walker, so that a change can be named. Raises UsageError."""
+    """Map each part of a value, in words, to its digest, so that a change can be named. Raises UsageError."""
     walker = _Digest([name])
     walker.digest(value)
     head, parts = walker.split(value)

@@ -67,19 +67,19 @@ def load_python(source: str, folder: Path, error: type[UsageError] = UsageError)
 
 
 def is_standard_module(module_name: str, folder: Path) -> bool:
-    """Whether it is a module of the standard library, and none of that name lies in the folder. Nothing is imported."""
+    """Return whether it is a module of Python, and not of the folder. Imports nothing."""
     return module_name.split(".")[0] in sys.stdlib_module_names and _find_module_file(folder, module_name) is None
 
 
 def place_of(source: str, folder: Path) -> str:
-    """The file, or the installed package's, that `source` would be imported from. Nothing is imported."""
+    """Return the file that `source` would be imported from. Imports nothing."""
     module_name = source.partition(":")[0]
     place = folder / module_name.split(".")[0]
     return str(_find_module_file(folder, module_name) or (not place.is_dir() and find_module_file(place.name)) or place)
 
 
 def describe_user_error(fault: BaseException, folder: Path) -> str:
-    """An exception as "file:line: Type: message", with its place in the folder, if any; a `.venv` does not count."""
+    """Describe an exception as "file:line: Type: message", with its place in the folder outside a `.venv`, if any."""
     if isinstance(fault, SyntaxError) and fault.filename:
         return f"{fault.filename}:{fault.lineno}: {type(fault).__name__}: {fault.msg}"
     root = folder.resolve()

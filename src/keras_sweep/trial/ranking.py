@@ -53,7 +53,7 @@ def is_searched(result: Result) -> bool:
 
 
 def comparable(result: Result, objective: Objective) -> bool:
-    """Check whether a trial's value was scored after the same epochs as other trials."""
+    """Check whether a trial's value was scored after the same number of epochs as other trials."""
     return order_key(result, objective)[0] <= 0
 
 
