@@ -84,7 +84,7 @@ def test_wrong_calls_are_told_before_anything_is_loaded(tmp_path, finished):
         ({"seconds": "10m", "name": "mine"}, "`seconds` must be a number above 0"),
         ({"seconds": 0, "name": "mine"}, "`seconds` must be a number above 0"),
         ({"runner": "fits", "name": "mine"}, r"there is no runner 'fits'\. Did you mean `fit`\?"),
-        ({"backend": "torch", "name": "mine"}, "has imported Keras on 'jax'"),
+        ({"backend": "torch", "name": "mine"}, "has imported Keras with 'jax'"),
         ({}, "needs a name"),
     ]
     for options, said in wrong:

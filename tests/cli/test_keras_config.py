@@ -44,7 +44,7 @@ def test_models_and_trials_are_looked_at_with_the_configuration_of_their_sweep(f
     assert card["keras_config"] == former
     ended = python(f"{SET}main({call})", cwd=finished).ok()
     assert ended.out.endswith(said)
-    assert "Keras is configured as it was for these trials: keras.config.epsilon: 0.01 -> 1e-07;" in ended.err
+    assert "Keras uses the settings of these trials: keras.config.epsilon: 0.01 -> 1e-07;" in ended.err
 
 
 def test_a_broken_keras_json_ends_a_command_in_one_line(finished: Path, tmp_path: Path):
@@ -53,4 +53,4 @@ def test_a_broken_keras_json_ends_a_command_in_one_line(finished: Path, tmp_path
     assert ended.code == 2
     (line,) = [one for one in ended.err.splitlines() if one.startswith("error")]
     assert line.startswith("error: Keras can't be imported: ") and "floatx" in line
-    assert "Mend or delete its configuration" in line
+    assert "Fix or delete `keras.json`" in line

@@ -100,7 +100,7 @@ def test_signals_stop_a_run_also_in_compiled_code(tmp_path: Path, searching: boo
     process.send_signal(signal.SIGINT)
     _, err = process.communicate()
     assert process.returncode == 130
-    assert err.endswith(f"{said}; everything finished is kept, and the same command resumes\n")
+    assert err.endswith(f"{said}; every finished trial is kept, and the same command resumes\n")
 
 
 @pytest.mark.soak

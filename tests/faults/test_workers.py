@@ -103,7 +103,7 @@ def test_a_worker_that_is_killed_costs_a_segment_and_no_number(tmp_path: Path, r
     os.kill(trainers(running.pid)[0], signal.SIGKILL)
     _, err = running.communicate()
     assert running.returncode == 0, err
-    assert "again: a process of `--workers` ended: it was killed, or its memory ran out" in err
+    assert "again: a worker process ended: it was killed or ran out of memory" in err
     assert_as_alone(tmp_path)
 
 
@@ -200,7 +200,7 @@ def test_a_worker_that_lives_on_reads_an_edited_module_again_and_refuses_other_c
     monkeypatch.setitem(build.__globals__, "NAME", "set")
     given = replace(spec, model=ModelSpec("python", register_function(build)))
     shared = task.Client(one_process, given, load_search_data(given), pytest.fail)
-    with pytest.raises(SweepError, match="the code of its model is other than that of the sweep: the global `NAME`"):
+    with pytest.raises(SweepError, match="its model code differs from the sweep's: the global `NAME`"):
         shared.look(look)
 
 
@@ -239,9 +239,9 @@ def test_an_executor_whose_process_ended_is_told_at_once_with_what_a_script_need
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as executor:
         shared = task.Client(ExecutorPool(executor), spec, load_search_data(spec), print)
         error = executor.submit(os._exit, 1).exception(PATIENCE)
-        with pytest.raises(SweepError, match="a process of the executor ended when it was to read the data: ") as told:
+        with pytest.raises(SweepError, match="a process of the executor ended and did not read the data: ") as told:
             shared.mark_lost("read the data", error or AssertionError())
-    assert (told.value.hint or "").startswith('A script needs `if __name__ == "__main__":` before `ks.run`')
+    assert (told.value.hint or "").startswith('Put `ks.run` below `if __name__ == "__main__":`')
 
 
 def test_a_worker_that_is_killed_while_a_sweep_begins_reads_again(one_process: Pool, tmp_path: Path) -> None:
@@ -349,7 +349,7 @@ class TestDask:
 
             runner = CompiledRunner(make_spec(), data, workers=workers, notice=tell)
             results = train(runner, GENERATION)
-        assert told == [f"{address_of(empty)} has no worker yet: the search begins once one is there"]
+        assert told == [f"{address_of(empty)} has no worker yet; the search begins when a worker connects"]
         assert_same_bits(results, train(CompiledRunner(make_spec(), data), GENERATION))
 
     @pytest.mark.soak

@@ -159,7 +159,7 @@ def test_without_a_test_step_a_metric_of_training_may_rank_and_one_of_validation
     ("change", "says"),
     [
         ({"loss": "mean_squared_error"}, "`loss: mean_squared_error` needs labels, but the data have none"),
-        ({"split": {"folds": 3}, "data": {"x": X[:96]}}, "val_loss is none that is known"),
+        ({"split": {"folds": 3}, "data": {"x": X[:96]}}, "trials can't be ranked by val_loss"),
         ({"minimize": "val_los"}, "must be a recorded metric"),
     ],
     ids=["a loss that compares", "folds", "another metric"],

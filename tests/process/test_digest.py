@@ -418,7 +418,7 @@ def test_a_value_that_holds_itself_ends():
     deep: list[object] = []
     for _ in range(100_000):
         deep = [deep, threading]
-    with pytest.raises(UsageError, match="no digest"):
+    with pytest.raises(UsageError, match="changes can't be detected"):
         digest(deep)
 
 

@@ -84,7 +84,7 @@ def test_the_second_signal_ends_the_process_also_with_stderr_closed() -> None:
         assert done.returncode == 130, done.stderr
         assert done.stdout == "goes on\n"
         assert done.stderr == (
-            "" if close else "stopped at once; everything finished is kept, and the same command resumes\n"
+            "" if close else "stopped at once; every finished trial is kept, and the same command resumes\n"
         )
 
 

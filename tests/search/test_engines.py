@@ -67,7 +67,7 @@ def test_points_to_start_with_are_as_they_are_drawn() -> None:
         ({"learning_rate": 2.0}, r"search\.start\.1\.learning_rate: must be from 0\.0001 to 1\.0, but got 2\.0"),
         ({"optimizer": "adam", "momentum": 0.5}, r"search\.start\.1\.momentum: exists only in trials with"),
         ({"depth": 1}, r"search\.start\.1\.depth: is not a parameter"),
-        ("defaults", "`defaults` are a KerasTuner model's, and none is searched here"),
+        ("defaults", "`defaults` needs a KerasTuner model with default values"),
     ],
 )
 def test_a_point_to_start_with_that_is_none_of_the_space_is_refused(point: object, words: str) -> None:
@@ -87,11 +87,11 @@ def test_a_point_to_add_is_whole_with_what_it_leaves_out_from_another() -> None:
     adam = complete_point(started(), {"optimizer": "adam"}, like)
     assert adam == {"optimizer": "adam", "learning_rate": 0.5, "epochs": 3}
     assert complete_point(started(), {"optimizer": "adam"}) == {"optimizer": "adam"}
-    with pytest.raises(UsageError, match="none of this search: learning_rate is missing; momentum is missing"):
+    with pytest.raises(UsageError, match="not in the search space: learning_rate is missing; momentum is missing"):
         complete_point(started(), {"optimizer": "sgd"}, {})
-    with pytest.raises(UsageError, match=r"none of this search: learning_rate must be .*; depth is not a parameter"):
+    with pytest.raises(UsageError, match=r"not in the search space: learning_rate must be .*; depth is not a parameter"):
         complete_point(started(), {"learning_rate": 3.0, "depth": 1}, like)
-    with pytest.raises(UsageError, match="none of this search: must be from"):
+    with pytest.raises(UsageError, match="not in the search space: must be from"):
         complete_point(started(), {"optimizer": "adam"}, {"learning_rate": 7.0})
 
 

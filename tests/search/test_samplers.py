@@ -36,7 +36,7 @@ def test_every_point_is_there_once_in_an_order_of_the_seed():
 def test_points_that_break_a_constraint_are_left_out_and_none_left_is_refused():
     rates = Parameter("learning_rate", Float(0.0, 0.9))
     assert grid_space(SearchSpace((rates,), {}, ("learning_rate > 0.45",))).size == 5
-    with pytest.raises(UsageError, match="no point of a grid meets `where`"):
+    with pytest.raises(UsageError, match="no point of the grid meets `where`"):
         grid_space(SearchSpace((rates,), {}, ("0.5 < learning_rate < 0.51",)))
 
 
@@ -68,7 +68,7 @@ def test_a_point_beside_the_grid_is_completed_from_its_first_one():
 def test_a_grid_of_as_many_points_as_are_listed_is_listed():
     space = SearchSpace((Parameter("a", Int(1, 100_000)),))
     assert len(shuffle_points(space, 0)) == 100_000
-    with pytest.raises(UsageError, match=r"more than 100,000 points.*sampler: random"):
+    with pytest.raises(UsageError, match=r"at most 100,000 points.*sampler: random"):
         shuffle_points(SearchSpace((Parameter("a", Int(1, 100_001)),)), 0)
 
 

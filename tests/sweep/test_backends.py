@@ -31,7 +31,7 @@ def board(folders):
         (folder / "digits.yaml").write_text(DIGITS + FEW_FINALISTS)
         call = ["run", "digits.yaml", "--sampler", "qmc", "--trials", "3", "--backend", backend]
         ended = sweep(*call, *([] if backend == "torch" else ["--runner", RUNNERS[backend]]), cwd=folder).ok()
-        why = "trials train one by one with plain fit, since lanes need the JAX backend"
+        why = "trials train one by one with `fit`: the backend is torch, not jax"
         assert (why in ended.err) == (backend == "torch")
         return leaderboard(folder)
 

@@ -55,7 +55,7 @@ def loaded(spec, runner=None, workers=None, **data):
 def test_what_to_know_of_the_data_and_the_runner_is_told_before_the_search():
     asks = make_spec(training=Training(callbacks=(UserCallback("a:b"),)))
     _, chosen, told = loaded(asks, notices=("it was shuffled",), leaks=("the order tells",))
-    why = "trials train one by one with plain fit, since callbacks of your own are called by `fit` alone"
+    why = "trials train one by one with `fit`: only `fit` calls your callbacks"
     assert [(one.message, one.leak) for one in told] == [
         ("it was shuffled", False),
         ("the order tells", True),
@@ -82,7 +82,7 @@ def test_workers_that_would_wait_for_each_other_are_told_what_to_do(monkeypatch)
     [
         ({"search": SearchSettings(start=({"learning_rate": 9.0},))}, "learning_rate"),
         ({"training": Training(class_weight={"cat": 2.0})}, "names the class"),
-        ({"loss": "huber", "loss_arguments": {"no_such": 1.0}, "metrics": ()}, "does not take"),
+        ({"loss": "huber", "loss_arguments": {"no_such": 1.0}, "metrics": ()}, "does not accept"),
         ({"model": ModelSpec("dense", "dense", {"units": 3, "activation": "softmax"})}, "needs 10 outputs"),
     ],
 )
@@ -134,7 +134,7 @@ def test_a_trial_is_opened_with_its_rows_and_the_winner_where_none_is_named(reco
 
 def test_the_backend_is_that_of_the_trial_unless_another_is_asked_for(recorded):
     folder = recorded(trial(0, runner="fit/torch"))
-    said = r"`--backend` is 'torch', but this process has imported Keras on 'jax'"
+    said = r"`--backend` is 'torch', but this process has imported Keras with 'jax'"
     with OpenSweep(folder, backend="torch") as sweep, pytest.raises(UsageError, match=said):
         sweep.load(sweep.read().trial(0))
     with OpenSweep(folder) as sweep:

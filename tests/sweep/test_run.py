@@ -59,7 +59,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_begun_anew_the_older_one_is_kept(tmp_path: Path) -> None:
     Ran(tmp_path)()
     grid = PLAIN.replace("sampler: tpe", "sampler: grid").replace("max: 0.3, log: true", "max: 1.0, q: 1e-6")
-    with pytest.raises(UsageError, match="a grid of more than 100,000 points"):  # before anything is moved
+    with pytest.raises(UsageError, match="a grid can have at most 100,000 points"):  # before anything is moved
         Ran(tmp_path, text=grid, fresh=True)()
     assert not (tmp_path / "sweeps" / "plain~1").exists()
     fresh = finished(tmp_path, trials=4, seed=7, fresh=True)

@@ -77,18 +77,21 @@ def test_a_checkpoint_that_can_not_be_used_is_said_and_its_trials_train_from_the
     path.write_bytes(path.read_bytes()[:100])
     assert latest.read(trials) is None
     (words,) = said
-    assert words.startswith("a checkpoint is not usable, so its trials train from their start: ")
+    assert words.startswith("the checkpoint can't be used, so its trials start again: ")
     latest.remove()
     assert not path.exists()
     (tmp_path / "file").touch()
     LatestCheckpoint(tmp_path / "file", make_spec(), digits(), said.append, 60.0).write(trials, {}, [])
-    assert said[1].startswith("no checkpoint could be written: ")
+    assert said[1].startswith("training continues without a checkpoint: ")
 
 
 def test_files_of_another_version_or_without_their_facts_are_damaged(tmp_path):
     path = tmp_path / "x.npz"
     for text, why in (
-        (json.dumps({"version": checkpoint.VERSION - 1}), f"has version {checkpoint.VERSION - 1}, not "),
+        (
+            json.dumps({"version": checkpoint.VERSION - 1}),
+            f"must have version {checkpoint.VERSION}, but got {checkpoint.VERSION - 1}",
+        ),
         (json.dumps({"facts": {}}), "can't be read"),
         (json.dumps([1]), "can't be read"),
         ("{", "can't be read"),

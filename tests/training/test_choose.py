@@ -16,7 +16,7 @@ from keras_sweep.training.lanes.runner import CompiledRunner
 from tests.helpers.factory import LEARNING_RATE, make_spec
 from tests.helpers.lane_trials import with_labels
 
-WHY = "trials train one by one with plain fit, since "
+WHY = "trials train one by one with `fit`: "
 
 
 def test_lanes_train_what_they_can_and_say_nothing_and_by_fit_trials_train_where_that_is_asked_for(data, tmp_path):
@@ -48,13 +48,9 @@ SEVERAL = make_spec(outputs={name: Output("mse") for name in "ab"})
 @pytest.mark.parametrize(
     ("spec", "alter", "why"),
     [
-        (CALLS, replace, "callbacks of your own are called by `fit` alone"),
-        (
-            SEVERAL,
-            lambda data: with_labels(data, lambda y: {"a": y, "b": y}),
-            "the model has several outputs, whose losses `fit` adds up",
-        ),
-        (make_spec(), lambda data: replace(data, stream=Stream(list, 3)), "`fit` alone iterates a dataset"),
+        (CALLS, replace, "only `fit` calls your callbacks"),
+        (SEVERAL, lambda data: with_labels(data, lambda y: {"a": y, "b": y}), "the model has several outputs"),
+        (make_spec(), lambda data: replace(data, stream=Stream(list, 3)), "only `fit` reads a dataset batch by batch"),
     ],
 )
 def test_what_only_fit_can_do_is_said_and_lanes_that_were_asked_for_are_refused(data, spec, alter, why):
@@ -70,7 +66,7 @@ def test_what_only_fit_can_do_is_said_and_lanes_that_were_asked_for_are_refused(
 def test_a_schedule_under_mixed_float16_is_of_fit_whose_steps_may_be_passed_over(data):
     keras.config.set_dtype_policy("mixed_float16")
     try:
-        assert "which delays that trial's schedule" in choose_runner(SCHEDULED, data, None)[1]
+        assert "which delays a trial's schedule" in choose_runner(SCHEDULED, data, None)[1]
         said = choose_runner(make_spec(), data, None)[1]
         assert said is None or "schedule" not in said
     finally:
@@ -80,7 +76,7 @@ def test_a_schedule_under_mixed_float16_is_of_fit_whose_steps_may_be_passed_over
 
 def test_another_backend_is_named(data, monkeypatch):
     monkeypatch.setattr("keras.backend.backend", lambda: "tensorflow")
-    assert choose_runner(make_spec(), data, None)[1] == f"{WHY}lanes need the JAX backend, and this is tensorflow"
+    assert choose_runner(make_spec(), data, None)[1] == f"{WHY}the backend is tensorflow, not jax"
 
 
 def test_what_was_given_to_choose_with_goes_to_the_runner_but_for_what_is_none(data, tmp_path, monkeypatch):
@@ -96,9 +92,9 @@ def test_what_was_given_to_choose_with_goes_to_the_runner_but_for_what_is_none(d
 def test_with_folds_only_a_mean_over_rows_ranks_unless_it_is_had_anew_over_all(data):
     folded = replace(data, folds=(None, None))
     by_own = make_spec(loss="own_loss", objective=Objective("val_loss", Goal.MINIMIZE))
-    with pytest.raises(UsageError, match="val_loss is none that is known") as refused:
+    with pytest.raises(UsageError, match="trials can't be ranked by val_loss") as refused:
         choose_runner(by_own, folded, None)
     assert refused.value.hint == "Rank by a metric of `metrics`, or leave out `folds`"
     by_auc = make_spec(metrics=("accuracy", "auc"), objective=Objective("val_auc", Goal.MAXIMIZE))
-    assert "val_auc over the rows of all folds needs" in choose_runner(by_auc, folded, None)[1]
+    assert "val_auc over all folds needs the models' outputs" in choose_runner(by_auc, folded, None)[1]
     assert choose_runner(by_auc, data, None)[1] is None

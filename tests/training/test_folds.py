@@ -197,7 +197,7 @@ def test_a_metric_of_all_rows_is_taken_over_out_of_fold_predictions_of_plain_fit
     outputs = out_of_fold(logistic, pairs, loss="binary_crossentropy")
     of_all.update_state(one, outputs, sample_weight=pairs.train.weights)
     assert result.value == pytest.approx(np.asarray(of_all.result()).item(), abs=1e-6)
-    assert "needs what the models say of each after every epoch" in why
+    assert "needs the models' outputs after every epoch" in why
 
 
 def test_a_score_is_joined_by_how_many_rows_each_fold_leaves_out_or_what_they_weigh():

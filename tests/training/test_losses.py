@@ -163,15 +163,15 @@ def test_keras_takes_every_argument_that_is_listed(name):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"loss": "huber", "loss_arguments": {"slope": 1.0}}, "'huber' does not take "),
-        ({"loss": "hinge", "loss_arguments": {"delta": 1.0}}, "'hinge' does not take "),
-        ({"metrics": ("auc",), "metric_arguments": {"auc": {"curve": "ABC"}}}, "'auc' does not take "),
+        ({"loss": "huber", "loss_arguments": {"slope": 1.0}}, "'huber' does not accept "),
+        ({"loss": "hinge", "loss_arguments": {"delta": 1.0}}, "'hinge' does not accept "),
+        ({"metrics": ("auc",), "metric_arguments": {"auc": {"curve": "ABC"}}}, "'auc' does not accept "),
         ({"loss": "user_losses:absent"}, "has no `absent`"),
-        ({"loss": "user_losses:NOTHING"}, "NOTHING gives a int, which is no loss and no metric"),
-        ({"loss": "user_losses:Tilted", "loss_arguments": {"slope": 1.0}}, "Tilted can't be made with .*slope"),
+        ({"loss": "user_losses:NOTHING"}, "NOTHING must be or return a loss or metric, but got int"),
+        ({"loss": "user_losses:Tilted", "loss_arguments": {"slope": 1.0}}, "calling user_losses:Tilted with .*slope"),
         (
             {"metrics": ("misnamed",), "metric_arguments": {"misnamed": {"python": "user_losses:misnamed"}}},
-            "calls itself 'other', but is recorded as 'misnamed'",
+            "must be named 'misnamed', but got 'other'",
         ),
     ],
 )

@@ -87,7 +87,7 @@ def test_a_metric_that_the_model_never_updates_is_said_to_contradict_its_rows(tr
     assert result.value == 0 and result.stderr is None and result.scores is None
     assert result.rows_value == pytest.approx(np.abs(outputs[:, 0] - data.validation.y).mean(), rel=1e-5)
     (words,) = find_doubts("val_mae", [result])
-    assert words.startswith("val_mae contradicts its rows: trial 0 has 0.0000, its outputs on those rows give ")
+    assert words.startswith("val_mae does not match the validation rows: trial 0 has 0.0000, but its outputs give ")
 
 
 BEST = Objective("val_accuracy", Goal.MAXIMIZE, take_best=True)
@@ -201,7 +201,7 @@ def test_a_trial_without_a_value_of_a_further_goal_fails_and_says_which():
     assert (fine.measured, fine.goal("val_loss"), fine.goal("train_seconds")) == ({"parameters": 650}, 1.0, 2.0)
     missing = result_of(spec=goals("val_auc"))
     assert (missing.state, missing.value) == (TrialState.FAIL, None)
-    assert missing.reason == "the goal 'val_auc' has no value, only ['val_accuracy', 'val_loss']"
+    assert missing.reason == "the goal 'val_auc' has no finite value; logged were ['val_accuracy', 'val_loss']"
 
     def broken():
         raise ValueError("this model can't be had")

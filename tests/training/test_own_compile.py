@@ -208,16 +208,14 @@ def test_what_keras_has_no_name_for_trains_by_fit(name, why):
     spec, data = loaded(name)
     spec = replace(spec, objective=Objective("val_accuracy", Goal.MAXIMIZE))  # which ranks trials of several losses
     _, said = choose_runner(inspect_model(spec, data).spec, data, None)
-    assert said == f"trials train one by one with plain fit, since the model compiles itself with {why}, which " + (
-        "lanes can't have"
-    )
+    assert said == f"trials train one by one with `fit`: the model has {why}"
     assert choose_runner(user_spec("regularized"), data, None)[1] is None
 
 
 def test_a_trial_that_lanes_can_not_have_fails_and_says_what_to_do():
     spec, data = loaded("seldom")
     result = train(CompiledRunner(spec, data), suggestions({"epochs": 1, "model.rate": 0.5}))[0]
-    assert result.reason == "lanes can't have a schedule of its own, as this model has it. Add `--runner fit`"
+    assert result.reason == "the compiled runner does not support a schedule of its own. Add `--runner fit`"
 
 
 def test_metrics_have_the_names_that_they_have_in_a_fresh_process():

@@ -141,8 +141,8 @@ def test_classes_are_named_as_the_labels_do_or_by_their_numbers(data, labels, wa
         (one_column, {2: 2.0}, "the classes of digits are 0 to 1"),
         (lambda data: with_labels(data, lambda y: np.eye(4)[y % 4], classes=None), {4: 2.0}, "digits are 0 to 3"),
         (of_numbers, "balanced", "the labels of digits are numbers"),
-        (with_weights, "balanced", "no `class_weight` beside sample weights"),
-        (lambda data: with_labels(data, lambda y: {"a": y}), "balanced", "beside several outputs"),
+        (with_weights, "balanced", "`class_weight` with sample weights"),
+        (lambda data: with_labels(data, lambda y: {"a": y}), "balanced", "with several outputs"),
     ],
 )
 def test_what_has_no_classes_or_other_ones_is_named(data, labels, wanted, says):

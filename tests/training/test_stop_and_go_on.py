@@ -151,7 +151,7 @@ def test_a_damaged_checkpoint_is_ignored_with_a_notice(data, left_alone, tmp_pat
     results = go_on(kind, make_spec(), data, tmp_path, trials, done, notice=notices.append)
     assert_same_bits(results, left_alone(kind, 2))
     (notice,) = notices
-    assert "a checkpoint is not usable, so its trials train from their start" in notice
+    assert "the checkpoint can't be used, so its trials start again" in notice
     assert not path.exists()
 
 
@@ -177,7 +177,7 @@ def test_a_checkpoint_that_can_not_be_written_costs_no_trial(data, left_alone, t
     trials, notices = TRIALS[kind][:2], []
     arguments = {"checkpoints": folder, "checkpoint_seconds": 0.0, "notice": notices.append}
     assert_same_bits(whole(kind, make_spec(), data, trials, **arguments), left_alone(kind, 2))
-    assert notices and all("no checkpoint could be written" in notice for notice in notices)
+    assert notices and all("training continues without a checkpoint" in notice for notice in notices)
 
 
 def test_a_generation_goes_on_after_every_stop(data, left_alone, tmp_path):

@@ -120,7 +120,7 @@ def test_a_score_that_its_rows_contradict_is_named_with_both_numbers() -> None:
     plain, parted = result(3, 0.75), replace(result(4, 0.5), rows_value=0.25)
     (words,) = find_doubts("val_accuracy", [plain, parted, replace(parted, state=TrialState.FAIL)])
     assert words.startswith(
-        "val_accuracy contradicts its rows: trial 4 has 0.5000, its outputs on those rows give 0.25"
+        "val_accuracy does not match the validation rows: trial 4 has 0.5000, but its outputs give 0.25"
     )
     assert find_doubts("val_accuracy", [plain, replace(parted, state=TrialState.PRUNED)]) == []
 
@@ -134,7 +134,9 @@ def trials(*recalls: float, state: TrialState = TrialState.COMPLETE) -> list[Res
 
 def test_a_metric_that_is_equal_in_all_trials_is_named_with_what_that_usually_means() -> None:
     (words,) = find_doubts("val_accuracy", [*trials(0.0, 0.0, 0.0), *trials(0.5, state=TrialState.PRUNED)])
-    assert words.startswith("the same in all 3 trials: val_recall 0.0000; usually the model gives all rows one answer")
+    assert words.startswith(
+        "all 3 trials have the same val_recall 0.0000; usually the model predicts the same for all rows"
+    )
 
 
 @pytest.mark.parametrize("recalls", [(), (0.0, 0.0), (0.0, 0.0, 0.1)])

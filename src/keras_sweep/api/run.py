@@ -76,7 +76,7 @@ def run(
             jax.
         runner: "compiled", "fit", or a registered runner's name; by default the fastest that can train the space.
         workers: train in worker processes instead of this process: their number on this machine, "dask://HOST:PORT",
-            "ray://HOST:PORT", "ray" for the cluster that runs here, or an executor whose workers can import this
+            "ray://HOST:PORT", "ray" for the cluster on this machine, or an executor whose workers can import this
             package. Workers never change results.
         seed: the search seed; by default as the space says.
         set: changes of the space: `{"learning_rate.max": 0.1}` or `["learning_rate.max=0.1"]`.

@@ -33,12 +33,12 @@ class FirstChoice:
 
     Training with new seeds removes the luck of the first seed, but not the luck of the rows. So each bag repeats both
     choices. A bag may choose a configuration that was no finalist and has no mean over seeds. Its luck in that mean is
-    then estimated from its luck with one seed. It has the luck that all finalists share. New seeds keep a part of its
-    own luck, which is the slope of a regression over bags of finalists; the rest is drawn from the residuals of the
-    finalists. Its score changes by new seeds as the mean of the finalists did.
+    then estimated from its luck with the first seed. It has the luck that all finalists share. New seeds keep a part of
+    its own luck, which is the slope of a regression over bags of finalists. The rest is drawn from the residuals of the
+    finalists. New seeds change its score as they changed the mean of the finalists.
     """
 
-    scores: Scores  # K trials of the search, with one seed each
+    scores: Scores  # K trials of the search, with a seed each
     errors: Floats  # [K] standard errors of the scores
     unsteady: Floats  # [K] how unsteady the trials' curves are
     places: Sequence[int]  # [F] indices of the finalists, at least two

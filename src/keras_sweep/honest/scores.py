@@ -1,9 +1,9 @@
 """Scores of K models on the same n rows, and on bootstrap bags of these rows. Larger is always better.
 
 The order of the models must not depend on their scores; order them by trial number, for example. If two models are
-equal on a bag, the first one counts as best. An order by rank would bias this by 0.4 standard errors.
+equal on a bag, the first counts as best. An order by rank would bias this by 0.4 standard errors.
 
-A metric of all rows together, such as AUC, is a function of row weights, so that it can be computed again on a bag.
+A metric of all rows together, like AUC, is a function of row weights, so that it can be computed again on a bag.
 These metrics follow Keras 3 (keras/src/metrics), including its thresholds, with row weights as `sample_weight`.
 """
 
@@ -40,7 +40,7 @@ class MeanScores:
 
 @dataclass(frozen=True)
 class MetricScores:
-    """A metric of all rows together, such as AUC, which is computed again on each bag."""
+    """A metric of all rows together, like AUC, which is computed again on each bag."""
 
     metrics: Sequence[Sequence[Metric]]  # [K][seeds]; a model's score is the mean over its seeds
     rows: int

@@ -73,7 +73,7 @@ def _compare_bags(scores: Scores, against: Places, rng: np.random.Generator) -> 
     whole = scores.evaluate(np.ones((1, rows), np.float32))[0].astype(np.float64)
     values = np.concatenate([scores.evaluate(bag) for bag in draw_bags(rng, rows, BAGS)])
     values = values[np.isfinite(values).all(1)].astype(np.float64)
-    # A metric may be undefined on every bag, such as R2 of equal labels. Then there is no standard error.
+    # A metric may be undefined on every bag, like R2 of equal labels. Then there is no standard error.
     if len(values) < 2:
         return whole[against] - whole, np.full(len(whole), np.nan), np.zeros((len(whole), 1))
     differences = values[:, against] - values

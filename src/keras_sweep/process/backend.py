@@ -35,7 +35,7 @@ READ_FLAGS = {
 
 
 def choose_backend(requested: str | None, *, default: str | None = None) -> str:
-    """Choose the backend: `requested`, that of an imported Keras, KERAS_BACKEND, the default, or jax, in this order.
+    """Choose the backend: `requested`, an imported Keras's, KERAS_BACKEND, the default, or jax, in this order.
 
     Raises:
         UsageError: the backend is unknown, or Keras was imported with another backend.
@@ -46,9 +46,10 @@ def choose_backend(requested: str | None, *, default: str | None = None) -> str:
     from_environment = _check_backend(os.environ.get("KERAS_BACKEND"), "KERAS_BACKEND")
     backend = _check_backend(requested, "--backend") or running or from_environment or default or BACKENDS[0]
     if running is not None and backend != running:
-        message = f"`--backend` is {backend!r}, but this process has imported Keras on {running!r}"
-        hint = f"Start a new process, or set KERAS_BACKEND={backend} before Keras is imported"
-        raise UsageError(message, hint=hint)
+        raise UsageError(
+            f"`--backend` is {backend!r}, but this process has imported Keras with {running!r}",
+            hint=f"Start a new process, or set KERAS_BACKEND={backend} before you import Keras",
+        )
     if importlib.util.find_spec(backend) is None:
         package = f"keras-sweep[{backend}]" if backend == "torch" else backend
         raise MissingPackage(f"the backend {backend!r} is not installed", hint=f"pip install '{package}'")
@@ -112,9 +113,10 @@ def check_environment() -> None:
             with ThreadPool(1) as pool:
                 pool.apply_async(_run_tiny_program, (keras, backend)).get(FORKED_SECONDS)
     except multiprocessing.TimeoutError:
-        message = f"{backend} does not compute in this process, which was forked from one where it had computed"
-        hint = "Begin the process by `multiprocessing.get_context('spawn')`, or compute nothing before the fork"
-        raise UsageError(message, hint=hint) from None
+        raise UsageError(
+            f"{backend} can't compute in this forked process, because its parent computed before the fork",
+            hint="Start the process with `multiprocessing.get_context('spawn')`, or compute nothing before the fork",
+        ) from None
     except Exception as error:
         reason = shorten(f"{type(error).__name__}: {error}".removesuffix(": "), MOST, placeholder=" ...")
         raise _make_error(backend, reason) from error
@@ -136,9 +138,10 @@ def _run_tiny_program(keras: Any, backend: str) -> None:
 
 def _make_error(backend: str, reason: str) -> SweepError:
     settings = [f"{name}={value}" for name, value in sorted(os.environ.items()) if READ.match(name)]
-    hint = f"The cause may be {', '.join(settings)}: unset it" if settings else "Mend the installation of its packages"
-    message = f"{backend} can't run a tiny program here, so nothing was trained or recorded: {reason}"
-    return SweepError(message, hint=hint)
+    return SweepError(
+        f"{backend} can't run a small test program, so nothing was trained or recorded: {reason}",
+        hint=f"Try to unset {', '.join(settings)}" if settings else f"Install {backend} again",
+    )
 
 
 # Its key in a record and a card. It is absent if no trial of the record was trained here.
@@ -162,9 +165,11 @@ def import_keras() -> Any:
     try:
         import keras
     except Exception as error:
-        hint = "Mend or delete its configuration, `~/.keras/keras.json` or that of $KERAS_HOME; else install it anew"
         message = f"{type(error).__name__}: {error}".removesuffix(": ")
-        raise UsageError(f"Keras can't be imported: {message}", hint=hint) from error
+        raise UsageError(
+            f"Keras can't be imported: {message}",
+            hint="Fix or delete `keras.json` in `~/.keras` or $KERAS_HOME. If that does not help, install Keras again",
+        ) from error
     return keras
 
 
@@ -224,15 +229,17 @@ def use_keras_config(recorded: Mapping[str, Any] | None) -> str | None:
     for name, value in config.items():
         try:
             if not isinstance(value, type(USUAL[name])):
-                raise ValueError(f"it must be of the kind {type(USUAL[name]).__name__}")
+                raise ValueError(f"it must be of type {type(USUAL[name]).__name__}")
             if name not in JAX_DEFAULTS:
                 getattr(keras.config, f"set_{name}")(value)
             elif value != now[name]:
                 sys.modules["jax"].config.update(name, value)
         except (ValueError, AttributeError) as error:
-            message = f"the recorded `{KERAS_CONFIG}` can't be had: `{name}` is {value!r:.60}, and {error}"
-            raise RecordError(message, hint="It was altered: run the sweep anew under another name") from None
-    return f"Keras is configured as it was for these trials: {'; '.join(changes)}"
+            raise RecordError(
+                f"the recorded `{KERAS_CONFIG}` can't be used: `{name}` is {value!r:.60}, but {error}",
+                hint="The record was changed. Run the sweep again under another name",
+            ) from None
+    return f"Keras uses the settings of these trials: {'; '.join(changes)}"
 
 
 @contextmanager

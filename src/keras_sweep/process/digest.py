@@ -49,7 +49,7 @@ def compute_digest(value: Any, name: str) -> str:
 
 
 def compute_part_digests(value: Any, name: str) -> dict[str, str]:
-    """Map each part of a value, in words, to its walker, so that a change can be named. Raises UsageError."""
+    """Map each part of a value, in words, to its digest, so that a change can be named. Raises UsageError."""
     walker = _Digest([name])
     walker.digest(value)
     head, parts = walker.split(value)
@@ -85,10 +85,10 @@ class _Digest:
     def make_error(self, value: Any) -> UsageError:
         name, *place = self.path
         place[1:-3] = []  # keep the name for the user and the last steps
-        what = f"a value of type {type(value).__name__}, which has no digest, so a changed one could not be told"
+        what = f"a value of type {type(value).__name__}, whose changes can't be detected"
         return UsageError(
             f"`{name}` uses {' of '.join(reversed(place))}: {what}" if place else f"`{name}` is {what}",
-            hint="Make it inside of the function, or give the function what it is made from",
+            hint="Create it inside the function, or pass in the values it is built from",
         )
 
     def split(self, value: Any) -> Parts:

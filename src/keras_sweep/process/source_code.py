@@ -79,10 +79,7 @@ def _read_version(package: str) -> str:
 
 
 def digest_files(module: str, folder: Path) -> dict[str, str]:
-    """Map the files of a module, and the files that they import from the folder, to their SHA-256 (hex).
-
-    Comments and layout do not count. Empty if the module is not in the folder.
-    """
+    """Map a module's files, and what they import from the folder, to SHA-256 (hex) without comments and layout."""
     paths_left = list(_find_files(module.split("."), folder))
     digests: dict[str, str] = {}
     while paths_left:
@@ -157,7 +154,6 @@ TEXTS: dict[CodeType, CodeText] = {}
 
 
 def read_code(code: CodeType) -> CodeText:
-    """Read the text of a function's code, once."""
     for _ in range(2):
         if code in TEXTS:
             return TEXTS[code]
@@ -179,7 +175,7 @@ def find_definition(text: str | bytes, code: CodeType) -> Definition | None:
 def _map_definitions(text: str | bytes, flags: int) -> dict[CodeType, Definition]:
     """Map each code in a text to its definition, without docstrings.
 
-    A notebook compiles each statement alone, so the codes may differ from those of the whole text.
+    A notebook compiles each statement alone, so the codes may differ from the codes of the whole text.
     """
     tree, flags = ast.parse(text), flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     units = [tree, *(ast.Module([statement], []) for statement in tree.body)]

@@ -20,7 +20,7 @@ from keras_sweep.errors import Interrupted
 INTERRUPTED = 130  # the exit code
 IS_COMMAND = ContextVar("IS_COMMAND", default=False)  # is this the process of a `sweep` command?
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_KEPT = "everything finished is kept, and the same command resumes"
+_KEPT = "every finished trial is kept, and the same command resumes"
 _SHOW_CURSOR = "\x1b[?25h"
 _NEW_LINE = "\r\n"  # the cursor may be at the end of a board's last line
 

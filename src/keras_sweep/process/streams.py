@@ -17,8 +17,7 @@ APPENDING = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0
 def replace_closed_streams() -> Iterator[None]:
     """Replace missing or closed streams by the null device inside, since libraries write to both.
 
-    Also replace a descriptor that the caller closed (`>&-`), for good. Otherwise the next opened file gets its number
-    and its output.
+    Also replace a descriptor that the caller closed (`>&-`), for good. Else the next opened file gets its output.
     """
     for descriptor in (0, 1, 2):
         try:
@@ -100,10 +99,7 @@ def warn_once() -> Iterator[None]:
 
 
 class LibraryNoise:
-    """Redirect file descriptor 2 to a file while `sys.stderr` still leads to the user.
-
-    TensorFlow and XLA print straight to the descriptor, which would tear the live board.
-    """
+    """Redirect file descriptor 2, where TensorFlow and XLA print, to a file. `sys.stderr` still leads to the user."""
 
     active: ClassVar["LibraryNoise | None"] = None
 

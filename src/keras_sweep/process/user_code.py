@@ -33,7 +33,7 @@ from keras_sweep.space.text import did_you_mean, strip_styles
 
 _PRESERVED = ((sys, "stderr"), (sys, "excepthook"), (sys, "unraisablehook"), (threading, "excepthook"))
 
-FUNCTION_HINT = "Name a function in a module beside the space file, or in a package that is installed"
+FUNCTION_HINT = "Name a function in a module beside the space file, or in an installed package"
 
 
 def load_python(source: str, folder: Path, error: type[UsageError] = UsageError) -> object:
@@ -50,9 +50,9 @@ def load_python(source: str, folder: Path, error: type[UsageError] = UsageError)
     module_name, colon, attribute = source.partition(":")
     names = [*module_name.split("."), *attribute.split(".")]
     if not colon or not all(name.isidentifier() for name in names):
-        raise error(f"`python` must be `module:function`, but got {source!r}", hint="as in `python: my_model:build`")
+        raise error(f"`python` must be `module:function`, but got {source!r}", hint="For example `my_model:build`")
     if is_standard_module(module_name, folder):
-        raise error(f"`python: {source}`: {module_name!r} is Python's own, no module of yours", hint=FUNCTION_HINT)
+        raise error(f"`python: {source}`: {module_name!r} is a module of Python", hint=FUNCTION_HINT)
     loaded: object = _import_module(module_name, folder.resolve(), source, error)
     for name in attribute.split("."):
         try:
@@ -62,24 +62,24 @@ def load_python(source: str, folder: Path, error: type[UsageError] = UsageError)
             near = did_you_mean(name, [known for known in dir(loaded) if not known.startswith("_")])
             raise error(f"`python: {source}`: {place} has no `{name}`", hint=near) from None
     if callable(loaded) and _is_from_python(loaded, folder.resolve()):
-        raise error(f"`python: {source}` is Python's own, no function of yours", hint=FUNCTION_HINT)
+        raise error(f"`python: {source}` is a function of Python", hint=FUNCTION_HINT)
     return loaded
 
 
 def is_standard_module(module_name: str, folder: Path) -> bool:
-    """Whether it is a module of the standard library, and none of that name lies in the folder. Nothing is imported."""
+    """Return whether it is a module of Python, and not of the folder. Imports nothing."""
     return module_name.split(".")[0] in sys.stdlib_module_names and _find_module_file(folder, module_name) is None
 
 
 def place_of(source: str, folder: Path) -> str:
-    """The file, or the installed package's, that `source` would be imported from. Nothing is imported."""
+    """Return the file that `source` would be imported from. Imports nothing."""
     module_name = source.partition(":")[0]
     place = folder / module_name.split(".")[0]
     return str(_find_module_file(folder, module_name) or (not place.is_dir() and find_module_file(place.name)) or place)
 
 
 def describe_user_error(fault: BaseException, folder: Path) -> str:
-    """An exception as "file:line: Type: message", with its place in the folder, if any; a `.venv` does not count."""
+    """Describe an exception as "file:line: Type: message", with its place in the folder outside a `.venv`, if any."""
     if isinstance(fault, SyntaxError) and fault.filename:
         return f"{fault.filename}:{fault.lineno}: {type(fault).__name__}: {fault.msg}"
     root = folder.resolve()
@@ -91,7 +91,7 @@ def describe_user_error(fault: BaseException, folder: Path) -> str:
 
 
 def describe_error(fault: BaseException) -> str:
-    """Describe an exception in one line, "Type: message", without the text that Keras and TensorFlow put around it."""
+    """Describe an exception in a line, "Type: message", without the text that Keras and TensorFlow put around it."""
     message = strip_styles(str(fault)).strip()
     # Keras puts paragraphs around the error of a layer.
     if message.startswith("Exception encountered when calling "):
@@ -115,8 +115,10 @@ def _import_module(name: str, folder: Path, source: str, error: type[UsageError]
             return module
         except ModuleNotFoundError as fault:
             if fault.name and f"{name}.".startswith(f"{fault.name}."):
-                hint = f"modules are looked for in {folder} and in the Python environment"
-                raise error(f"`python: {source}`: there is no module {fault.name!r}", hint=hint) from None
+                raise error(
+                    f"`python: {source}`: there is no module {fault.name!r}",
+                    hint=f"Put it into {folder}, or install its package",
+                ) from None
             raise
 
 
@@ -131,10 +133,7 @@ def note_modules() -> None:
 
 
 def forget_edited_modules(sources: Iterable[str] | None = None, folder: Path = Path()) -> None:
-    """Make Python import edited modules again, and modules that import them.
-
-    Covers the modules that the sources reach; without sources, all noted modules.
-    """
+    """Make Python import edited modules again, with modules that import them. Without sources: all noted modules."""
     folder = folder.resolve()
     names = {source.partition(":")[0] for source in sources or () if not is_object_name(source)}
     reached = {folder / file for name in names for file in digest_files(name, folder)}

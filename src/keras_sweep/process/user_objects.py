@@ -26,7 +26,6 @@ def is_object_name(source: str) -> bool:
 
 
 def is_registered(source: str) -> bool:
-    """Return whether this process has the object."""
     return source in _objects
 
 
@@ -41,8 +40,10 @@ def display_name(source: str) -> str:
 def get_object(source: str, error: type[UsageError] = UsageError) -> object:
     """Return the object of this name. Raises `error` if this process has not registered it."""
     if source not in _objects:
-        message = f"{source.removeprefix(PREFIX)} stands in a Python program, not in a file"
-        raise error(message, hint="Call `keras_sweep.run` with the same Spec in that program")
+        raise error(
+            f"{source.removeprefix(PREFIX)} is in a Python program, not in a file",
+            hint="Call `keras_sweep.run` with the same Spec in that program",
+        )
     return _objects[source][0]
 
 
@@ -89,10 +90,7 @@ def get_keras_loss_name(loss: Any) -> str | None:
 
 
 def get_changed_arguments(keras_object: Any) -> dict[str, Any]:
-    """Return a Keras object's arguments that differ from their defaults, without `name` and `dtype`.
-
-    {} for a name or a function.
-    """
+    """Return a Keras object's arguments that differ from defaults, without `name` and `dtype`; {} for a function."""
     # It may have no configuration, or may not tell it.
     with suppress(AttributeError, TypeError, NotImplementedError):
         config, parameters = keras_object.get_config(), inspect.signature(type(keras_object)).parameters

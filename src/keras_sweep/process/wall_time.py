@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 class WallTime:
-    """Seconds by part of one thread. They add up to the wall time since the start; `other` is the rest."""
+    """Seconds by part of a thread. They add up to the wall time since the start; `other` is the rest."""
 
     def __init__(self, before: float = 0.0) -> None:
         """Start now, or `before` seconds ago."""

@@ -46,7 +46,7 @@ class Engine(ABC):
         """
 
     def ask_ahead(self, n: int, generations: int) -> list[Suggestion]:
-        """Return suggestions for up to `generations` generations of n, if no result can change them; else for one."""
+        """Return suggestions for up to `generations` generations of n; only for the next, if results change them."""
         return self.ask(n)
 
     def generation_size(self, index: int, size: int) -> int:
@@ -69,10 +69,7 @@ class Engine(ABC):
         """Learn the results of suggestions, in order of number. A FAIL counts as the worst."""
 
     def continuable(self) -> frozenset[int]:
-        """Return the numbers of the trials so far that a later suggestion may continue; other trials end for good.
-
-        Called between `tell` and `ask`.
-        """
+        """Return the numbers of trials that a later suggestion may continue. Called between `tell` and `ask`."""
         return frozenset()
 
 

@@ -56,16 +56,15 @@ def _defaults(space: SearchSpace) -> Params:
     defaults = space.assign_values(lambda parameter: parameter.default)
     point = {name: value for name, value in defaults.items() if value is not None and name not in space.constants}
     if not point:
-        hint = "Write the point out, as in `start: [{learning_rate: 0.001}]`"
-        raise UsageError(f"search.start: `{DEFAULTS}` are a KerasTuner model's, and none is searched here", hint=hint)
+        raise UsageError(
+            f"search.start: `{DEFAULTS}` needs a KerasTuner model with default values",
+            hint="Write the values, for example `start: [{learning_rate: 0.001}]`",
+        )
     return point
 
 
 def complete_point(spec: SweepSpec, user_point: Params, like: Params | None = None) -> dict[str, Value]:
-    """Normalize a point of the user's, and complete it by constants and the values of `like`, if `like` is not None.
-
-    Raises UsageError with all faults of the point.
-    """
+    """Normalize a user's point, and complete it by constants and `like`. Raises UsageError with all its faults."""
     point = spec.space.normalize_point(user_point)
     faults = [f"{name} {rule}".strip() for name, rule in spec.space.find_misfits(point).items()]
     if not faults and like is not None:
@@ -73,7 +72,7 @@ def complete_point(spec: SweepSpec, user_point: Params, like: Params | None = No
         faults = [f"{name} is missing" for name, value in point.items() if value == MISSING]
         faults = faults or list(spec.space.find_misfits(point).values())
     if faults:
-        raise UsageError(f"the point to add is none of this search: {'; '.join(faults)}")
+        raise UsageError(f"the point is not in the search space: {'; '.join(faults)}")
     return point
 
 

@@ -39,7 +39,7 @@ class Pruner(ABC):
         """Decide whether the trial stops here, and remember its value. Called in order of epochs, then of numbers."""
 
     def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
-        """Return which of the trials that reach a rung together stop, by default one after the other by `stops`."""
+        """Return which of the trials that reach a rung together stop, by default in order of number, by `stops`."""
         return frozenset(number for number in sorted(values) if self.stops(number, epoch, values[number]))
 
     def complete(self, number: int) -> None:
@@ -58,7 +58,7 @@ def assign_bracket(number: int, shares: Sequence[int]) -> int:
 
 
 class Halving(Pruner):
-    """Successive halving, in one bracket or in Hyperband's many."""
+    """Successive halving, in a single bracket or in Hyperband's many."""
 
     def __init__(self, rule: EarlyTerminate, objective: Objective, shares: Sequence[int] = (1,)) -> None:
         self._rule = rule
@@ -201,7 +201,7 @@ class PrunedEngine(Engine):
         return self._engines[-1 if self._count < self._first else 0].ask(n)
 
     def generation_size(self, index: int, size: int) -> int:
-        """Return `rule.first` for the first generation, unless trials are suggested one by one."""
+        """Return `rule.first` for the first generation, unless a generation has a single trial."""
         return self._first if self._first and index == 0 and size > 1 else size
 
     def rungs(self, epochs: int) -> tuple[int, ...]:

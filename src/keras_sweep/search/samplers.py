@@ -1,7 +1,4 @@
-"""All samplers: Optuna's, on a study in memory, and our grid, CMA-ES and Sobol sequence.
-
-A library is imported when a sampler is made: its capabilities are known without it.
-"""
+"""Optuna's samplers on a study in memory, and our grid, CMA-ES and Sobol sequence. Libraries load on first use."""
 
 from __future__ import annotations
 
@@ -221,16 +218,19 @@ def grid_space(space: SearchSpace) -> SearchSpace:
         parameters.append(parameter)
     grid = replace(space, parameters=tuple(parameters))
     if space.where and grid.size == 0:
-        hint = "Use `sampler: random`, or give continuous ranges as `values`"
-        raise UsageError("no point of a grid meets `where`", hint=hint)
+        raise UsageError(
+            "no point of the grid meets `where`",
+            hint="Use `sampler: random`, or give continuous ranges as `values`",
+        )
     return grid
 
 
 def shuffle_points(space: SearchSpace, seed: int) -> list[dict[str, Value]]:
     """Return all points of a finite space, shuffled. Raises UsageError if there are more than `MOST_LISTED`."""
     if space.size > MOST_LISTED:
-        message = f"a grid of more than {MOST_LISTED:,} points can't be listed"
-        raise UsageError(message, hint="Use `sampler: random`, or fewer values")
+        raise UsageError(
+            f"a grid can have at most {MOST_LISTED:,} points", hint="Use `sampler: random`, or fewer values"
+        )
     points = list(space.points())
     return [points[index] for index in np.random.default_rng(seed).permutation(len(points))]
 

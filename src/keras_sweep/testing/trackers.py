@@ -76,7 +76,7 @@ class TrackerContract:
     tracker: str
 
     def read(self, sweep: str) -> Mapping[str, Tracked]:
-        """Return all runs of a sweep by their names, such as `trial-0`, read with the tracker's own API."""
+        """Return all runs of a sweep by their names, like `trial-0`, read with the tracker's own API."""
         raise NotImplementedError
 
     @pytest.fixture(autouse=True)

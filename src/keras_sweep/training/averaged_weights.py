@@ -23,7 +23,7 @@ def averages(optimizer: Any) -> list[tuple[Any, Any]]:
             variables = getattr(part, "_trainable_variables", None)  # Keras 3.15 has no public name for either list
             average = getattr(part, "_model_variables_moving_average", None)
             if variables is None or average is None:
-                raise SweepError("this Keras keeps the averages of `use_ema` elsewhere", hint="Install Keras 3.15")
+                raise SweepError("can't read the averages of `use_ema` in this Keras", hint="Install Keras 3.15")
             pairs += zip(variables, average, strict=True)
     return [(variable, average) for variable, average in pairs if average is not None]
 

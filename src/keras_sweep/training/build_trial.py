@@ -31,14 +31,14 @@ def make_optimizer(plan: TrainingPlan) -> Any:
         optimizer = keras.optimizers.get(plan.optimizer)
     except ValueError as error:
         raise ModelError(
-            f"Keras {keras.__version__} has no optimizer {plan.optimizer!r}", hint="`sweep check` names those it has"
+            f"Keras {keras.__version__} has no optimizer {plan.optimizer!r}", hint="`sweep check` lists all optimizers"
         ) from error
     try:
         return type(optimizer)(**plan.optimizer_arguments)
     except (TypeError, ValueError) as error:
         raise ModelError(
-            f"optimizer {plan.optimizer!r} does not take {dict(plan.optimizer_arguments)}: {error}",
-            hint="Give the argument a `when: {optimizer: ...}`",
+            f"optimizer {plan.optimizer!r} does not accept {dict(plan.optimizer_arguments)}: {error}",
+            hint="Add `when: {optimizer: NAME}` to the parameter, with an optimizer that accepts it",
         ) from error
 
 

@@ -64,7 +64,7 @@ def read(path: Path) -> Checkpoint | None:
     except (DamagedArrays, ValueError, KeyError, TypeError) as error:
         raise Damaged(f"{path} can't be read: {error}") from error
     if version != VERSION:
-        raise Damaged(f"{path} has version {version}, not {VERSION}")
+        raise Damaged(f"{path} must have version {VERSION}, but got {version}")
     remaining = iter(arrays)
     states = [
         None if counts is None else TrainingState(*(tuple(islice(remaining, count)) for count in counts))
@@ -85,7 +85,7 @@ def read_kept_epochs(folder: Path) -> dict[int, int]:
 class LatestCheckpoint:
     """The checkpoint that training resumes from. If the file can't be written or read, `notice` says so.
 
-    The facts hold "rows": trial number -> curve, one row per epoch.
+    The facts hold "rows": trial number -> curve, a row per epoch.
     """
 
     folder: Path  # created if missing
@@ -104,7 +104,7 @@ class LatestCheckpoint:
         try:
             write(self._path, {"digest": self._digest(trials), **facts}, states)
         except RecordError as error:  # a full disk costs the checkpoint, not the sweep
-            self.notice(f"no checkpoint could be written: {error.message}")
+            self.notice(f"training continues without a checkpoint: {error.message}")
 
     def read(self, trials: Sequence[Suggestion]) -> Checkpoint | None:
         """Return the checkpoint if it belongs to these trials. Call this when their training begins."""
@@ -112,7 +112,7 @@ class LatestCheckpoint:
         try:
             checkpoint = read(self._path)
         except Damaged as damage:
-            self.notice(f"a checkpoint is not usable, so its trials train from their start: {damage}")
+            self.notice(f"the checkpoint can't be used, so its trials start again: {damage}")
             return None
         return checkpoint if checkpoint is not None and checkpoint[0]["digest"] == self._digest(trials) else None
 
@@ -141,7 +141,7 @@ class LatestCheckpoint:
 
 
 def join_states(states: Sequence[TrainingState]) -> TrainingState:
-    """Join the states of a trial's folds into one state."""
+    """Join the states of a trial's folds into a single state."""
     return TrainingState(*(tuple(chain.from_iterable(parts)) for parts in zip(*states, strict=True)))
 
 

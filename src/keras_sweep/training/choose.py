@@ -44,15 +44,14 @@ def choose_runner(spec: SweepSpec, data: SearchData, choice: str | None, **optio
     name = spec.objective.name
     if data.folds and not is_mean_over_rows(spec, name) and not find_pooled_metrics(spec):
         raise UsageError(
-            f"with folds trials are ranked by a metric over the rows that are left out; {name} is none that is known, "
-            "so its value over all folds can't be had from theirs",
+            f"with `folds`, trials can't be ranked by {name}: its values on the folds can't be combined",
             hint="Rank by a metric of `metrics`, or leave out `folds`",
         )
     reason = _why_not_compiled(spec, data) if choice is None else None
     make = _make_lane_runner if choice is None and reason is None else RUNNERS.find(choice or "fit")
     runner = make(spec, data, **{name: value for name, value in options.items() if value is not None})
     runner.generation = spec.search.generation or runner.generation
-    return runner, None if reason is None else f"trials train one by one with plain fit, since {reason}"
+    return runner, None if reason is None else f"trials train one by one with `fit`: {reason}"
 
 
 def _make_compiled_runner(spec: SweepSpec, data: SearchData, **options: Any) -> Runner:
@@ -72,23 +71,23 @@ def _why_not_compiled(spec: SweepSpec, data: SearchData) -> str | None:
     import keras
 
     if spec.training.callbacks:
-        return "callbacks of your own are called by `fit` alone"
+        return "only `fit` calls your callbacks"
     if isinstance(data.train.y, dict | tuple):
-        return "the model has several outputs, whose losses `fit` adds up"
+        return "the model has several outputs"
     if data.stream is not None:
-        return "`fit` alone iterates a dataset"
+        return "only `fit` reads a dataset batch by batch"
     if fits_itself(spec):
-        return "the HyperModel has a `fit` of its own"
+        return "the HyperModel has its own `fit`"
     if data.folds and find_pooled_metrics(spec):
-        return f"{spec.objective.name} over the rows of all folds needs what the models say of each after every epoch"
+        return f"{spec.objective.name} over all folds needs the models' outputs after every epoch"
     if (unsupported := _find_unsupported_part(spec, data)) is not None:
-        return f"the model compiles itself with {unsupported}, which lanes can't have"
+        return f"the model has {unsupported}"
     if SCHEDULE.intersection(spec.space.names) and keras_config()["dtype_policy"] == "mixed_float16":
-        return "under `mixed_float16` a step that overflows is passed over, which delays that trial's schedule"
+        return "with `mixed_float16`, Keras skips steps that overflow, which delays a trial's schedule"
     if limits := LIMITS.keys() & keras_config():
-        return f"Keras cuts `fit` alone short: `{'`, `'.join(sorted(limits))}` is set"
+        return f"Keras's setting `{'`, `'.join(sorted(limits))}` limits only `fit`"
     if (backend := keras.backend.backend()) != "jax":
-        return f"lanes need the JAX backend, and this is {backend}"
+        return f"the backend is {backend}, not jax"
     from keras_sweep.training.lanes.lane_support import why_not_lanes  # which imports JAX
 
     return why_not_lanes(spec, data)

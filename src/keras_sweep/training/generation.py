@@ -19,7 +19,7 @@ from keras_sweep.trial.result import Seconds, Suggestion
 class TrainingGeneration(ABC):
     """The lanes of a generation, and the groups that still train. Only the loop's thread uses it."""
 
-    compares_together = True  # whether all trials of a rung are compared at once
+    compares_together = True  # whether a rung waits for all its trials, or compares them in order
 
     def __init__(self, spec: SweepSpec, programs: Any, ends: EndStates | None, watch: Watch) -> None:
         self.lanes: dict[int, Lane] = {}
@@ -64,10 +64,7 @@ class TrainingGeneration(ABC):
         return unbuilt
 
     def run_due_rungs(self) -> Iterator[Lane]:
-        """Ask the pruner at every due rung, lowest first; yield the wanted lanes that it stops.
-
-        Trials are compared together once all of them reached the rung, or one by one in the trials' order.
-        """
+        """Ask the pruner at every due rung, lowest first; yield the wanted lanes that it stops."""
         for rung in sorted({rung for lane in self.lanes.values() for rung in lane.rungs}):
             coming = [lane for lane in self.lanes.values() if self._waits_for_rung(rung, lane) and lane.can_reach(rung)]
             for lanes in [coming] * bool(coming) if self.compares_together else [[lane] for lane in coming]:

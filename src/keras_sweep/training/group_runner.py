@@ -195,7 +195,7 @@ class GroupRunner(Runner):
                 if self._shared is None:
                     raise error
                 trials = join([str(lane.number) for lane in group.lanes if lane.training], "and")
-                self._shared.mark_lost(f"train trial {trials} from epoch {group.epoch + 1} on", error)
+                self._shared.mark_lost(f"train trial {trials} from epoch {group.epoch + 1}", error)
                 continue
             for report in segment.result().reports:
                 if report.failure is not None:  # the failure ends all lanes of the program

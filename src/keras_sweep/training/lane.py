@@ -95,8 +95,6 @@ def _round_to_float32(learning_rate: float) -> float:
 
 
 class LaneEnd(Enum):
-    """Why a lane has ended."""
-
     DONE = "it has trained all its epochs"
     DIVERGED = "its weights or metrics left the finite numbers"
     PRUNED = "it was stopped at a rung"
@@ -126,7 +124,7 @@ class Lane:
     own: OwnModel | None  # if its model shares a structure with other models
     controls: Controls | None  # with `fit`, set once the model is built
     wanted: bool  # whether its result is asked for; otherwise it trains because other lanes need it
-    rows: list[dict[str, float]] = field(default_factory=list)  # the curve, one row per epoch
+    rows: list[dict[str, float]] = field(default_factory=list)  # the curve, a row per epoch
     seen: int = 0  # epochs that the loop's thread has read; `rows` may be ahead
     end: LaneEnd | None = None
     best: TrainingState | None = None  # after the best epoch so far, if the best epoch is scored

@@ -1,7 +1,4 @@
-"""Create losses and metrics for `compile`: Keras's names, Keras's objects with arguments, or the user's own.
-
-The module also computes what each training row counts in the loss: its own weight, or its class's weight.
-"""
+"""Create the losses and metrics for `compile`, and compute the weights of training rows in the loss."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -52,10 +49,7 @@ def metrics_argument(spec: SweepSpec, data: SearchData) -> dict[str, Any]:
 
 
 def make_loss(spec: SweepSpec, arguments: Mapping[str, Value]) -> Any:
-    """Return the loss: its name, or a cached function or object with these arguments. Raises ModelError.
-
-    The loss of a transformed target transforms targets and outputs first.
-    """
+    """Return the loss, which transforms targets and outputs first if the space transforms the target."""
     is_name = not arguments and not is_user_function(spec.loss)
     loss = spec.loss if is_name else _load_loss(spec.loss, tuple(sorted(arguments.items())), spec.folder)
     return loss if spec.scale is None else _make_transformed_loss(loss, spec.scale)
@@ -90,7 +84,7 @@ def _load_loss(name: str, arguments: tuple[tuple[str, Value], ...], folder: Path
         is_loss = isinstance(kind, type) and issubclass(kind, keras.losses.Loss) and kind is not keras.losses.Loss
         if is_loss and getattr(kind(), "fn", None) is function:
             return _construct(kind, name, dict(arguments))
-    raise ModelError(f"Keras {keras.__version__} has no class of the loss {name!r}", hint="Leave out its arguments")
+    raise ModelError(f"the loss {name!r} has no arguments in Keras {keras.__version__}", hint="Leave out its arguments")
 
 
 def make_metric(spec: SweepSpec, name: str) -> Any:
@@ -113,8 +107,8 @@ def make_metric(spec: SweepSpec, name: str) -> Any:
         return keras.metrics.MeanMetricWrapper(metric, name=name)
     if metric.name != name:
         raise ModelError(
-            f"the metric {display_name(source)} calls itself {metric.name!r}, but is recorded as {name!r}",
-            hint=f"Make it with `name={name!r}`",
+            f"the metric {display_name(source)} must be named {name!r}, but got {metric.name!r}",
+            hint=f"Create it with `name={name!r}`",
         )
     return metric
 
@@ -123,19 +117,19 @@ def _construct(make: Callable[..., Any], name: str, arguments: Mapping[str, Any]
     try:
         return make(**arguments)
     except (TypeError, ValueError) as error:
-        raise ModelError(f"{name!r} does not take {dict(arguments)}: {error}") from error
+        raise ModelError(f"{name!r} does not accept {dict(arguments)}: {error}") from error
 
 
 def make_from_source(source: str, arguments: Mapping[str, Any], folder: Path) -> Any:
     """Load the user's `module:function`, and call it if it is a class or factory. Raises ModelError."""
     value: Any = load_python(source, folder, ModelError)
     if isinstance(value, type) or arguments or _needs_no_arguments(value):
-        with guard_user_code(f"{display_name(source)} can't be made with {dict(arguments)}", folder, ModelError):
+        with guard_user_code(f"calling {display_name(source)} with {dict(arguments)} failed", folder, ModelError):
             value = value(**arguments)
     if not callable(value):
         raise ModelError(
-            f"{display_name(source)} gives a {type(value).__name__}, which is no loss and no metric",
-            hint="It is a function of y_true and y_pred, a class of Keras's, or a function that returns a new one",
+            f"{display_name(source)} must be or return a loss or metric, but got {type(value).__name__}",
+            hint="Name a function of `y_true` and `y_pred`, a Keras class, or a function that returns either",
         )
     return value
 
@@ -177,7 +171,7 @@ def class_weights(class_weight: ClassWeight, data: SearchData) -> dict[int, floa
     if class_weight is None:
         return None
     if data.weighs:
-        raise UsageError("Keras takes no `class_weight` beside sample weights", hint="Multiply them into these")
+        raise UsageError("Keras can't combine `class_weight` with sample weights", hint="Multiply the weights yourself")
     classes = _read_classes(data)
     if class_weight == "balanced":
         numbers, counts = np.unique(classes, return_counts=True)
@@ -193,7 +187,7 @@ def class_weights(class_weight: ClassWeight, data: SearchData) -> dict[int, floa
             known_classes = join(names) if names else f"0 to {count - 1}"
             raise UsageError(
                 f"`class_weight` names the class {quote(name)}, but the classes of {data.name} are {known_classes}",
-                hint=f"Did you mean {near!r}?" if (near := find_nearest(name, names)) else "Name it as the labels do",
+                hint=f"Did you mean {near!r}?" if (near := find_nearest(name, names)) else "Name it as in the labels",
             )
         weights_by_number[number] = float(weight)
     return weights_by_number
@@ -218,9 +212,9 @@ def _read_classes(data: SearchData) -> Array:
     """Return [N] the class of each training row. Raises UsageError if the labels are not classes."""
     y: Array = data.train.y
     if isinstance(y, dict | tuple):
-        raise UsageError("Keras takes no `class_weight` beside several outputs", hint="Give `sample_weight`")
+        raise UsageError("Keras can't combine `class_weight` with several outputs", hint="Use `sample_weight`")
     if data.classes is None and not set(np.unique(y)) <= {0, 1}:
         raise UsageError(
-            f"`class_weight` weighs classes, but the labels of {data.name} are numbers", hint="Leave it out"
+            f"`class_weight` needs classes, but the labels of {data.name} are numbers", hint="Leave it out"
         )
     return y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(-1)

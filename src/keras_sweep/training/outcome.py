@@ -1,7 +1,4 @@
-"""Turn a finished training into a result, by the same rules for every runner.
-
-Further goals are measured here, too: the model's size, its work per prediction, and its prediction time.
-"""
+"""Turn a finished training into a result, by the same rules for every runner, and measure further goals."""
 
 from __future__ import annotations
 
@@ -34,7 +31,7 @@ from keras_sweep.trial.row_scores import RowScores, from_values
 
 ROWS = 32  # per call of `predict_on_batch`
 CALLS, FIRST_CALLS = 50, 3  # the first calls compile and are not counted
-INSTEAD = "Take `parameters` or `predict_seconds` as a goal in their place"
+INSTEAD = "Use the goal `parameters` or `predict_seconds` instead"
 
 
 def has_diverged(row: Mapping[str, float]) -> bool:
@@ -53,15 +50,12 @@ def find_best_epoch(objective: Objective, values: Sequence[float]) -> int:
 
 
 def find_scored_epoch(objective: Objective, values: Sequence[float], restored: int | None = None) -> int:
-    """Return the epoch (from 1) whose value and weights a trial gets that ends after `values`.
-
-    `restored` is the epoch whose weights early stopping restores.
-    """
+    """Return the epoch (from 1) that scores a trial. `restored` is the epoch whose weights early stopping restores."""
     return find_best_epoch(objective, values) if objective.take_best else restored or len(values)
 
 
 def trial_objective(objective: Objective, suggestion: Suggestion) -> Objective:
-    """Return the objective of one trial. For a finalist whose `epochs` were read off a curve, the last epoch counts."""
+    """Return the objective of a trial. For a finalist whose `epochs` were read off a curve, the last epoch counts."""
     reads_epochs = objective.epochs_from > 0 and suggestion.recipe is not None
     return replace(objective, take_best=False) if reads_epochs else objective
 
@@ -126,9 +120,8 @@ def make_result(
     )
     for goal in (further.name for further in spec.objective.further):
         if (reached := result.goal(goal)) is None or not math.isfinite(reached):
-            return make_failure(
-                suggestion, Failure(f"the goal {goal!r} has no value, only {sorted(curve)}"), curve, seconds
-            )
+            failure = Failure(f"the goal {goal!r} has no finite value; logged were {sorted(curve)}")
+            return make_failure(suggestion, failure, curve, seconds)
     return result
 
 
@@ -279,23 +272,23 @@ def measure_goals(spec: SweepSpec, weights: Weights, model: Callable[[], tuple[A
 
 
 def count_flops(model: Any, x: Arrays) -> float:
-    """Return the floating-point operations of predicting one row, as XLA counts them before it compiles.
+    """Return the floating-point operations of predicting a row, as XLA counts them before it compiles.
 
-    Source: https://docs.jax.dev/en/latest/aot.html. Raises UsageError or ModelError if XLA has no such count.
+    Source: https://docs.jax.dev/en/latest/aot.html. Raises UsageError or ModelError if XLA can't count them.
     """
     import jax
     import keras
 
     if (backend := keras.backend.backend()) != "jax":
-        raise UsageError(f"`flops` are counted by XLA, on JAX alone, and this is {backend}", hint=INSTEAD)
+        raise UsageError(f"the goal `flops` needs the JAX backend, but got {backend}", hint=INSTEAD)
     call = jax.jit(lambda *variables: model.stateless_call(*variables, training=False)[0])
     values = ([item.value for item in group] for group in (model.trainable_variables, model.non_trainable_variables))
     program = call.lower(*values, cut(x, 0, 1))
     if "stablehlo.while" in program.as_text():
-        raise ModelError("XLA counts the `flops` of a loop, such as a recurrent layer's, for one step", hint=INSTEAD)
+        raise ModelError("XLA can't count the `flops` of a model with a loop, like a recurrent layer", hint=INSTEAD)
     count = program.cost_analysis()
     if not isinstance(count, Mapping) or "flops" not in count:  # JAX does not specify the form of the answer
-        raise UsageError(f"this version of JAX, {jax.__version__}, counts no `flops`", hint=INSTEAD)
+        raise UsageError(f"JAX {jax.__version__} can't count `flops`", hint=INSTEAD)
     return float(count["flops"])
 
 

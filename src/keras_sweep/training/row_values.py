@@ -40,7 +40,7 @@ def is_mean_over_rows(spec: SweepSpec, metric: str) -> bool:
 
 
 def find_pooled_metrics(spec: SweepSpec) -> tuple[str, ...]:
-    """Return the metrics ("auc") that are not means over rows, if one ranks trials. With folds, they need all rows."""
+    """Return the metrics ("auc") that rank trials but are not means over rows. With folds, they need all rows."""
     if spec.outputs:
         return ()
     names = tuple(name for name in spec.metrics if "metrics" not in spec.own and not is_row_by_row(name, spec.loss))
@@ -48,7 +48,7 @@ def find_pooled_metrics(spec: SweepSpec) -> tuple[str, ...]:
 
 
 def score_all_rows(metric: Any, rows: Rows, outputs: Array) -> float:
-    """Compute such a metric over all rows. `metric` is from `make_metric`, labels are [N, ...], outputs [N, ...]."""
+    """Compute a pooled metric over all rows. `metric` is from `make_metric`, labels are [N, ...], outputs [N, ...]."""
     import keras
 
     metric_object = keras.metrics.get(metric)
@@ -112,7 +112,7 @@ def weigh_values(metric: str, values: npt.NDArray[np.float64], weights: Array) -
 
 @cache
 def _compile(function: Callable[[Any, Any], Any]) -> Any:
-    """Compile one program; without it JAX compiles each operation."""
+    """Compile a single program; without it JAX compiles each operation."""
     import jax
 
     return jax.jit(function, compiler_options=Effort.LOW.options)

@@ -49,7 +49,7 @@ class Watch:
 class Runner(Protocol):
     """Trains the trials of a generation. A subclass needs `name` and `run`.
 
-    By default, a runner trains one trial after another, from the start, on any device.
+    By default, a runner trains trial after trial, from the start, on any device.
     """
 
     name: str  # "fit/tensorflow"
@@ -68,10 +68,7 @@ class Runner(Protocol):
         return 0
 
     def programs(self, trials: Sequence[Suggestion], wanted: frozenset[int], emit: Listener) -> list[tuple[int, int]]:
-        """Return (programs, trials) for each kind of program that a generation of these trials compiles.
-
-        By default, every trial compiles its own program.
-        """
+        """Return (programs, trials) for each kind of program that these trials compile; by default a program each."""
         del trials, emit
         return [(1, 1)] * len(wanted)
 

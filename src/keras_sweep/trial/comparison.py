@@ -113,16 +113,16 @@ def usable_error(result: Result) -> float | None:
 
 
 def find_doubts(name: str, trials: Sequence[Any]) -> list[str]:
-    """Warn, in a line, if scores contradict their rows or are equal in all trials, and name the usual cause.
+    """Warn, in a line, if scores do not match their rows or are equal in all trials, and name the usual cause.
 
     `trials` are results, or rows of a leaderboard, of a whole sweep; `name` is the metric that ranks them.
     """
     complete = [trial for trial in trials if trial.state is TrialState.COMPLETE]
     odd = next((trial for trial in complete if None not in (trial.value, trial.rows_value)), None)
     if odd is not None:
-        evidence = f"trial {odd.number} has {odd.value:.4f}, its outputs on those rows give {odd.rows_value:.4f}"
-        cause = "the model's own `metrics` or `test_step` leaves out the file's metrics, or a layer draws at random"
-        return [f"{name} contradicts its rows: {evidence}; usually {cause}"]
+        evidence = f"trial {odd.number} has {odd.value:.4f}, but its outputs give {odd.rows_value:.4f}"
+        cause = "the model's own `metrics` or `test_step` ignores the file's metrics, or a layer draws at random"
+        return [f"{name} does not match the validation rows: {evidence}; usually {cause}"]
     if len(complete) < 3:  # two may have equal scores by chance
         return []
     first = {metric: value for metric, value in complete[0].metrics.items() if metric.startswith("val_")}
@@ -132,7 +132,7 @@ def find_doubts(name: str, trials: Sequence[Any]) -> list[str]:
         if value is not None and all(trial.metrics.get(metric) == value for trial in complete)
     ]
     cause = (
-        "the model gives all rows one answer (of two classes of unlike sizes, rank by `val_auc`), the metric is never "
-        "updated, or the rows are too few or too easy to tell trials apart"
+        "the model predicts the same for all rows (if a class is rare, rank by `val_auc`), the metric is never "
+        "updated, or the rows are too few or too easy"
     )
-    return [f"the same in all {len(complete):,} trials: {', '.join(same)}; usually {cause}"] if same else []
+    return [f"all {len(complete):,} trials have the same {', '.join(same)}; usually {cause}"] if same else []

@@ -53,7 +53,7 @@ def is_searched(result: Result) -> bool:
 
 
 def comparable(result: Result, objective: Objective) -> bool:
-    """Check whether a trial's value was scored after as many epochs as other trials."""
+    """Check whether a trial's value was scored after the same number of epochs as other trials."""
     return order_key(result, objective)[0] <= 0
 
 
@@ -91,9 +91,9 @@ def winner(results: Iterable[Result], objective: Objective) -> Result | None:
 
 
 def front(results: Iterable[Result], objective: Objective) -> frozenset[int]:
-    """Return the Pareto front: trials for which no other is as good in all goals and better in one.
+    """Return the Pareto front: trials for which no other is as good in all goals and better in a goal.
 
-    Each trial counts with the value of the search's seed, which all trials have. With one goal, the front is empty.
+    Each trial counts with the value of the search's seed, which all trials have. With a single goal there is no front.
     """
     if not objective.further:
         return frozenset()
@@ -152,7 +152,7 @@ def sum_seconds(results: Iterable[Result]) -> dict[int, float]:
 def improvements(
     results: Iterable[Result], objective: Objective, *, counts: Callable[[Result, Objective], bool] = can_win
 ) -> list[Result]:
-    """Return the trials that beat all trials before them, among those that count, in order of number."""
+    """Return the trials that beat all trials before them, among the trials that count, in order of number."""
     leaders: list[Result] = []
     for result in sorted(results, key=lambda trial: trial.number):
         if not counts(result, objective) or result.value is None:

@@ -84,7 +84,7 @@ class Result:
     runner: str = ""  # "compiled/jax"
     stderr: float | None = None  # standard error of `value` over the validation rows; None without a formula
     rows_value: float | None = None  # the metric by the model's outputs on these rows, if it differs from `value`
-    reads_epochs: bool = False  # whether the parameter `epochs` is `epoch`: training went on until a rung stopped it
+    reads_epochs: bool = False  # whether the parameter `epochs` is `epoch`: training continued until a rung stopped it
     is_transient: bool = False  # whether a fault of the machine caused a FAIL, so a retry may help; not in the record
     rows: str | None = None  # digest of the validation labels and weights, if trials differ in their data
     measured: Mapping[str, float] = field(default_factory=dict)  # of the model, for further goals: "parameters"

@@ -57,4 +57,4 @@ def test_a_trial_whose_worker_is_lost_goes_on_from_its_last_segment(data, thread
     results = train(FitRunner(SPEC, data, workers=pool, notice=notices.append), TRIALS[:1], watching())
     assert_same_bits(results, train(FitRunner(SPEC, data), TRIALS[:1], watching()))
     assert [epoch for epoch, _ in pool.segments[0]] == [0, 2, 2, 6]
-    assert notices == ["workers train trial 0 from epoch 3 on again: OSError: gone"]
+    assert notices == ["workers train trial 0 from epoch 3 again: OSError: gone"]

@@ -97,7 +97,9 @@ def test_a_number_that_it_returns_joins_the_curve_by_a_name_of_its_own_and_has_n
 
 @pytest.mark.parametrize("metric", ["val_loss", "val_accuracy", "loss"])
 def test_a_number_that_is_not_the_metric_that_ranks_is_told_at_the_first_trial(metric):
-    says = "returned the number 0.125, which is not the .* of its model.*Rank by the number, `metric: {name: default_"
+    says = (
+        "returned the number 0.125, which is not the .* of the model.*Rank by the number: use `metric: {name: default_"
+    )
     with pytest.raises(ModelError, match=says):
         trained(own_fits.Loop(another), objective=Objective(metric, Goal.MINIMIZE))
 
@@ -151,10 +153,10 @@ def test_weights_that_a_callback_of_its_own_sets_back_are_not_those_of_the_best_
 def test_what_it_asks_for_and_no_trial_searches_is_told():
     result, _ = trained("late", {"epochs": 1}, objective=LOSS)
     assert result.state is TrialState.FAIL
-    assert "`fit` asked for 'late' only once it trained, which no trial was to search" in result.reason
+    assert "`fit` asks for 'late' after training began, too late for the search" in result.reason
 
 
 def test_it_trains_by_fit_and_says_why():
     runner, why = choose_runner(own_spec("guide"), DATA, None)
     assert type(runner) is FitRunner
-    assert why == "trials train one by one with plain fit, since the HyperModel has a `fit` of its own"
+    assert why == "trials train one by one with `fit`: the HyperModel has its own `fit`"

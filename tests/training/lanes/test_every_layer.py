@@ -92,7 +92,7 @@ def test_what_convolves_does_so_alone(name):
 def test_what_lanes_cannot_train_says_why():
     by_fit = sorted(name for name, (kind, *_) in TABLE.items() if kind == catalogue.BY_FIT)
     assert by_fit == ["AugMix"]
-    why = "a layer draws from Python's or NumPy's generator while the model is compiled"
+    why = "a layer draws random numbers from Python or NumPy"
     assert why_not_lanes(spec_with("AugMix"), DATA) == why
 
 

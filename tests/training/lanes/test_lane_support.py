@@ -19,8 +19,8 @@ from tests.helpers.lane_trials import user_spec
         *((name, None) for name in ("convolutional", "regularized", "constrained", "one_output")),
         ("own_step", "the model has its own `train_step`"),
         ("own_log", "the model has its own `compute_metrics`"),
-        ("calling_back", "the model calls back into Python while it trains"),
-        ("choosing", "a layer draws from Python's or NumPy's generator while the model is compiled"),
+        ("calling_back", "the model calls Python code while it trains"),
+        ("choosing", "a layer draws random numbers from Python or NumPy"),
     ],
 )
 def test_models_of_ordinary_layers_are_fit_and_what_others_do_is_named(data, name, reason):
@@ -33,12 +33,12 @@ def test_data_over_the_bound_is_measured(data, monkeypatch):
     monkeypatch.setattr(lane_support, "MAX_DATA_BYTES", 1000)
     reason = why_not_lanes(make_spec(), data)
     size = sum(a.nbytes for a in (data.train.x, data.train.y, data.validation.x, data.validation.y))
-    assert reason == f"the data take {size:,} bytes, more than the 1,000 that are kept in memory for lanes"
+    assert reason == f"the data have {size:,} bytes, more than the limit of 1,000"
 
 
 def test_text_is_no_number(data):
     words = replace(data, train=Rows(np.full((len(data.train), 1), "word", object), data.train.y))
-    assert why_not_lanes(make_spec(), words) == "lanes need numbers, and the data hold object"
+    assert why_not_lanes(make_spec(), words) == "the data have type object, not numbers"
 
 
 @pytest.fixture
@@ -58,8 +58,8 @@ def test_where_keras_no_longer_has_what_lanes_rest_on_trials_train_by_fit(data, 
     of_another_year.delattr(owner, name)
     runner, why = choose_runner(make_spec(), data, None)
     assert runner.name == "fit/jax"
-    assert why.startswith(f"trials train one by one with plain fit, since Keras {keras.__version__} with JAX ")
-    assert f"lacks what lanes rest on (AttributeError: 'Sequential' object has no attribute '{name}')" in why
+    assert why.startswith(f"trials train one by one with `fit`: Keras {keras.__version__} with JAX ")
+    assert f"is not supported (AttributeError: 'Sequential' object has no attribute '{name}')" in why
     with pytest.raises(UsageError, match="the compiled runner can't be used: Keras"):
         choose_runner(make_spec(), data, "compiled")
 

@@ -11,9 +11,12 @@ from keras_sweep.training.workers.pool import ExecutorPool, error_of, workers_of
 
 
 def test_processes_that_would_stand_still_and_threads_are_refused() -> None:
-    with ProcessPoolExecutor(1, get_context("fork")) as pool, pytest.raises(UsageError, match="forked from this one"):
+    with (
+        ProcessPoolExecutor(1, get_context("fork")) as pool,
+        pytest.raises(UsageError, match="forked worker processes would deadlock"),
+    ):
         workers_of(pool)
-    with ThreadPoolExecutor(1) as threads, pytest.raises(UsageError, match="threads of this process are no workers"):
+    with ThreadPoolExecutor(1) as threads, pytest.raises(UsageError, match="`--workers` can't be a thread pool"):
         workers_of(threads)
 
 
@@ -21,7 +24,7 @@ def test_processes_that_would_stand_still_and_threads_are_refused() -> None:
     "wanted", ["0", "-1", "1.5", "many", "dask:", "dask://", "http://x:1", "ray:", "ray://", "rays", ""]
 )
 def test_what_names_no_workers_is_refused_with_all_that_do(wanted: str) -> None:
-    says = "a number of processes, dask://HOST:PORT, ray://HOST:PORT, or ray for the cluster that runs here"
+    says = "a number of processes, dask://HOST:PORT, ray://HOST:PORT, or ray for the cluster on this machine"
     with pytest.raises(UsageError, match=f"`--workers` must be {says}, but got {wanted!r}"):
         workers_of(wanted)
 

@@ -95,7 +95,7 @@ def end() -> None:
 
 def test_one_that_is_killed_is_begun_again_beside_the_other(two: ProcessPool) -> None:
     before = {*two.on_each(os.getpid)}
-    with pytest.raises(ChildProcessError, match="a process of `--workers` ended: it was killed, or its memory ran out"):
+    with pytest.raises(ChildProcessError, match="a worker process ended: it was killed or ran out of memory"):
         two.submit(end).result()
     assert len(before & {*two.on_each(os.getpid)}) == 1
 

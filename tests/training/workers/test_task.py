@@ -113,15 +113,15 @@ def test_a_worker_with_another_version_says_which_and_where_it_runs(workers: Wat
     where = f"worker {socket.gethostname()}:{os.getpid()}: "
     with pytest.raises(SweepError) as raised:
         sweep.look(rows_of)  # type: ignore[arg-type]
-    assert raised.value.message == f"{where}it has {name} {here[name]}, but the sweep is run with {name} 0.1"
-    assert raised.value.hint == "Install the same packages there: a sweep's numbers are those of one version"
+    assert raised.value.message == f"{where}it has {name} {here[name]}, but the sweep uses {name} 0.1"
+    assert raised.value.hint == "Install the same packages on the worker: other versions change numbers"
     assert type(raised.value) is SweepError
 
 
 def test_other_data_and_a_model_that_is_not_there_are_said(workers: Watched) -> None:
     sweep = shared(workers)
     alter(sweep, fingerprint="other")
-    with pytest.raises(SweepError, match="its data are others than those of the sweep"):
+    with pytest.raises(SweepError, match="its data differ from the sweep's"):
         sweep.look(lambda: 1)
     spec = replace(SPEC, model=ModelSpec("python", "nowhere:build"))
     with pytest.raises(SweepError, match="nowhere"):
@@ -168,7 +168,7 @@ def test_what_is_lost_is_asked_for_again_twice(workers: Watched) -> None:
     ]
     with pytest.raises(SweepError, match="workers failed 3 times to train trial 3: its disk is full") as raised:
         sweep.mark_lost("train trial 3", SweepError("its disk is full"))
-    assert "the same command goes on" in str(raised.value.hint)
+    assert "the same command resumes" in str(raised.value.hint)
     assert workers.asked.count("renew") == 3
 
 
@@ -189,7 +189,7 @@ def test_a_look_that_is_lost_is_taken_again_and_workers_are_waited_for(
     workers.on_each = on_each  # type: ignore[method-assign]
     assert sweep.look(lambda: 1) == ["seen"]
     assert heard == [
-        "the executor has no worker yet: the search begins once one is there",
+        "the executor has no worker yet; the search begins when a worker connects",
         "workers read the data again: OSError: gone",
     ]
     assert slept == [module.LOOK_SECONDS]
@@ -220,6 +220,6 @@ def test_a_worker_with_other_settings_that_move_numbers_is_refused(
 ) -> None:
     worker = told(shared(workers))
     monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=true")
-    words = "its settings are others than the sweep's: XLA_FLAGS: none -> --xla_cpu_enable_fast_math=true"
+    words = "its settings differ from the sweep's: XLA_FLAGS: none -> --xla_cpu_enable_fast_math=true"
     with pytest.raises(UsageError, match=words):
         worker.open()

@@ -148,7 +148,7 @@ class KerasTunerEngine(Engine):
         return None if point is None else encode(self._space, point)
 
     def _ask_again(self, results: Sequence[Result]) -> frozenset[int]:
-        """Let the oracle choose one of its generations again. Returns the numbers of the trials that it repeated."""
+        """Let the oracle choose a generation again. Return the numbers of the trials that it repeated."""
         repeated = set()
         for result in results:
             self._next = result.number
@@ -189,8 +189,10 @@ def _without_epochs(space: SearchSpace) -> SearchSpace:
     parents = {parameter.name: {part.parameter for part in parameter.when} for parameter in space.parameters}
     for what, names in (parents | {text: parse_constraint(text).names for text in space.where}).items():
         if "epochs" in names:
-            message = f"`{what}` depends on `epochs`, which hyperband takes for its budget"
-            raise UsageError(message, hint="Drop that, or use another sampler")
+            raise UsageError(
+                f"`{what}` depends on `epochs`, which hyperband sets itself",
+                hint="Remove this condition, or use another sampler",
+            )
     parameters = tuple(parameter for parameter in space.parameters if parameter.name != "epochs")
     constants = {name: value for name, value in space.constants.items() if name != "epochs"}
     return replace(space, parameters=parameters, constants=constants)

@@ -37,7 +37,7 @@ class OracleTrial:
 class SilentOracle(Capabilities):
     """One of KerasTuner's four oracles. Every error of the library becomes a SearchError.
 
-    `accept` takes the oracle's random point, or None if it gave up. It returns a point to try, or None without one.
+    `accept` takes the oracle's random point, or None if it gave up. It returns a point to try, or None.
     """
 
     name: str
@@ -217,9 +217,9 @@ class SilentOracle(Capabilities):
                 from importlib.metadata import version
 
                 raise SearchError(
-                    f"KerasTuner's {self.name} oracle failed: {type(error).__name__}: {error}",
-                    hint="Another sampler or `--engine optuna` goes on with the same trials; this is KerasTuner "
-                    f"{version('keras-tuner')}, and what is tested is 1.4.8",
+                    f"KerasTuner's sampler {self.name} failed: {type(error).__name__}: {error}",
+                    hint="Continue with another sampler or `--engine optuna`. You have KerasTuner "
+                    f"{version('keras-tuner')}; keras-sweep is tested with KerasTuner 1.4.8",
                 ) from error
 
 

@@ -1,4 +1,4 @@
-"""Train a trial with `fit`, as a group of one lane.
+"""Train a trial with `fit`, as a group of a single lane.
 
 If its state can be set, a trial trains to its next stop, in any process, and its folds train in step. Otherwise it
 trains from start to end at once. Its epochs are then read later, when a rung is due or the other folds have trained.
@@ -100,7 +100,7 @@ class FitGroup(Group):
         return controls.learning_rate if controls is not None and falls else None
 
     def _train_whole(self, live: LiveTrial, until: int, stopping: Callable[[], bool], report: Tell) -> None:
-        """Train a single model with one call of `fit`, and report each epoch at its end."""
+        """Train a single model with a call of `fit`, and report each epoch at its end."""
         lane, part, interrupted = self.lane, live.parts[0], False
 
         def after(row: dict[str, float]) -> bool:
@@ -198,7 +198,7 @@ class FitGroup(Group):
             report(note)
 
     def _train_folds(self, live: LiveTrial, until: int, stopping: Callable[[], bool], report: Tell) -> None:
-        """Train the folds in step, one epoch each; or fold after fold, if their states can't be set."""
+        """Train the folds in step, an epoch each; or fold after fold, if their states can't be set."""
         lane, count = self.lane, len(self._programs.data.folds)
         self._train_fold(live, 0, lambda _: None)
         if not self.moves:

@@ -1,4 +1,4 @@
-"""Build and hold the models that `fit` trains: those of the current trial, one per fold."""
+"""Build and hold the models that `fit` trains: the current trial's model, or a model per fold."""
 
 import gc
 import threading
@@ -32,7 +32,7 @@ class LiveTrial:
     before: Seconds  # spent on the trial before these models were built
     begins: Sequence[TrainingState | None]  # each fold's state to resume from
     moves: bool = False  # whether the trial can resume with these models
-    parts: list[FitTraining] = field(default_factory=list)  # the models built until now, one per fold
+    parts: list[FitTraining] = field(default_factory=list)  # the models built until now, a model per fold
 
     @property
     def has_trained(self) -> bool:
@@ -75,10 +75,7 @@ class FitPrograms:
 
     @contextmanager
     def open_trial(self, lane: Lane, epoch: int, begins: TrainingState | None) -> Iterator[LiveTrial]:
-        """Open the trial for training from `epoch`, with its models in memory or with new models.
-
-        Only one thread trains at a time, because `fit` draws from the process's global generators.
-        """
+        """Open the trial for training from `epoch`. Other threads wait: `fit` draws from the process's generators."""
         with _trial_lock:
             live = self.find_live(lane, epoch) if epoch else None
             if live is None and self._live is not None and self.is_worker:

@@ -1,4 +1,4 @@
-"""The plain runner: train trials with Keras's own `fit`, one after another or by workers, on any Keras backend."""
+"""The plain runner: train trials with Keras's own `fit`, in order or by workers, on any Keras backend."""
 
 import math
 import sys
@@ -27,7 +27,7 @@ AHEAD = 64  # generations in advance that workers get
 
 
 class FitGeneration(TrainingGeneration):
-    """Lanes of one trial each. A rung compares trials one by one, in their order."""
+    """Lanes of a single trial each. A rung compares trials in their order, without waiting for later trials."""
 
     compares_together = False
 
@@ -75,8 +75,8 @@ class FitRunner(GroupRunner):
 
         if data.stream is not None and (conflict := _find_stream_conflict(spec)) is not None:
             raise UsageError(
-                f"`fit` iterates the training dataset as it is, beside which there is no {conflict}",
-                hint=f"Leave {conflict} out, or give training rows that fit into memory",
+                f"{conflict} needs all training rows, but `fit` reads this dataset batch by batch",
+                hint=f"Leave out {conflict}, or use training rows that fit into memory",
             )
         super().__init__(spec, data, **options)
         if self._shared is not None:
@@ -89,9 +89,8 @@ class FitRunner(GroupRunner):
             self._checkpoint = None
             if data.folds and watches(spec):
                 raise UsageError(
-                    "with folds by `fit` each fold trains to its end before the next: `early_stopping` and "
-                    "`reduce_lr_on_plateau` would watch one alone",
-                    hint="Leave them out, or train lanes, on the JAX backend: those train folds in step",
+                    "`early_stopping` and `reduce_lr_on_plateau` can't watch all folds: `fit` trains fold after fold",
+                    hint="Leave them out, or use the JAX backend without callbacks of your own",
                 )
 
     def _train_here(self, stack: ExitStack, stopping: Callable[[], bool], tell: Tell) -> tuple[Train, int]:

@@ -1,4 +1,4 @@
-"""Train a model on one set of rows with Keras's `fit` or a HyperModel's `fit`, and collect what its epochs bring."""
+"""Train a model on a set of rows with Keras's `fit` or a HyperModel's `fit`, and collect what its epochs bring."""
 
 import json
 import math
@@ -51,7 +51,7 @@ class FitTraining:
     ) -> None:
         from keras import Model
 
-        self.rows: list[dict[str, float]] = []  # the curve, one row per epoch
+        self.rows: list[dict[str, float]] = []  # the curve, a row per epoch
         self.tested_weights: Weights = ()  # validated in the last epoch; only kept if `can_set_weights`
         self._testing_weights: Weights = ()  # of the validation in progress
         self.end_row: dict[str, float] | None = None  # replaces the last row, if it does not score `end_weights`
@@ -227,7 +227,7 @@ class FitTraining:
 
 
 class OwnFitTraining(FitTraining):
-    """Training by a HyperModel's own `fit`. Its phases form one curve, in training order, whatever their epoch numbers.
+    """Training by a HyperModel's own `fit`. Its phases form a curve, in training order, whatever their epoch numbers.
 
     A phase is a `model.fit` with the callbacks. Keras's own callbacks stop each phase; `Controls` do not watch it.
     Epochs that are trained after the trial was stopped do not count.
@@ -252,8 +252,8 @@ class OwnFitTraining(FitTraining):
         new = [hp for hp in hyper_parameters.space if hp.name in hyper_parameters.values and hp.name not in built_names]
         if unknown := [hp.name for hp in new if type(hp).__name__ != "Fixed"]:
             raise ModelError(
-                f"the model's `fit` asked for {itemize(unknown)} only once it trained, which no trial was to search",
-                hint="Ask for it in `build`, or where `fit` begins",
+                f"the model's `fit` asks for {itemize(unknown)} after training began, too late for the search",
+                hint="Ask for it in `build`, or at the beginning of `fit`",
             )
         objective = self._spec.objective
         name = objective.name
@@ -266,9 +266,9 @@ class OwnFitTraining(FitTraining):
             of_keras = name.startswith("val_") or name in ("loss", *self._spec.metrics)
             if number is not None and of_keras and not is_score:
                 raise ModelError(
-                    f"{RETURNED} the number {number:.6g}, which is not the {name} of its model on the validation rows",
-                    hint=f"Rank by the number, `metric: {{name: {DEFAULT_OBJECTIVE}, goal: minimize}}` without "
-                    f"`metrics`, or return a dict, {{'{name}': ...}}; then run with --fresh",
+                    f"{RETURNED} the number {number:.6g}, which is not the {name} of the model on the validation rows",
+                    hint=f"Rank by the number: use `metric: {{name: {DEFAULT_OBJECTIVE}, goal: minimize}}` without "
+                    f"`metrics`. Or return a dict, {{'{name}': ...}}. Then run with `--fresh`",
                 )
             self.end_row = {**dict(*self.rows[-1:]), **metrics}
             self.scored = Scored(None, is_score, at_end=True)
@@ -305,7 +305,6 @@ def generator_states() -> dict[str, Any]:
 
 
 def set_generator_states(states: dict[str, Any]) -> None:
-    """Restore the states of `generator_states`."""
     version, internal, gauss = states["python"]
     random.setstate((version, tuple(internal), gauss))
     name, keys, *rest = states["numpy"]

@@ -1,6 +1,6 @@
 """The flat layout: each variable of all lanes is an array, for optimizers that work element by element.
 
-T is the number of lanes, B the number of rows in a batch. XLA updates all lanes in one loop.
+T is the number of lanes, B the number of rows in a batch. XLA updates all lanes in a single loop.
 
 Softmax regression has its own training step. The rows of a batch are its last axis, where Keras has the C classes.
 Softmax, loss and accuracy of a row are loops over its few classes. XLA computes the rows of a batch side by side, and
@@ -80,8 +80,7 @@ class _ArrayLayout:
 class FlatLayout:
     """Keeps each variable of all lanes in an array, which has its own optimizer.
 
-    If lanes use different optimizers, each optimizer updates its own lanes of the array. That costs less than a program
-    for each optimizer.
+    If lanes use different optimizers, each optimizer updates its own lanes. That costs less than a program for each.
     """
 
     def __init__(self, template: Template, lanes: int) -> None:
@@ -188,8 +187,7 @@ class FlatLayout:
     ) -> tuple[State, list[Any]]:
         """Train on a batch, which all lanes share. Traced.
 
-        `weights` are the rows' weights in the loss. If steps are masked, `mask` [B] is 1 for rows of the batch, 0
-        for padding.
+        `weights` are the rows' weights in the loss. In masked steps, `mask` [B] is 1 for rows and 0 for padding.
         """
         trainable, other, slots = state
         optimizer_numbers, model_numbers, width_masks = numbers
@@ -237,8 +235,7 @@ class FlatLayout:
     def test(self, state: State, metrics: list[Any], numbers: Any, *batch: Any) -> tuple[State, list[Any], Any]:
         """Evaluate a batch of validation rows: x, y and perhaps row weights. Traced.
 
-        Other variables may change, as in `fit`. The last value is [T, B] whether each row is right, or None if the
-        template can't say.
+        Other variables may change, as in `fit`. The last value is [T, B] whether each row is right, None if unknown.
         """
         trainable, other, slots = state
         test = jax.vmap(lambda *lane: self._template.test(*lane, *batch), in_axes=([-1] * len(trainable), 0, 0, -1))
@@ -305,8 +302,7 @@ def softmax_gradients(
 ) -> tuple[list[Any], list[Any]]:
     """Compute the gradients of a batch, and the metrics after it ([T] each). Traced.
 
-    Gradients have the shapes of the variables: kernels [C * T, in] and, if there are any, biases [C * T]. Labels are
-    [B] or [B, 1].
+    Gradients have the shapes of the variables: kernels [C * T, in], biases [C * T]. Labels are [B] or [B, 1].
     """
     classes, rows = template.model.layers[-1].units, len(x)
     x = x.reshape(rows, -1).astype("float32")

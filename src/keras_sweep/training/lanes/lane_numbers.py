@@ -130,7 +130,7 @@ class PerLaneValue:
 
     def __eq__(self, other: object) -> bool:
         if other not in (0, 1):
-            raise TypeError("a value per lane can only be compared with zero and one")
+            raise TypeError("a value per lane can only be compared with 0 and 1")
         return False
 
     def __gt__(self, other: object) -> bool:
@@ -207,10 +207,7 @@ def _call_dropout(layer: Any, width: Any, inputs: Any, training: bool = False) -
 
 
 def list_activations(spec: SweepSpec) -> tuple[str, ...]:
-    """List the activations that trials of this space choose among, by Keras's names. () if there is no choice.
-
-    The result depends only on the space, so all generations share programs.
-    """
+    """List the activations that trials of this space choose among, by Keras's names. () if there is no choice."""
     chosen = set()
     for parameter in spec.space.parameters:
         distribution = parameter.distribution

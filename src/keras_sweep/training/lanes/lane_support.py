@@ -37,10 +37,10 @@ def why_not_lanes(spec: SweepSpec, data: SearchData) -> str | None:
     arrays = [array for rows in parts for array in (*leaves(rows.x), rows.y)]
     for array in arrays:
         if array.dtype.kind not in "biuf":
-            return f"lanes need numbers, and the data hold {array.dtype}"
+            return f"the data have type {array.dtype}, not numbers"
     size = sum(array.nbytes for array in arrays)
     if size > MAX_DATA_BYTES:
-        return f"the data take {size:,} bytes, more than the {MAX_DATA_BYTES:,} that are kept in memory for lanes"
+        return f"the data have {size:,} bytes, more than the limit of {MAX_DATA_BYTES:,}"
     if spec.model.kind == "dense":
         return None
     return _find_model_problem(spec, data)
@@ -65,7 +65,7 @@ def _find_missing_internals(spec: SweepSpec) -> str | None:
             _trace_step(template, choose_layout(template, 2), rows)
     except Exception as error:
         versions = f"Keras {keras.__version__} with JAX {jax.__version__}"
-        return f"{versions} lacks what lanes rest on ({_first_line(error)}); Keras 3.15 with JAX 0.12 has it"
+        return f"{versions} is not supported ({_first_line(error)}); Keras 3.15 with JAX 0.12 is"
     return None
 
 
@@ -90,11 +90,11 @@ def _find_model_problem(spec: SweepSpec, data: SearchData) -> str | None:
     except BaseException as error:
         if not is_user_error(error):
             raise
-        return f"its layers can't be mapped over lanes: {_first_line(error)}"
+        return f"its layers can't train several trials in a program: {_first_line(error)}"
     if generator_states() != generators:
-        return "a layer draws from Python's or NumPy's generator while the model is compiled"
+        return "a layer draws random numbers from Python or NumPy"
     if "callback" in program:
-        return "the model calls back into Python while it trains"
+        return "the model calls Python code while it trains"
     return None
 
 

@@ -92,17 +92,14 @@ class Programs:
         return False
 
     def make_plan(self, params: Params) -> TrainingPlan:
-        """Return a trial's plan, with the optimizer that its model is compiled with.
-
-        Raises ModelError if lanes can't use this optimizer, or the model can't be built.
-        """
+        """Return a trial's plan, with its model's optimizer. Raises ModelError if lanes can't use that optimizer."""
         plan = training_plan(self._spec, params)
         if not self.has_own_optimizer:
             return plan
         with self._build_lock:
             optimizer_parts = self._own_optimizers(to_key(plan.model_arguments))
         if isinstance(optimizer_parts, str):
-            raise ModelError(f"lanes can't have {optimizer_parts}, as this model has it", hint="Add `--runner fit`")
+            raise ModelError(f"the compiled runner does not support {optimizer_parts}", hint="Add `--runner fit`")
         optimizer, arguments = optimizer_parts
         return replace(plan, optimizer=optimizer, optimizer_arguments={**arguments, **plan.optimizer_arguments})
 
@@ -192,7 +189,7 @@ class Programs:
 
     def get_own_model(self, plan: TrainingPlan) -> OwnModel | None:
         """Return a trial's model in its shared structure; None if the trial can't share a structure."""
-        # Without model parameters, one template serves all. Folds may have different columns.
+        # Without model parameters, a single template serves all. Folds may have different columns.
         if not self._model_parameters or self._data.folds:
             return None
         with self._build_lock:
@@ -282,14 +279,14 @@ class Programs:
         return int(template.model.count_params() + signature.batch_size * template.layer_outputs)
 
     def segment_epochs(self, signature: Signature) -> int:
-        """Return the most epochs per segment of a worker: about one second, at least one epoch."""
+        """Return the most epochs per segment of a worker: about a second, at least an epoch."""
         steps = math.ceil(len(self._get_data(0).train) / signature.batch_size) * max(len(self._data.folds), 1)
         return max(int(SEGMENT // (steps * self._count_numbers(signature) * self.find_lane_limit(signature))), 1)
 
     def count_places(self, signature: Signature, group_size: int, active: int) -> int:
         """Return how many lanes the program has in which `active` of a group's lanes train.
 
-        Small lanes share one program to the end, because an empty lane costs less than a compilation.
+        Small lanes share a program to the end, because an empty lane costs less than a compilation.
         """
         if (group_size == 1 and not signature.structure) or self.choose_effort(signature) is Effort.FULL:
             return round_lane_count(active)

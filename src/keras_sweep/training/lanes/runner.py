@@ -166,7 +166,7 @@ class CompiledRunner(GroupRunner):
         data: SearchData,
         *,
         keep_states: bool = False,  # of ended trials, so that later trials can continue them
-        threads: int | None = None,  # parallel programs, by default one per core; results do not depend on it
+        threads: int | None = None,  # parallel programs, by default a program per core; results do not depend on it
         device: Device | None = None,  # by default the device of this process or its workers; changes last digits
         notice: Callable[[str], None] = lambda _: None,
         **options: Any,  # of `GroupRunner`
@@ -175,7 +175,7 @@ class CompiledRunner(GroupRunner):
         if self._shared is not None:
             device, *other_devices = self._shared.look(find_device)
             if any(other_device != device for other_device in other_devices):
-                notice(f"workers have different devices, which moves last digits: they train as {device.text}")
+                notice(f"workers have different devices, so last digits may differ; all train as {device.text}")
         self.device = device or find_device()
         self._threads = threads or (len(list_cores()) if self.device.is_cpu else 1)
         self._programs = Programs(spec, data, self.device)

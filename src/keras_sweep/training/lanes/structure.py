@@ -84,10 +84,7 @@ class OwnModel:
 
 
 class LanePenalty:
-    """A Keras penalty whose factors are set during tracing.
-
-    If the factor is 0, the sum is not used: 0 times an overflow would be NaN, where `fit` has no penalty.
-    """
+    """A Keras penalty whose factors are set during tracing. A factor of 0 gives 0, even if the sum overflows."""
 
     def __init__(self, penalty: Any) -> None:
         self.factors = FACTORS[type(penalty).__name__]

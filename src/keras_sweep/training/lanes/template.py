@@ -34,7 +34,7 @@ from keras_sweep.trial.result import Weights
 class Template:
     """A model as `fit` starts with it: seeded, built, compiled, its metrics built and reset.
 
-    Create templates in one thread at a time, because each seeds the process's global generators.
+    Create templates in a single thread at a time, because each seeds the process's global generators.
     """
 
     def __init__(self, spec: SweepSpec, signature: Signature, data: SearchData) -> None:
@@ -147,13 +147,13 @@ class Template:
         """Whether the model has a convolution.
 
         On a CPU, XLA compiles a convolution in a loop or mapped over lanes to code that is three to fifteen times
-        slower (jax-ml/jax#12868). Such a model trains one lane at a time, step by step.
+        slower (jax-ml/jax#12868). A model with a convolution trains a lane at a time, step by step.
         """
         return "conv_general_dilated" in self._jaxpr_text
 
     @cached_property
     def has_loop(self) -> bool:
-        """Whether the model has a loop, such as a recurrent layer over the steps of a series."""
+        """Whether the model has a loop, like a recurrent layer over the steps of a series."""
         return "scan[" in self._jaxpr_text or "while[" in self._jaxpr_text
 
     @cached_property
@@ -204,7 +204,7 @@ class Template:
 class DataOrder:
     """Row indices of any epoch, as `keras.Model.fit` draws them on the JAX backend.
 
-    `fit` draws each epoch's order from NumPy's global generator. It draws one extra permutation before the first epoch,
+    `fit` draws each epoch's order from NumPy's global generator. It draws an extra permutation before the first epoch,
     because its symbolic build opens the iterator once.
     """
 
@@ -249,9 +249,9 @@ def build_own_model(
 ) -> OwnModel | None:
     """Build the model of these arguments, and describe it by `make_own_model`; None if it can't be built.
 
-    Call this in one thread at a time, because it seeds the process's global generators.
+    Call this in a single thread at a time, because it seeds the process's global generators.
     """
-    if isinstance(data.train.x, dict | tuple):  # a chain of layers has one input array
+    if isinstance(data.train.x, dict | tuple):  # a chain of layers has a single input array
         return None
     with without_tensorflow():
         keras.utils.set_random_seed(seed)

@@ -25,7 +25,7 @@ ROW_LOSSES = frozenset(
 )
 # Hinge losses turn 0 into -1 if a batch contains only zeros and ones.
 _BATCH_DEPENDENT = frozenset({"hinge", "squared_hinge"})
-# With one output column, these may broadcast every label against every output of a batch.
+# With a single output column, these may broadcast every label against every output of a batch.
 _BATCH_DEPENDENT_IN_ONE_COLUMN = frozenset(
     {"poisson", "kl_divergence", "kld", "cosine_similarity", "pearson_correlation", "concordance_correlation"}
 )
@@ -95,10 +95,7 @@ def has_independent_layers(model: Any) -> bool:
 
 
 def has_stateful_test_step(template: Template, rows: Rows) -> bool:
-    """Return whether a validation step changes a variable outside the metrics, such as a random seed.
-
-    The step is traced, so the caller must hold `template.tracing`.
-    """
+    """Return whether a traced validation step changes more than metrics. The caller holds `template.tracing`."""
     trainable, metrics = list(template.trainable), list(template.metrics)
 
     def step(other: Any) -> Any:

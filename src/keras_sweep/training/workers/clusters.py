@@ -1,7 +1,6 @@
 """Use the workers of a running Dask or Ray cluster. No cluster is started.
 
-Dask's own configuration says how to connect, including TLS. Ray is not started because it would listen on every network
-interface.
+Dask's own configuration says how to connect, including TLS. Ray is not started, since it would listen on all networks.
 """
 
 import signal
@@ -47,8 +46,10 @@ class DaskCluster(ExecutorPool):
         try:
             self._client = Client(self._address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError, TypeError) as error:
-            hint = "Start one (`dask scheduler`), or give its address; what is finished is kept"
-            raise SweepError(f"no Dask scheduler answers at {self._address}", hint=hint) from error
+            raise SweepError(
+                f"no Dask scheduler answers at {self._address}",
+                hint="Start it with `dask scheduler`, or correct the address. Every finished trial is kept",
+            ) from error
         super().__init__(self._client.get_executor(pure=False))
 
     def count(self) -> int:
@@ -144,8 +145,10 @@ class RayCluster(Pool):
             if self._is_ours:
                 self._ray.init(address=self._address, log_to_driver=False, logging_level="ERROR")
         except (OSError, RuntimeError, ValueError) as error:
-            hint = "Start one (`ray start --head`), or give its address; what is finished is kept"
-            raise SweepError(f"no Ray cluster answers at {self.name}", hint=hint) from error
+            raise SweepError(
+                f"no Ray cluster answers at {self.name}",
+                hint="Start it with `ray start --head`, or correct the address. Every finished trial is kept",
+            ) from error
         if threading.current_thread() is threading.main_thread():  # where Ray replaces the handler
             signal.signal(signal.SIGTERM, previous_handler)
         self._key = uuid.uuid4().hex  # workers find the event by name: an actor handle can't be pickled here

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from keras_sweep.errors import UsageError
 
-FORMS = "a number of processes, dask://HOST:PORT, ray://HOST:PORT, or ray for the cluster that runs here"
+FORMS = "a number of processes, dask://HOST:PORT, ray://HOST:PORT, or ray for the cluster on this machine"
 
 
 class Pool(Protocol):
@@ -20,11 +20,11 @@ class Pool(Protocol):
         """Let a worker call a function of a module. Raises any exception if no worker can be reached."""
 
     def on_each(self, function: Callable[..., Any], *arguments: Any) -> list[Any]:
-        """Call the function on all known workers, at least one, and return the results. Raises what a worker raises."""
+        """Call the function on all known workers, or on any, and return the results. Raises what a worker raises."""
         return [self.submit(function, *arguments).result()]
 
     def count(self) -> int | None:
-        """Return the number of workers, or None if it is unknown. A worker trains one segment at a time."""
+        """Return the number of workers, or None if it is unknown. A worker trains a segment at a time."""
         return None
 
     def spread(self, payload: bytes) -> Any:
@@ -80,17 +80,18 @@ KINDS = {
 def workers_of(workers: str | int | Executor | None) -> Callable[[], Pool] | None:
     """Return a function that opens the workers of `--workers`; None if this process trains everything.
 
-    The function raises MissingPackage, or SweepError if the cluster does not answer. Raises UsageError for an unknown
-    kind.
+    Raises UsageError for an unknown kind. The function raises MissingPackage, or SweepError if no cluster answers.
     """
     if workers is None:
         return None
     if isinstance(workers, ThreadPoolExecutor):
-        raise UsageError("threads of this process are no workers", hint="It trains on all cores without `workers`")
+        raise UsageError("`--workers` can't be a thread pool", hint="Leave it out: this process uses all cores")
     context = getattr(workers, "_mp_context", None)  # private: nothing public tells the start method
     if context is not None and context.get_start_method() == "fork":
-        hint = "Make it with `mp_context=multiprocessing.get_context('spawn')`, or give a number"
-        raise UsageError("processes that are forked from this one stand still, since Keras has threads here", hint=hint)
+        raise UsageError(
+            "forked worker processes would deadlock: Keras runs threads in this process",
+            hint="Create the pool with `mp_context=multiprocessing.get_context('spawn')`, or give a number",
+        )
     if isinstance(workers, Executor):
         return lambda: ExecutorPool(workers)
     text = str(workers).strip()

@@ -27,8 +27,7 @@ WORKER_ENV = {"LOKY_MAX_MEMORY_LEAK_SIZE": "1e18"}  # bytes
 class ProcessPool(ExecutorPool):
     """Runs each process in its own executor, so a killed process takes no work of other processes with it.
 
-    The processes start fresh, as with `spawn`, but do not import the user's script. If cores are few, processes share
-    them.
+    The processes start fresh, as with `spawn`, but do not import the user's script. They share cores if these are few.
     """
 
     are_alone = True
@@ -94,7 +93,7 @@ class ProcessPool(ExecutorPool):
 class PoolProcess:
     """A process that starts at its first call, and again after it ended.
 
-    Calls and results pass through a file, and the pipe carries only its path, in one write. The reader of a pipe waits
+    Calls and results pass through a file, and the pipe carries only its path in a write. The reader of a pipe waits
     forever if the writer is killed in the middle of a message.
     """
 
@@ -113,7 +112,7 @@ class PoolProcess:
             return pickle.loads(self._file.read_bytes())
         except BrokenExecutor as error:
             self.end()
-            raise ChildProcessError("a process of `--workers` ended: it was killed, or its memory ran out") from error
+            raise ChildProcessError("a worker process ended: it was killed or ran out of memory") from error
 
     def end(self) -> None:
         pool, self._pool = self._pool, None

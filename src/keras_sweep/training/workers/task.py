@@ -63,22 +63,28 @@ class Task:
             has, wants = (
                 ", ".join(f"{name} {found.get(name, '-')}" for name in packages) for found in (installed, self.versions)
             )
-            hint = "Install the same packages there: a sweep's numbers are those of one version"
-            raise UsageError(f"it has {has}, but the sweep is run with {wants}", hint=hint)
+            raise UsageError(
+                f"it has {has}, but the sweep uses {wants}",
+                hint="Install the same packages on the worker: other versions change numbers",
+            )
         build_trial.others_draw = not self.is_alone
         import_objects(self.given)
         if changed := find_changed_code(self.code, model_code(self.spec, now=True)):
-            hint = "Put the same files there; what a program sets in a module does not reach workers"
-            raise UsageError(f"the code of its model is other than that of the sweep: {', '.join(changed)}", hint=hint)
+            raise UsageError(
+                f"its model code differs from the sweep's: {', '.join(changed)}",
+                hint="Copy the same files to the worker. A value that your program sets in a module does not reach it",
+            )
         use_keras_config(self.config)
         if changes := describe_config_changes(self.config, keras_config()):
-            hint = "Start it with the same settings: they move numbers"
-            raise UsageError(f"its settings are others than the sweep's: {'; '.join(changes)}", hint=hint)
+            raise UsageError(
+                f"its settings differ from the sweep's: {'; '.join(changes)}",
+                hint="Start the worker with the same settings: they change numbers",
+            )
         enable_compile_cache()
         data = load_variant(self.spec)
         self.data = whole(self.spec, data) if self.is_whole else data
         if self.data.fingerprint != self.fingerprint:
-            raise UsageError("its data are others than those of the sweep", hint="Put the same files there")
+            raise UsageError("its data differ from the sweep's", hint="Copy the same files to the worker")
         self._tools: dict[Hashable, Any] = {}
         self._looked, self._stops = 0.0, False
         if self.is_alone:  # loky collects garbage after each call, which would scan all these objects
@@ -105,10 +111,7 @@ _open: dict[str, Task] = {}  # by key: the current sweep's task, or its tasks fo
 
 
 def call_on_worker(key: str, payload: bytes | Path, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call the function with the `Task` in the payload, on a worker.
-
-    Raises SweepError, whose message names the worker, and what the function raises.
-    """
+    """On a worker, call the function with the `Task` in the payload. The message of a SweepError names the worker."""
     try:
         with _opening:
             if key not in _open:
@@ -128,7 +131,7 @@ def call_on_worker(key: str, payload: bytes | Path, function: Callable[..., Any]
 
 
 def are_variants(first: SweepSpec, second: SweepSpec) -> bool:
-    """Return whether two specs are of one sweep with several variants of its data, and use different variants."""
+    """Return whether two specs are of the same sweep with several variants of its data, and use different variants."""
     return first.data != second.data and replace(first, data=second.data, scale=second.scale) == second
 
 
@@ -163,9 +166,10 @@ class Client:
         try:
             self._payload: bytes = pickle.dumps((backend, cloudpickle.dumps(task)))
         except Exception as error:  # pickling a user's class may raise anything
-            hint = "Let the function make it when it is called, or run without `--workers`"
-            reason = f"{type(error).__name__}: {error}"
-            raise UsageError(f"the model or the data can't be sent to workers: {reason}", hint=hint) from error
+            raise UsageError(
+                f"the model or the data can't be sent to workers: {type(error).__name__}: {error}",
+                hint="Create it inside the function, or run without `--workers`",
+            ) from error
         self.workers = workers
         self._notice = notice
         self._key = uuid.uuid4().hex
@@ -177,7 +181,7 @@ class Client:
         while True:
             try:
                 if self.workers.count() == 0:
-                    self._notice(f"{self.workers.name} has no worker yet: the search begins once one is there")
+                    self._notice(f"{self.workers.name} has no worker yet; the search begins when a worker connects")
                 return self.workers.on_each(call_on_worker, self._key, self._send_payload(), inspect_worker, look)
             except SweepError:
                 raise
@@ -195,21 +199,19 @@ class Client:
             return failed
 
     def mark_lost(self, what: str, error: BaseException) -> None:
-        """Count a lost call, which workers will be asked to repeat.
-
-        Raises SweepError if it was lost too often, or no worker is left.
-        """
+        """Count a lost call, before workers repeat it. Raises SweepError after `TRIES` losses, or without workers."""
         if isinstance(error, BrokenExecutor):  # the user's executor can't be renewed
             raise SweepError(
-                f"a process of {self.workers.name} ended when it was to {what}: {describe_line(error)}",
-                hint='A script needs `if __name__ == "__main__":` before `ks.run`, since each process imports it; else '
-                "one was killed, or its memory ran out. Everything finished is kept, and the same call goes on",
+                f"a process of {self.workers.name} ended and did not {what}: {describe_line(error)}",
+                hint='Put `ks.run` below `if __name__ == "__main__":`, since each process imports the script. '
+                "If it is there already, the process was killed or ran out of memory. "
+                "Every finished trial is kept, and the same call resumes",
             ) from error
         self._tries[what] += 1
         if self._tries[what] >= TRIES:
             raise SweepError(
                 f"workers failed {TRIES} times to {what}: {describe_line(error)}",
-                hint="Everything finished is kept, and the same command goes on, with or without `--workers`",
+                hint="Every finished trial is kept, and the same command resumes, with or without `--workers`",
             ) from error
         self.workers.renew()
         self._spread = None
