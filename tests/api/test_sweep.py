@@ -71,7 +71,7 @@ def test_a_listener_hears_what_is_done_with_a_sweep(finished, tmp_path, monkeypa
     winner = tmp_path / "runs" / "mine" / f"trial-{finished.best.number}"
     assert {"best.keras", "card.json", "index.html"} <= {path.name for path in winner.iterdir()}
     (logged,) = [event for event in heard if isinstance(event, TrialsLogged)]
-    assert logged.text == "logged 0 of 5 trials; the others were there"
+    assert logged.text == "logged 0 of 5 trials; the tracker already has the others"
 
 
 def test_in_words_and_as_html(finished):
