@@ -35,7 +35,7 @@ PNG_SCALE = 3  # pixels a side for each pixel of a sample, in the file of `sweep
 
 
 def print_data(console: Console, data: SearchData) -> None:
-    """Print training and validation rows, with samples of pictures. Of test rows only the number is printed."""
+    """Print training and validation rows, with samples of pictures, and the number of test rows."""
     console.print(escape(data.name), style="bold")
     print_table(console, _parts(data))
     console.print()
@@ -102,9 +102,9 @@ def column_texts(data: SearchData) -> list[tuple[str, ...]]:
     for column in data.preprocessing.columns:
         name = column.name or "(no name)"
         if not column.used:
-            rows.append((name, "dropped", "", "", "", "", "one value or none, in 32 bits"))
+            rows.append((name, "dropped", "", "", "", "", "a single value, or none (in 32 bits)"))
         elif isinstance(column, NumberColumn):
-            detail = f"some missing, taken as {column.fill:g}" if column.indicator else ""
+            detail = f"missing values become {column.fill:g}" if column.indicator else ""
             rows.append((name, "numbers", f"{column.mean:.4g}", f"{column.deviation:.4g}", "", "", detail))
         else:
             names = ", ".join(text or "(missing)" for text in column.categories)

@@ -91,7 +91,7 @@ class LiveBoard:
         text = Text(f"trial {result.number} failed: {escape(reason)}  ", style="red")
         text.append(params_text(params or result.params), style="dim")
         if self._failures[reason] == SHOWN_FAILURES:
-            text.append("  (more of these are only counted)", style="dim")
+            text.append("  (more failures like this are only counted)", style="dim")
         self._console.print(text)
 
     def _board(self) -> RenderableType:

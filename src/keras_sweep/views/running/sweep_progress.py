@@ -243,7 +243,7 @@ def _read_epochs(params: Params) -> int | None:
 
 
 WORDS = {
-    "data": "importing Keras, reading the data",
+    "data": "importing Keras and reading the data",
     "import": "importing Keras",
     "build": "building models",
     "record": "opening the record",
@@ -252,7 +252,7 @@ WORDS = {
     "train": "training",
     "test": "evaluating the test rows",
     "export": "writing best.keras",
-    "retrain": "training the winner once more, for its weights",
+    "retrain": "training the winner again for its weights",
 }
 
 
