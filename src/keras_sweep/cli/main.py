@@ -91,7 +91,6 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _report_error(error: BaseException, *, debug: bool) -> Any:
-    """Print the error and return the exit code."""
     # The reader of our output has closed the pipe, which Typer answers by `sys.exit(1)`.
     if isinstance(error.__context__ if isinstance(error, SystemExit) else error, BrokenPipeError):
         return 0

@@ -28,7 +28,6 @@ _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\
 
 
 def complete_sweep_name(context: typer.Context, incomplete: str) -> list[str]:
-    """Complete the name of a sweep in a shell."""
     sweeps = ks.sweeps(context.params.get("sweeps_dir"))
     return [sweep.name for sweep in sweeps if sweep.name.startswith(incomplete)]
 
@@ -141,7 +140,6 @@ def at_work(view: Callable[[TextIO], View] | None = None) -> Iterator[Events]:
 
 
 def answer(draw: Callable[[Console], object], json: str, format: str) -> None:
-    """Print the answer of a command as a table or as JSON."""
     if format == "json":
         typer.echo(json, nl=False)
     else:

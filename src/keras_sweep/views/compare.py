@@ -79,13 +79,10 @@ def verdict_lines(sweeps: SideBySide) -> list[str]:
 
 
 def print_comparison(console: Console, sweeps: SideBySide) -> None:
-    """Print a column for each sweep, and the verdict."""
     objective = sweeps.objective
-    console.print(
-        Text.assemble((escape(objective.name), "bold"), f", to {objective.goal}; all sweeps have the same rows")
-    )
+    console.print(Text.assemble((escape(objective.name), "bold"), f", to {objective.goal}; all have the same rows"))
     label, *columns_left = cut(compare_columns(sweeps), longest_value(console.width, LONGEST))
-    # Each table has as many columns as fit beside the labels, and at least one.
+    # Each table has the columns that fit beside the labels, and at least one column.
     while columns_left:
         count = len(columns_left)
         while count > 1 and count_cells([label, *columns_left[:count]]) > console.width:
@@ -118,7 +115,6 @@ def best_curve(side: Side) -> list[float]:
 
 
 def compare_json(sweeps: SideBySide) -> str:
-    """Return one JSON object with a list of the sweeps."""
     record = {
         "metric": sweeps.objective.name,
         "goal": sweeps.objective.goal.value,

@@ -77,7 +77,7 @@ def _text(text: str) -> str:
 
 
 class NotebookBoard:
-    """Show one output that is redrawn while a sweep runs; a listener and context manager."""
+    """Show an output that is redrawn while a sweep runs; a listener and context manager."""
 
     def __init__(self) -> None:
         self._progress = SweepProgress()

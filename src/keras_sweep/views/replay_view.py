@@ -19,7 +19,6 @@ STYLES = {Match.EQUAL: "green", Match.ROUNDING: "green", Match.PARTED: "red"}
 
 
 def print_replay(console: Console, replay: Replay) -> None:
-    """Print recorded and new numbers epoch by epoch, and the verdict."""
     text = f" of {escape(replay.sweep)}: {params_text(replay.recorded.params)}"
     console.print(Text.assemble((replay.recorded.name, "bold"), text))
     if replay.plain.epochs:
@@ -46,7 +45,7 @@ def replay_lines(replay: Replay) -> list[str]:
 
 
 def replay_json(replay: Replay) -> str:
-    """Return one JSON object: the verdict, each comparison, the record, and the trial trained again."""
+    """Return a JSON object: the verdict, each comparison, the record, and the trial trained again."""
     recorded, recorded_runner = replay.recorded, replay.own
     about = {"sweep": replay.sweep, "number": recorded.recipe, "seed": recorded.finalist_seed}
     trained = {"recorded": result_record(recorded), "again": _comparison_record(replay.plain)}
@@ -85,7 +84,6 @@ def _gap_cell(gap: Gap) -> Text:
 
 
 def replay_columns(replay: Replay) -> list[Column]:
-    """Compare the record and the new training epoch by epoch."""
     plain, objective = replay.plain, replay.objective
     names = [name for name in dict.fromkeys((objective.name, loss_name(objective))) if name in plain.gaps]
     epochs = range(len(plain.epochs))
@@ -99,7 +97,6 @@ def replay_columns(replay: Replay) -> list[Column]:
 
 
 def print_verification(console: Console, verified: Verified) -> None:
-    """Print each score of the card beside the score now, the facts, and the verdict."""
     model = escape(str(verified.model))
     console.print(f"{model}: trial {verified.trial} of {escape(verified.sweep)}, the file that its card describes")
     print_table(console, verify_columns(verified))
@@ -109,7 +106,6 @@ def print_verification(console: Console, verified: Verified) -> None:
 
 
 def verify_columns(verified: Verified) -> list[Column]:
-    """Compare each score of the card with the score now."""
     checks = verified.checks
     return [
         Column("score", [check.name for check in checks]),
@@ -157,7 +153,6 @@ def verify_verdict(verified: Verified) -> str:
 
 
 def verify_json(verified: Verified) -> str:
-    """Return one JSON object with a list of the checks."""
     about = {"model": str(verified.model), "card": str(verified.card), "sweep": verified.sweep, "trial": verified.trial}
     rows = {"validation_rows": verified.validation_rows, "test_rows": verified.test_rows, "looks": verified.looks}
     checks = [

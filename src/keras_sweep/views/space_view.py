@@ -15,7 +15,6 @@ from keras_sweep.views.terminal.text import number_text, seconds_text, value_tex
 
 
 def print_space(console: Console, spec: SweepSpec, path: str) -> None:
-    """Print the parameters and the size of the space."""
     console.print(Text(escape(path), style="bold"))
     lines = [(parameter.name, parameter_text(parameter)) for parameter in spec.space.parameters]
     lines += [(name, f"always {value_text(value)}") for name, value in spec.space.constants.items()]
@@ -36,7 +35,7 @@ def print_space(console: Console, spec: SweepSpec, path: str) -> None:
 
 
 def parameter_text(parameter: Parameter) -> str:
-    """Return the distribution and its conditions, such as `0.0001 to 1, log` or `0 to 0.9, when optimizer is sgd`."""
+    """Return the distribution and its conditions: `0.0001 to 1, log` or `0 to 0.9, when optimizer is sgd`."""
     distribution = parameter.distribution
     if isinstance(distribution, Categorical):
         text = join(map(value_text, distribution.choices), "or")

@@ -39,7 +39,6 @@ def trial_json(sweep: RecordedSweep, result: Result) -> str:
 
 
 def print_trial(console: Console, sweep: RecordedSweep, result: Result) -> None:
-    """Print a trial section by section."""
     console.print(*_facts(sweep, result), sep="\n")
 
     def section(title: str, *lines: Text) -> None:

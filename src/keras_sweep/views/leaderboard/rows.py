@@ -129,7 +129,6 @@ def leaderboard_rows(
 
 
 def rows_of(sweep: RecordedSweep) -> list[LeaderboardRow]:
-    """Return the leaderboard of a recorded sweep."""
     return leaderboard_rows(sweep.results, sweep.objective, sweep.comparison, seed=sweep.facts.seed)
 
 

@@ -232,7 +232,7 @@ def leaderboard_notes(ranking: Ranking) -> list[str]:
 
 
 def interval_text(estimate: Estimate) -> str:
-    """`0.8546 (95 %: 0.8482 to 0.8608)`."""
+    """Return `0.8546 (95 %: 0.8482 to 0.8608)`."""
     value, low, high = (score_text(number) for number in (estimate.value, estimate.low, estimate.high))
     return f"{value} (95 %: {low} to {high})"
 

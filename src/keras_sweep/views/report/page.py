@@ -191,7 +191,6 @@ def _test_card(page: PageContent) -> tuple[str, str] | None:
 def table_of(
     page: PageContent, rows: Sequence[LeaderboardRow]
 ) -> tuple[list[LeaderboardColumn], list[tuple[LeaderboardRow, list[tuple[str, str, str]]]]]:
-    """Return the columns of the whole leaderboard, and some of its rows."""
     all_rows, goal = page.rows, page.sweep.objective.goal
     half = -(-len(all_rows) // 2)  # on a common scale the worse half would be flat
     better, worse = (CurveScale((row.curve for row in part), goal) for part in (all_rows[:half], all_rows[half:]))

@@ -1,4 +1,4 @@
-"""Draw the parameters: all at once, one and two at a time; and find ranges that end too soon."""
+"""Draw the parameters: all at once, each alone, and two together; and find ranges that end too soon."""
 
 import math
 import shlex
@@ -33,7 +33,7 @@ def best_tenth(rows: Sequence[LeaderboardRow]) -> Sequence[LeaderboardRow]:
 
 
 def draw_slice(index: int, axis: Axis, value: Axis, page: PageContent, drawn: Sequence[LeaderboardRow]) -> Markup:
-    """Draw one parameter; the words are of all trials, the dots are of `drawn`."""
+    """Draw a parameter; the words are about all trials, the dots are the trials of `drawn`."""
     across, up, parts = draw_axes(axis, value)
     for row in reversed(drawn):
         if row.value is not None and row.number in axis.values:
