@@ -132,7 +132,7 @@ def draw_confusion(outputs: ValidationOutputs) -> Markup:
             share = float(counts[true, chosen] / counts[true].sum())
             place = MATRIX_LEFT + int(chosen) * cell, MATRIX_TOP + true * cell
             parts.append(_confusion_cell("right" if true == chosen else "wrong", place, cell, share, text))
-    parts.append(label(MATRIX_LEFT - 6, foot + 16, "true ↑ predicted →", anchor="end", kind="l"))
+    parts.append(label(MATRIX_LEFT - 6, foot + 16, "true ↑ pred. →", anchor="end", kind="l"))
     right = f"{np.trace(counts):,} of {counts.sum():,} validation rows are right. {_worst(counts, outputs.classes)}"
     words = f"A line is a true class, a column a predicted class, a number the percentage of its line. {right}"
     size = (max(width + 60, LEAST_WIDTH), foot + 20 + 4.5 * max(map(len, names)))
