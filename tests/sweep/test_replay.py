@@ -162,7 +162,7 @@ def test_where_training_is_chaotic_the_lane_has_every_digit_and_fit_is_said_to_p
     assert done.matches
     notices = [event.message for event in heard if isinstance(event, Noticed)]
     assert notices[0].startswith("fit/jax parts from the record at epoch")
-    assert "gives every digit of the record" in replay_lines(done)[-1]
+    assert "the runner of the record gives every recorded digit" in replay_lines(done)[-1]
 
 
 ROWS = 12_000
