@@ -31,7 +31,7 @@ def test_an_example_runs_to_its_end_and_its_model_has_its_scores_on_raw_rows(fil
     assert card["trials"] == trials
     assert card["test"]["rows"] > 0
     verified = sweep("verify", folder / "best.keras", "--trust", cwd=tmp_path).ok()
-    assert f"the scores of the card come out on {card['data']['validation_rows']:,} validation rows" in verified.out
+    assert f"the scores match the card on {card['data']['validation_rows']:,} validation rows" in verified.out
     assert card["open"] == PLAIN
 
 

@@ -33,8 +33,8 @@ def answers(finished: ks.Sweep, tmp_path_factory: pytest.TempPathFactory) -> dic
     ("name", "begins", "says"),
     [
         ("compare", "ComparedSweeps(mine has the best val_accuracy: 0.", "these rows can't tell their winners apart"),
-        ("replay", "ReplayedTrial(trial 0 of mine: fit/jax against the record", "the numbers are those of the record)"),
-        ("verify", "VerifiedModel(", "the scores of the card come out on 120 validation rows)"),
+        ("replay", "ReplayedTrial(trial 0 of mine: fit/jax compared with the record", "the numbers match the record)"),
+        ("verify", "VerifiedModel(", "the scores match the card on 120 validation rows)"),
     ],
 )
 def test_an_answer_is_said_in_a_few_words_and_shown_as_a_table(answers, finished, name, begins, says):

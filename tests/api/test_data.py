@@ -19,7 +19,7 @@ def test_rows_have_a_name_and_are_saved(tmp_path: Path) -> None:
         assert len(saved["y_train"]) == len(rows.train) and len(saved["y_validation"]) == len(rows.validation)
     assert ks.load_data("digits", picture=tmp_path / "digits.png").image_shape == (8, 8)
     assert (tmp_path / "digits.png").read_bytes().startswith(b"\x89PNG")
-    with pytest.raises(ks.UsageError, match="`set` changes a space file, and none is given"):
+    with pytest.raises(ks.UsageError, match="`set` needs a space file, but got digits"):
         ks.load_data("digits", set={"a": 1})
 
 
@@ -27,7 +27,7 @@ def test_a_baseline_is_put_into_the_record_of_the_same_rows_alone(finished: ks.S
     folder = finished.path.parent
     fitted = ks.baseline(digits_spec(), name="mine", sweeps_dir=folder)
     assert 0.8 < fitted.mean_score < 1 and finished.facts.baseline == fitted
-    with pytest.warns(SweepWarning, match="not put into the sweep 'mine': it was run on other data"):
+    with pytest.warns(SweepWarning, match="sweep 'mine' has other data"):
         ks.baseline(digits_spec(data="wine"), name="mine", sweeps_dir=folder)
     assert finished.facts.baseline == fitted
 

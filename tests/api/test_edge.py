@@ -11,8 +11,8 @@ from tests.helpers.command import python
 
 SAID = {
     "ks.open('nothing')": "keras_sweep.errors.UsageError: there is no sweep 'nothing'",
-    "ks.Spec(data='digits').to_yaml()": "keras_sweep.errors.UsageError: a Spec takes one of `maximize`, `minimize`",
-    "ks.Tuner(print).sweep": "keras_sweep.errors.UsageError: nothing was searched yet",
+    "ks.Spec(data='digits').to_yaml()": "keras_sweep.errors.UsageError: a Spec needs exactly one of `maximize`,",
+    "ks.Tuner(print).sweep": "keras_sweep.errors.UsageError: this Tuner has not searched yet",
     "ks.Float(3, 1)": "ValueError: `min` must be at most `max`, but got (min=3, max=1)",
 }
 
@@ -70,7 +70,7 @@ def test_a_class_keeps_its_names_docs_and_what_is_its_own() -> None:
     ("said", "in_a_program"),
     [
         ("If you trust this code, add `--trust`", "If you trust this code, add `trust=True`"),
-        ("`--trials` is the total, `--more` is on top", "`trials` is the total, `more` is on top"),
+        ("`--trials` sets the total, `--more` adds trials", "`trials` sets the total, `more` adds trials"),
         ("`--more N` adds trials; allow more with `--for`", "`more=N` adds trials; allow more with `seconds`"),
         ("Use `--format litert --quantize int8`", "Use `format='litert', quantize='int8'`"),
         ("as in `--set learning_rate.max=0.1`", "as in `set=['learning_rate.max=0.1']`"),

@@ -55,7 +55,7 @@ def test_a_tracker_that_can_not_be_reached_is_told_in_a_line(monkeypatch: pytest
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     new_folder(Path("sweeps"), trials=2)
-    with pytest.raises(ks.SweepError, match=r"mlflow failed: .*127\.0\.0\.1.* the same call logs the rest") as failed:
+    with pytest.raises(ks.SweepError, match=r"mlflow failed: .*127\.0\.0\.1.* The same call logs the rest") as failed:
         ks.open("dense").log("mlflow")
     assert failed.value.exit_code == 1
 
@@ -65,7 +65,7 @@ def test_what_is_wrong_with_a_call_is_told_before_anything_is_written() -> None:
     Path("runs/dense/trial-0").mkdir(parents=True)
     Path("runs/dense/trial-0/mine").touch()
     for words, said in (
-        (("wandb", "elsewhere"), "`path` is for tensorboard"),
+        (("wandb", "elsewhere"), "`path` is only for tensorboard"),
         (("mflow",), "Did you mean `mlflow`"),
         (("tensorboard",), "did not write"),
     ):

@@ -30,7 +30,7 @@ def test_a_file_is_written_as_by_the_command_and_what_was_guessed_is_a_warning(t
     assert "note: The target is 'species'; `--target` chooses another of" in " ".join(told.split())
     with pytest.raises(ks.UsageError, match=r"plants.yaml already exists\. Choose another file: `path=FILE`"):
         ks.init("plants.csv", target="species", listener=lambda event: None)
-    with pytest.raises(ks.UsageError, match="one of SOURCE and `example` is needed"):
+    with pytest.raises(ks.UsageError, match="`init` needs either SOURCE or `example`"):
         ks.init()
 
 

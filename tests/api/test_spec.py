@@ -126,10 +126,10 @@ def test_files_and_names_can_be_data(tmp_path):
 
 
 def test_what_is_no_data_and_no_model_is_refused_with_what_can_be():
-    with pytest.raises(ks.UsageError, match=r"`data` of a Spec is int.*Csv"):
+    with pytest.raises(ks.UsageError, match=r"`data` of a Spec must be .*Csv.*, but got int"):
         digits_spec(data=3).to_yaml()
     for model, kind in ((3, "int"), (build(4, (64,), 10), "Sequential")):
-        with pytest.raises(ks.UsageError, match=rf"`model` of a Spec is {kind}.*function"):
+        with pytest.raises(ks.UsageError, match=rf"`model` of a Spec must be .*function.*, but got {kind}"):
             digits_spec(model=model).to_yaml()
 
 
@@ -168,7 +168,7 @@ def test_settings_of_a_search_changes_and_numbers_of_numpy_are_those_of_a_space_
     assert read(search=ks.KerasTuner()).search.generation == 0  # the runner chooses
     with pytest.raises(ks.UsageError, match=r"Spec: --set foo\.max=1: there is no parameter 'foo'"):
         read({"foo.max": 1})
-    with pytest.raises(ks.UsageError, match="`set` is a map, but got 'a=b'"):
+    with pytest.raises(ks.UsageError, match="`set` must be a dict or a list, but got 'a=b'"):
         read("a=b")
 
 

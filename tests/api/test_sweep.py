@@ -71,7 +71,7 @@ def test_a_listener_hears_what_is_done_with_a_sweep(finished, tmp_path, monkeypa
     winner = tmp_path / "runs" / "mine" / f"trial-{finished.best.number}"
     assert {"best.keras", "card.json", "index.html"} <= {path.name for path in winner.iterdir()}
     (logged,) = [event for event in heard if isinstance(event, TrialsLogged)]
-    assert logged.text == "logged 0 of 5 trials; the others were there"
+    assert logged.text == "logged 0 of 5 trials; the tracker already has the others"
 
 
 def test_in_words_and_as_html(finished):
@@ -97,7 +97,7 @@ def test_a_sweep_whose_record_was_replaced_says_so_and_never_reads_the_new_one(t
     new_folder(tmp_path, trials=2)
     questions = (lambda: former.best, lambda: former.objective, lambda: former.study, former.leaderboard, former.replay)
     for question in (*questions, former.evaluate, lambda: repr(former)):
-        with pytest.raises(RecordError, match="the record of sweep 'dense' was replaced") as refused:
+        with pytest.raises(RecordError, match="another record has replaced sweep 'dense'") as refused:
             question()
         assert "`keras_sweep.open('dense')`" in refused.value.hint
     assert sorted((sweep.name, len(sweep.trials)) for sweep in ks.sweeps(tmp_path)) == [("dense", 2), ("dense~1", 3)]

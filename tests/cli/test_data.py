@@ -89,8 +89,8 @@ def test_a_sweep_comes_before_a_data_set_of_its_name_which_is_said(here: Path) -
     ("words", "message"),
     [
         (["plant"], "there is no data set or sweep 'plant'. Did you mean `plants`?"),
-        (["plants", "--set", "split.seed=1"], "`--set` changes a space file, and none is given"),
-        (["plants", "--save", "rows.txt"], "`--save` takes a .npz file in a folder that is there, but got rows.txt"),
+        (["plants", "--set", "split.seed=1"], "`--set` needs a space file, but got plants"),
+        (["plants", "--save", "rows.txt"], "`--save` must be a .npz file in an existing folder, but got rows.txt"),
         (["plants", "--picture", "it.png"], "plants.csv has no pictures. Leave out `--picture`"),
     ],
 )

@@ -34,8 +34,8 @@ keras.config.set_image_data_format("channels_first")
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (["verify", "sweeps/digits/best.keras"], "the scores of the card come out on 288 validation rows\n"),
-        (["replay", "digits", "0"], "the numbers are those of the record\n"),
+        (["verify", "sweeps/digits/best.keras"], "the scores match the card on 288 validation rows\n"),
+        (["replay", "digits", "0"], "the numbers match the record\n"),
     ],
 )
 def test_models_and_trials_are_looked_at_with_the_configuration_of_their_sweep(finished: Path, call, said):

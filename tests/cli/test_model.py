@@ -23,7 +23,7 @@ def test_a_model_whose_scores_come_out_exits_with_0_and_an_altered_card_with_1(f
     for name in ("best.keras", "card.json"):
         shutil.copy(finished / "sweeps" / "digits" / name, tmp_path / name)
     ended = sweep("verify", "best.keras", cwd=tmp_path).ok()
-    assert ended.out.splitlines()[-1] == "the scores of the card come out on 288 validation rows"
+    assert ended.out.splitlines()[-1] == "the scores match the card on 288 validation rows"
     card = json.loads((tmp_path / "card.json").read_text())
     card["validation"]["val_loss"] += 0.001
     (tmp_path / "card.json").write_text(json.dumps(card))
@@ -34,7 +34,7 @@ def test_a_model_whose_scores_come_out_exits_with_0_and_an_altered_card_with_1(f
 def test_a_replay_exits_with_0_where_the_numbers_are_those_of_the_record_and_else_with_1(finished, tmp_path):
     ended = sweep("replay", "digits", cwd=finished).ok()
     assert f"trial {leaderboard(finished)[0]['number']} of digits" in ended.out and "val_accuracy" in ended.out
-    assert ended.out.splitlines()[-1] == "the numbers are those of the record"
+    assert ended.out.splitlines()[-1] == "the numbers match the record"
     shutil.copytree(finished / "sweeps", tmp_path / "sweeps")
     folder = SweepFolder(tmp_path / "sweeps" / "digits")
     (first, *_) = RecordedSweep.read(folder).results

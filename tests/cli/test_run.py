@@ -40,7 +40,7 @@ def test_the_leaderboard_ranks_every_trial(finished):
 def test_rows_are_chosen_and_sorted(finished):
     none = sweep("leaderboard", "--where", "optimizer=adamw", cwd=finished)
     assert (none.code, none.out) == (0, "no trials\n")
-    assert none.err == "note: no trial has optimizer=adamw; optimizer is 'adam', 'sgd'\n"
+    assert none.err == "note: no trial has optimizer=adamw; values of optimizer: 'adam', 'sgd'\n"
     rows = leaderboard(finished, "--sort", "trial", "--where", "trial>=2")
     assert [row["number"] for row in rows] == [2, 3, 4, 5]
 

@@ -44,7 +44,7 @@ def test_warnings_that_raise_in_other_programs_raise_in_no_sweep(folder: Path) -
 def test_an_answer_that_no_disk_takes_is_no_fault_of_ours(finished: Path) -> None:
     ended = python(FULL + "main(['leaderboard', '--format', 'json'])", cwd=finished)
     assert ended.code == 1
-    assert ended.err.startswith("error: the output can't be written: No space left on device. ")
+    assert ended.err.startswith("error: can't write the output: No space left on device. ")
 
 
 SPACE = small(

@@ -23,7 +23,7 @@ def waiting(sweeps: Path, recorded: int, *numbers: int) -> None:
 
 def test_readers_say_what_waits_as_the_end_of_the_run_does(tmp_path: Path) -> None:
     waiting(tmp_path, 4, 6, 9)
-    said = "2 more trials have ended and are kept: they are shown once those with lower numbers have ended too"
+    said = "2 more trials have ended and are kept: they are shown when all trials with lower numbers have ended"
     assert called(["leaderboard", "--format", "json"], tmp_path)[::2] == (0, f"note: {said}\n")
     _, out, err = called(["list", "--format", "json"], tmp_path)
     (row,) = json.loads(out)
@@ -33,7 +33,7 @@ def test_readers_say_what_waits_as_the_end_of_the_run_does(tmp_path: Path) -> No
         2,
         "",
         "error: sweep 'dense' can't show trial 6 yet. 1 more trial has ended and is kept: "
-        "it is shown once those with lower numbers have ended too\n",
+        "it is shown when all trials with lower numbers have ended\n",
     )
     assert called(["show", "dense", "3"], tmp_path)[::2] == (0, "")
     assert "has no trial 5: its trials are 0 to 3" in called(["show", "dense", "5"], tmp_path)[2]

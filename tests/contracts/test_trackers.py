@@ -91,7 +91,7 @@ class TestEveryTracker(TrackerContract):
         runs = self.log(folder, to)
         assert sorted(runs) == [f"trial-{number}" for number in range(3)]
         assert all(has_trial(runs, one) for one in trials)
-        assert self.said == ["logged 2 of 3 trials; the others were there"]
+        assert self.said == ["logged 2 of 3 trials; the tracker already has the others"]
 
     def test_odd_names_of_metrics_are_kept(self, to: str) -> None:
         folder = new_folder(Path("sweeps"), trials=0)

@@ -80,7 +80,7 @@ def test_the_best_hyperparameters_build_the_model_again(tuner: Any) -> None:
 def test_the_same_search_again_trains_nothing(tuner: Any) -> None:
     before = [trial.seconds.total for trial in tuner.sweep.trials]
     again = tuner_in(tuner.sweep.path.parent)
-    with pytest.raises(ks.UsageError, match="nothing was searched yet"):
+    with pytest.raises(ks.UsageError, match="this Tuner has not searched yet"):
         again.get_best_hyperparameters()
     search(again)
     assert [trial.seconds.total for trial in again.sweep.trials] == before
@@ -227,7 +227,7 @@ def test_without_an_objective_the_number_that_a_fit_returns_ranks_and_has_no_err
 @pytest.mark.parametrize(
     ("compiled", "callbacks", "says"),
     [
-        ({}, [keras.callbacks.BackupAndRestore("x")], "the callback BackupAndRestore is not taken here"),
+        ({}, [keras.callbacks.BackupAndRestore("x")], "`search` can't use the callback BackupAndRestore"),
         (None, [], "`loss` is missing, and build does not compile its model with a loss"),
         ({"metrics": ["mae"]}, [], r"must be a recorded metric \(val_loss, val_mae\), but got 'val_accuracy'"),
     ],

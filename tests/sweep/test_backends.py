@@ -60,7 +60,7 @@ def test_every_backend_has_the_same_trials_with_nearly_the_same_values_and_new_s
 def test_a_trial_is_replayed_on_its_backend(folders, board, backend):
     number = board(backend)[0]["number"]
     ended = sweep("replay", "digits", str(number), cwd=folders[backend], new=True).ok()
-    assert f"fit/{backend} against the record (fit/{backend}): equal" in ended.out
+    assert f"fit/{backend} compared with the record (fit/{backend}): equal" in ended.out
 
 
 LOAD = """

@@ -89,7 +89,7 @@ def test_where_scores_of_rows_are_gone_that_is_said(folder, tmp_path):
     shutil.rmtree(tmp_path / "sweeps" / "weak" / "scores")
     found = ks.compare("weak", "good", sweeps_dir=tmp_path / "sweeps")
     assert found.behind == {}
-    assert "scores of validation rows are not kept of weak" in verdict_lines(found)[1]
+    assert "weak kept no scores per row" in verdict_lines(found)[1]
 
 
 def test_in_80_columns_sweeps_stand_side_by_side_and_in_a_narrow_terminal_below_each_other(found):
@@ -140,10 +140,10 @@ def test_the_first_of_equals_comes_first_and_means_count_where_all_have_them() -
     assert means.score(steady)[0] == pytest.approx(0.81)
     assert means.score(steady)[1] == pytest.approx(0.01)  # of the mean: half the difference
     assert json.loads(compare_json(means))["compared_by"] == "mean over seeds"
-    assert verdict_lines(means)[1] == "winners compare by their means over seeds"
+    assert verdict_lines(means)[1] == "the winners are compared by their means over seeds"
     some = beside(lucky, steady, plain)
     assert json.loads(compare_json(some))["compared_by"] == "value"
-    assert verdict_lines(some)[1].startswith("winners compare by the seed of their search: that of plain has no other")
+    assert verdict_lines(some)[1] == "the winners are compared by the seed of the search: plain has no other seeds"
     assert not some.by_mean and some.first.name == "lucky"
     assert some.score(steady) == (0.8, 0.01)
 

@@ -66,7 +66,7 @@ def test_lanes_have_the_numbers_of_fit(sweeps):
         assert (done.matches, done.plain.runner, done.recorded.runner) == (True, "fit/jax", "compiled/jax")
         assert done.plain.match in (Match.EQUAL, Match.ROUNDING)
         assert len(done.plain.epochs) == done.recorded.epochs
-        assert replay_lines(done)[-1] == "the numbers are those of the record"
+        assert replay_lines(done)[-1] == "the numbers match the record"
 
 
 @pytest.mark.soak
@@ -109,7 +109,10 @@ def test_the_runner_of_the_record_gives_every_digit_again(sweeps):
     ("change", "said"),
     [
         (lambda one: {"value": one.value + 1 / 288}, "the record contradicts itself: value"),
-        (lambda one: {"curve": {**one.curve, "val_loss": (one.curve["val_loss"][0] + 1e-3,)}}, "parted at epoch 1"),
+        (
+            lambda one: {"curve": {**one.curve, "val_loss": (one.curve["val_loss"][0] + 1e-3,)}},
+            "different from epoch 1",
+        ),
     ],
     ids=["value", "loss"],
 )
@@ -119,7 +122,7 @@ def test_one_digit_altered_is_found(sweeps, tmp_path, change, said):
     assert not done.matches
     text = "\n".join(replay_lines(done))
     assert said in text
-    assert text.endswith("the numbers are not those of the record")
+    assert text.endswith("the numbers do not match the record")
 
 
 def test_a_lane_that_parts_from_fit_is_trained_again_among_its_mates(sweeps, tmp_path):
@@ -159,7 +162,7 @@ def test_where_training_is_chaotic_the_lane_has_every_digit_and_fit_is_said_to_p
     assert done.matches
     notices = [event.message for event in heard if isinstance(event, Noticed)]
     assert notices[0].startswith("fit/jax differs from the record at epoch")
-    assert "gives every digit of the record" in replay_lines(done)[-1]
+    assert "the runner of the record gives every recorded digit" in replay_lines(done)[-1]
 
 
 ROWS = 12_000

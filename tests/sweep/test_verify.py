@@ -155,7 +155,7 @@ def test_all_that_a_card_says_is_compared_with_the_record_where_the_sweep_is_her
     assert {"versions", "created"} < {*done.unseen} and not {"validation", "test"} & {*done.unseen}
     assert {"params.learning_rate", "seed", "estimate.value"} <= {fact.name for fact in done.facts}
     text = "\n".join(fact_lines(done))
-    assert "not looked at: epoch, model, loss" in text and "the same by the record: trial, params, seed" in text
+    assert "not checked: epoch, model, loss" in text and "the record confirms: trial, params, seed" in text
     alter_card(exported, lambda card: card["params"].update(learning_rate=0.5))
     altered = ks.verify(exported, sweeps_dir=folder / "sweeps")
     assert changed_facts(altered) == {"params.learning_rate": "record"} and not altered.matches

@@ -39,7 +39,7 @@ def test_what_a_column_holds_is_shown_at_80_columns_whatever_its_name_and_steers
     assert columns["colour"] == ("categories", "4: (missing), red, white, yellow")
     assert ["campion", "134", "32"] in [line[:3] for line in words_of(data)]
     text = on_terminal(print_data, data, width=80)
-    assert "some missing, taken as 34.75" in text and "4: (missing), red, white, yellow" in text
+    assert "missing values become 34.75" in text and "4: (missing), red, white, yellow" in text
     lines = "\n".join(f"category {k % 30},{k * 1e9},{k % 2}" for k in range(60))
     (tmp_path / "it.csv").write_text(f"{'a long name ' * 8},\x1b[2J{'x' * 50},target\n{lines}\n")
     data = load_search_data(spec_of(DataSpec("csv", "it.csv", "target"), folder=tmp_path))

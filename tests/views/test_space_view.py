@@ -22,7 +22,7 @@ def test_the_last_line_says_how_large_the_space_is_and_how_many_trials_there_are
         assert last == f"more than 100,000 different trials; {words} to be run by optuna/tpe"
     spec = make_spec((), model=ModelSpec("python", "models:tuned"), search=SearchSettings("optuna", "tpe", 4, 42))
     *_, last = on_pipe(print_space, spec, "tuned.yaml").splitlines()
-    assert last.startswith("1 different trial, times those that models:tuned makes if it is a HyperModel; 4 trials to")
+    assert last.startswith("1 different trial, more if models:tuned is a HyperModel with parameters; 4 trials to")
 
 
 def test_cases_and_constraints_have_a_line_each() -> None:
@@ -42,8 +42,8 @@ def test_of_folds_it_says_that_trials_train_once_a_fold_and_the_winner_once_more
     data = replace(rows, validation=rows.train, folds=folds)
     estimate = TimeEstimate("compiled/jax", 0.1, 10.0, 1.0, 1.0, refit_epochs=4.0)
     said = on_pipe(partial(print_estimate, cores=2), data, estimate)
-    assert "40 rows in 2 folds, on each of which every trial is trained once" in said
-    assert "then the winner trains once more on all of these rows, about 4 epochs" in said
+    assert "40 rows in 2 folds; every trial trains once per fold" in said
+    assert "then the winner trains again on all of these rows, about 4 epochs" in said
 
 
 def test_epochs_that_rungs_spare_or_would_spare_are_told() -> None:
@@ -57,20 +57,21 @@ def test_epochs_that_rungs_spare_or_would_spare_are_told() -> None:
 
 LANES = {"runner": "compiled/jax", "generation": 16, "at_once": 4}
 ALONE = {"runner": "fit/torch", "learns": False}
-IN_TURN = "trials train one by one, each after the result of the one before: 1 of"
+IN_TURN = "trials train one by one on 1 of"
+WAITS = ", since the sampler waits for each result"
 
 
 @pytest.mark.parametrize(
     ("estimate", "cores", "workers", "said"),
     [
-        (LANES, 2, None, "16 trials are 4 programs: 2 of 2 cores"),
-        (LANES, 16, None, "16 trials are 4 programs: 4 of 16 cores; `search: {generation: 64}` would use all"),
-        (LANES, 2, 3, "16 trials are 4 programs: 3 of 3 workers"),
-        ({}, 8, None, f"{IN_TURN} 8 cores; `search: {{generation: 8}}` and `--workers` would use more"),
-        ({}, 2, 3, f"{IN_TURN} 3 workers; `search: {{generation: 3}}` would use more"),
-        ({"generation": 2}, 2, 3, "2 trials at once: 2 of 3 workers"),
-        (ALONE, 8, None, "trials train one by one: 1 of 8 cores; `--workers 8` would use all"),
-        (ALONE, 2, 3, "3 trials at once: 3 of 3 workers"),
+        (LANES, 2, None, "16 trials train as 4 programs on 2 of 2 cores"),
+        (LANES, 16, None, "16 trials train as 4 programs on 4 of 16 cores; `search: {generation: 64}` would use all"),
+        (LANES, 2, 3, "16 trials train as 4 programs on 3 of 3 workers"),
+        ({}, 8, None, f"{IN_TURN} 8 cores{WAITS}; `search: {{generation: 8}}` and `--workers` would use more"),
+        ({}, 2, 3, f"{IN_TURN} 3 workers{WAITS}; `search: {{generation: 3}}` would use more"),
+        ({"generation": 2}, 2, 3, "2 trials at once on 2 of 3 workers"),
+        (ALONE, 8, None, "trials train one by one on 1 of 8 cores; `--workers 8` would use all"),
+        (ALONE, 2, 3, "3 trials at once on 3 of 3 workers"),
     ],
 )
 def test_it_says_how_many_cores_or_workers_are_used_and_how_more_would_be(estimate, cores, workers, said: str) -> None:

@@ -35,8 +35,8 @@ def test_the_end_says_all_there_is_to_say():
     text = text_of()
     for part in (
         "dense: 64 trials, 10 pruned, 4 failed; the best 10:",
-        "≈ 7 ties within one standard error",
-        "the winner's val_accuracy is optimistic: the best of 50 completed trials",
+        "≈ 7 trials tie within a standard error",
+        "the winner's val_accuracy is optimistic, as the best of 50 completed trials",
         "test trial 50: loss 0.4612 ±0.0061  accuracy 0.8413 ±0.0037  first look",
         "weakest of 10 classes: 0.5000 (Shirt), 0.5500 (Sandal), 0.6000 (Coat)",
         "time 42 s: train 75 %, compile 15 %, sampler 3 %, other 7 %",
@@ -91,7 +91,7 @@ def test_a_test_score_beyond_chance_is_laid_to_the_rows_and_not_to_luck():
         estimate = Estimate(0.8546, 0.8482, 0.8608, 0.857, "bootstrap")
         ended = replace(ENDED, comparison=Comparison(50, estimate, {}, PAIRED, 12_000))
         text = text_of(ended, looked(50, {"accuracy": score}, {"accuracy": 0.0036}, 1))
-        words = "The test score is 1.33 points below what was expected: more than chance, so the test rows differ"
+        words = "The test score is 1.33 points below the expected score, more than chance: the test rows"
         assert (words in text) is said
         assert "expected on new rows: 0.8546 (95 %: 0.8482 to 0.8608), corrected for picking the best of 50" in text
         assert "optimistic" not in text
@@ -129,9 +129,9 @@ ENDS = {
     "a second look": (
         ENDED,
         looked(50, {"loss": 0.5}, {}, 2),
-        "look 2 at the test set: after the first",
+        "look 2 at the test set: after the first, it",
     ),
-    "an earlier look": (ENDED, looked(50, {"loss": 0.5}, {}, 2, earlier=True), "looked at 2 times, earlier"),
+    "an earlier look": (ENDED, looked(50, {"loss": 0.5}, {}, 2, earlier=True), "evaluated 2 times, in an earlier run"),
     "out of time": (end(*RESULTS[:3], reason=EndReason.OUT_OF_TIME), None, "dense: 3 trials, 1 pruned; time is up"),
     "failures": (end(*FAILED), None, "no trial completed"),
     "the best trained here": (end(*IMPORTED), None, "\nbest trial 2: val_accuracy 0.8000"),

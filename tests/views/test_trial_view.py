@@ -14,7 +14,7 @@ def test_a_trial_is_shown_with_all_that_is_known_of_it():
     for part in (
         "trial 55  COMPLETE",
         "val_accuracy 0.8538 ±0.0032  rank 8 of 64",
-        "asked by optuna/tpe in generation 6, trained by compiled/jax, seed 42",
+        "suggested by optuna/tpe in generation 6, trained by compiled/jax, seed 42",
         "learning_rate  0.00033870864500246725",
         "epoch  val_accuracy  val_loss  accuracy    loss",
         "val_accuracy after each epoch",
@@ -24,7 +24,7 @@ def test_a_trial_is_shown_with_all_that_is_known_of_it():
     assert text.count("\n    ") >= 9
     trials = [result(0, 0.85, epochs=6, epoch=3), result(1, 0.85)]
     text = on_terminal(print_trial, recorded(trials), trials[0])
-    assert "scored at epoch 3" in text and "≈ a tie with the best" in text
+    assert "scored at epoch 3" in text and "≈ tied with the winner" in text
 
 
 def test_the_plot_has_both_axes_and_uses_its_whole_height():

@@ -47,12 +47,12 @@ def load_data(
     for option, place, suffix in (("--picture", picture, ".png"), ("--save", save, ".npz")):
         path = Path(place or "")
         if place is not None and (path.suffix != suffix or path.is_dir() or not path.parent.is_dir()):
-            raise UsageError(f"`{option}` takes a {suffix} file in a folder that is there, but got {path}")
+            raise UsageError(f"`{option}` must be a {suffix} file in an existing folder, but got {path}")
     path, spec = Path(source), None
     if path.suffix in (".yaml", ".yml") or path.is_file():
         spec = read_spec(source, changes=set)
     elif set:
-        raise UsageError("`--set` changes a space file, and none is given", hint="Name the space file")
+        raise UsageError(f"`--set` needs a space file, but got {source}")
     spec, data = load_source(os.fspath(source), spec, sweeps_dir, listener, needs_one=save is not None)
     if picture is not None:
         if data.image_shape is None:
@@ -94,7 +94,7 @@ def baseline(
             if study.facts.fingerprint == data.fingerprint:
                 study.set_attributes({"baseline": asdict(linear_model)})
             else:
-                listener(Noticed(f"not put into the sweep {spec.name!r}: it was run on other data"))
+                listener(Noticed(f"sweep {spec.name!r} has other data, so its leaderboard does not show this model"))
     return linear_model
 
 

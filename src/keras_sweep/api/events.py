@@ -22,15 +22,15 @@ class ModelExported(Event):
 
 @dataclass(frozen=True, slots=True)
 class TrialsLogged(Event):
-    """A tracker has all finished trials now, of which `new` were logged just now."""
+    """A tracker has all finished trials now. This call logged `new` of them."""
 
     new: int
     trials: int
 
     @property
     def text(self) -> str:
-        """The event as a sentence: `logged 3 of 64 trials; the others were there`."""
-        others = "; the others were there" if self.new < self.trials else ""
+        """The event as a sentence: `logged 3 of 64 trials; the tracker already has the others`."""
+        others = "; the tracker already has the others" if self.new < self.trials else ""
         return f"logged {self.new} of {pluralize(self.trials, 'trial')}{others}"
 
 

@@ -1,4 +1,4 @@
-"""Publish a sweep's record: as a folder with a page and two tables, or as runs of a tracker such as MLflow.
+"""Publish a sweep's record: as a folder with a page and two tables, or as runs of a tracker, for example MLflow.
 
 Both can follow a running sweep. They only read the record, so a tracker's failure never stops a sweep.
 """
@@ -42,7 +42,7 @@ def write_report(opened: OpenSweep, place: Path | None = None, *, watch: bool = 
     the page does not show the winner's mistakes.
 
     Raises:
-        UsageError: `place` has something that is no report.
+        UsageError: `place` has other files than a report.
         RecordError: the record can't be read, or the report can't be written.
     """
     place = Path("reports") / opened.folder.name if place is None else place
@@ -81,7 +81,8 @@ def log_sweep(opened: OpenSweep, to: str, *, output: Path | None = None, follow:
         SweepError: the tracker fails, or the record can't be read.
     """
     if output is not None and to != "tensorboard":
-        raise UsageError(f"`--output` is for tensorboard, but got it for {to}", hint="Variables of its own say where")
+        hint = f"Leave it out: environment variables of {to} choose the place"
+        raise UsageError(f"`--output` is only for tensorboard, but got it for {to}", hint=hint)
     with raising_sweep_errors(to):
         tracker = find_member(TRACKERS, "tracker", to)(opened.folder.name, output)
         marks = dict(tracker.marks())
@@ -125,5 +126,5 @@ def raising_sweep_errors(to: str) -> Iterator[None]:
         raise MissingPackage(f"{error.name} is not installed", hint=f"pip install 'keras-sweep[{to}]'") from None
     # Packages raise any class: for a lost connection, a refused name, a full disk.
     except Exception as error:
-        hint = "What was logged before stays there; the same call logs the rest"
+        hint = "Logged trials are kept. The same command logs the rest"
         raise SweepError(f"{to} failed: {' '.join(error_lines(error)).removesuffix('.')}", hint=hint) from error

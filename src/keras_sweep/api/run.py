@@ -58,8 +58,8 @@ def run(
         sweep = keras_sweep.run("search_spaces/dense.yaml", trials=64)
         sweep.best.params, sweep.estimate
 
-    You can call it from any thread and several times in a process; the calls run one after the other. Trials that
-    train by `fit` use the global random generators of NumPy and Keras, so keep other threads away from them meanwhile.
+    You can call it from any thread and several times in a process; the calls run in turn. Trials that train by `fit`
+    use the global random generators of NumPy and Keras, so keep other threads away from them meanwhile.
     In the main thread the first Ctrl-C finishes the trials that train, and the second raises KeyboardInterrupt.
 
     Args:
@@ -72,8 +72,7 @@ def run(
         seconds: stop the search after this time, in seconds.
         engine: "optuna" or "keras-tuner"; by default as the space says.
         sampler: a sampler of the engine; by default as the space says.
-        backend: "jax", "tensorflow" or "torch"; by default the backend that Keras runs on already, KERAS_BACKEND, or
-            jax.
+        backend: "jax", "tensorflow" or "torch"; by default the backend of an imported Keras, KERAS_BACKEND, or jax.
         runner: "compiled", "fit", or a registered runner's name; by default the fastest that can train the space.
         workers: train in worker processes instead of this process: their number on this machine, "dask://HOST:PORT",
             "ray://HOST:PORT", "ray" for the cluster on this machine, or an executor whose workers can import this
@@ -98,7 +97,8 @@ def run(
     # The command's process has only imported modules until now, so its CPU time is about the wall time.
     wall = WallTime(time.process_time() if IS_COMMAND.get() else 0.0)
     if [trials, more, add].count(None) < 2:
-        raise UsageError("`--trials` is the total, `--more` is on top, `--add` is one point", hint="Give one of them")
+        hint = "`--trials` sets the total, `--more` adds trials, `--add` trains a single point"
+        raise UsageError("`--trials`, `--more` and `--add` can't be used together", hint=hint)
     # Before the spec: a function in it may import a module of the user that imports Keras.
     choose_backend(backend)
     spec = read_spec(space, name=name, changes=set, engine=engine, sampler=sampler, trials=trials, seed=seed)
@@ -122,7 +122,8 @@ def run(
 def read_spec(space: Space, *, name: str | None = None, changes: Changes | None = None, **options: Any) -> SweepSpec:
     """Check a space file or a `Spec` and return its spec. Raises UsageError with all of its faults."""
     if isinstance(changes, str):
-        raise UsageError(f"`set` is a map, but got {changes!r}", hint='As in `set={"learning_rate.max": 0.1}`')
+        hint = 'For example `set={"learning_rate.max": 0.1}`'
+        raise UsageError(f"`set` must be a dict or a list, but got {changes!r}", hint=hint)
     sets = list(changes or ())
     if isinstance(changes, Mapping):
         texts = {key: dump_yaml(plain_value(value), flow=True) for key, value in changes.items()}
@@ -131,7 +132,7 @@ def read_spec(space: Space, *, name: str | None = None, changes: Changes | None 
     if not isinstance(space, Spec):
         return read_space_file(Path(space), sets=sets, name=name, **options)
     if name is None:
-        raise UsageError("a sweep of a Spec needs a name", hint='For example: run(spec, name="mine")')
+        raise UsageError("a sweep of a Spec needs a name", hint='For example `run(spec, name="mine")`')
     try:
         return read_space_file(Path("Spec"), text=space.to_yaml(), sets=sets, name=name, **options)
     # The user has never seen the text of a `Spec`, so line numbers would not help.

@@ -120,7 +120,7 @@ def init(
     from keras_sweep.sweep.init import write_space_file
 
     if (source is None) == (example is None):
-        raise UsageError("one of SOURCE and `--example` is needed", hint="For example `sweep init --example digits`")
+        raise UsageError("`init` needs either SOURCE or `--example`", hint="For example `sweep init --example digits`")
     if example is not None and example not in DATA_NAMES:
         raise unknown_name(example)
     origin = os.fspath(source or example or "")

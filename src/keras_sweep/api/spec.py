@@ -254,8 +254,8 @@ class Spec:
         from keras_sweep.space_file.sections import SECTIONS
 
         if [self.maximize, self.minimize, self.metric].count(None) != 2:
-            message = "a Spec takes one of `maximize`, `minimize` and `metric`"
-            raise UsageError(message, hint='For example: maximize="val_accuracy"')
+            message = "a Spec needs exactly one of `maximize`, `minimize` and `metric`"
+            raise UsageError(message, hint='For example `maximize="val_accuracy"`')
         goal = "maximize" if self.maximize else "minimize"
         first: dict[str, Any] = {"name": self.maximize or self.minimize, "goal": goal}
         further = [{"name": name, "goal": goal} for name, goal in (self.goals or {}).items()]
@@ -292,11 +292,9 @@ def _data_block(data: Any) -> Any:
         return data
     if isinstance(data, Mapping | Sequence):
         return {"python": register_arrays(data)}
-    raise UsageError(
-        f"`data` of a Spec is {type(data).__name__}",
-        hint="Give a name, Csv, Parquet, Npz, a function, (x, y), (x, y, sample_weight), ((x, y), (x_test, y_test)), "
-        "or datasets that `fit` takes",
-    )
+    forms = "(x, y), (x, y, sample_weight), ((x, y), (x_test, y_test)) or datasets for `fit`"
+    message = f"`data` of a Spec must be a name, Csv, Parquet, Npz, a function, {forms}"
+    raise UsageError(f"{message}, but got {type(data).__name__}")
 
 
 def _model_block(model: Any) -> Any:
@@ -309,10 +307,8 @@ def _model_block(model: Any) -> Any:
     is_model = isinstance(function, getattr(sys.modules.get("keras"), "Model", ()))
     if not is_model and (callable(function) or callable(getattr(function, "build", None))):
         return {"python": register_function(function), **arguments}
-    raise UsageError(
-        f"`model` of a Spec is {type(model).__name__}",
-        hint='Give "dense", {"dense": {...}}, a function that returns a keras.Model, or a keras_tuner.HyperModel',
-    )
+    forms = '"dense", {"dense": {...}}, a function that returns a keras.Model, or a keras_tuner.HyperModel'
+    raise UsageError(f"`model` of a Spec must be {forms}, but got {type(model).__name__}")
 
 
 def _name_functions(value: Any) -> Any:
@@ -358,5 +354,5 @@ def _plain_scalar(value: Any) -> Any:
         return value.tolist()
     if value is None or isinstance(value, str | int | float):
         return value
-    hint = "Give numbers, texts, lists and maps; an optimizer by its name; of a callback a function that returns it"
+    hint = "Use numbers, texts, lists, dicts, the name of an optimizer, and for a callback a function that returns it"
     raise UsageError(f"a space file can't hold {value!r:.100}", hint=hint)

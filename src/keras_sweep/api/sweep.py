@@ -73,8 +73,8 @@ class Sweep:
         """Return the facts. Raises RecordError if another record has replaced this object's record."""
         if self._identity not in (None, facts.identity):
             raise RecordError(
-                f"the record of sweep {self.name!r} was replaced since this `Sweep` was made, as `fresh=True` does",
-                hint=f"`keras_sweep.open({self.name!r})` opens the new record; `keras_sweep.sweeps()` lists the former",
+                f"another record has replaced sweep {self.name!r} since this `Sweep` was opened",
+                hint=f"`keras_sweep.open({self.name!r})` opens the new record; `keras_sweep.sweeps()` lists both",
             )
         return facts
 
@@ -241,7 +241,7 @@ class Sweep:
             path: by default NAME.keras, or NAME with the suffix of the format.
             number: the trial's number.
             format: "keras", "onnx", "savedmodel" (a folder) or "litert". Other formats than "keras" are written only if
-                their outputs on validation rows are those of the .keras file.
+                their outputs on validation rows match the .keras file.
             quantize: "int8", for litert.
             card: also write the card as Markdown, for Hugging Face's hub: "README.md".
             backend: as in `evaluate`.
@@ -268,7 +268,7 @@ class Sweep:
         The folder is by default `reports/NAME`. With `watch` the page is updated until the sweep has ended.
 
         Raises:
-            UsageError: the folder has something that is no report.
+            UsageError: the folder has other files than a report.
         """
         from keras_sweep.api.report import write_report
 
@@ -373,7 +373,7 @@ def open(
         listener: called with every event, as in `run`; by default notices are Python warnings.
 
     Raises:
-        UsageError: there is no such sweep.
+        UsageError: the sweep does not exist.
     """
     return Sweep(find(name, sweeps_dir), trust=trust, listener=listener)
 

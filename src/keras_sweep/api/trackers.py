@@ -20,7 +20,7 @@ from keras_sweep.trial.result import Curve, Result
 
 MARK = "keras_sweep.json"  # the file of a run on disk with its id; it is written last, so it proves a complete run
 PREFIX = "keras_sweep."  # of the tags that identify runs in MLflow
-BATCH = 100  # parameters in a request to MLflow; a request may have ten times as many metrics
+BATCH = 100  # parameters in a request to MLflow, which may also have 1,000 metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +217,7 @@ class WandB:
         del output  # W&B has variables of its own
         mode = wandb.setup().settings.mode
         if mode == "disabled":
-            raise UsageError("W&B is disabled, and would log nothing", hint="Set WANDB_MODE to online or offline")
+            raise UsageError("W&B is disabled", hint="Set WANDB_MODE to online or offline")
         self._project = os.environ.get("WANDB_PROJECT") or sweep
         self._sweep = sweep
         # A process of W&B writes there, maybe with another working directory.

@@ -39,9 +39,8 @@ class Trial(Answer, Result):
         reason: why the trial ended early, if it did.
         engine: the engine and sampler that suggested it: "optuna/tpe".
         finalists: trainings of the configuration with other seeds, which are in their `.params`.
-        seeds: the scores of the configuration over all its seeds: `.count`, `.mean`, `.stderr`, `.unstable`; None for
-            one seed. When all finalists of a sweep are trained, `.mean` ranks them, and `.exported` is the seed of the
-            exported model.
+        seeds: the scores of the configuration over several seeds, or None: `.count`, `.mean`, `.stderr`, `.unstable`.
+            When all finalists are trained, `.mean` ranks them, and `.exported` is the seed of the exported model.
     """
 
     objective: Objective
@@ -75,7 +74,7 @@ def make_trial(sweep: RecordedSweep, result: Result) -> Trial:
 
 @dataclass(frozen=True, slots=True)
 class ShownTrial:
-    """A trial and its sweep, as the record had both at one moment."""
+    """A trial and its sweep, as the record had both at the same moment."""
 
     sweep: RecordedSweep
     result: Result

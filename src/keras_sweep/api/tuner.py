@@ -114,7 +114,7 @@ class Tuner:
     def sweep(self) -> Sweep:
         """The sweep, with its `estimate`, `ties` and `report`. Raises UsageError before the first `search`."""
         if self._sweep is None:
-            raise UsageError("nothing was searched yet", hint="Call `search` first: what is done is not done again")
+            raise UsageError("this Tuner has not searched yet", hint="Call `search`; it resumes an existing sweep")
         return self._sweep
 
     def get_best_hyperparameters(self, num_trials: int = 1) -> list[Any]:
@@ -151,9 +151,8 @@ def _training_section(callbacks: Sequence[Any]) -> dict[str, Any]:
             continue
         if kind not in sections or not type(callback).__module__.startswith("keras."):
             raise UsageError(
-                f"the callback {kind} is not taken here",
-                hint="`EarlyStopping`, `ReduceLROnPlateau` and `TerminateOnNaN` are. Of others `Spec` takes functions "
-                "that make them: `training={'callbacks': [...]}`",
+                f"`search` can't use the callback {kind}, only EarlyStopping, ReduceLROnPlateau and TerminateOnNaN",
+                hint="Give a `Spec` functions that return other callbacks: `training={'callbacks': [...]}`",
             )
         section, form = sections[kind]
         training[section] = {field.name: getattr(callback, field.name) for field in fields(form)}

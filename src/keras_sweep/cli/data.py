@@ -1,4 +1,4 @@
-"""Commands on data: `sweep init`, `sweep data`, `sweep baseline`, `sweep import`."""
+"""Commands on data: `sweep init`, `sweep data`, `sweep baseline` and `sweep import`."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from keras_sweep.views.terminal.console import stdout_console
 
 def init(
     source: Annotated[
-        str | None, typer.Argument(metavar="SOURCE", help="A CSV, Parquet or npz file, or a folder.")
+        str | None, typer.Argument(metavar="SOURCE", help="A CSV, Parquet or npz file, or a folder of pictures.")
     ] = None,
     example: Annotated[str | None, option("--example", "NAME", "A known data set in place of SOURCE: digits.")] = None,
-    target: Annotated[str | None, option("--target", "COLUMN", "What to predict.", show_default="the last")] = None,
-    wandb: Annotated[Path | None, option("--wandb", "FILE", "Take over the search of a W&B sweep file.")] = None,
-    output: Annotated[Path | None, option("--output -o", "FILE", "The file.", show_default="SOURCE.yaml")] = None,
+    target: Annotated[str | None, option("--target", "COLUMN", "The column to predict.", show_default="guess")] = None,
+    wandb: Annotated[Path | None, option("--wandb", "FILE", "Use the search of this W&B sweep file.")] = None,
+    output: Annotated[Path | None, option("--output -o", "FILE", "The space file.", show_default="SOURCE.yaml")] = None,
 ) -> None:
-    """Write a space file for your data, which runs as it is: its comments say what each line means."""
+    """Write a space file for your data. It runs as it is, and its comments explain each line."""
     with at_work() as events:
         path = ks.init(source, example=example, target=target, wandb=wandb, path=output, listener=events)
     typer.echo(str(path))
@@ -33,12 +33,12 @@ def data(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="A data set's name, a space file or a sweep's name.")],
     picture: Annotated[Path | None, option("--picture", "FILE", "Write a picture of samples to this PNG file.")] = None,
     save: Annotated[
-        Path | None, option("--save", "FILE", "Write the rows of training and validation to this .npz file.")
+        Path | None, option("--save", "FILE", "Write the training and validation rows to this .npz file.")
     ] = None,
     set: Sets = None,
     sweeps_dir: SweepsDir = None,
 ) -> None:
-    """What is in a data set: shapes, class counts, column statistics, a picture of samples."""
+    """Show what is in a data set: shapes, class counts, column statistics, a picture of samples."""
     from keras_sweep.views.data_view import print_data
 
     with at_work() as events:
@@ -48,13 +48,13 @@ def data(
         typer.echo(str(picture))
     if save is not None:
         typer.echo(str(save))
-        note("these rows of training and validation are as an exported model takes them; no test row is among them")
+        note("the file has the training and validation rows in the form that an exported model takes, and no test rows")
 
 
 def baseline(
     space: Space, name: NewName = None, format: Format = "table", set: Sets = None, sweeps_dir: SweepsDir = None
 ) -> None:
-    """Fit scikit-learn's linear model on the same rows, and put it in the sweep's leaderboard as a reference."""
+    """Fit scikit-learn's linear model on the same rows. The sweep's leaderboard shows it as a reference."""
     from keras_sweep.views.data_view import print_baseline
     from keras_sweep.views.leaderboard.formats import strict_json
 
@@ -67,13 +67,13 @@ def import_search(
     storage: Annotated[str, typer.Argument(metavar="STORAGE", help="An Optuna SQLite or journal file, or a URL.")],
     name: Annotated[str | None, option("--name", "NAME", "The new sweep.", show_default="the study's name")] = None,
     space: Annotated[
-        Path | None, option("--space", "SPACE", "A space file: `sweep run` of it then goes on from these trials.")
+        Path | None, option("--space", "SPACE", "A space file: `sweep run SPACE` continues from these trials.")
     ] = None,
-    study: Annotated[str | None, option("--study", "NAME", "Which study of an Optuna storage.")] = None,
-    metric: Annotated[str | None, option("--metric", "NAME", "What ranks, where the source does not say.")] = None,
+    study: Annotated[str | None, option("--study", "NAME", "The study, if the storage has several.")] = None,
+    metric: Annotated[str | None, option("--metric", "NAME", "The metric, if the storage does not name it.")] = None,
     sweeps_dir: SweepsDir = None,
 ) -> None:
-    """Read the trials of an Optuna storage into a sweep; a file is never written to."""
+    """Import the trials of an Optuna storage into a new sweep. The storage never changes."""
     from keras_sweep.api.events import SweepImported
 
     with at_work() as events:

@@ -41,9 +41,7 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Show the traceback of an error (anywhere in the call).")
-    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Also print the traceback of an error.")] = False,
 ) -> None:
     del version, debug
 
@@ -54,28 +52,23 @@ def _add(name: str, function: Callable[..., None], call: str, short_help: str | 
 
 
 _add("init", data.init, "init(source)", "Write a first space file for your data, with comments.")
-_add("check", run.check, "check(space).estimate()", "List the faults of a space file, and how long a sweep takes.")
-_add("run", run.run, "run(space)", "Search, test the winner once, write the best model; resume.", cls=PlainHelp)
+_add("check", run.check, "check(space).estimate()", "Check a space file, and estimate the time of its sweep.")
+_add("run", run.run, "run(space)", "Run or resume a sweep, and test and export its winner.", cls=PlainHelp)
 _add("list", recorded.list_sweeps, "sweeps()")
 _add("leaderboard", recorded.leaderboard, "open(name).leaderboard()")
-_add("show", recorded.show, "open(name).show(number)", "One trial: parameters, curve, time, and why it ended.")
-_add("report", recorded.report, "open(name).report()", "Write a sweep as one self-contained page.")
+_add("show", recorded.show, "open(name).show(number)", "Show a trial: parameters, curve, time, and why it ended.")
+_add("report", recorded.report, "open(name).report()", "Write a sweep as a self-contained HTML page.")
 _add("log", recorded.log, "open(name).log(to)", "Log the trials to MLflow, W&B or TensorBoard.")
 _add("evaluate", recorded.evaluate, "open(name).evaluate()")
-_add("export", recorded.export, "open(name).export()", "Write a trial's model, with its card beside it.")
-_add("verify", recorded.verify, "verify(path)", "Open an exported model: do the scores of its card come out?")
-_add(
-    "replay",
-    recorded.replay,
-    "open(name).replay(number), or .script(number)",
-    "Train a trial again by fit: are its numbers the record's?",
-    cls=PlainHelp,
-)
-_add("compare", recorded.compare, "compare(*names)", "Sweeps side by side: do their winners differ?", cls=PlainHelp)
-_add("dashboard", recorded.dashboard, "open(name).dashboard()", "Show the record in optuna-dashboard, until Ctrl-C.")
-_add("data", data.data, "load_data(source)", "Shapes, class counts and samples of a data set.")
+_add("export", recorded.export, "open(name).export()", "Write a trial's model with its model card.")
+_add("verify", recorded.verify, "verify(path)", "Check an exported model against its model card.")
+replay_call = "open(name).replay(number), or .script(number)"
+_add("replay", recorded.replay, replay_call, "Train a trial again, and compare it with the record.", cls=PlainHelp)
+_add("compare", recorded.compare, "compare(*names)", "Compare sweeps: do their winners differ?", cls=PlainHelp)
+_add("dashboard", recorded.dashboard, "open(name).dashboard()", "Show a sweep in optuna-dashboard, until Ctrl-C.")
+_add("data", data.data, "load_data(source)", "Show the shapes, class counts and samples of a data set.")
 _add("baseline", data.baseline, "baseline(space)", "Fit a linear model on the same rows, as a reference.")
-_add("import", data.import_search, "import_optuna(storage)", "Read an Optuna storage into a sweep.")
+_add("import", data.import_search, "import_optuna(storage)", "Import the trials of an Optuna storage into a sweep.")
 
 
 @replace_closed_streams()
@@ -98,7 +91,6 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _report_error(error: BaseException, *, debug: bool) -> Any:
-    """Print the error and return the exit code."""
     # The reader of our output has closed the pipe, which Typer answers by `sys.exit(1)`.
     if isinstance(error.__context__ if isinstance(error, SystemExit) else error, BrokenPipeError):
         return 0
@@ -121,17 +113,17 @@ def _to_sweep_error(error: BaseException) -> SweepError:
         return Interrupted("interrupted")
     if isinstance(error, typer.TyperException):
         context = getattr(error, "ctx", None)
-        hint = f"`{context.command_path if context else 'sweep'} --help` says what there is"
+        hint = f"See `{context.command_path if context else 'sweep'} --help`"
         if "SPACE" in error.format_message():
-            hint = f"Write one with `sweep init plants.csv`, say; {hint}"
+            hint = f"`sweep init plants.csv` writes a space file. {hint}"
         return (UsageError if error.exit_code == 2 else SweepError)(error.format_message(), hint=hint)
     if isinstance(error, SystemExit):  # only the user's code calls `sys.exit`
-        message = f"code of yours ended the command by `sys.exit({error.code!r})`"
-        return SweepError(message, hint="Raise an exception instead; everything finished is kept")
+        message = f"your code ended the command with `sys.exit({error.code!r})`"
+        return SweepError(message, hint="Raise an exception instead. Every finished trial is kept")
     # Failures of files are SweepErrors with the file's name, so this is a stream.
     if isinstance(error, OSError) and error.errno in NO_ROOM:
-        return SweepError(f"the output can't be written: {error.strerror}", hint="Make room, or send it elsewhere")
+        return SweepError(f"can't write the output: {error.strerror}", hint="Free disk space, or write it elsewhere")
     place = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{os.path.basename(place.filename)}:{place.lineno}"  # noqa: PTH119
-    message = f"this should not have happened ({type(error).__name__} at {where}): {error}"
-    return SweepError(message, hint="The same call with --debug shows where; please report it")
+    message = f"unexpected error ({type(error).__name__} at {where}): {error}"
+    return SweepError(message, hint="Run it again with --debug to see the traceback, and please report it")

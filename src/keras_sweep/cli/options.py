@@ -28,7 +28,6 @@ _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\
 
 
 def complete_sweep_name(context: typer.Context, incomplete: str) -> list[str]:
-    """Complete the name of a sweep in a shell."""
     sweeps = ks.sweeps(context.params.get("sweeps_dir"))
     return [sweep.name for sweep in sweeps if sweep.name.startswith(incomplete)]
 
@@ -42,12 +41,12 @@ def parse_int(text: str) -> int:
 
 
 def parse_duration(text: str) -> float:
-    """Parse a duration such as 90s, 10m or 1h30m, and return it in seconds."""
+    """Parse a duration, for example 90s, 10m or 1h30m, and return it in seconds."""
     match = _DURATION.fullmatch(text.strip())
     parts = zip(match.groups(), (3600, 60, 1), strict=True) if match else ()
     seconds = sum(float(part or 0) * unit for part, unit in parts)
     if not seconds > 0:
-        raise UsageError(f"`--for` takes a time with its unit, like 90s, 10m or 1h30m, but got {text!r}")
+        raise UsageError(f"`--for` must be a time with a unit, for example 90s, 10m or 1h30m, but got {text!r}")
     return seconds
 
 
@@ -80,27 +79,28 @@ def flag(names: str, help: str) -> Any:
 
 
 SweepsDir = Annotated[
-    Path | None, option("--sweeps-dir", "PATH", "Where sweeps live.", envvar="SWEEPS_DIR", show_default="./sweeps")
+    Path | None, option("--sweeps-dir", "PATH", "Folder of all sweeps.", envvar="SWEEPS_DIR", show_default="./sweeps")
 ]
 Name = Annotated[
     str | None,
-    typer.Argument(metavar="NAME", help="A sweep.", show_default="the newest", autocompletion=complete_sweep_name),
+    typer.Argument(metavar="NAME", help="The sweep.", show_default="the newest", autocompletion=complete_sweep_name),
 ]
 TrialNumber = Annotated[
     int | None, typer.Argument(parser=parse_int, metavar="TRIAL", help="The trial's number.", show_default="the winner")
 ]
-Space = Annotated[Path, typer.Argument(metavar="SPACE", help="A space file.")]
-NewName = Annotated[str | None, option("--name", "NAME", "The sweep's name.", show_default="the file's stem")]
+Space = Annotated[Path, typer.Argument(metavar="SPACE", help="The space file.")]
+NewName = Annotated[str | None, option("--name", "NAME", "The sweep's name.", show_default="SPACE without .yaml")]
 Sets = Annotated[
-    list[str] | None, option("--set", "KEY=VALUE", "Change the space: learning_rate.max=0.1 (repeatable).")
+    list[str] | None, option("--set", "KEY=VALUE", "Change the space file: learning_rate.max=0.1 (repeatable).")
 ]
-Backend = Annotated[str | None, option("--backend", "NAME", "Keras backend: jax, tensorflow or torch.")]
-Runner = Annotated[str | None, choice("--runner", "compiled (lanes, on jax) or fit (any).", "runner")]
+Backend = Annotated[str | None, option("--backend", "NAME", "The backend of Keras: jax, tensorflow or torch.")]
+Runner = Annotated[str | None, choice("--runner", "compiled (on jax, many at once) or fit (any backend).", "runner")]
 Workers = Annotated[
-    str | None, option("--workers", "WHO", "Who trains: so many processes, dask://HOST:PORT, ray://HOST:PORT, or ray.")
+    str | None,
+    option("--workers", "WORKERS", "Worker processes: their number, dask://HOST:PORT, ray://HOST:PORT or ray."),
 ]
-Trust = Annotated[bool, flag("--trust", "Import and run the `python:` code that the record names.")]
-Format = Annotated[str, choice("--format", "table or json.", ("table", "json"))]
+Trust = Annotated[bool, flag("--trust", "Import and run the Python code that the sweep's record names.")]
+Format = Annotated[str, choice("--format", "The output format: table or json.", ("table", "json"))]
 
 
 def note(message: str, *, warns: bool = False) -> None:
@@ -140,7 +140,6 @@ def at_work(view: Callable[[TextIO], View] | None = None) -> Iterator[Events]:
 
 
 def answer(draw: Callable[[Console], object], json: str, format: str) -> None:
-    """Print the answer of a command as a table or as JSON."""
     if format == "json":
         typer.echo(json, nl=False)
     else:

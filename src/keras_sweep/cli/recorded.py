@@ -18,7 +18,7 @@ from keras_sweep.views.terminal.text import waiting_text
 
 
 def list_sweeps(format: opt.Format = "table", sweeps_dir: opt.SweepsDir = None) -> None:
-    """The sweeps here, newest first."""
+    """List the sweeps, newest first."""
     from keras_sweep.views.leaderboard.formats import json_list
     from keras_sweep.views.sweep_list import print_sweeps
 
@@ -31,21 +31,21 @@ def list_sweeps(format: opt.Format = "table", sweeps_dir: opt.SweepsDir = None) 
 
 def leaderboard(
     name: opt.Name = None,
-    top: Annotated[int | None, opt.number("--top", "Only the first N rows.", show_default="all")] = None,
+    top: Annotated[int | None, opt.number("--top", "Show only the first N rows.", show_default="all")] = None,
     sort: Annotated[
         str | None,
-        opt.option("--sort", "COLUMN", "A column, parameter or metric; -COLUMN turns it round.", show_default="rank"),
+        opt.option("--sort", "COLUMN", "Sort by a column, parameter or metric; -COLUMN reverses.", show_default="rank"),
     ] = None,
     where: Annotated[
         list[str] | None,
-        opt.option("--where", "CONDITION", "Only trials like 'optimizer=adam' or 'epochs>=5' (repeatable)."),
+        opt.option("--where", "CONDITION", "Show only these trials: 'optimizer=adam', 'epochs>=5' (repeatable)."),
     ] = None,
     format: Annotated[
-        str, opt.choice("--format", "table, json, csv or markdown.", ("table", "json", "csv", "markdown"))
+        str, opt.choice("--format", "The format: table, json, csv or markdown.", ("table", "json", "csv", "markdown"))
     ] = "table",
     sweeps_dir: opt.SweepsDir = None,
 ) -> None:
-    """The ranked trials of a sweep."""
+    """Show the ranked trials of a sweep."""
     from keras_sweep.views.leaderboard.table import print_leaderboard, refit_line
 
     board = ks.open(name, sweeps_dir=sweeps_dir).leaderboard(top, where=where or (), sort=sort)
@@ -63,7 +63,7 @@ def leaderboard(
 def show(
     name: opt.Name = None, trial: opt.TrialNumber = None, format: opt.Format = "table", sweeps_dir: opt.SweepsDir = None
 ) -> None:
-    """One trial: its parameters, its curve, its time, and why it ended."""
+    """Show a trial: its parameters, its curve, its time, and why it ended."""
     from keras_sweep.views.trial_view import print_trial, trial_json
 
     shown = ks.open(name, sweeps_dir=sweeps_dir).show(trial)
@@ -78,7 +78,7 @@ def evaluate(
     format: opt.Format = "table",
     sweeps_dir: opt.SweepsDir = None,
 ) -> None:
-    """Evaluate the winner on the sealed test set. Every look is counted."""
+    """Evaluate the winner on the sealed test set. The record counts every evaluation."""
     from keras_sweep.api.events import TestEvaluated
     from keras_sweep.views.leaderboard.formats import strict_json
     from keras_sweep.views.running.json_lines import event_record
@@ -94,16 +94,16 @@ def evaluate(
 
 def export(
     name: opt.Name = None,
-    trial: Annotated[int | None, opt.number("--trial", "Which trial.", show_default="the winner")] = None,
-    format: Annotated[str, opt.choice("--format", "keras, onnx, savedmodel, litert.", "format")] = "keras",
-    output: Annotated[Path | None, opt.option("--output -o", "FILE", "The file.", show_default="NAME.keras")] = None,
-    quantize: Annotated[str | None, opt.option("--quantize", "TYPE", "int8: smaller numbers, for litert.")] = None,
-    card: Annotated[Path | None, opt.option("--card", "FILE", "Write the card as Markdown, too: README.md.")] = None,
+    trial: Annotated[int | None, opt.number("--trial", "The trial's number.", show_default="the winner")] = None,
+    format: Annotated[str, opt.choice("--format", "The format: keras, onnx, savedmodel, litert.", "format")] = "keras",
+    output: Annotated[Path | None, opt.option("--output -o", "FILE", "Model file.", show_default="NAME.keras")] = None,
+    quantize: Annotated[str | None, opt.option("--quantize", "TYPE", "int8: 8-bit weights, for litert.")] = None,
+    card: Annotated[Path | None, opt.option("--card", "FILE", "Also write the card as Markdown: README.md.")] = None,
     trust: opt.Trust = False,
     backend: opt.Backend = None,
     sweeps_dir: opt.SweepsDir = None,
 ) -> None:
-    """Write a trial's model, with its card beside it. The winner's is copied; another trial's is built anew."""
+    """Write a trial's model with its model card. A trial without kept weights is trained again."""
     from keras_sweep.api.events import ModelExported
 
     with opt.at_work() as events:
@@ -111,9 +111,9 @@ def export(
         path = sweep.export(output, trial, format=format, quantize=quantize, card=card, backend=backend)
     typer.echo(str(path))
     exported = events.last[ModelExported]
-    stderr_console().print(f"{exported.trial} of {sweep.name}; its card is {escape(str(exported.card))}")
+    stderr_console().print(f"{exported.trial} of {sweep.name}; model card: {escape(str(exported.card))}")
     if (about := exported.about) is not None:
-        words = f"its outputs on {about['rows']:,} validation rows are those of the .keras file, to"
+        words = f"its outputs on {about['rows']:,} validation rows match the .keras file: they differ by at most"
         stderr_console().print(f"{words} {about['greatest_difference']:.1e}")
         if (scores := about.get("quantized")) is not None:
             words = ", ".join(f"as {kind} {value:.4f}" for kind, value in scores.items() if kind != "metric")
@@ -121,24 +121,22 @@ def export(
 
 
 def verify(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A .keras file, its card beside it.")],
-    test: Annotated[
-        bool, opt.flag("--test", "Look at the test rows, too; the look is counted where the sweep is here.")
-    ] = False,
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A .keras file; its model card is beside it.")],
+    test: Annotated[bool, opt.flag("--test", "Also evaluate on the sealed test rows; the record counts it.")] = False,
     data_dir: Annotated[
         Path | None,
         opt.option(
-            "--data-dir", "PATH", "Where the card's data file lies.", show_default="the space file's folder, or here"
+            "--data-dir", "PATH", "The folder of the data file.", show_default="the space file's, or this folder"
         ),
     ] = None,
     trust: Annotated[
-        bool, opt.flag("--trust", "Import and run the code that the card names for rows, the file for layers.")
+        bool, opt.flag("--trust", "Import and run the Python code that the card and the model file name.")
     ] = False,
     backend: opt.Backend = None,
     format: opt.Format = "table",
     sweeps_dir: opt.SweepsDir = None,
 ) -> None:
-    """Open an exported model in safe mode, and see that the scores of its card still come out (exit code 0)."""
+    """Open an exported model in safe mode, and compare its scores with its card. The exit code is 0 if they match."""
     from keras_sweep.views.replay_view import print_verification, verify_json
 
     with opt.at_work() as events:
@@ -153,21 +151,19 @@ def replay(
     name: opt.Name = None,
     trial: opt.TrialNumber = None,
     runner: opt.Runner = None,
-    script: Annotated[
-        bool, opt.flag("--script", "Train nothing; print a script of plain Keras that trains the trial.")
-    ] = False,
-    rows: Annotated[Path | None, opt.option("--rows", "FILE", "Write the rows that the script reads, as .npz.")] = None,
+    script: Annotated[bool, opt.flag("--script", "Only print a plain Keras script that trains the trial.")] = False,
+    rows: Annotated[Path | None, opt.option("--rows", "FILE", "Write the script's rows to this .npz file.")] = None,
     workers: opt.Workers = None,
     trust: opt.Trust = False,
     backend: opt.Backend = None,
     format: opt.Format = "table",
     sweeps_dir: opt.SweepsDir = None,
 ) -> None:
-    """Train one trial again by plain `model.fit`, and say whether its numbers are those of the record (exit code 0)."""
+    """Train a trial again by plain `model.fit`, and compare it with the record. The exit code is 0 if they match."""
     if rows is not None and not script:
-        raise UsageError("`--rows` is for the script", hint="Give `--script` too")
+        raise UsageError("`--rows` needs `--script`")
     if script and (runner or workers):
-        raise UsageError("`--runner` and `--workers` say who trains, which a script does not", hint="Leave them out")
+        raise UsageError("`--script` trains nothing", hint="Leave out `--runner` and `--workers`")
     from keras_sweep.views.replay_view import print_replay, replay_json
 
     with opt.at_work() as events:
@@ -186,31 +182,31 @@ def replay(
 def report(
     name: opt.Name = None,
     output: Annotated[
-        Path | None, opt.option("--output -o", "FOLDER", "Where it is written.", show_default="reports/NAME")
+        Path | None, opt.option("--output -o", "FOLDER", "The folder to write.", show_default="reports/NAME")
     ] = None,
     watch: Annotated[
-        bool, opt.flag("--watch", "Keep it current while the sweep runs; the open page reads itself anew.")
+        bool, opt.flag("--watch", "Write it again after each change until the sweep ends. An open page reloads itself.")
     ] = False,
     trust: opt.Trust = False,
     sweeps_dir: opt.SweepsDir = None,
 ) -> None:
-    """Write a sweep as one self-contained page, with its leaderboard as Markdown and CSV."""
+    """Write a sweep as a self-contained HTML page, with its leaderboard as Markdown and CSV."""
     with opt.at_work() as events:
         page = ks.open(name, trust=trust, sweeps_dir=sweeps_dir, listener=events).report(output, watch=watch)
     typer.echo(str(page))
 
 
 def log(
-    to: Annotated[str, opt.choice("--to", "mlflow, wandb or tensorboard.", "to", "TRACKER")],
+    to: Annotated[str, opt.choice("--to", "The tracker: mlflow, wandb or tensorboard.", "to", "TRACKER")],
     name: opt.Name = None,
     output: Annotated[
-        Path | None, opt.option("--output -o", "FOLDER", "Where tensorboard's files go.", show_default="runs")
+        Path | None, opt.option("--output -o", "FOLDER", "The folder of tensorboard's files.", show_default="runs")
     ] = None,
-    follow: Annotated[bool, opt.flag("--follow", "Go on while the sweep runs.")] = False,
+    follow: Annotated[bool, opt.flag("--follow", "Continue until the sweep has ended.")] = False,
     trust: opt.Trust = False,
     sweeps_dir: opt.SweepsDir = None,
 ) -> None:
-    """Log the trials to a tracker of experiments; called again, it adds what is new."""
+    """Log the trials to an experiment tracker. If you run it again, it logs only new trials."""
     from keras_sweep.api.events import Event, TrialsLogged
 
     def hear(event: Event) -> None:
@@ -225,12 +221,12 @@ def log(
 
 def compare(
     names: Annotated[
-        list[str], typer.Argument(metavar="NAME", help="Two sweeps or more.", autocompletion=opt.complete_sweep_name)
+        list[str], typer.Argument(metavar="NAME", help="Two or more sweeps.", autocompletion=opt.complete_sweep_name)
     ],
     format: opt.Format = "table",
     sweeps_dir: opt.SweepsDir = None,
 ) -> None:
-    """Sweeps of one metric and the same rows side by side, and whether their winners differ."""
+    """Compare sweeps with the same metric and the same rows: do their winners differ?"""
     from keras_sweep.views.compare import compare_json, print_comparison
 
     sides = ks.compare(*names, sweeps_dir=sweeps_dir)
@@ -239,10 +235,10 @@ def compare(
 
 def dashboard(
     name: opt.Name = None,
-    port: Annotated[int, opt.number("--port", "Where it listens; 0 is any free port.")] = 8080,
+    port: Annotated[int, opt.number("--port", "The server's port; 0 picks a free port.")] = 8080,
     sweeps_dir: opt.SweepsDir = None,
 ) -> None:
-    """Show the record in optuna-dashboard until Ctrl-C: on this machine alone, and without writing to it."""
+    """Show a sweep in optuna-dashboard until Ctrl-C. Only this machine can open it, and it never changes the record."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sweep = ks.open(name, sweeps_dir=sweeps_dir)
     with contextlib.suppress(KeyboardInterrupt), sweep.dashboard(port) as server:

@@ -20,8 +20,8 @@ APART = ("json", "no_test", "quiet", "times")  # options of `sweep run` that `ke
 
 
 def check(
-    space: Annotated[Path | None, typer.Argument(metavar="SPACE", help="A space file.")] = None,
-    schema: Annotated[bool, opt.flag("--schema", "Print the JSON Schema of space files instead.")] = False,
+    space: Annotated[Path | None, typer.Argument(metavar="SPACE", help="The space file.")] = None,
+    schema: Annotated[bool, opt.flag("--schema", "Only print the JSON Schema of space files.")] = False,
     set: opt.Sets = None,
     probe: Annotated[
         bool | None,
@@ -42,7 +42,7 @@ def check(
         typer.echo(dumps(ks.schema(), indent=2))
         return
     if space is None:
-        raise UsageError("`sweep check` needs a space file", hint="Write one with `sweep init plants.csv`, say")
+        raise UsageError("`sweep check` needs a space file", hint="`sweep init plants.csv` writes a space file")
     checked = ks.check(space, set=set)
     spec = checked.spec
     for warning in spec.warnings:
@@ -62,31 +62,35 @@ def check(
 def run(
     space: opt.Space,
     name: opt.NewName = None,
-    trials: Annotated[int | None, opt.number("--trials", "How many trials there are to be in total.")] = None,
-    more: Annotated[int | None, opt.number("--more", "How many trials to add to those that are there.")] = None,
+    trials: Annotated[
+        int | None, opt.number("--trials", "The total number of trials.", show_default="as in SPACE")
+    ] = None,
+    more: Annotated[int | None, opt.number("--more", "The number of trials to add to the finished trials.")] = None,
     add: Annotated[
-        str | None, opt.option("--add", "POINT", "Train this point alone: 'optimizer=adam epochs=10'.")
+        str | None, opt.option("--add", "POINT", "Train only this point: 'optimizer=adam epochs=10'.")
     ] = None,
     seconds: Annotated[
-        float | None, opt.option("--for", "TIME", "Stop after so long: 90s, 10m, 1h30m.", parser=opt.parse_duration)
+        float | None, opt.option("--for", "TIME", "Stop after this time: 90s, 10m, 1h30m.", parser=opt.parse_duration)
     ] = None,
-    engine: Annotated[str | None, opt.option("--engine", "NAME", f"{join(names_of('engine'), 'or')}.")] = None,
-    sampler: Annotated[str | None, opt.option("--sampler", "NAME", f"{join(names_of('own_sampler'))}.")] = None,
+    engine: Annotated[str | None, opt.option("--engine", "NAME", f"Engine: {join(names_of('engine'), 'or')}.")] = None,
+    sampler: Annotated[
+        str | None, opt.option("--sampler", "NAME", f"Sampler: {join(names_of('own_sampler'))}.")
+    ] = None,
     backend: opt.Backend = None,
     runner: opt.Runner = None,
     workers: opt.Workers = None,
-    seed: Annotated[int | None, opt.number("--seed", "The search seed.")] = None,
+    seed: Annotated[int | None, opt.number("--seed", "The seed of the search.", show_default="as in SPACE")] = None,
     set: opt.Sets = None,
-    fresh: Annotated[bool, opt.flag("--fresh", "Move an older sweep of that name aside first.")] = False,
-    force: Annotated[bool, opt.flag("--force", "Take over a sweep that another host left locked.")] = False,
-    no_test: Annotated[bool, opt.flag("--no-test", "Do not evaluate on the sealed test set.")] = False,
-    max_failures: Annotated[int | None, opt.number("--max-failures", "Stop after more failed trials.")] = None,
-    quiet: Annotated[bool, opt.flag("--quiet -q", "No progress, only the end.")] = False,
-    times: Annotated[bool, opt.flag("--times", "Draw where the time went.")] = False,
-    json: Annotated[bool, opt.flag("--json", "One JSON event a line on stdout.")] = False,
+    fresh: Annotated[bool, opt.flag("--fresh", "First move an older sweep of this name aside.")] = False,
+    force: Annotated[bool, opt.flag("--force", "Take over a sweep that another machine left locked.")] = False,
+    no_test: Annotated[bool, opt.flag("--no-test", "Do not evaluate the winner on the sealed test set.")] = False,
+    max_failures: Annotated[int | None, opt.number("--max-failures", "Stop when more than N trials failed.")] = None,
+    quiet: Annotated[bool, opt.flag("--quiet -q", "Show no progress, only the summary.")] = False,
+    times: Annotated[bool, opt.flag("--times", "Show the time of each part as a bar.")] = False,
+    json: Annotated[bool, opt.flag("--json", "Print each event as a line of JSON.")] = False,
     sweeps_dir: opt.SweepsDir = None,
 ) -> None:
-    """Search, evaluate the winner once on the test set, and write the best model. The same command again resumes."""
+    """Search, evaluate the winner once on the test set, and write its model. The same command again resumes."""
     options = {name: value for name, value in locals().items() if name not in APART}
     from keras_sweep.views.running.json_lines import json_lines
     from keras_sweep.views.running.live import View, notices_alone, progress_view

@@ -1,4 +1,4 @@
-"""Start the `sweep` command. From here on Ctrl-C or SIGTERM ends it with one line, even during imports.
+"""Start the `sweep` command. From here on Ctrl-C or SIGTERM ends it with a single line, even during imports.
 
 Ctrl-C as an exception can get lost: in callbacks of the garbage collector, during imports, in C code that does not
 check for it. Once `sweep run` trains, Ctrl-C only asks it to stop (`process/stop_request.py`).

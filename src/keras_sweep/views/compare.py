@@ -23,8 +23,8 @@ def _facts(sweeps: SideBySide, side: Side) -> dict[str, str]:
     facts = {}
     value = "best value"
     if any(other_side.over_seeds is not None for other_side in sweeps.sides):
-        facts["mean over seeds"] = over_seeds_text(side.over_seeds) or "one seed alone"
-        value = "with the search's seed"
+        facts["mean over seeds"] = over_seeds_text(side.over_seeds) or "a single seed"
+        value = "value of the search's seed"
     facts[value] = score_text(best.value, best.stderr)
     if sweeps.behind:
         behind = sweeps.behind[side.name]
@@ -39,7 +39,7 @@ def _facts(sweeps: SideBySide, side: Side) -> dict[str, str]:
     near = side.seconds_until(sweeps.within, objective)
     return {
         **facts,
-        "test": score_text(test.scores[name], test.stderrs.get(name)) if test and known else "not looked at",
+        "test": score_text(test.scores[name], test.stderrs.get(name)) if test and known else "not evaluated",
         "trials": f"{len(side.results):,}" + (f", {side.failed:,} failed" if side.failed else ""),
         "epochs": f"{side.epochs:,}",
         "time of trials": seconds_text(side.seconds),
@@ -59,29 +59,30 @@ def verdict_lines(sweeps: SideBySide) -> list[str]:
     lines = [f"{first.name} has the best {escape(sweeps.objective.name)}: {score_text(*sweeps.score(first))}"]
     alone = [side.name for side in sweeps.sides if side.over_seeds is None]
     if sweeps.by_mean:
-        lines.append("winners compare by their means over seeds")
+        lines.append("the winners are compared by their means over seeds")
     elif len(alone) < len(sweeps.sides):
-        lines.append(f"winners compare by the seed of their search: that of {', '.join(alone)} has no other")
+        lines.append(f"the winners are compared by the seed of the search: {', '.join(alone)} has no other seeds")
     if not sweeps.behind:
         without = [side.name for side in sweeps.sides if not side.scores]
-        why = f" of {', '.join(without)}" if without else " in one form"
-        return [*lines, f"scores of validation rows are not kept{why}: the winners can't be compared row by row"]
+        why = f"{', '.join(without)} kept no scores per row" if without else "their scores per row differ in form"
+        return [*lines, f"the winners can't be compared row by row: {why}"]
     for side in sweeps.sides:
         behind = sweeps.behind[side.name]
         if side is not first:
             away = difference_text(behind.behind, sweeps.objective, behind.stderr, unit=True)
-            note = "these rows can't tell their winners apart" if behind.tie else "more than these rows leave to chance"
+            note = "these rows can't tell their winners apart" if behind.tie else "more than chance explains"
             lines.append(f"{side.name} is behind by {away}: {note}")
-    lines.append(f"compared row by row on {pluralize(sweeps.rows or 0, 'validation row')}, all together at 95 %")
+    lines.append(
+        f"compared row by row on {pluralize(sweeps.rows or 0, 'validation row')}, at 95 % for all sweeps together"
+    )
     return lines
 
 
 def print_comparison(console: Console, sweeps: SideBySide) -> None:
-    """Print a column for each sweep, and the verdict."""
     objective = sweeps.objective
-    console.print(Text.assemble((escape(objective.name), "bold"), f", to {objective.goal}; the same rows in all"))
+    console.print(Text.assemble((escape(objective.name), "bold"), f", to {objective.goal}; all have the same rows"))
     label, *columns_left = cut(compare_columns(sweeps), longest_value(console.width, LONGEST))
-    # Each table has as many columns as fit beside the labels, and at least one.
+    # Each table has the columns that fit beside the labels, and at least one column.
     while columns_left:
         count = len(columns_left)
         while count > 1 and count_cells([label, *columns_left[:count]]) > console.width:
@@ -114,7 +115,6 @@ def best_curve(side: Side) -> list[float]:
 
 
 def compare_json(sweeps: SideBySide) -> str:
-    """Return one JSON object with a list of the sweeps."""
     record = {
         "metric": sweeps.objective.name,
         "goal": sweeps.objective.goal.value,

@@ -35,7 +35,7 @@ PNG_SCALE = 3  # pixels a side for each pixel of a sample, in the file of `sweep
 
 
 def print_data(console: Console, data: SearchData) -> None:
-    """Print training and validation rows, with samples of pictures. Of test rows only the number is printed."""
+    """Print training and validation rows, with samples of pictures, and the number of test rows."""
     console.print(escape(data.name), style="bold")
     print_table(console, _parts(data))
     console.print()
@@ -102,9 +102,9 @@ def column_texts(data: SearchData) -> list[tuple[str, ...]]:
     for column in data.preprocessing.columns:
         name = column.name or "(no name)"
         if not column.used:
-            rows.append((name, "dropped", "", "", "", "", "one value or none, in 32 bits"))
+            rows.append((name, "dropped", "", "", "", "", "a single value, or none (in 32 bits)"))
         elif isinstance(column, NumberColumn):
-            detail = f"some missing, taken as {column.fill:g}" if column.indicator else ""
+            detail = f"missing values become {column.fill:g}" if column.indicator else ""
             rows.append((name, "numbers", f"{column.mean:.4g}", f"{column.deviation:.4g}", "", "", detail))
         else:
             names = ", ".join(text or "(missing)" for text in column.categories)
@@ -126,7 +126,6 @@ def _columns(rows: Sequence[tuple[str, ...]]) -> list[Column]:
 
 
 def print_baseline(console: Console, baseline: Baseline) -> None:
-    """Print the cross-validated score and the validation scores."""
     folds = ", ".join(score_text(score) for score in baseline.fold_scores)
     console.print(Text.assemble((baseline.model, "bold"), f"  {seconds_text(baseline.seconds)}"))
     console.print(f"  cross-validated {baseline.metric}  {score_text(baseline.mean_score)}  ({folds})")
@@ -135,7 +134,7 @@ def print_baseline(console: Console, baseline: Baseline) -> None:
 
 
 def samples_by_class(data: SearchData, most: int) -> list[list[npt.NDArray[np.intp]]]:
-    """Return for each class, in order, its first `most` training rows; without classes one group."""
+    """Return for each class, in order, its first `most` training rows; without classes a single group."""
     if data.classes is None:
         return [[np.asarray(row) for row in range(min(most, len(data.train)))]]
     labels = data.train.classes
@@ -176,7 +175,7 @@ def png_bytes(picture: Pixels, scale: int = 1) -> bytes:
 
 
 def sample_lines(data: SearchData, console: Console) -> Iterator[Text]:
-    """Draw a sample of each class under its name, as many side by side as fit; nothing if none fits."""
+    """Draw a sample of each class under its name, in lines as wide as the console; nothing if no sample fits."""
     groups = samples_by_class(data, 1 if data.classes else 10)
     rows = [(label, int(row)) for label, group in enumerate(groups) for row in group]
     names = data.class_names if data.classes else None
@@ -197,7 +196,7 @@ def sample_lines(data: SearchData, console: Console) -> Iterator[Text]:
 
 
 def _half_blocks(picture: Pixels) -> Iterator[Text]:
-    """Draw two pixels as one character: a half block for the upper, its background for the lower."""
+    """Draw two pixels as a character: a half block for the upper pixel, its background for the lower."""
     colours = picture if picture.ndim == 3 else np.repeat(picture[:, :, None], 3, axis=2)
     for upper, lower in zip(colours[::2], colours[1::2], strict=True):
         line = Text(no_wrap=True)
@@ -207,7 +206,7 @@ def _half_blocks(picture: Pixels) -> Iterator[Text]:
 
 
 def _shades(picture: Pixels) -> Iterator[Text]:
-    """Draw two pixels, one above the other, as one character: lighter pixels get more ink."""
+    """Draw an upper and a lower pixel as a character: lighter pixels get more ink."""
     grey = picture.mean(axis=2) if picture.ndim == 3 else picture.astype(np.float64)
     levels = ((grey[::2] + grey[1::2]) / 2 / 256 * len(SHADES)).astype(int)
     return (Text("".join(SHADES[level] for level in line).rstrip(), no_wrap=True) for line in levels)
@@ -222,7 +221,7 @@ def _small(picture: Pixels) -> Pixels:
 
 
 def _join(pictures: list[Pixels], axis: int) -> Pixels:
-    """Join pictures side by side (axis 1) or one under the other (axis 0), with GAP black pixels between them."""
+    """Join pictures side by side (axis 1) or below each other (axis 0), with GAP black pixels between them."""
     shape = list(pictures[0].shape)
     shape[axis] = GAP
     gap = np.zeros(shape, np.uint8)

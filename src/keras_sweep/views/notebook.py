@@ -60,7 +60,7 @@ def trial_html(result: Result, objective: Objective) -> str:
 
 
 def answer_html(title: str, columns: Sequence[Column], lines: Iterable[str] = (), best: Container[int] = ()) -> str:
-    """Draw a table, and sentences below it; `best` holds the positions of the lines that stand out, from 0."""
+    """Draw a table, and sentences below it; `best` holds the positions of the highlighted lines, from 0."""
     numbers = [' class="n"' if column.right else "" for column in columns]
     names = (f'<th scope="col"{number}>{_text(c.header)}</th>' for c, number in zip(columns, numbers, strict=True))
     head = f"<thead><tr>{''.join(names)}</tr></thead>" if any(column.header for column in columns) else ""
@@ -77,7 +77,7 @@ def _text(text: str) -> str:
 
 
 class NotebookBoard:
-    """Show one output that is redrawn while a sweep runs; a listener and context manager."""
+    """Show an output that is redrawn while a sweep runs; a listener and context manager."""
 
     def __init__(self) -> None:
         self._progress = SweepProgress()

@@ -19,7 +19,6 @@ STYLES = {Match.EQUAL: "green", Match.ROUNDING: "green", Match.PARTED: "red"}
 
 
 def print_replay(console: Console, replay: Replay) -> None:
-    """Print recorded and new numbers epoch by epoch, and the verdict."""
     text = f" of {escape(replay.sweep)}: {params_text(replay.recorded.params)}"
     console.print(Text.assemble((replay.recorded.name, "bold"), text))
     if replay.plain.epochs:
@@ -32,21 +31,21 @@ def print_replay(console: Console, replay: Replay) -> None:
 def replay_lines(replay: Replay) -> list[str]:
     """Describe the comparisons in sentences; the last sentence is the verdict."""
     plain, recorded = replay.plain, replay.recorded
-    lines = [f"{plain.runner} against the record ({escape(recorded.runner)}): {_match_text(plain)}"]
+    lines = [f"{plain.runner} compared with the record ({escape(recorded.runner)}): {_match_text(plain)}"]
     lines += [escape(text) for text in plain.differences]
     if replay.own is not None:
-        lines.append(f"{replay.own.runner}, as it was recorded: {_match_text(replay.own)}")
+        lines.append(f"{replay.own.runner}, the runner of the record: {_match_text(replay.own)}")
     if not replay.matches:
-        lines.append("the numbers are not those of the record")
+        lines.append("the numbers do not match the record")
     elif plain.match is Match.PARTED:
-        lines.append("rounding grew until plain fit parted; the trial's own runner gives every digit of the record")
+        lines.append("plain fit differs by rounding that grew; the runner of the record gives every recorded digit")
     else:
-        lines.append("the numbers are those of the record")
+        lines.append("the numbers match the record")
     return lines
 
 
 def replay_json(replay: Replay) -> str:
-    """Return one JSON object: the verdict, each comparison, the record, and the trial trained again."""
+    """Return a JSON object: the verdict, each comparison, the record, and the trial trained again."""
     recorded, recorded_runner = replay.recorded, replay.own
     about = {"sweep": replay.sweep, "number": recorded.recipe, "seed": recorded.finalist_seed}
     trained = {"recorded": result_record(recorded), "again": _comparison_record(replay.plain)}
@@ -67,17 +66,17 @@ def _comparison_record(comparison: CurveMatch) -> dict[str, Any]:
 
 
 def _match_text(comparison: CurveMatch) -> str:
-    """Return `equal to rounding in all 5 epochs, at most 9.1e-08 (val_loss, epoch 3)`."""
+    """Return `equal to rounding in all 5 epochs, largest gap 9.1e-08 (val_loss, epoch 3)`."""
     epochs, at = len(comparison.epochs), comparison.parted_at
     if not epochs:
-        return "no epoch to compare" if comparison.match is Match.PARTED else "it ends as recorded, before an epoch"
+        return "no epoch to compare" if comparison.match is Match.PARTED else "it ends before an epoch, as recorded"
     worst = widest(gap for gaps in comparison.gaps.values() for gap in gaps)
-    in_all = "in its one epoch" if epochs == 1 else f"in all {epochs} epochs"
+    in_all = "in its only epoch" if epochs == 1 else f"in all {epochs} epochs"
     if worst.match is Match.EQUAL:
         return f"equal {in_all}, to the last digit"
     name, epoch = next((name, gaps.index(worst) + 1) for name, gaps in comparison.gaps.items() if worst in gaps)
-    words = f"equal to rounding {in_all}" if at is None else f"parted at epoch {at}"
-    return f"{words}, at most {worst.relative:.1e} ({escape(name)}, epoch {epoch})"
+    words = f"equal to rounding {in_all}" if at is None else f"different from epoch {at}"
+    return f"{words}, largest gap {worst.relative:.1e} ({escape(name)}, epoch {epoch})"
 
 
 def _gap_cell(gap: Gap) -> Text:
@@ -85,7 +84,6 @@ def _gap_cell(gap: Gap) -> Text:
 
 
 def replay_columns(replay: Replay) -> list[Column]:
-    """Compare the record and the new training epoch by epoch."""
     plain, objective = replay.plain, replay.objective
     names = [name for name in dict.fromkeys((objective.name, loss_name(objective))) if name in plain.gaps]
     epochs = range(len(plain.epochs))
@@ -95,13 +93,12 @@ def replay_columns(replay: Replay) -> list[Column]:
             cells = [score_text(result.curve[name][epoch]) for epoch in epochs]
             columns.append(Column(header, cells, keep=keep, right=True))
     apart = [_gap_cell(widest(gaps[epoch] for gaps in plain.gaps.values())) for epoch in epochs]
-    return [*columns, Column("widest gap", apart)]
+    return [*columns, Column("largest gap", apart)]
 
 
 def print_verification(console: Console, verified: Verified) -> None:
-    """Print each score of the card beside the score now, the facts, and the verdict."""
     model = escape(str(verified.model))
-    console.print(f"{model}: trial {verified.trial} of {escape(verified.sweep)}, the file of its card")
+    console.print(f"{model}: trial {verified.trial} of {escape(verified.sweep)}, the file that its card describes")
     print_table(console, verify_columns(verified))
     for line in fact_lines(verified):
         console.print(line)
@@ -109,7 +106,6 @@ def print_verification(console: Console, verified: Verified) -> None:
 
 
 def verify_columns(verified: Verified) -> list[Column]:
-    """Compare each score of the card with the score now."""
     checks = verified.checks
     return [
         Column("score", [check.name for check in checks]),
@@ -122,7 +118,7 @@ def verify_columns(verified: Verified) -> list[Column]:
 def fact_lines(verified: Verified) -> list[str]:
     """Describe the card's other facts: wrong facts, right facts, and facts that were not checked."""
     lines = [
-        f"{escape(fact.name)} is {escape(str(fact.card))} in the card, {escape(str(fact.known))} by its {fact.by}"
+        f"{escape(fact.name)} is {escape(str(fact.card))} in the card, but {escape(str(fact.known))} in its {fact.by}"
         for fact in verified.wrong_facts
     ]
     same: dict[str, dict[str, None]] = {}
@@ -133,10 +129,10 @@ def fact_lines(verified: Verified) -> list[str]:
         whole = part not in wrong and fact.by == "record"
         if fact.matches:
             same.setdefault(fact.by, {})[escape(part if whole else fact.name)] = None
-    lines += [f"the same by the {by}: {', '.join(names)}" for by, names in same.items()]
+    lines += [f"the {by} confirms: {', '.join(names)}" for by, names in same.items()]
     if verified.unseen:
         why = f" ({escape(verified.why)})" if verified.why else ""
-        lines.append(f"not looked at: {', '.join(map(escape, verified.unseen))}{why}")
+        lines.append(f"not checked: {', '.join(map(escape, verified.unseen))}{why}")
     return lines
 
 
@@ -145,19 +141,18 @@ def verify_verdict(verified: Verified) -> str:
     if not verified.checks:
         return "the card has no score that can be checked"
     rows = pluralize(verified.validation_rows, "row" if verified.refit else "validation row")
-    rows += " that it was trained on" if verified.refit else ""
+    rows += " that the model was trained on" if verified.refit else ""
     if verified.test_rows is not None:
-        looks = f"look {verified.looks:,}" if verified.looks is not None else "a look that is counted nowhere"
+        looks = f"look {verified.looks:,}" if verified.looks is not None else "a look that no record counts"
         rows += f" and {pluralize(verified.test_rows, 'test row')} ({looks})"
     wrong = [escape(check.name) for check in verified.checks if check.gap.match is Match.PARTED]
     wrong += [escape(fact.name) for fact in verified.wrong_facts]
     if wrong:
-        return f"on {rows}: {', '.join(wrong)} {'differs' if len(wrong) == 1 else 'differ'}"
-    return f"the scores of the card come out on {rows}"
+        return f"{', '.join(wrong)} {'differs' if len(wrong) == 1 else 'differ'} from the card on {rows}"
+    return f"the scores match the card on {rows}"
 
 
 def verify_json(verified: Verified) -> str:
-    """Return one JSON object with a list of the checks."""
     about = {"model": str(verified.model), "card": str(verified.card), "sweep": verified.sweep, "trial": verified.trial}
     rows = {"validation_rows": verified.validation_rows, "test_rows": verified.test_rows, "looks": verified.looks}
     checks = [

@@ -15,7 +15,6 @@ from keras_sweep.views.terminal.text import number_text, seconds_text, value_tex
 
 
 def print_space(console: Console, spec: SweepSpec, path: str) -> None:
-    """Print the parameters and the size of the space."""
     console.print(Text(escape(path), style="bold"))
     lines = [(parameter.name, parameter_text(parameter)) for parameter in spec.space.parameters]
     lines += [(name, f"always {value_text(value)}") for name, value in spec.space.constants.items()]
@@ -31,12 +30,12 @@ def print_space(console: Console, spec: SweepSpec, path: str) -> None:
     )
     size_text += " before `where`" if size == math.inf and spec.space.where else ""
     if spec.model.kind == "python" and size < math.inf:
-        size_text += f", times those that {escape(spec.model.source)} makes if it is a HyperModel"
+        size_text += f", more if {escape(spec.model.source)} is a HyperModel with parameters"
     console.print(f"{size_text}; {pluralize(spec.search.trials, 'trial')} to be run by {spec.search.engine_name}")
 
 
 def parameter_text(parameter: Parameter) -> str:
-    """Return the distribution and its conditions, such as `0.0001 to 1, log` or `0 to 0.9, when optimizer is sgd`."""
+    """Return the distribution and its conditions: `0.0001 to 1, log` or `0 to 0.9, when optimizer is sgd`."""
     distribution = parameter.distribution
     if isinstance(distribution, Categorical):
         text = join(map(value_text, distribution.choices), "or")
@@ -59,7 +58,7 @@ def print_estimate(
     training = f"{len(data.train):,} training" if data.stream is None else f"{data.stream.steps:,} batches an epoch"
     rows = f"{training} and {len(data.validation):,} validation rows"
     if data.folds:
-        rows = f"{len(data.train):,} rows in {len(data.folds)} folds, on each of which every trial is trained once"
+        rows = f"{len(data.train):,} rows in {len(data.folds)} folds; every trial trains once per fold"
     test = f", {data.test_rows:,} test rows are sealed" if data.test_rows else ", no test rows"
     console.print(Text(f"{escape(data.name)}: {rows}{test}"))
     if estimate is None:
@@ -84,7 +83,7 @@ def print_estimate(
         console.print(Text(f"then finalists: the best {finalists}, about {epochs} more ({seconds})"))
     if estimate.refit_epochs:
         epochs = pluralize(round(estimate.refit_epochs), "epoch")
-        console.print(Text(f"then the winner trains once more on all of these rows, about {epochs}"))
+        console.print(Text(f"then the winner trains again on all of these rows, about {epochs}"))
 
 
 def cores_text(estimate: TimeEstimate, cores: int, workers: int | None = None) -> str:
@@ -93,13 +92,15 @@ def cores_text(estimate: TimeEstimate, cores: int, workers: int | None = None) -
     most = cores if workers is None else workers
     of_all = f"of {pluralize(most, 'core' if workers is None else 'worker')}"
     if estimate.runner.startswith("compiled"):
-        usage = f"{pluralize(size, 'trial')} are {pluralize(programs, 'program')}: {min(programs, most)} {of_all}"
+        usage = (
+            f"{pluralize(size, 'trial')} train as {pluralize(programs, 'program')} on {min(programs, most)} {of_all}"
+        )
         generation = size * 2 ** math.ceil(math.log2(max(most / programs, 1)))
         return usage if generation == size else f"{usage}; `search: {{generation: {generation}}}` would use all"
     if estimate.learns and size == 1:
         more = f"`search: {{generation: {workers or 8}}}`{'' if workers else ' and `--workers`'} would use more"
-        return f"trials train one by one, each after the result of the one before: 1 {of_all}; {more}"
+        return f"trials train one by one on 1 {of_all}, since the sampler waits for each result; {more}"
     if workers is None:
-        return f"trials train one by one: 1 {of_all}; `--workers {cores}` would use all"
+        return f"trials train one by one on 1 {of_all}; `--workers {cores}` would use all"
     at_once = min(size, workers) if estimate.learns else workers
-    return f"{pluralize(at_once, 'trial')} at once: {at_once} {of_all}"
+    return f"{pluralize(at_once, 'trial')} at once on {at_once} {of_all}"

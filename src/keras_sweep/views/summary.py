@@ -149,11 +149,11 @@ def look_lines(test: TestEvaluated, *, classes: bool = True) -> list[Text]:
     lines = [text]
     if test.earlier:
         times = "once" if test.looks == 1 else f"{test.looks:,} times"
-        text.append(f"  looked at {times}, earlier", style="dim")
+        text.append(f"  evaluated {times}, in an earlier run", style="dim")
     elif test.looks == 1:
         text.append("  first look", style="dim")
     else:
-        looks = f"  look {test.looks:,} at the test set: after the first it is no longer quite unseen"
+        looks = f"  look {test.looks:,} at the test set: after the first, it is no longer unseen"
         lines.append(Text(looks, style="yellow"))
     per_class = test.per_class or {}
     if classes:

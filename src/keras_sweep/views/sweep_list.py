@@ -49,7 +49,7 @@ def sweep_row(folder: SweepFolder) -> SweepRow:
     except RecordError as error:
         return SweepRow(folder.name, 0, None, 0, None, None, "", "maximize", "", error.message, active)
     best = sweep.best
-    # Imported trials can't win, so the best of them stands in for the winner.
+    # Imported trials can't win, so the best imported trial is shown instead of a winner.
     if all(map(is_imported, sweep.results)):
         candidates = (result for result in sweep.results if comparable(result, sweep.objective))
         best = min(candidates, key=lambda result: order_key(result, sweep.objective), default=None)
@@ -82,7 +82,7 @@ def sweep_row(folder: SweepFolder) -> SweepRow:
 def print_sweeps(console: Console, rows: Sequence[SweepRow], now: float) -> None:
     """Print a line for each sweep; `now` is in seconds since 1970."""
     if not rows:
-        console.print(Text("no sweeps here yet: start one with `sweep run SPACE.yaml`", style="dim"))
+        console.print(Text("no sweeps yet: `sweep run SPACE.yaml` starts a sweep", style="dim"))
         return
     ages = [now - row.last_activity for row in rows]
     # Trials that were added by hand may exceed the total.

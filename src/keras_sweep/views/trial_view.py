@@ -39,7 +39,6 @@ def trial_json(sweep: RecordedSweep, result: Result) -> str:
 
 
 def print_trial(console: Console, sweep: RecordedSweep, result: Result) -> None:
-    """Print a trial section by section."""
     console.print(*_facts(sweep, result), sep="\n")
 
     def section(title: str, *lines: Text) -> None:
@@ -78,11 +77,11 @@ def _facts(sweep: RecordedSweep, result: Result) -> Iterator[Text]:
         if result.epoch is not None and result.epoch < result.epochs:
             score.append(f", scored at epoch {result.epoch}")
         if row.tie and not row.winner:
-            score.append(f"  {TIE} a tie with the best", style="cyan")
+            score.append(f"  {TIE} tied with the winner", style="cyan")
         yield score
         if row.behind is not None and row.behind_stderr is not None:
             distance = difference_text(abs(row.behind), objective, row.behind_stderr, unit=True)
-            side = "with the seed of the search ahead of the best one" if is_ahead(row) else "behind the best"
+            side = "with the search's seed ahead of the winner" if is_ahead(row) else "behind the winner"
             yield Text(f"{side} by {distance}, row by row")
     if sweep.refit is not None and sweep.refit.trial == result.number:
         yield refit_line(sweep.refit)
@@ -105,7 +104,7 @@ def _origin_text(result: Result, row: LeaderboardRow) -> str:
     elif result.engine == ADDED:
         texts.append(f"added by hand, as generation {result.suggestion.generation}")
     elif result.engine:
-        texts.append(f"asked by {escape(result.engine)} in generation {result.suggestion.generation}")
+        texts.append(f"suggested by {escape(result.engine)} in generation {result.suggestion.generation}")
     if result.suggestion.continues is not None:
         texts.append(f"continues trial {result.suggestion.continues}")
     if result.runner and not row.imported:

@@ -40,9 +40,9 @@ def test_a_wide_terminal_shows_everything():
     assert "FAIL diverged" in lines[-5]
     assert lines[-4:] == [
         "in all trials: batch_size=32",
-        "≈ 7 ties within one standard error (±0.0032): these data can't tell them apart",
-        "pruned trials rank below complete ones: their values are of earlier epochs",
-        "the winner's val_accuracy is optimistic: the best of 50 completed trials",
+        "≈ 7 trials tie within a standard error (±0.0032): these rows can't tell them apart",
+        "pruned trials rank below complete trials: their values are of earlier epochs",
+        "the winner's val_accuracy is optimistic, as the best of 50 completed trials",
     ]
 
 
@@ -57,7 +57,7 @@ def test_no_line_is_wider_than_the_terminal_and_none_is_folded(width):
 def test_a_narrow_terminal_keeps_what_matters_and_names_the_rest():
     text = text_of(width=60)
     assert "0.8570 ±0.0032 ≈" in text and "adam" in text and "0.000966" in text
-    assert "not shown, for want of width: momentum, state, time, curve" in " ".join(text.split())
+    assert "columns that do not fit here: momentum, state, time, curve" in " ".join(text.split())
     assert "momentum" in table_of(80)[1] and "curve" not in table_of(80)[1]
 
 
@@ -102,7 +102,7 @@ SAID = {
         (),
     ),
     "engines": ([result(0), result(1, engine="keras-tuner/hyperband")], {}, ("keras-tuner/hyperband",), ()),
-    "losses": (LOSSES[:2], {"objective": LOSS}, ("2 trials have the best value",), ("±", "points")),
+    "losses": (LOSSES[:2], {"objective": LOSS}, ("2 trials tie for the best value",), ("±", "points")),
     "behind": (LOSSES, {"objective": LOSS, "comparison": BEHIND_LOSS}, ("0.0200 ±0.0030",), ("points",)),
 }
 
@@ -168,7 +168,8 @@ def test_how_far_trials_are_behind_is_told_in_points_with_their_own_error():
     assert lines[-3:] == [
         "≈ 1 other trial is as good as the winner, as far as 12,000 rows can tell (paired test, 95 %).",
         "expected on new rows: 0.8476 (95 %: 0.8411 to 0.8538), corrected for picking the best of 4",
-        "More trials are not worth it: 32 more would gain at most 0.02 points, and 12,000 rows tell 0.41 apart.",
+        "More trials are not worth it: 32 more would gain at most 0.02 points, "
+        "and 12,000 rows show differences above 0.41.",
     ]
 
 
@@ -181,6 +182,6 @@ def test_who_is_better_than_the_winner_with_the_seed_of_the_search_is_explained(
     best = replace(result(0, 0.85), finalists=(again,), final=True)
     behind = {0: Behind(0.0, None, True), 1: Behind(-0.0011, 0.0015, True)}
     compared = Comparison(0, None, behind, PAIRED, 12_000)
-    note = "behind below 0: better with the seed of the search; the winner ranks by its mean over 2"
+    note = "behind below 0: better than the winner with the search's seed; the winner ranks by its mean over 2 seeds"
     assert note in text_of([best, result(1, 0.8411)], comparison=compared, width=120).splitlines()
     assert "behind below 0" not in paired(120)

@@ -35,7 +35,7 @@ def test_a_winner_with_several_seeds_has_their_mean_and_the_test_of_its_best() -
 def test_a_page_of_200_trials_is_below_a_megabyte_and_draws_all_or_the_best_half_and_the_others_evenly() -> None:
     facts = facts_of(dense_sweep(200))
     page = page_of(facts, MOMENT)
-    assert len(page.encode()) < 1_000_000 and page.count("<tr data-t=") >= 200 and "The page holds" not in page
+    assert len(page.encode()) < 1_000_000 and page.count("<tr data-t=") >= 200 and "To stay small" not in page
     assert [row.rank for row in thin_rows(facts.rows[:100], 20)] == [*range(1, 11), *range(11, 101, 9)]
 
 
@@ -44,7 +44,7 @@ def test_a_page_of_thousands_of_trials_is_thinned_and_says_so() -> None:
     facts = facts_of(dense_sweep(5_000))
     page = page_of(facts, MOMENT)
     assert len(page.encode()) < 5_000_000
-    assert "</output> of 5,000 trials are shown. The page holds 2,000 of them" in page
+    assert "</output> of 5,000 trials are shown. To stay small, the page and its drawings have 2,000 of them" in page
     drawn = json.loads(re.findall(r'id="data">(.*?)</script>', page)[0])["trials"]
     assert {str(row.number) for row in facts.rows[:1000]} <= set(drawn)
     assert len(drawn) == 2000
@@ -69,7 +69,7 @@ def test_a_sweep_without_a_winner_has_a_page() -> None:
     assert "No trial has ended yet." in page_of(facts_of([]), MOMENT)
     failed = [result(n, None, state=TrialState.FAIL, stderr=None, reason="diverged", epochs=1) for n in range(3)]
     page = page_of(facts_of(failed), MOMENT)
-    assert "No trial of 3 trials could win yet." in page and page.count("diverged") >= 3
+    assert "None of 3 trials can win yet." in page and page.count("diverged") >= 3
 
 
 def test_the_matrix_counts_every_row_and_its_diagonal_is_the_accuracy() -> None:
@@ -78,19 +78,19 @@ def test_the_matrix_counts_every_row_and_its_diagonal_is_the_accuracy() -> None:
     outputs = draw.random((60, 3))
     found = outputs_of(y, outputs, ("a", "b", "c"))
     page = page_of(facts_of(dense_sweep(12), outputs=found), MOMENT)
-    cells = re.findall(r"<title>(\w) named (\w): (\d+) of (\d+)</title>", page)
+    cells = re.findall(r"<title>(\w) predicted as (\w): (\d+) of (\d+)</title>", page)
     assert sum(int(count) for _, _, count, _ in cells) == 60
     right = sum(int(count) for true, named, count, _ in cells if true == named)
     assert right == int((outputs.argmax(axis=1) == y).sum())
-    assert f"Of {60 - right} validation rows that are wrong" in page
+    assert f"The winner gets {60 - right} validation rows wrong." in page
 
 
 def test_numbers_are_drawn_against_the_truth() -> None:
     y = np.linspace(0, 10, 50).astype(np.float32)
     found = outputs_of(y, (y + 0.5)[:, None], None)
     page = page_of(facts_of(dense_sweep(12), outputs=found), MOMENT)
-    assert "half of the predictions are within 0.5 of the truth" in page
-    assert "20 validation rows that the winner misses by most" in page
+    assert "half of the predictions are within 0.5 of the true value" in page
+    assert "20 validation rows with the largest errors" in page
 
 
 @settings(max_examples=25)

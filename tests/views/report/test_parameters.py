@@ -35,7 +35,7 @@ def edges_of(**best: float):
 def test_the_call_searches_a_wider_range(name: str, value: float, setting: str, wider: object) -> None:
     edges = edges_of(**{name: value})
     assert list(edges) == [setting] and edges[setting].startswith(
-        f"{name}: of the best 5 trials 5 lie in the outermost"
+        f"{name}: 5 of the best 5 trials are in the last tenth"
     )
     words = shlex.split(widening_call("dense", edges))
     assert words[:2] == ["sweep", "run"] and words[3:] == ["--name", "dense-wider", "--set", setting]

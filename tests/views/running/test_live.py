@@ -130,7 +130,7 @@ def test_the_phase_is_said_with_its_time_and_something_moves():
     for tenth in range(0, 20, 2):
         progress.now = tenth / 10
         frames.add(lines_of(progress)[0])
-    assert all("importing Keras, reading the data" in frame for frame in frames) and len(frames) == 10
+    assert all("importing Keras and reading the data" in frame for frame in frames) and len(frames) == 10
     progress = half_way()
     progress.begin("compile", 2, 8)
     progress.begin("compile", 3, 8, after=20)
@@ -238,7 +238,7 @@ def test_failures_and_notices_stay_above_the_board():
             view(TrialEnded(result(number, None, state=TrialState.FAIL, reason="diverged")))
     text = without_styles(sent(console))
     assert "note: lanes do not fit: [red]3 trials\\x1b[0m fall back to fit" in text
-    assert text.count("failed: diverged") == 10 and "more of these are only counted" in text
+    assert text.count("failed: diverged") == 10 and "more failures like this are only counted" in text
 
 
 def test_thousands_of_trials_do_not_slow_it():

@@ -40,7 +40,6 @@ def leaderboard_markdown(ranking: Ranking) -> str:
 
 
 def row_record(row: LeaderboardRow) -> dict[str, Any]:
-    """Return the row as the JSON format has it."""
     return {
         **{key: cell(row, key) for key in FIRST_KEYS},
         "state": str(row.state),
@@ -62,7 +61,7 @@ def _plain(value: Value) -> Any:
 
 
 def json_list(records: Iterable[Mapping[str, Any]]) -> str:
-    """Return a list of objects, one per line, in strict JSON in ASCII."""
+    """Return a list of objects, each on its line, in strict JSON in ASCII."""
     lines = ",\n".join("  " + strict_json(record) for record in records)
     return f"[\n{lines}\n]\n" if lines else "[]\n"
 

@@ -129,7 +129,6 @@ def leaderboard_rows(
 
 
 def rows_of(sweep: RecordedSweep) -> list[LeaderboardRow]:
-    """Return the leaderboard of a recorded sweep."""
     return leaderboard_rows(sweep.results, sweep.objective, sweep.comparison, seed=sweep.facts.seed)
 
 
@@ -197,9 +196,9 @@ def explain_no_rows(rows: Sequence[LeaderboardRow], where: Sequence[str]) -> str
         if not any(map(holds, rows)):
             values = dict.fromkeys(value for row in rows if (value := cell(row, key)) is not None)
             plain = [list(value) if isinstance(value, tuple) else value for value in values]
-            known = itemize(sorted(plain, key=str), MOST_VALUES) or "in none"
-            return f"no trial has {escape(text.strip())}; {escape(key)} is {known}"
-    return "each of the conditions holds for some trial, but no trial meets all of them"
+            known = itemize(sorted(plain, key=str), MOST_VALUES) or "none"
+            return f"no trial has {escape(text.strip())}; values of {escape(key)}: {known}"
+    return "each condition has trials, but no trial meets all conditions"
 
 
 def parse_condition(text: str, keys: Collection[str]) -> tuple[str, Callable[[LeaderboardRow], bool]]:
@@ -207,13 +206,13 @@ def parse_condition(text: str, keys: Collection[str]) -> tuple[str, Callable[[Le
     match = CONDITION.fullmatch(text)
     if match is None or not match[3]:
         raise UsageError(
-            f"`--where` takes KEY, one of {' '.join(OPERATORS)}, and a value, but got {text!r}",
-            hint="For example: --where 'optimizer=adam'",
+            f"`--where` must be a key, an operator ({' '.join(OPERATORS)}) and a value, but got {text!r}",
+            hint="For example `--where 'optimizer=adam'`",
         )
     sign, written = match[2].replace("==", "="), match[3]
     key, value = _find_key(match[1], keys, "--where"), _scalar(written)
     if sign not in ("=", "!=") and not is_number(value):
-        raise UsageError(f"`{sign}` compares numbers, but got {text!r}")
+        raise UsageError(f"`{sign}` needs a number, but got {text!r}")
 
     def holds(row: LeaderboardRow) -> bool:
         cell_value = cell(row, key)

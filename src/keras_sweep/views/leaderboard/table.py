@@ -35,7 +35,7 @@ def print_leaderboard(console: Console, ranking: Ranking, baseline: Baseline | N
     reference = baseline.validation.get(ranking.objective.name) if baseline is not None else None
     table, left_out = leaderboard_table(ranking, console.width, reference=reference)
     console.print(table)
-    notes = ["not shown, for want of width: " + ", ".join(left_out)] if left_out else []
+    notes = ["columns that do not fit here: " + ", ".join(left_out)] if left_out else []
     if baseline is not None and reference is not None:
         notes.append(f"baseline: {escape(baseline.model)} on the same rows")
     for note in (*notes, *leaderboard_notes(ranking)):

@@ -196,18 +196,16 @@ def leaderboard_notes(ranking: Ranking) -> list[str]:
     if tied:
         notes.append(f"{TIE} {_ties_text(tied, comparison)}")
     if other_rows := sum(row.other_rows for row in rows):
-        notes.append(
-            f"{pluralize(other_rows, 'trial')} with other validation rows than the winner: compared by value alone"
-        )
+        trials = f"{pluralize(other_rows, 'trial')} with other validation rows than the winner"
+        notes.append(f"{trials}: only values are compared")
     notes += _front_notes(rows, objective)
     notes += _order_notes(rows, objective)
     if any(row.seeds is not None and row.seeds.unstable for row in rows):
-        notes.append("unstable: the seeds differ by more than chance in the validation rows explains")
+        notes.append("unstable: the seeds differ by more than chance")
     best = winning_row(rows)
     if best is not None and best.seeds is not None and any(is_ahead(row) for row in rows):
-        notes.append(
-            f"behind below 0: better with the seed of the search; the winner ranks by its mean over {best.seeds.count}"
-        )
+        better = "behind below 0: better than the winner with the search's seed"
+        notes.append(f"{better}; the winner ranks by its mean over {best.seeds.count} seeds")
     if any(row.imported for row in rows):
         named = "no trial was trained here" if best is None else f"best trained here: trial {best.number}"
         notes.append(f"{named}; imported trials guide the search, but can't win")
@@ -221,16 +219,20 @@ def leaderboard_notes(ranking: Ranking) -> list[str]:
         if (more := comparison.more) is not None:
             worth = "worth it" if more.worth_it else "not worth it"
             gain = f"{more.trials:,} more would gain at most {difference_text(more.gain, objective, unit=True)}"
-            resolution = f"{comparison.rows or 0:,} rows tell {difference_text(more.resolved, objective)} apart"
+            resolution = (
+                f"{comparison.rows or 0:,} rows show differences above {difference_text(more.resolved, objective)}"
+            )
             notes.append(f"More trials are {worth}: {gain}, and {resolution}.")
     elif best is not None and candidates > 1:
         kind = "trial" if objective.take_best else "completed trial"
-        notes.append(f"the winner's {escape(objective.name)} is optimistic: the best of {pluralize(candidates, kind)}")
+        notes.append(
+            f"the winner's {escape(objective.name)} is optimistic, as the best of {pluralize(candidates, kind)}"
+        )
     return notes
 
 
 def interval_text(estimate: Estimate) -> str:
-    """`0.8546 (95 %: 0.8482 to 0.8608)`."""
+    """Return `0.8546 (95 %: 0.8482 to 0.8608)`."""
     value, low, high = (score_text(number) for number in (estimate.value, estimate.low, estimate.high))
     return f"{value} (95 %: {low} to {high})"
 
@@ -255,8 +257,8 @@ def mismatch_text(
     distance = difference_text(abs(score - estimate.value), objective, unit=True)
     side = "below" if score < estimate.value else "above"
     return (
-        f"The test score is {distance} {side} what was expected: more than chance, "
-        "so the test rows differ from the validation rows."
+        f"The test score is {distance} {side} the expected score, more than chance: "
+        "the test rows differ from the validation rows."
     )
 
 
@@ -267,21 +269,21 @@ def _ties_text(tied: Sequence[LeaderboardRow], comparison: Comparison | None) ->
         are = "is" if len(tied) == 2 else "are"
         return f"{ties} {are} as good as the winner, as far as {comparison.rows:,} rows can tell (paired test, 95 %)."
     if best.stderr is None:
-        return f"{len(tied):,} trials have the best value: they are ties"
+        return f"{len(tied):,} trials tie for the best value"
     within = score_text(best.value, best.stderr).partition(" ")[2]
-    return f"{len(tied):,} ties within one standard error ({within}): these data can't tell them apart"
+    return f"{len(tied):,} trials tie within a standard error ({within}): these rows can't tell them apart"
 
 
 def _front_notes(rows: Sequence[LeaderboardRow], objective: Objective) -> list[str]:
     names = [goal.name for goal in objective.further]
-    chosen = [f"the winner is the best by {objective.name} of those with {objective.where}"] if objective.where else []
+    chosen = [f"the winner has the best {objective.name} of trials with {objective.where}"] if objective.where else []
     if not names:
         return [*map(escape, chosen)]
     count = pluralize(sum(row.front is True for row in rows), "trial")
-    better = f"no other trial is as good in {join([objective.name, *names], 'and')} and better in one of them"
-    notes = [f"{ON_FRONT} {count} on the front: {escape(better)}; `--where front=true` shows these"]
+    better = f"no other trial is as good in {join([objective.name, *names], 'and')} and better in a goal"
+    notes = [f"{ON_FRONT} {count} on the front: {escape(better)}; `--where front=true` shows them"]
     if "predict_seconds" in names:
-        notes.append("predict_seconds: a call with 32 rows, the median of 50, on the machine that trained")
+        notes.append("predict_seconds: the median of 50 calls with 32 rows, on the machine that trained")
     return [*notes, *map(escape, chosen)]
 
 
@@ -294,6 +296,6 @@ def _order_notes(rows: Sequence[LeaderboardRow], objective: Objective) -> list[s
         notes.append("trials trained with more seeds rank first, by the mean over all seeds (± its standard error)")
     if any(row.state is TrialState.PRUNED and row.value is not None for row in rows):
         among = "among the others: each is scored at its best epoch"
-        below = "below complete ones: their values are of earlier epochs"
+        below = "below complete trials: their values are of earlier epochs"
         notes.append(f"pruned trials rank {among if objective.take_best else below}")
     return notes

@@ -105,7 +105,7 @@ def draw_front(goal: Axis, value: Axis, page: PageContent, drawn: Sequence[Leade
         line = stairs(((across(x), up(y)) for x, y in (front[::-1] if upward else front)), LEFT if upward else RIGHT)
         parts.append(f'<path class="best" d="{line}"/>')
     listed = ", ".join(f"{score_text(y)} at {goal.text(x)}" for x, y in front[:MOST_NAMED])
-    words = f"{value.name} over {goal.name}. No other trial is as good in all goals and better in one: {listed}"
+    words = f"{value.name} over {goal.name}. No other trial is as good in all goals and better in a goal: {listed}"
     more_listed = f" and {len(front) - MOST_NAMED} more" if len(front) > MOST_NAMED else ""
     return figure(f"front-{goal.name}", f"{value.name} and {goal.name}", f"{words}{more_listed}.", parts)
 
@@ -117,7 +117,7 @@ def draw_best_so_far(page: PageContent, drawn: Sequence[LeaderboardRow], value: 
     if not best:
         return []
     spent, last = sum_seconds(page.sweep.results), best[-1]
-    name = page.sweep.objective.name + (" of one seed" if any(row.final for row in rows) else "")
+    name = page.sweep.objective.name + (" of a single seed" if any(row.final for row in rows) else "")
     reached = f"The best {name}, {score_text(last.value)}, was first reached by trial {last.number}"
     places = {row.number: float(row.number) for row in rows}
     trials = Axis("trial", 0, max(max(places), 1), places, whole=True)
@@ -134,9 +134,9 @@ def draw_best_so_far(page: PageContent, drawn: Sequence[LeaderboardRow], value: 
         line = stairs(((across(x.values[result.number]), up(result.value or 0.0)) for result in best), RIGHT)
         return figure(place, title, f"{reached}{words}.", [*parts, f'<path class="best" d="{line}"/>'])
 
-    by_trial = f" of {len(rows):,}. Each dot is a trial, the ring the winner, the line the best so far"
-    sum_text = "what each trial took of sampling, compiling and training, one after the other"
-    by_second = f", after {seconds_text(spent[last.number])} of {seconds_text(seconds.high)}: {sum_text}"
+    by_trial = f" of {len(rows):,}. Each dot is a trial, the ring is the winner, the line is the best so far"
+    sum_text = "the summed time of all trials for sampling, compiling and training"
+    by_second = f", after {seconds_text(spent[last.number])} of {seconds_text(seconds.high)}, {sum_text}"
     return [
         drawing("best-by-trial", "Best so far by trial", trials, by_trial),
         drawing("best-by-second", "Best so far by time", seconds, by_second),
@@ -157,8 +157,10 @@ def draw_curves(page: PageContent, rows: Sequence[LeaderboardRow]) -> Markup | N
             line = line_path(_points(row.curve, MOST_POINTS, across, up))
             pale = " pale" if 2 * place >= len(rows) else ""
             parts.append(f'<path class="ln {page.colour(row.number)}{pale}" data-t="{row.number}" d="{line}"/>')
-    subject = f"{name} of {pluralize(len(curves), 'trial')}, a line each, over up to {pluralize(longest, 'epoch')}"
-    words = f"{subject}: the winner’s is thick, the worse half’s are pale. Point at one to see it everywhere."
+    subject = f"{name} of {pluralize(len(curves), 'trial')} over up to {pluralize(longest, 'epoch')}"
+    words = (
+        f"{subject}. The winner’s line is thick, the worse half is pale. Point at a line to see its trial everywhere."
+    )
     return figure("curves", "Learning curves", words, parts)
 
 
@@ -189,7 +191,7 @@ def draw_importance(shares: Sequence[Importance], trials: int) -> Markup:
     verdict = first if is_settled(shares) else "The whiskers overlap: the order may change with more trials."
     sample_size = f" of {MOST_RESAMPLED} trials each" if trials > MOST_RESAMPLED else ""
     words = (
-        f"How much a parameter matters for reaching the best tenth of {trials:,} trials (PED-ANOVA, shares of 1): "
+        f"How much each parameter matters for reaching the best tenth of {trials:,} trials (PED-ANOVA, shares of 1): "
         f"{listed}. Whiskers: 90 % of {RESAMPLES} resamples{sample_size}. {verdict}"
     )
     bars = [(item.name, item.share, f"{item.share:.2f}", item.low, item.high) for item in shares]

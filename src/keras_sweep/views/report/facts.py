@@ -1,4 +1,4 @@
-"""Read what a page shows of a sweep, at one moment; and hold its axes, scales and colours."""
+"""Read what a page shows of a sweep, from a single reading; and hold its axes, scales and colours."""
 
 import json
 import math
@@ -130,7 +130,7 @@ def axis_ticks(axis: Axis, scale: Scale, most: int = 5) -> list[tuple[float, str
 
 @dataclass(frozen=True)
 class PageContent:
-    """Hold what a page shows: a sweep as it was recorded at one moment, and the outputs of its winner."""
+    """Hold what a page shows: a sweep's record, read once, and the outputs of its winner."""
 
     sweep: RecordedSweep
     running: bool
@@ -178,7 +178,6 @@ class PageContent:
 
     @cached_property
     def goal_axes(self) -> list[Axis]:
-        """The axes of the further goals that have values."""
         axes = []
         for name in (goal.name for goal in self.sweep.objective.further):
             values = {row.number: value for row in self.rows if (value := row.metrics.get(name)) is not None}

@@ -128,13 +128,13 @@ def draw_confusion(outputs: ValidationOutputs) -> Markup:
         parts.append(f'<text class="t" transform="translate({x} {y}) rotate(45)">{escape_html(name)}</text>')
         for chosen in np.flatnonzero(counts[true]):
             share_text = f"{counts[true, chosen]:,} of {counts[true].sum():,}"
-            text = f"{escape(outputs.classes[true])} named {escape(outputs.classes[chosen])}: {share_text}"
+            text = f"{escape(outputs.classes[true])} predicted as {escape(outputs.classes[chosen])}: {share_text}"
             share = float(counts[true, chosen] / counts[true].sum())
             place = MATRIX_LEFT + int(chosen) * cell, MATRIX_TOP + true * cell
             parts.append(_confusion_cell("right" if true == chosen else "wrong", place, cell, share, text))
-    parts.append(label(MATRIX_LEFT - 6, foot + 16, "true ↑ · said →", anchor="end", kind="l"))
+    parts.append(label(MATRIX_LEFT - 6, foot + 16, "true ↑ pred. →", anchor="end", kind="l"))
     right = f"{np.trace(counts):,} of {counts.sum():,} validation rows are right. {_worst(counts, outputs.classes)}"
-    words = f"Lines are true classes, columns what the winner says, numbers per cent of the line. {right}"
+    words = f"A line is a true class, a column a predicted class, a number the percentage of its line. {right}"
     size = (max(width + 60, LEAST_WIDTH), foot + 20 + 4.5 * max(map(len, names)))
     return figure("confusion", "Confusion matrix", words, parts, size=size)
 
@@ -155,10 +155,10 @@ def _confusion_cell(kind: str, place: tuple[float, float], side: float, share: f
 def _worst(counts: npt.NDArray[np.intp], names: Sequence[str]) -> str:
     wrong = counts - np.diag(np.diag(counts))
     if not wrong.any():
-        return "None is wrong."
+        return "No row is wrong."
     true, chosen = (int(place) for place in np.unravel_index(wrong.argmax(), wrong.shape))
     share_text = f"{wrong[true, chosen]:,} of {counts[true].sum():,}"
-    return f"The most frequent mistake: {escape(names[true])} named {escape(names[chosen])}, {share_text}."
+    return f"The most frequent mistake: {escape(names[true])} predicted as {escape(names[chosen])}, {share_text}."
 
 
 def draw_regression(true: npt.NDArray[np.floating], predicted: npt.NDArray[np.floating]) -> Markup:
@@ -174,9 +174,7 @@ def draw_regression(true: npt.NDArray[np.floating], predicted: npt.NDArray[np.fl
     error = predicted - true
     total = float(((true - true.mean()) ** 2).sum())
     explained = 1 - float((error**2).sum()) / total if total else 0.0
-    thinned = f" Every {step}th is drawn." if step > 1 else ""
-    words = (
-        f"{pluralize(len(true), 'validation row')}: half of the predictions are within "
-        f"{np.median(np.abs(error)):.4g} of the truth; they explain {explained:.1%} of its variance.{thinned}"
-    )
+    thinned = f" The drawing has 1 row in {step}." if step > 1 else ""
+    half = f"half of the predictions are within {np.median(np.abs(error)):.4g} of the true value"
+    words = f"{pluralize(len(true), 'validation row')}: {half}. They explain {explained:.1%} of the variance.{thinned}"
     return figure("confusion", "Predicted against true", words, parts)

@@ -140,14 +140,14 @@ def winner_sentence(page: PageContent) -> str:
     """Say which trial is the best, of how many, and by which metric."""
     trials = pluralize(len(page.rows), "trial")
     if page.winner is None:
-        return f"No trial of {trials} could win yet." if page.rows else "No trial has ended yet."
+        return f"None of {trials} can win yet." if page.rows else "No trial has ended yet."
     total = page.sweep.facts.trials
-    more = f", of {total:,} that there are to be" if total is not None and total > len(page.rows) else ""
+    more = f" of {total:,} planned" if total is not None and total > len(page.rows) else ""
     goal = "higher" if page.sweep.objective.goal.value == "maximize" else "lower"
     seeds = page.winner.seeds
     over = f" Over {seeds.count} seeds its configuration scores {seeds_texts(seeds)[1]}." if seeds is not None else ""
     best = f"Trial {page.winner.number} is the best of {trials}{more}"
-    condition = f", of those with {page.sweep.objective.where}" if page.sweep.objective.where else ""
+    condition = f", among trials with {page.sweep.objective.where}" if page.sweep.objective.where else ""
     return f"{best}, by {page.sweep.objective.name} ({goal} is better){condition}.{over}"
 
 
@@ -158,8 +158,8 @@ def number_cards(page: PageContent) -> list[tuple[str, str]]:
         return []
     cards = []
     if (estimate := comparison.estimate) is not None:
-        words = f"expected {name} on new rows, 95 % between {score_text(estimate.low)} and {score_text(estimate.high)}"
-        cards.append((score_text(estimate.value), f"{words}: the luck of being picked is taken off"))
+        words = f"expected {name} on new rows (95 %: {score_text(estimate.low)} to {score_text(estimate.high)})"
+        cards.append((score_text(estimate.value), f"{words}, corrected for picking the best"))
     score = score_text(winner.value, winner.stderr)
     over = "" if comparison.rows is None else f" over {comparison.rows:,} validation rows"
     if winner.final and winner.seeds is not None:
@@ -168,7 +168,7 @@ def number_cards(page: PageContent) -> list[tuple[str, str]]:
     if (test := _test_card(page)) is not None:
         cards.append(test)
     tied = sum(row.tie for row in page.rows)
-    among = "ties, marked ≈, the winner among them: these rows can't tell them apart"
+    among = "tied trials (≈), including the winner: these rows can't tell them apart"
     return [*cards, (str(tied), among if tied else "ties: no other trial is as good, as far as these rows can tell")]
 
 
@@ -179,7 +179,7 @@ def _test_card(page: PageContent) -> tuple[str, str] | None:
     if test is None or name not in test.scores:
         return None
     times = "once" if record.test_looks == 1 else f"{record.test_looks} times"
-    words = f"{name} on {test.rows:,} sealed test rows, looked at {times}"
+    words = f"{name} on {test.rows:,} sealed test rows, evaluated {times}"
     estimate = page.sweep.comparison.estimate
     if page.sweep.refit is not None:  # the refit is another model than the leaderboard's winner
         words += f", of the model {page.sweep.refit.text}"
@@ -191,7 +191,6 @@ def _test_card(page: PageContent) -> tuple[str, str] | None:
 def table_of(
     page: PageContent, rows: Sequence[LeaderboardRow]
 ) -> tuple[list[LeaderboardColumn], list[tuple[LeaderboardRow, list[tuple[str, str, str]]]]]:
-    """Return the columns of the whole leaderboard, and some of its rows."""
     all_rows, goal = page.rows, page.sweep.objective.goal
     half = -(-len(all_rows) // 2)  # on a common scale the worse half would be flat
     better, worse = (CurveScale((row.curve for row in part), goal) for part in (all_rows[:half], all_rows[half:]))
@@ -229,7 +228,7 @@ def repeating_calls(page: PageContent) -> list[tuple[str, str]]:
     if page.winner is not None:
         number = page.winner.number
         calls.append((f"sweep show {name} {number}", "the winner, epoch by epoch"))
-        calls.append((f"sweep replay {name} {number}", "the winner by plain model.fit, against the record"))
-        calls.append((f"sweep export {name}", "its model, with its card"))
-        calls.append((f"sweep verify {name}.keras", "whether the model's scores still come out"))
+        calls.append((f"sweep replay {name} {number}", "the winner trained again by plain model.fit"))
+        calls.append((f"sweep export {name}", "its model, with its model card"))
+        calls.append((f"sweep verify {name}.keras", "the model's scores compared with its card"))
     return calls

@@ -1,4 +1,4 @@
-"""Draw the parameters: all at once, one and two at a time; and find ranges that end too soon."""
+"""Draw the parameters: all at once, each alone, and two together; and find ranges that end too soon."""
 
 import math
 import shlex
@@ -20,7 +20,7 @@ SPREAD = 13  # pixels over which the trials of a choice are spread
 BEST_SHARE = 0.1  # of the trials, that words call "the best"
 FEWEST_BEST = 5
 LEVELS = 5  # of the objective, in the drawing of two parameters
-AXIS_TOP, AXIS_FOOT, ABSENT = 34, 268, 290  # pixels; a trial without the parameter passes at ABSENT
+AXIS_TOP, AXIS_FOOT, ABSENT = 34, 268, 290  # pixels; the line of a trial without the parameter is at ABSENT
 MARGIN_LEFT, MARGIN_RIGHT = 90, 60
 AXES_STEP, LEAST_WIDTH = 170, 1140  # pixels between axes; pixels of the whole, at least
 OUTER = 0.1  # share of the range that counts as its edge
@@ -33,7 +33,7 @@ def best_tenth(rows: Sequence[LeaderboardRow]) -> Sequence[LeaderboardRow]:
 
 
 def draw_slice(index: int, axis: Axis, value: Axis, page: PageContent, drawn: Sequence[LeaderboardRow]) -> Markup:
-    """Draw one parameter; the words are of all trials, the dots are of `drawn`."""
+    """Draw a parameter; the words are about all trials, the dots are the trials of `drawn`."""
     across, up, parts = draw_axes(axis, value)
     for row in reversed(drawn):
         if row.value is not None and row.number in axis.values:
@@ -52,8 +52,8 @@ def draw_interaction(x: Axis, y: Axis, page: PageContent, drawn: Sequence[Leader
             place = _place(x, row.number, across), _place(y, row.number, up)
             parts.append(dot(row.number, *place, f"q{level[row.number]}{page.mark(row.number)}", "4"))
     both = [row for row in best_tenth(page.rows) if row.number in x.values and row.number in y.values]
-    where = f" The best {len(both)} lie at {x.name} {_span(x, both)} and {y.name} {_span(y, both)}." if both else ""
-    words = f"The stronger the colour of a trial, the better the fifth of all trials that it is in.{where}"
+    where = f" The best {len(both)} have {x.name} {_span(x, both)} and {y.name} {_span(y, both)}." if both else ""
+    words = f"The strongest colour marks the best fifth of all trials.{where}"
     return figure("interaction", f"{x.name} with {y.name}", words, parts)
 
 
@@ -75,7 +75,7 @@ def _words(axis: Axis, rows: Sequence[LeaderboardRow], objective: Objective) -> 
         values = [value for value in group if value is not None]
         if values:
             texts.append(f"{choice} {score_text(min(values, key=objective.key))} ({len(values)})")
-    return f"The best value of each, and how many there are: {', '.join(texts)}." if texts else ""
+    return f"The best value of each (and its number of trials): {', '.join(texts)}." if texts else ""
 
 
 def _span(axis: Axis, rows: Sequence[LeaderboardRow]) -> str:
@@ -98,9 +98,9 @@ def draw_parallel(page: PageContent, value: Axis, drawn: Sequence[LeaderboardRow
         parts.append(f'<path class="ln {page.colour(row.number)}" data-t="{row.number}" d="{line}"/>')
     absent = {axis.name for axis in axes if any(row.number not in axis.values for row in rows)}
     parts += [_draw_axis(axis, scale, x, axis.name in absent) for x, axis, scale in scales]
-    lines = f"{pluralize(len(rows), 'trial')}, a line each; the worst quarter sits on the edge of {value.name}"
-    drag = "Drag along an axis to keep only the trials in that stretch: every drawing and the table follow"
-    words = f"{lines}. {drag}; a click on the axis clears it."
+    lines = f"{pluralize(len(rows), 'trial')}, a line each; the worst quarter is at the edge of {value.name}"
+    drag = "Drag along an axis to show only the trials in this range, in every drawing and in the table"
+    words = f"{lines}. {drag}. Click the axis to show all."
     size = (width, (ABSENT if absent else AXIS_FOOT) + 12)
     return figure("parallel", "Parallel coordinates", words, parts, size=size)
 
@@ -121,7 +121,7 @@ def range_edges(page: PageContent) -> dict[str, str]:
     """Find ranges that end too soon: the setting that widens the range, as "learning_rate.max=10" -> a sentence.
 
     The outer tenth of a range that ends too soon has the best trial, and at least half of the best trials. An end that
-    a space file can't move, such as a momentum of 0, does not count.
+    a space file can't move, for example a momentum of 0, does not count.
     """
     edges = {}
     numbers = [row.number for row in best_tenth(page.rows)]
@@ -136,8 +136,8 @@ def range_edges(page: PageContent) -> dict[str, str]:
             if 2 * len(crowded) < len(shares) or crowded.isdisjoint(numbers[:1]):
                 continue
             if (setting := _setting(axis, end, page.sweep.facts)) is not None:
-                where = f"lie in the outermost tenth before its {end}imum {axis.text(limit)}"
-                edges[setting] = f"{axis.name}: of the best {len(shares)} trials {len(crowded)} {where}."
+                where = f"are in the last tenth before its {end}imum {axis.text(limit)}"
+                edges[setting] = f"{axis.name}: {len(crowded)} of the best {len(shares)} trials {where}."
     return edges
 
 

@@ -45,7 +45,7 @@ View: TypeAlias = AbstractContextManager[Listener]  # entered before the sweep, 
 class LiveBoard:
     """Draw the live board; a listener and context manager. Leaving it removes the board and restores the terminal.
 
-    Events only change counters. A thread draws the board, so many events do not slow the sweep.
+    Events only change counters. A thread draws the board, so events do not slow the sweep.
     """
 
     def __init__(self, console: Console) -> None:
@@ -91,7 +91,7 @@ class LiveBoard:
         text = Text(f"trial {result.number} failed: {escape(reason)}  ", style="red")
         text.append(params_text(params or result.params), style="dim")
         if self._failures[reason] == SHOWN_FAILURES:
-            text.append("  (more of these are only counted)", style="dim")
+            text.append("  (more failures like this are only counted)", style="dim")
         self._console.print(text)
 
     def _board(self) -> RenderableType:
@@ -188,7 +188,7 @@ def _finalist_lines(progress: SweepProgress) -> list[str]:
 
 
 def notices_alone(console: Console) -> View:
-    """Show only notices; a notice says what the sweep did differently than you asked."""
+    """Show only notices."""
 
     def show(event: Event) -> None:
         if isinstance(event, Noticed):

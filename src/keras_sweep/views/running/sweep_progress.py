@@ -17,7 +17,7 @@ from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.terminal.text import CurveScale
 
 ENOUGH_EPOCHS = 8  # from which the time of an epoch is estimated
-BESIDE = 4  # times as many epochs are needed if all of them trained while programs compiled
+BESIDE = 4  # if all epochs trained while programs compiled, four times ENOUGH_EPOCHS are needed
 FADING = 4  # how much more a generation counts than the generation before it
 
 
@@ -185,7 +185,6 @@ class SweepProgress:
 
     @property
     def total(self) -> int:
-        """Trials that the sweep should have."""
         return max(self.started.total if self.started else 0, self.done)
 
     @property
@@ -195,7 +194,6 @@ class SweepProgress:
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the run began."""
         return self._clock() - self._begin
 
     @property
@@ -243,7 +241,7 @@ def _read_epochs(params: Params) -> int | None:
 
 
 WORDS = {
-    "data": "importing Keras, reading the data",
+    "data": "importing Keras and reading the data",
     "import": "importing Keras",
     "build": "building models",
     "record": "opening the record",
@@ -252,7 +250,7 @@ WORDS = {
     "train": "training",
     "test": "evaluating the test rows",
     "export": "writing best.keras",
-    "retrain": "training the winner once more, for its weights",
+    "retrain": "training the winner again for its weights",
 }
 
 

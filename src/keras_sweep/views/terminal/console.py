@@ -95,7 +95,7 @@ def error_lines(error: BaseException) -> list[str]:
         message = error.message.strip()
         if error.hint:
             hint = error.hint.strip()
-            # In a fault of a space file the hint stands in brackets and begins with a small letter.
+            # In a fault of a space file the hint is in brackets and begins with a small letter.
             if hint.startswith("did you mean"):
                 hint = "D" + hint[1:]
             message += ("" if message.endswith((".", "?", "!")) else ".") + f" {hint}"

@@ -84,7 +84,6 @@ def cut(columns: Sequence[Column], longest: int) -> list[Column]:
 
 
 def count_cells(columns: Sequence[Column]) -> int:
-    """Count the cells that the columns need side by side."""
     return sum(column.width for column in columns) + GAP * (len(columns) - 1)
 
 

@@ -117,7 +117,7 @@ def waiting_text(count: int) -> str:
     """Describe trials that have ended, but wait until trials with lower numbers have ended."""
     have, are, they = ("has", "is", "it is") if count == 1 else ("have", "are", "they are")
     trials = pluralize(count, "more trial")
-    return f"{trials} {have} ended and {are} kept: {they} shown once those with lower numbers have ended too"
+    return f"{trials} {have} ended and {are} kept: {they} shown when all trials with lower numbers have ended"
 
 
 def resample(values: Sequence[float], width: int) -> list[float]:
