@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import command_page
+import errors_page
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from space_file_page import SpaceFilePage
@@ -27,6 +28,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     made = {page: page_of(ROOT / source, page) for source, page in PAGES.items()}
     made["reference/space-file.md"] = SpaceFilePage().make()
     made["reference/commands.md"] = command_page.make_page()
+    made["reference/errors.md"] = errors_page.make_page()
     made["reference/examples.md"] = examples_page()
     for page, text in made.items():
         files.append(File.generated(config, page, content=text))
