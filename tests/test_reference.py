@@ -39,14 +39,15 @@ COMMANDS = command_page.read_group().commands
 
 
 @pytest.fixture(scope="module")
+def commands() -> dict[str, str]:
+    """The parts of the page of commands."""
+    parts = re.split(r"^## (.*)\n", command_page.make_page(), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+@pytest.fixture(scope="module")
 def space_page() -> space_file_page.SpaceFilePage:
     return space_file_page.SpaceFilePage()
-
-
-def parts_of(page: str) -> dict[str, str]:
-    """The parts of a page by their headings of level 2."""
-    parts = re.split(r"^## (.*)\n", page, flags=re.MULTILINE)
-    return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
 def options_of(command: Any) -> list[Any]:
@@ -54,8 +55,8 @@ def options_of(command: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_option_of_a_command_is_in_its_table_and_in_an_example(name: str) -> None:
-    part = parts_of(command_page.make_page())[f"sweep {name}"]
+def test_every_option_of_a_command_is_in_its_table_and_in_an_example(name: str, commands: dict[str, str]) -> None:
+    part = commands[f"sweep {name}"]
     (block,) = re.findall(r"^```sh\n(.*?)^```$", part, re.MULTILINE | re.DOTALL)
     examples = [command_page.Example(line) for line in block.splitlines()]
     for option in options_of(COMMANDS[name]):
@@ -63,9 +64,8 @@ def test_every_option_of_a_command_is_in_its_table_and_in_an_example(name: str) 
         assert any(example.uses(option) for example in examples), option.opts
 
 
-def test_the_options_without_a_command_have_examples() -> None:
-    part = parts_of(command_page.make_page())["sweep"]
-    assert all(part.count(option.opts[0]) > 1 for option in options_of(command_page.read_group()))
+def test_the_options_without_a_command_have_examples(commands: dict[str, str]) -> None:
+    assert all(commands["sweep"].count(option.opts[0]) > 1 for option in options_of(command_page.read_group()))
 
 
 @pytest.mark.parametrize(
