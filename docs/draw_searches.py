@@ -34,7 +34,14 @@ WITH_RUNGS = {"random": SAMPLERS["random"], "tpe": (), "tpe, rungs": (RUNGS,), "
 TRIALS = tuple(range(16, 129, 16))
 EPOCHS = tuple(range(50, 801, 50))
 PRINTED = {16, 32, 64, 128, 100, 200, 400, 800}
-COLORS = ("#8a8f98", "#b35900", "#0b7a75", "#2f5bd0")
+COLORS = {
+    "random": "#8a8f98",
+    "qmc": "#b35900",
+    "cmaes": "#0b7a75",
+    "tpe": "#2f5bd0",
+    "tpe, rungs": "#b35900",
+    "tpe, halving": "#0b7a75",
+}
 
 
 @dataclass(frozen=True)
@@ -135,20 +142,20 @@ def draw_panel(table: str, curves: Sequence[Curve], unit: str) -> list[str]:
         return TOP + (HEIGHT - TOP - BOTTOM) * (best - value) / (best - bottom)
 
     parts = [f'<text x="{LEFT}" y="22" font-weight="600" fill="#24292f">{html.escape(TABLES[table])}</text>']
-    parts += [f'<text x="{LEFT}" y="41" fill="#57606a">best val_accuracy until now</text>']
+    parts += [f'<text x="{LEFT}" y="41" fill="#57606a">best val_accuracy until now; dashed: the best there is</text>']
     for tick in range(math.ceil((best - bottom) / step)):
         value = bottom + tick * step
         parts += [f'<path d="M{LEFT} {y(value):.1f}H{WIDTH - RIGHT}" stroke="#e1e4e8"/>']
         parts += [f'<text x="{LEFT - 8}" y="{y(value) + 4:.1f}" text-anchor="end" fill="#57606a">{value:.3f}</text>']
     parts += [f'<path d="M{LEFT} {y(best)}H{WIDTH - RIGHT}" stroke="#57606a" stroke-dasharray="4 4"/>']
-    parts += [f'<text x="{LEFT + 4}" y="{y(best) - 5}" fill="#57606a">the best trial of the table</text>']
     for share in (0.25, 0.5, 0.75, 1):
         text = f"{last * share:.0f}"
         parts += [f'<text x="{x(last * share):.1f}" y="{HEIGHT - 26}" text-anchor="middle" fill="#57606a">{text}</text>']
     middle = (LEFT + WIDTH - RIGHT) / 2
     parts += [f'<text x="{middle}" y="{HEIGHT - 8}" text-anchor="middle" fill="#57606a">{unit} trained</text>']
     ends = place_labels([y(float(mean[-1])) for mean in means])
-    for curve, mean, end, color in zip(curves, means, ends, COLORS, strict=True):
+    for curve, mean, end in zip(curves, means, ends, strict=True):
+        color = COLORS[curve.name]
         points = [
             f"{x(budget):.1f} {min(y(float(value)), HEIGHT - BOTTOM):.1f}"
             for budget, value in zip(curve.budgets, mean, strict=True)
