@@ -1,8 +1,8 @@
 """Run the blocks of code of README.md and of the pages under docs/, and compare what they print with the pages.
 
 `python -m tests.helpers.pages PAGE...` writes the `text` block below a block of code again, from what the code prints.
-A `text` block whose last line is `...` has the first lines alone. A `text` block that begins with `error:` or `note:`
-has what the last command says beside its answer: the error that it must end with, or its notes.
+A `text` block whose last line is `...` has the first lines alone. A `text` block that begins with `error:`, `warning:` or
+`note:` has what the last command says beside its answer: the error that it must end with, its warnings or its notes.
 """
 
 import gzip
@@ -71,8 +71,8 @@ def run_commands(lines: list[list[str]], folder: Path, shown: str) -> str:
     if shown.startswith("error:"):
         assert ended[-1].code, f"no error: {lines[-1]}"
         return said[said.index("error:") :]
-    if shown.startswith("note:"):
-        return "".join(line for line in said.splitlines(keepends=True) if line.startswith("note:"))
+    if kind := re.match("note:|warning:", shown):
+        return "".join(line for line in said.splitlines(keepends=True) if line.startswith(kind[0]))
     return ended[-1].out if ended else ""
 
 
