@@ -150,7 +150,9 @@ def draw_panel(table: str, curves: Sequence[Curve], unit: str) -> list[str]:
     parts += [f'<path d="M{LEFT} {y(best)}H{WIDTH - RIGHT}" stroke="#57606a" stroke-dasharray="4 4"/>']
     for share in (0.25, 0.5, 0.75, 1):
         text = f"{last * share:.0f}"
-        parts += [f'<text x="{x(last * share):.1f}" y="{HEIGHT - 26}" text-anchor="middle" fill="#57606a">{text}</text>']
+        parts += [
+            f'<text x="{x(last * share):.1f}" y="{HEIGHT - 26}" text-anchor="middle" fill="#57606a">{text}</text>'
+        ]
     middle = (LEFT + WIDTH - RIGHT) / 2
     parts += [f'<text x="{middle}" y="{HEIGHT - 8}" text-anchor="middle" fill="#57606a">{unit} trained</text>']
     ends = place_labels([y(float(mean[-1])) for mean in means])

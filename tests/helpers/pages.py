@@ -1,8 +1,8 @@
 """Run the blocks of code of README.md and of the pages under docs/, and compare what they print with the pages.
 
 `python -m tests.helpers.pages PAGE...` writes the `text` block below a block of code again, from what the code prints.
-A `text` block whose last line is `...` has the first lines alone. A `text` block that begins with `error:`, `warning:` or
-`note:` has what the last command says beside its answer: the error that it must end with, its warnings or its notes.
+A `text` block whose last line is `...` has the first lines alone. A `text` block that begins with `error:`, `warning:`
+or `note:` has what the last command says beside its answer: the error that it must end with, its warnings or its notes.
 """
 
 import gzip
@@ -65,15 +65,18 @@ def run_page(page: Path, folder: Path, keras_home: Path) -> list[tuple[str, str]
 def run_commands(lines: list[list[str]], folder: Path, shown: str) -> str:
     """Return what the last `sweep` command prints, or what it says beside its answer if the page shows that."""
     ended = [sweep(*line[1:], cwd=folder) for line in lines if line[0] == "sweep"]
-    for command in ended[:-1] if shown.startswith("error:") else ended:
+    if not ended:
+        return ""
+    fails = shown.startswith("error:")
+    for command in ended[:-1] if fails else ended:
         command.ok()
-    said = ended[-1].err.replace(f"{folder.resolve()}/", "") if ended else ""
-    if shown.startswith("error:"):
+    said = ended[-1].err.replace(f"{folder.resolve()}/", "").replace(str(folder.resolve()), ".")
+    if fails:
         assert ended[-1].code, f"no error: {lines[-1]}"
         return said[said.index("error:") :]
     if kind := re.match("note:|warning:", shown):
         return "".join(line for line in said.splitlines(keepends=True) if line.startswith(kind[0]))
-    return ended[-1].out if ended else ""
+    return ended[-1].out
 
 
 def shell_lines(text: str) -> list[list[str]]:
