@@ -173,9 +173,9 @@ def by_engine(table: Table, spec: SweepSpec) -> Iterator[Step]:
     finished: list[Result] = []
     generations = Generations(lambda: make_engine(spec), spec.search.generation or 16, finished, WallTime())
     untrained, lanes = Untrained(table), dict[int, Lane]()
-    while (generation := generations.next()).asked:
+    while (generation := generations.next()).suggestions:
         engine, begun = generations.engine, list[Lane]()
-        for one in generation.asked:
+        for one in generation.suggestions:
             length = training_plan(spec, one.params).epochs
             before = lanes.get(-1 if one.continues is None else one.continues)
             recipe = untrained.nearest(one.params, length) if before is None else before.recipe
@@ -197,8 +197,8 @@ def by_engine(table: Table, spec: SweepSpec) -> Iterator[Step]:
             for number in engine.rung(epoch, values) if values else ():
                 lanes[number].ended = f"pruned at epoch {epoch}"
         for one in begun:
-            generation.done.append(told(table, spec, one, engine.name))
-        finished += generation.done
+            generation.recorded.append(told(table, spec, one, engine.name))
+        finished += generation.recorded
         generations.close(generation, finished)
 
 

@@ -1,6 +1,6 @@
 """Each layer, optimizer, loss and metric of Keras, how it trains, and what is left out with the reason.
 
-python -m tests.helpers.keras_catalogue    # writes the tables of docs/what-trains-how.md anew
+python -m tests.helpers.keras_catalogue    # writes the tables of docs/reference/{layers,optimizers,losses}.md again
 """
 
 import inspect
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-PAGE = Path(__file__).parents[2] / "docs" / "what-trains-how.md"
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 
 WIDTH = 192  # numbers of a row: an image of 8x8x3, a sequence of 24x8, a volume of 4x4x4x3
 CLASSES = 3
@@ -28,13 +28,13 @@ IN_BATCHES = DRAW_IN_VALIDATION | {"Lambda", "Masking"}  # of a function of the 
 SLOW = {"RandAugment"}  # half a minute to compile: in the long form
 
 LAYERS_LEFT_OUT = {
-    "`fit` itself fails with it on JAX, in Keras 3.15": (
+    "`fit` itself fails with it on JAX": (
         *("Equalization", "HashedCrossing", "Hashing", "IntegerLookup", "RandomCrop", "RandomElasticTransform"),
     ),
-    "holds what another package made": ("FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper"),
-    "takes text, which no array on a device holds": ("StringLookup", "TextVectorization"),
-    "works on bounding boxes, which are no plain array": ("MaxNumBoundingBoxes",),
-    "is a part of every model, or a base class": ("InputLayer", "InputSpec", "Layer", "Wrapper"),
+    "it wraps what another package made": ("FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper"),
+    "it takes text, and JAX has no arrays of text": ("StringLookup", "TextVectorization"),
+    "it works on bounding boxes, not on plain arrays": ("MaxNumBoundingBoxes",),
+    "it is a part of every model, or a base class": ("InputLayer", "InputSpec", "Layer", "Wrapper"),
 }
 
 
@@ -161,10 +161,10 @@ def named(reasons):
 
 
 OPTIMIZERS_LEFT_OUT = {
-    "has no name that `keras.optimizers.get` knows": ("Lamb",),
-    "wraps another optimizer, as Keras does under `mixed_float16`": ("LossScaleOptimizer",),
-    "is made from other optimizers: a model that compiles itself may have it": ("MultiOptimizer",),
-    "is no optimizer by itself": ("Optimizer", "OptimizerMap"),
+    "`keras.optimizers.get` does not know its name": ("Lamb",),
+    "it wraps another optimizer, as Keras does with `mixed_float16`": ("LossScaleOptimizer",),
+    "it is made from other optimizers: use it in a model that compiles itself": ("MultiOptimizer",),
+    "it is not an optimizer by itself": ("Optimizer", "OptimizerMap"),
 }
 _VALUES = {
     "weight_decay": 0.01,
@@ -253,24 +253,29 @@ METRICS = {
 METRICS_OF_A_BATCH = {BINARY: ("hinge", "squared_hinge"), NUMBERS: ("poisson", "kl_divergence")}
 
 LOSSES_LEFT_OUT = {
-    "has no name that `keras.losses.get` knows": ("categorical_generalized_cross_entropy",),
-    "takes sequences of labels and their lengths": ("ctc",),
-    "is no loss": ("deserialize", "get", "serialize"),
+    "`keras.losses.get` does not know its name": ("categorical_generalized_cross_entropy",),
+    "it takes sequences of labels and their lengths": ("ctc",),
+    "it is not a loss": ("deserialize", "get", "serialize"),
 }
 METRICS_LEFT_OUT = {
-    "needs arguments, which a name in a space file can't give": (
+    "it needs arguments: write it as a map, `{name: f_beta_score, average: macro}`": (
         *("IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU", "PrecisionAtRecall", "RecallAtPrecision"),
         *("SensitivityAtSpecificity", "SpecificityAtSensitivity", "F1Score", "FBetaScore"),
     ),
-    "is of what it is given, not of labels and outputs": ("Mean", "MeanMetricWrapper", "Metric", "Sum"),
+    "it is not a function of labels and outputs": ("Mean", "MeanMetricWrapper", "Metric", "Sum"),
 }
 
 
-def page():
-    """docs/what-trains-how.md with the tables as they are here; what stands above them is written by hand."""
-    head = PAGE.read_text().partition("## Layers")[0]
-    lines = [*_layers(), "## Optimizers", *_optimizers(), "## Losses and metrics", *_losses()]
-    return "\n".join([head + "## Layers", *lines])
+def write_pages():
+    """Return the path and the text of each page: what is written by hand, and the tables below its first heading."""
+    for name, heading, make in (
+        ("layers", "## Layers", _layers),
+        ("optimizers", "## Optimizers", _optimizers),
+        ("losses", "## Losses and metrics", _losses),
+    ):
+        path = REFERENCE / f"{name}.md"
+        by_hand = path.read_text().partition(f"{heading}\n")[0]
+        yield path, "\n".join([by_hand + heading, *make()])
 
 
 def _layers():
@@ -315,8 +320,13 @@ def _ticks(names):
 
 
 def _left_out(reasons):
-    yield from ["", "Not walked through:", "", *(f"- {', '.join(names)}: {why}" for why, names in reasons.items()), ""]
+    import keras
+
+    yield from ["", f"## Not trained in the tests, with Keras {keras.__version__}", ""]
+    yield from ["| name | why |", "|---|---|"]
+    yield from [*(f"| {', '.join(names)} | {why} |" for why, names in reasons.items()), ""]
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page())
+    for path, text in write_pages():
+        path.write_text(text)

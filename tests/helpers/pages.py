@@ -1,7 +1,8 @@
-"""README.md and the pages under docs/: their blocks of code run, and what they print stands below them.
+"""Run the blocks of code of README.md and of the pages under docs/, and compare what they print with the pages.
 
-`python -m tests.helpers.pages PAGE...` writes the `text` block below a block of code anew, from what the code prints.
-A `text` block whose last line is `...` has the first lines alone.
+`python -m tests.helpers.pages PAGE...` writes the `text` block below a block of code again, from what the code prints.
+A `text` block whose last line is `...` has the first lines alone. A `text` block that begins with `error:`, `warning:`
+or `note:` has what the last command says beside its answer: the error that it must end with, its warnings or its notes.
 """
 
 import gzip
@@ -51,14 +52,31 @@ def run_page(page: Path, folder: Path, keras_home: Path) -> list[tuple[str, str]
     (folder / "lesson.yaml").write_text("".join([text for kind, text in parts if kind == "yaml"][:1]))
     code = [text for kind, text in parts if kind == "python"]
     commands = [shell_lines(text) if kind == "sh" else [] for kind, text in parts]
-    ran = [[sweep(*line[1:], cwd=folder).ok().out for line in lines if line[0] == "sweep"] for lines in commands]
-    printed = ["".join(texts[-1:]) for texts in ran]
+    shown = [text if kind == "text" else "" for kind, text in [*parts[1:], ("", "")]]  # below each block
+    printed = [run_commands(lines, folder, below) for lines, below in zip(commands, shown, strict=True)]
     (folder / "page.py").write_text(f"\nprint({END!r}, end='')\n".join(code))
     # Keras looks for its home when it is imported, and a process that is spawned for the file of its parent.
     new = any(word in text for word in ("keras.datasets", "LocalCluster") for text in code)
     of_code = iter(script("page.py", cwd=folder, new=new, KERAS_HOME=str(keras_home)).ok().out.split(END))
     printed = [next(of_code) if kind == "python" else text for (kind, _), text in zip(parts, printed, strict=True)]
     return [(text, printed[place - 1]) for place, (kind, text) in enumerate(parts) if kind == "text"]
+
+
+def run_commands(lines: list[list[str]], folder: Path, shown: str) -> str:
+    """Return what the last `sweep` command prints, or what it says beside its answer if the page shows that."""
+    ended = [sweep(*line[1:], cwd=folder) for line in lines if line[0] == "sweep"]
+    if not ended:
+        return ""
+    fails = shown.startswith("error:")
+    for command in ended[:-1] if fails else ended:
+        command.ok()
+    said = ended[-1].err.replace(f"{folder.resolve()}/", "").replace(str(folder.resolve()), ".")
+    if fails:
+        assert ended[-1].code, f"no error: {lines[-1]}"
+        return said[said.index("error:") :]
+    if kind := re.match("note:|warning:", shown):
+        return "".join(line for line in said.splitlines(keepends=True) if line.startswith(kind[0]))
+    return ended[-1].out
 
 
 def shell_lines(text: str) -> list[list[str]]:
@@ -80,12 +98,12 @@ def words(text: str) -> list[list[str]]:
 
 
 def main(pages: Iterable[str]) -> None:
-    """Write the `text` blocks of the pages anew."""
+    """Write the `text` blocks of the pages again."""
     for page in map(Path, pages):
         with tempfile.TemporaryDirectory() as folder:
             ran = run_page(page, Path(folder), make_keras_home(Path(folder, "keras")))
         text = page.read_text()
-        for shown, printed in ran:  # in their order: what stands before the place is written already
+        for shown, printed in ran:  # in their order: the blocks before it are written already
             text = text.replace(f"```text\n{shown}```", f"```{END}\n{cut(printed, shown)}```", 1)
         page.write_text(text.replace(f"```{END}", "```text"))
 
