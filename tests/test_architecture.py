@@ -40,7 +40,7 @@ def test_names_that_are_to_be_changed_are_in_their_files() -> None:
         named += [(name, file) for name in re.findall(r"`(\w+)`", words)]
     assert len(named) >= 24
     for name, file in named:
-        assert re.search(rf"^(class |def )?{name}\b", place(file).read_text(), re.MULTILINE), (file, name)
+        assert re.search(rf"^ *(class |def )?{name}\b", place(file).read_text(), re.MULTILINE), (file, name)
 
 
 @pytest.mark.parametrize("name", DRAWINGS)
