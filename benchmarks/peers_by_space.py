@@ -7,7 +7,7 @@ test. Every peer trains the very trials that `sweep run` asks for first: the sam
 SPACE is table, deep_table, mlp or cnn, by default each of them. "Of ours" is how many times our time it takes, the
 median of the rounds; "differ" is in how many trials the peer's value is another than ours, which on JAX should be none.
 
-README.md has the printout: `table` 6.6 to 7.5 times ours, `deep_table` 8.3 to 9.5, `cnn` 3.4 to 5.1, `mlp` 2.8 to 7.3;
+results.md has the printout: `table` 6.6 to 7.5 times ours, `deep_table` 8.3 to 9.5, `cnn` 3.4 to 5.1, `mlp` 2.8 to 7.3;
 Ray Tune on `table` 8.5 and 9.1, on `cnn` 4.2 and 7.0.
 """
 

@@ -49,7 +49,7 @@ def page_of(source: Path, page: str) -> str:
             return match[0]
         place = (folder / target).as_posix()
         if mark:
-            return f"![{text}]({up}{place})"
+            return f"![{text}]({up}{place.removeprefix('docs/')})"
         if place in PAGES:
             return f"[{text}]({up}{PAGES[place]}{anchor})"
         if place.startswith("docs/"):

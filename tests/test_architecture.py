@@ -1,33 +1,56 @@
-"""ARCHITECTURE.md and SECURITY.md lead where they say: every file, test and name that they have is there."""
+"""ARCHITECTURE.md, SECURITY.md and the pages about the code name files, tests and functions that exist."""
 
 import ast
 import re
 from pathlib import Path
 
 import pytest
+from docs.drawings import DRAWINGS, FOLDER
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "keras_sweep"
 TEXT = (ROOT / "ARCHITECTURE.md").read_text()
-FILES = sorted(set(re.findall(r"`([\w/]+\.py)`", TEXT + (ROOT / "SECURITY.md").read_text())))
+ABOUT = {path.stem: path.read_text() for path in (ROOT / "docs" / "about").glob("*.md")}
+PAGES = "\n".join([TEXT, *ABOUT.values()])
+FILES = sorted(set(re.findall(r"`([\w/]+\.(?:py|json))`", PAGES + (ROOT / "SECURITY.md").read_text())))
 
 
 def place(file: str) -> Path:
-    return ROOT / file if file.startswith("tests/") else PACKAGE / file
+    return ROOT / file if file.startswith(("tests/", "docs/", "benchmarks/")) else PACKAGE / file
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_a_file_that_is_named_is_there(file: str) -> None:
+def test_a_file_that_is_named_exists(file: str) -> None:
     assert place(file).is_file()
 
 
-def test_functions_that_are_named_stand_in_the_file_before_them() -> None:
-    named = re.findall(r"`([\w/]+\.py)`,\s+`(\w+)(?:\.(\w+))?`", TEXT)
-    assert len(named) >= 8
+def test_functions_that_are_named_after_a_file_are_in_this_file() -> None:
+    named = re.findall(r"`([\w/]+\.py)`,\s+`(\w+)(?:\.(\w+))?`", PAGES)
+    assert len(named) >= 20
     for file, name, method in named:
         code = place(file).read_text()
         assert re.search(rf"^(class|def) {name}\b", code, re.MULTILINE), (file, name)
         assert not method or f"def {method}(" in code, (file, method)
+
+
+def test_names_that_are_to_be_changed_are_in_their_files() -> None:
+    """ARCHITECTURE.md: "`NAME` in `file.py`", and "`file.py`: a field of `NAME`, its key in `OTHER`."."""
+    named = re.findall(r"`(\w+)` in `([\w/]+\.py)`", PAGES)
+    for file, words in re.findall(r"`([\w/]+\.py)`: ([^.|]*)", TEXT):
+        named += [(name, file) for name in re.findall(r"`(\w+)`", words)]
+    assert len(named) >= 24
+    for name, file in named:
+        assert re.search(rf"^ *(class |def )?{name}\b", place(file).read_text(), re.MULTILINE), (file, name)
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_a_drawing_is_what_its_script_draws(name: str) -> None:
+    """If not: `python docs/drawings.py`."""
+    assert (FOLDER / f"{name}.svg").read_text() == DRAWINGS[name]().svg()
+
+
+def test_every_drawing_is_on_a_page() -> None:
+    assert {name for name in DRAWINGS if f"drawings/{name}.svg" in PAGES} == {path.stem for path in FOLDER.iterdir()}
 
 
 ROWS = [line.split("|")[1:-1] for line in TEXT.split("## Private parts")[1].splitlines() if line.startswith("| ")][1:]

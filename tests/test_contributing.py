@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text()
 ROWS = [
     [cell.strip() for cell in line.strip("|").split("|")]
-    for line in TEXT.split("## To add a member")[1].splitlines()
+    for line in TEXT.split("## Add a member")[1].split("\n## ")[0].splitlines()
     if line.startswith("| ") and not line.startswith("| to add")
 ]
 TOYS = {"sampler": "Middle", "pruning_rule": "Odd", "source": "STRIPES", "runner": "Patient", "tracker": "Notes"}
@@ -52,6 +52,10 @@ def installed(tmp_path: Path) -> Path:
 
 def sweep(installed: Path, *arguments: str) -> Ended:
     return python(SWEEP, installed, *arguments, cwd=installed)
+
+
+def test_the_table_has_every_kind_of_member() -> None:
+    assert {row[0].replace(" ", "_") for row in ROWS} == {*TOYS, "image_set", "export_format"}
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
