@@ -89,7 +89,7 @@ def test_a_point_to_add_is_whole_with_what_it_leaves_out_from_another() -> None:
     assert complete_point(started(), {"optimizer": "adam"}) == {"optimizer": "adam"}
     with pytest.raises(UsageError, match="not in the search space: learning_rate is missing; momentum is missing"):
         complete_point(started(), {"optimizer": "sgd"}, {})
-    with pytest.raises(UsageError, match=r"not in the search space: learning_rate must be .*; depth is not a parameter"):
+    with pytest.raises(UsageError, match=r"not in the search space: learning_rate must be .*; depth is not"):
         complete_point(started(), {"learning_rate": 3.0, "depth": 1}, like)
     with pytest.raises(UsageError, match="not in the search space: must be from"):
         complete_point(started(), {"optimizer": "adam"}, {"learning_rate": 7.0})
