@@ -133,7 +133,7 @@ def listed(folder: Path) -> dict[str, object]:
 def test_a_point_is_added_to_a_sweep_which_goes_on_and_can_win(tmp_path: Path) -> None:
     finished(tmp_path, trials=2)
     point = {"optimizer": "adam", "learning_rate": 0.05, "epochs": 3}
-    with pytest.raises(UsageError, match=r"learning_rate must be from 0\.0001 to 0\.3, but got 9\.0; rate is not a param"):
+    with pytest.raises(UsageError, match=r"learning_rate must be from 0\.0001 to 0\.3, but got 9\.0; rate is not a"):
         finished(tmp_path, trials=2, add={"optimizer": "adam", "learning_rate": 9, "rate": 1})
     with pytest.raises(UsageError, match="learning_rate is missing; epochs is missing"):
         finished(tmp_path, trials=2, add={"optimizer": "adam"}, fresh=True)
