@@ -152,5 +152,5 @@ def test_a_model_of_ones_own_learns_logarithms_unless_its_end_can_not_undo_them(
     assert sweep.best.value > 1000 and sweep.best.curve["val_loss"][-1] < 1
     with pytest.raises(ks.UsageError, match="`transform` needs a functional model, but subclassed returns a subclass"):
         search(data, name="no", model=subclassed, loss="mae", metrics=["mae"], **known)
-    with pytest.raises(ks.UsageError, match=r"data\.target: needs `loss` in this file"):
+    with pytest.raises(ks.UsageError, match=r"data\.target: `transform` needs `loss` in this file"):
         search(data, name="no", model=compiled_regressor, **known)
