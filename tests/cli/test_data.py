@@ -136,7 +136,7 @@ def test_where_rows_are_a_parameter_those_of_the_winner_are_saved(tmp_path: Path
     Path("waves.yaml").write_text(SERIES)
     code, _, told = data("waves.yaml", "--save", "rows.npz")
     assert (code, Path("rows.npz").exists()) == (2, False)
-    advice = "Add `--set data.horizon=6`, say"
+    advice = "For example add `--set data.horizon=6`"
     assert f"the trials have different rows, which depend on 'data.horizon'. {advice}" in told
     assert data("waves.yaml", "--set", "data.horizon=6", "--save", "six.npz")[0] == 0
     with pytest.warns(SweepWarning, match="split in time"):

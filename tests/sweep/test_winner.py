@@ -143,7 +143,7 @@ def test_a_training_on_all_rows_that_is_stopped_or_fails_is_said(opened, trained
     assert alone.space.constants == {"optimizer": "adam", "learning_rate": 0.001, "epochs": 4}
     assert (alone.schedule_epochs, alone.training.early_stopping, alone.objective.take_best) == (9, None, False)
     trained(again(None, None, reason="diverged"))
-    with pytest.raises(SweepError, match="trial 3, trained on all 96 rows, failed: diverged") as refused:
+    with pytest.raises(SweepError, match="the training of trial 3 on all 96 rows failed: diverged") as refused:
         build_final_model(here, TRIAL)
     assert refused.value.hint.startswith("Without folds and without `finish: {refit: true}`")
 
