@@ -65,7 +65,7 @@ lint: $(STAMP)  ## ruff, mypy, and what can be counted of the language
 	$(BIN)/python tests/language.py
 
 docs: $(STAMP)  ## the site, into build/site
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 data: $(STAMP)  ## find or fetch the data
 	@$(BIN)/python -c "from keras_sweep.data.image_sets import FASHION_MNIST; print(FASHION_MNIST.locate())"
