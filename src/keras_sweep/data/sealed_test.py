@@ -50,6 +50,6 @@ def _open_rows(spec: SweepSpec, data: SearchData) -> tuple[Rows, Features]:
     if not is_same or data.test_fingerprint not in (None, fingerprint(test)):
         raise DataError(
             f"the {'test ' * is_same}rows of {data.name} have changed since the search, so they can't test its winner",
-            hint="Restore the former rows, or run the sweep again with `--fresh`. If a function shuffles, fix its seed",
+            hint="Restore the old rows, or run the sweep again with `--fresh`. If a function shuffles, fix its seed",
         )
     return encoding.encode_part("test", test), encoding.parts.test.x
