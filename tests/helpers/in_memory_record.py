@@ -91,9 +91,9 @@ class Formula(Runner):
         pass
 
     def run(self, trials, wanted, watch):
-        judge, lengths = watch.judge, {one.number: one.params.get("epochs", 4) for one in trials}
+        pruner, lengths = watch.pruner, {one.number: one.params.get("epochs", 4) for one in trials}
         curves = dict.fromkeys(lengths, ())
-        rungs = sorted({rung for length in lengths.values() for rung in judge.rungs(length)})
+        rungs = sorted({rung for length in lengths.values() for rung in pruner.rungs(length)})
         stopped = {}
         heights = {one.number: 1 - abs(math.log10(one.params.get("learning_rate", 0.1)) + 1) / 5 for one in trials}
         for epoch in range(1, max(lengths.values()) + 1):
@@ -106,8 +106,8 @@ class Formula(Runner):
                         return
             if epoch in rungs:
                 values = {number: curve[-1] for number, curve in curves.items() if len(curve) == epoch}
-                values = {number: value for number, value in values.items() if epoch in judge.rungs(lengths[number])}
-                stopped |= dict.fromkeys(judge.rung(epoch, values), epoch)
+                values = {number: value for number, value in values.items() if epoch in pruner.rungs(lengths[number])}
+                stopped |= dict.fromkeys(pruner.rung(epoch, values), epoch)
             if all(number in stopped or epoch >= lengths[number] for number in wanted):
                 break  # nobody needs what the others do from here on, as with lanes
         for one in reversed(trials):  # not in order, as lanes end

@@ -23,7 +23,7 @@ WEIGHTS = 2e-5  # absolute, after a few epochs at these learning rates
 
 @dataclass
 class Watching:
-    """Judge and listener in one: keeps what a runner tells; stops trials below a value at some rungs."""
+    """Pruner and listener in one: keeps what a runner tells; stops trials below a value at some rungs."""
 
     name = "watching"
     rung_epochs: tuple[int, ...] = ()

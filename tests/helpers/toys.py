@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_sweep.data.source import RawRows, SourceRows
 from keras_sweep.search.engine import Sampler
-from keras_sweep.search.pruning import Pruner
+from keras_sweep.search.pruning import PruningRule
 from keras_sweep.space.data_spec import Source
 from keras_sweep.training.fit.runner import FitRunner
 
@@ -19,7 +19,7 @@ class Middle(Sampler):
         return self.space.at(iter([0.5] * len(self.space.parameters)))
 
 
-class Odd(Pruner):
+class Odd(PruningRule):
     """A pruning rule: trials of odd numbers stop after `min_iter` epochs."""
 
     def __init__(self, spec: Any, rule: Any) -> None:

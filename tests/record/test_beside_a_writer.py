@@ -103,7 +103,7 @@ def test_readers_of_every_kind_beside_a_writer(tmp_path: Path, own: int, optunas
 def test_a_reader_that_stays_does_not_stop_the_writer(tmp_path: Path) -> None:
     with new_study(tmp_path, dense_sweep(3)) as study, reader.reading(study.folder) as recorded:
         study.add(*dense_sweep(40)[3:])
-        assert len(recorded.rank_results()) == 3  # its own moment
+        assert len(recorded.load_results()) == 3  # its own moment
         assert len(RecordedSweep.read(study.folder).results) == 40
 
 

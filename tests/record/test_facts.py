@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from keras_sweep.record.facts import Choice, Facts, Refit, TestLook, is_distribution, parse_record
+from keras_sweep.record.facts import ChosenFinalists, Facts, Refit, TestLook, is_distribution, parse_record
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 
@@ -32,9 +32,9 @@ def test_attributes_become_facts_of_their_types() -> None:
     objective = facts.objective
     assert (objective.name, objective.goal, objective.where) == ("val_accuracy", Goal.MAXIMIZE, "parameters < 9")
     assert (objective.take_best, objective.further) == (True, (Objective("parameters", Goal.MINIMIZE),))
-    assert facts.finalists == (Choice(4, (2, 1), (43,)), Choice(8))
-    assert (facts.choice, facts.trials, facts.seconds) == (Choice(8), 0, {"train": 1, "other": 0.5})
-    assert parse_record(Facts, BASE).choice == Choice(0)
+    assert facts.finalists == (ChosenFinalists(4, (2, 1), (43,)), ChosenFinalists(8))
+    assert (facts.choice, facts.trials, facts.seconds) == (ChosenFinalists(8), 0, {"train": 1, "other": 0.5})
+    assert parse_record(Facts, BASE).choice == ChosenFinalists(0)
     assert not parse_record(Facts, {**BASE, "spec": {"epochs.take": "last"}}).objective.take_best
 
 

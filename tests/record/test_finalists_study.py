@@ -41,7 +41,7 @@ def test_a_finalist_comes_back_to_the_last_digit_with_its_recipe(folder: SweepFo
     with StudyFile.open(folder) as study:
         assert [one.number for one in study.results()] == [0, 1, 2, 3]
         assert study.finalists().results() == [result(0, 0.95, recipe=1), result(1, 0.7, recipe=0)]
-        assert [one.finalists for one in study.rank_results()[2:]] == [(), ()]
+        assert [one.finalists for one in study.load_results()[2:]] == [(), ()]
         assert all(not one.finalists for one in study.results())
     found = RecordedSweep.read(folder).results
     assert [one.final for one in found] == [True, True, False, False]

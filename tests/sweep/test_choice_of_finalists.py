@@ -7,7 +7,7 @@ from statistics import fmean, stdev
 import pytest
 from scipy.stats import chi2
 
-from keras_sweep.record.facts import Choice
+from keras_sweep.record.facts import ChosenFinalists
 from keras_sweep.record.reader import add_finalists
 from keras_sweep.space.sweep_spec import Finalists, SearchSettings
 from keras_sweep.sweep.finalists import choose_finalists, describe_cut, suggest_finalists
@@ -47,7 +47,9 @@ def decided(results, choice, values=lambda recipe, seed: 0.9):
 def test_a_quarter_of_the_epochs_goes_to_five_recipes_with_three_seeds_or_fewer_recipes_then_fewer_seeds(
     trials, recipes, seeds
 ):
-    assert choose_finalists(make_spec(), search(trials)) == Choice(trials, tuple(range(recipes)), (43, 44, 45)[:seeds])
+    assert choose_finalists(make_spec(), search(trials)) == ChosenFinalists(
+        trials, tuple(range(recipes)), (43, 44, 45)[:seeds]
+    )
 
 
 def test_a_search_too_small_for_all_says_so_and_how_to_ask():
@@ -125,9 +127,9 @@ def test_the_seeds_follow_that_of_the_search_and_begin_anew_after_the_last():
 
 def test_finalists_of_an_earlier_end_keep_their_numbers_and_the_others_follow():
     results = {one.number: one for one in search(8)}
-    first = Choice(4, (0, 1), (43, 44))
+    first = ChosenFinalists(4, (0, 1), (43, 44))
     before = [finalist(results[r], s, number=n) for n, (r, s) in enumerate(first)]
-    later = Choice(8, (2, 1), (43, 44))
+    later = ChosenFinalists(8, (2, 1), (43, 44))
     asked = [suggest_finalists(later, 1, [seed], results, before) for seed in later.seeds]
     assert [[one.number for one in part] for part in asked] == [[4, 1], [5, 3]]
     assert [[one.recipe for one in part] for part in asked] == [[2, 1], [2, 1]]
@@ -138,7 +140,7 @@ def test_finalists_of_an_earlier_end_keep_their_numbers_and_the_others_follow():
 
 
 def test_finalists_decide_only_once_all_are_there_and_until_the_search_goes_on():
-    results, choice = search(4), Choice(4, (1, 2), (43, 44))
+    results, choice = search(4), ChosenFinalists(4, (1, 2), (43, 44))
     ended = trained(results, choice, lambda recipe, seed: 0.95 if recipe == 2 else 0.8)
     partly = add_finalists(results, ended[:3], choice, 4)
     assert winner(partly, ACCURACY).number == 0
@@ -150,14 +152,14 @@ def test_finalists_decide_only_once_all_are_there_and_until_the_search_goes_on()
 
 
 def test_seeds_that_were_not_chosen_are_not_counted_where_the_chosen_decide():
-    results, choice = search(2), Choice(2, (0, 1), (43,))
+    results, choice = search(2), ChosenFinalists(2, (0, 1), (43,))
     others = [finalist(results[1], 50, 0.99, number=9)]
     whole = add_finalists(results, [*trained(results, choice), *others], choice, 2)
     assert [len(one.finalists) for one in whole] == [1, 1]
 
 
 def test_the_best_seed_stands_for_a_recipe_once_the_seeds_decide():
-    results, choice = search(2), Choice(2, (0, 1), (43, 44))
+    results, choice = search(2), ChosenFinalists(2, (0, 1), (43, 44))
     ended = trained(results, choice, lambda recipe, seed: 0.95 if seed == 44 else 0.8)
     whole = add_finalists(results, ended, choice, 2)
     assert best_training(whole[0], ACCURACY).finalist_seed == 44
@@ -170,7 +172,7 @@ def test_the_best_seed_stands_for_a_recipe_once_the_seeds_decide():
 
 def test_mean_and_standard_error_are_those_of_all_seeds():
     values = [0.9, 0.91, 0.93, 0.92]
-    results, choice = [result(0, values[0], stderr=0.02), *search(2)[1:]], Choice(2, (0, 1), (43, 44, 45))
+    results, choice = [result(0, values[0], stderr=0.02), *search(2)[1:]], ChosenFinalists(2, (0, 1), (43, 44, 45))
     alike = seed_scores(decided(results, choice, lambda r, s: values[0])[0])
     assert (alike.mean, alike.stderr, alike.unstable) == (pytest.approx(0.9), None, False)
     scores = seed_scores(decided(results, choice, lambda r, s: values[s - 42])[0])
@@ -183,7 +185,7 @@ def test_mean_and_standard_error_are_those_of_all_seeds():
 
 @pytest.mark.parametrize("others", [(0.9,), (0.9, 0.8), (0.91, 0.93, 0.92, 0.87)])
 def test_seeds_are_unstable_where_chance_in_the_rows_spreads_one_search_of_twenty_as_far(others):
-    choice = Choice(2, (0, 1), tuple(43 + index for index in range(len(others))))
+    choice = ChosenFinalists(2, (0, 1), tuple(43 + index for index in range(len(others))))
     spread = stdev((0.85, *others))
     chance = math.sqrt(chi2.ppf(0.95, len(others)) / len(others))
     for stderr, unstable in ((1.02 * spread / chance, False), (0.98 * spread / chance, True)):
@@ -192,7 +194,7 @@ def test_seeds_are_unstable_where_chance_in_the_rows_spreads_one_search_of_twent
 
 
 def test_a_finalist_is_ranked_by_its_mean_once_seeds_decide_and_by_its_value_before():
-    results, choice = [result(0, 0.9, stderr=0.02), result(1, 0.8)], Choice(2, (0, 1), (43,))
+    results, choice = [result(0, 0.9, stderr=0.02), result(1, 0.8)], ChosenFinalists(2, (0, 1), (43,))
     whole = decided(results, choice, lambda r, s: 0.8)[0]
     assert score(whole) == (pytest.approx(0.85), pytest.approx(stdev((0.9, 0.8)) / math.sqrt(2)))
     assert score(replace(whole, final=False)) == (0.9, 0.02)

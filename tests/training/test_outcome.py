@@ -13,7 +13,7 @@ from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import Output
 from keras_sweep.training.outcome import (
     Failure,
-    Logged,
+    LoggedMetric,
     find_best_epoch,
     find_scored_epoch,
     has_diverged,
@@ -133,9 +133,9 @@ def test_a_metric_with_arguments_of_one_of_several_outputs_is_not_looked_for_in_
     output = Output("sparse_categorical_crossentropy", metrics=(name,), metric_arguments={name: {"k": 2}})
     spec = make_spec(loss="", outputs={"a": output, "b": Output("mse")})
     rows = replace(ROWS, y={"a": ROWS.y, "b": ROWS.y})
-    logged = Logged(spec, {}, f"val_a_{name}", 0.5, rows, pytest.fail)
+    logged = LoggedMetric(spec, {}, f"val_a_{name}", 0.5, rows, pytest.fail)
     assert logged.row_scores() == (None, None) and logged.standard_error() is None
-    of_all = Logged(spec, {}, "val_loss", 0.5, rows, pytest.fail)
+    of_all = LoggedMetric(spec, {}, "val_loss", 0.5, rows, pytest.fail)
     assert of_all.row_scores() == (None, None) and of_all.standard_error() is None
 
 

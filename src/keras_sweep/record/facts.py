@@ -71,7 +71,7 @@ class TestLook(TestScores):
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ChosenFinalists:
     """The choice of finalists: configurations to train again, and the seeds for each."""
 
     trials: int  # in the search at the time of the choice; with more trials the choice no longer decides the winner
@@ -113,7 +113,7 @@ class Facts:
     learned: int = 0  # trials of an earlier sweep that the search learned from
     foreign: int = 0  # trials that Optuna wrote into the study, counted on reading
     seconds: Mapping[str, float] = field(default_factory=dict)
-    finalists: tuple[Choice, ...] = ()  # every choice of finalists, the last at the end
+    finalists: tuple[ChosenFinalists, ...] = ()  # every choice of finalists, the last at the end
     refit: Refit | None = None
     test_looks: int = 0
     test: TestLook | None = None
@@ -128,9 +128,9 @@ class Facts:
         return Objective(self.metric, self.goal, take_best=take_best, further=self.goals, where=self.choose)
 
     @property
-    def choice(self) -> Choice:
+    def choice(self) -> ChosenFinalists:
         """The last choice of finalists; an empty choice if there is none."""
-        return self.finalists[-1] if self.finalists else Choice(0)
+        return self.finalists[-1] if self.finalists else ChosenFinalists(0)
 
     def refit_of(self, training: Result) -> Refit | None:
         """Return the training on all rows, if it repeats this training."""

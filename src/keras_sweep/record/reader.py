@@ -13,7 +13,7 @@ from keras_sweep.files import disk
 from keras_sweep.files.plain import kind_of, plain_errors
 from keras_sweep.record import encoding
 from keras_sweep.record import optuna_tables as schema
-from keras_sweep.record.facts import Choice, Facts, parse_record
+from keras_sweep.record.facts import ChosenFinalists, Facts, parse_record
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.constraint import parse_constraint
 from keras_sweep.space.text import join
@@ -36,7 +36,7 @@ class RecordedStudy:
     name: str
     facts: Facts
 
-    def rank_results(self) -> list[Result]:
+    def load_results(self) -> list[Result]:
         """Return every finished trial in order of number, with its finalists, which may decide its rank."""
         results, study = self.read_results(self.id), self.finalists()
         if study is None:
@@ -67,7 +67,9 @@ class RecordedStudy:
         return next((study for study, name, _ in schema.read_studies(self.connection) if name == finalists_name), None)
 
 
-def add_finalists(results: Sequence[Result], trained: Sequence[Result], choice: Choice, trials: int) -> list[Result]:
+def add_finalists(
+    results: Sequence[Result], trained: Sequence[Result], choice: ChosenFinalists, trials: int
+) -> list[Result]:
     """Attach to each trial of the search its finalists, the trainings with other seeds.
 
     The finalists decide once every training of `choice` is there, if the search had `trials` trials at the choice.

@@ -47,7 +47,7 @@ class RecordedSweep:
     def read(cls, folder: SweepFolder) -> RecordedSweep:
         """Read the record as it is now. Raises RecordError."""
         with reading(folder) as study:
-            return cls(folder, study.facts, study.rank_results())
+            return cls(folder, study.facts, study.load_results())
 
     @property
     def objective(self) -> Objective:

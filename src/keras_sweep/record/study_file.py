@@ -155,10 +155,10 @@ class StudyFile:
                 schema.insert_trial(self._connection, self._study, result, text, objective, self._distributions)
         return foreign
 
-    def rank_results(self) -> list[Result]:
+    def load_results(self) -> list[Result]:
         """Return every trial in order of number, with its finalists. Raises RecordError."""
         with reader.name_damage(self.folder):
-            return self._read_study().rank_results()
+            return self._read_study().load_results()
 
     def finalists(self) -> Self:
         """Open the study of finalists, another study in this file; it closes with this study. Raises RecordError."""

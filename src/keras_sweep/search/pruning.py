@@ -27,7 +27,7 @@ from keras_sweep.trial.result import Result, Suggestion, TrialState
 MEDIAN_OF = 5  # completed trials before the median rule stops a trial
 
 
-class Pruner(ABC):
+class PruningRule(ABC):
     """Decides at rungs which trials stop. A subclass needs only `rungs` and `stops`."""
 
     @abstractmethod
@@ -57,7 +57,7 @@ def assign_bracket(number: int, shares: Sequence[int]) -> int:
     return bisect(list(accumulate(shares)), zlib.crc32(f"sweep_{number}".encode()) % sum(shares))
 
 
-class Halving(Pruner):
+class Halving(PruningRule):
     """Successive halving, in a single bracket or in Hyperband's many."""
 
     def __init__(self, rule: EarlyTerminate, objective: Objective, shares: Sequence[int] = (1,)) -> None:
@@ -108,7 +108,7 @@ class FirstHalved(Halving):
         return super().stops(number, epoch, value)
 
 
-class Median(Pruner):
+class Median(PruningRule):
     """Stops a trial whose best value so far is worse than the median of completed trials at the same epoch."""
 
     def __init__(self, rule: EarlyTerminate, objective: Objective) -> None:
@@ -152,12 +152,12 @@ def epochs_read_from(spec: SweepSpec) -> int:
     return 0 if has_condition or SCHEDULE.intersection(space.names) else epochs.low
 
 
-def _hyperband(spec: SweepSpec, rule: EarlyTerminate) -> Pruner:
+def _hyperband(spec: SweepSpec, rule: EarlyTerminate) -> PruningRule:
     _, longest = spec.space.get_bounds("epochs", DEFAULT_EPOCHS)
     return Halving(rule, spec.objective, bracket_shares(rule.min_iter, rule.eta, max(longest, rule.min_iter)))
 
 
-PRUNING_RULES: Plugins[Callable[[SweepSpec, EarlyTerminate], Pruner]] = Plugins(
+PRUNING_RULES: Plugins[Callable[[SweepSpec, EarlyTerminate], PruningRule]] = Plugins(
     "pruning rule",
     "keras_sweep.pruning_rules",
     {

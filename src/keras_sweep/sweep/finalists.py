@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from functools import partial
 from operator import attrgetter
 
-from keras_sweep.record.facts import Choice
+from keras_sweep.record.facts import ChosenFinalists
 from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -69,7 +69,7 @@ def train_finalists(sweep: OpenSweep, results: Sequence[Result]) -> bool:
     return True
 
 
-def describe_cut(choice: Choice, top: int, seeds: int) -> str:
+def describe_cut(choice: ChosenFinalists, top: int, seeds: int) -> str:
     """Explain that the search is too small for all finalists."""
     ask = f"`finalists: {{top: {top}, seeds: {seeds}}}` in the space file trains all"
     if not choice.recipes:
@@ -96,7 +96,7 @@ def _tell_as_finalists(emit: Listener, suggestions: Sequence[Suggestion]) -> Lis
     return tell
 
 
-def choose_finalists(spec: SweepSpec, results: Sequence[Result]) -> Choice:
+def choose_finalists(spec: SweepSpec, results: Sequence[Result]) -> ChosenFinalists:
     """Choose the finalists of a search that has ended with these trials.
 
     If the space file does not ask for finalists, they take at most a quarter of the search's epochs. A smaller search
@@ -104,7 +104,7 @@ def choose_finalists(spec: SweepSpec, results: Sequence[Result]) -> Choice:
     """
     section = spec.finalists
     if section is None:
-        return Choice(len(results))
+        return ChosenFinalists(len(results))
     objective, plain = spec.objective, [replace(r, finalists=(), final=False) for r in results if r.is_whole]
     ranked = sorted((r for r in plain if can_win(r, objective)), key=lambda r: order_key(r, objective))
     candidates = ranked[:LEADING]
@@ -120,7 +120,7 @@ def choose_finalists(spec: SweepSpec, results: Sequence[Result]) -> Choice:
     most = math.inf if spec.finalists_asked else SHARE * trained_epochs
     recipes, seeds = afford_finalists([trial.epochs for trial in leading], section.seeds, most)
     numbers = tuple(trial.number for trial in leading[:recipes])
-    return Choice(len(results), numbers, tuple((spec.search.seed + 1 + n) % SEEDS for n in range(seeds)))
+    return ChosenFinalists(len(results), numbers, tuple((spec.search.seed + 1 + n) % SEEDS for n in range(seeds)))
 
 
 def afford_finalists(epochs: Sequence[float], seeds: int, most: float) -> tuple[int, int]:
@@ -133,7 +133,7 @@ def afford_finalists(epochs: Sequence[float], seeds: int, most: float) -> tuple[
 
 
 def suggest_finalists(
-    choice: Choice, index: int, seeds: Collection[int], search: Mapping[int, Result], trained: Sequence[Result]
+    choice: ChosenFinalists, index: int, seeds: Collection[int], search: Mapping[int, Result], trained: Sequence[Result]
 ) -> list[Suggestion]:
     """Return the trainings of a choice with these seeds, including trainings for an earlier choice.
 

@@ -22,7 +22,7 @@ from keras_sweep.space.text import pluralize
 from keras_sweep.space.variants import Variant, get_variant
 from keras_sweep.sweep.events import EndReason, GenerationAsked, TrialEnded
 from keras_sweep.sweep.open_sweep import OpenSweep
-from keras_sweep.training.runner import Judge, StopsAt, Watch
+from keras_sweep.training.runner import Pruner, StopsAt, Watch
 from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.ranking import ADDED, good_enough, is_imported, winner
 from keras_sweep.trial.result import DIVERGED, Result, Suggestion, TrialState
@@ -250,7 +250,7 @@ class GenerationTraining:
         self._has_said_stopping = False
         self._tries: Counter[int] = Counter()  # generation -> retries
 
-    def train(self, generation: Generation, judge: Judge, total: int) -> Iterator[Result]:
+    def train(self, generation: Generation, pruner: Pruner, total: int) -> Iterator[Result]:
         """Train the trials with numbers below `total`, and yield each result once it is in the record, without weights.
 
         A trial that ends before its turn waits in the spool. A request to stop ends the iteration.
@@ -260,10 +260,10 @@ class GenerationTraining:
         """
         runner, emit, wall = self._sweep.runner, self._emit, self._sweep.wall
         with wall.part("record"):
-            generation.load_spooled(self._record, total, judge.name, runner.name)
+            generation.load_spooled(self._record, total, pruner.name, runner.name)
         missing, spooled = generation.missing_numbers(total), generation.spooled
         self._emit_ended(spooled.values())
-        watch = Watch(judge, emit, self._is_stopping)
+        watch = Watch(pruner, emit, self._is_stopping)
         with closing(self._train_rest(generation.suggestions, missing - set(spooled), watch)) as results:
             for number in sorted(missing):
                 while number not in spooled:
@@ -275,7 +275,7 @@ class GenerationTraining:
                         self._tries[generation.index] += 1
                         emit(Noticed(f"{result.name} is trained again, since the machine failed it: {result.reason}"))
                         raise TransientFailure
-                    signed = replace(result, engine=judge.name, runner=runner.name)
+                    signed = replace(result, engine=pruner.name, runner=runner.name)
                     spooled[result.number] = signed
                     if result.number != number:
                         with wall.part("record"):

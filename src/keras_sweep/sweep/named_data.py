@@ -90,7 +90,7 @@ def _find_spec(source: str, sweeps_dir: Any, listener: Listener) -> tuple[SweepS
         listener(Noticed(f"{source!r} is a sweep and a data set: these are the rows of the sweep"))
     with StudyFile.open(sweeps[source]) as study:
         spec = read_unfollowed_spec(study.facts, study.name, study.folder)
-        fingerprint, best = study.facts.fingerprint, winner(study.rank_results(), spec.objective)
+        fingerprint, best = study.facts.fingerprint, winner(study.load_results(), spec.objective)
     if is_object_name(spec.data.source):
         raise UsageError(
             f"the rows of the sweep {source!r} come from a Python program, and its record does not keep them",

@@ -85,7 +85,7 @@ class OpenSweep:
             self.study.close()
 
     def read(self) -> RecordedSweep:
-        return RecordedSweep(self.folder, self.study.facts, self.study.rank_results())
+        return RecordedSweep(self.folder, self.study.facts, self.study.load_results())
 
     @property
     def trusts(self) -> bool:

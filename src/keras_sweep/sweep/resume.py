@@ -25,7 +25,7 @@ from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.sweep.replay import weights_of
 from keras_sweep.sweep.winner import compute_validation_outputs
 from keras_sweep.training.build_trial import call_model, predict_rows
-from keras_sweep.training.outcome import Logged
+from keras_sweep.training.outcome import LoggedMetric
 from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Result
@@ -195,7 +195,7 @@ def _recompute_scores(sweep: OpenSweep, trial: Result) -> RowScores | None:
     arguments, name = training_plan(spec, trial.params).loss_arguments, spec.objective.name
     for call in (call_model, predict_rows):  # the runner used a plain call or a compiled call
         predict = partial(compute_validation_outputs, spec, trial, weights, data, call)
-        scores, _ = Logged(spec, arguments, name, trial.value, data.validation, predict).row_scores()
+        scores, _ = LoggedMetric(spec, arguments, name, trial.value, data.validation, predict).row_scores()
         if scores is not None and scores.digest == trial.scores_digest:
             return scores
     return None

@@ -110,7 +110,7 @@ def run_sweep(
         _open_to_run(sweep, spec, options, stack)
         with wall.part("record"):
             record = TrialRecord(sweep.study, sweep.spec.objective, notice=lambda text: emit(Noticed(text)))
-            damaged = set_damaged_weights_aside(folder, sweep.study.rank_results(), emit)
+            damaged = set_damaged_weights_aside(folder, sweep.study.load_results(), emit)
         total = options.total(sweep.spec, record.results(), sweep.study.facts.learned)
         if options.more is not None:
             sweep.study.set_attributes({"trials": total})

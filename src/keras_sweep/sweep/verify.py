@@ -30,7 +30,7 @@ from keras_sweep.sweep.winner import count_look
 from keras_sweep.training.build_trial import predict_rows
 from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.losses import compile_arguments
-from keras_sweep.training.outcome import Logged
+from keras_sweep.training.outcome import LoggedMetric
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
 from keras_sweep.trial.plan import DEFAULT_BATCH_SIZE
 
@@ -237,7 +237,7 @@ def _check_validation(
         checks.append(Check(f"value ({metric})", ranked, scored, gap(metric, scored, ranked, len(rows))))
     if stderr is None or (value := scores.get(metric.removeprefix("val_"))) is None:
         return checks
-    now = Logged(spec, spec.loss_arguments, metric, value, rows, predict).standard_error()
+    now = LoggedMetric(spec, spec.loss_arguments, metric, value, rows, predict).standard_error()
     if now is not None:
         match = Match.ROUNDING if math.isclose(stderr, now, rel_tol=STDERR) else Match.PARTED
         relative = abs(stderr - now) / now if now else math.inf

@@ -34,7 +34,7 @@ from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.sweep.replay import tell_as_phases, weights_of
 from keras_sweep.training.build_trial import compile_model, fits_itself, predict_rows
 from keras_sweep.training.folds import fold_outputs
-from keras_sweep.training.outcome import Logged, read_numbers
+from keras_sweep.training.outcome import LoggedMetric, read_numbers
 from keras_sweep.training.runner import Watch
 from keras_sweep.trial.events import Noticed
 from keras_sweep.trial.plan import training_plan
@@ -223,7 +223,7 @@ def evaluate(spec: SweepSpec, trial: Result, model: Any, rows: Rows, data: Searc
     options = {"sample_weight": rows.weights, "verbose": 0, "return_dict": True}
     scores = read_numbers(model.evaluate(rows.x, rows.labels, **options))
     predict = cache(lambda: predict_rows(model, rows.x))
-    logged = [Logged(spec, arguments, name, value, rows, predict) for name, value in scores.items()]
+    logged = [LoggedMetric(spec, arguments, name, value, rows, predict) for name, value in scores.items()]
     errors = {score.metric: score.standard_error() for score in logged}
     known_errors = {name: error for name, error in errors.items() if error is not None}
     per_class = None

@@ -50,7 +50,7 @@ class RunnerContract:
         assert set(part) == {1} and part[1].curve == whole[1].curve
 
     def test_stops_a_trial_at_a_rung(self, runner: Runner) -> None:
-        results = run(runner, numbers=(0, 1), judge=StopsAt({0: 1}))
+        results = run(runner, numbers=(0, 1), pruner=StopsAt({0: 1}))
         assert (results[0].state, results[0].epochs) == (TrialState.PRUNED, 1)
         assert results[1].state is TrialState.COMPLETE
 

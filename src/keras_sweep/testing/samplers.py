@@ -10,7 +10,7 @@ import pytest
 
 from keras_sweep.search.engine import Capabilities, Engine
 from keras_sweep.search.engines import find_sampler, make_engine
-from keras_sweep.search.pruning import PRUNING_RULES, Pruner
+from keras_sweep.search.pruning import PRUNING_RULES, PruningRule
 from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.search_space import Goal, Objective, Parameter, Params, SearchSpace, identity
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings
@@ -250,7 +250,7 @@ class SamplerContract:
             self.check_resuming((1, 3, 5), 6, SIZES, 8, **two_goals)
 
 
-def prune_trials(pruner: Pruner, numbers: range, epochs: int = 9) -> dict[int, int]:
+def prune_trials(pruner: PruningRule, numbers: range, epochs: int = 9) -> dict[int, int]:
     """Compare made-up trials at each rung, and return the epoch after which each stopped trial stopped, by number."""
     draw = random.Random(numbers.start)
     last_values = {number: draw.random() for number in numbers}
@@ -269,7 +269,7 @@ class PruningRuleContract:
 
     rule: str
 
-    def fresh(self, min_iter: int = 1) -> Pruner:
+    def fresh(self, min_iter: int = 1) -> PruningRule:
         """Make a new pruner that compares trials from epoch `min_iter` on."""
         return PRUNING_RULES.find(self.rule)(
             search_spec(LONG, "optuna", "random"), EarlyTerminate(self.rule, min_iter, 2)

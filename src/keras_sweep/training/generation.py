@@ -111,7 +111,7 @@ class TrainingGeneration(ABC):
         name, lanes = self._spec.objective.name, [self.lanes[number] for number in numbers]
         rows = {lane.number: lane.rows[rung - 1] for lane in lanes}
         values = {number: row[name] for number, row in rows.items() if name in row}
-        stopped = self._watch.judge.rung(rung, values) if values else frozenset()
+        stopped = self._watch.pruner.rung(rung, values) if values else frozenset()
         pruned = [lane for lane in lanes if lane.number in stopped and rung < lane.plan.epochs and lane.training]
         for lane in pruned:
             lane.end = LaneEnd.PRUNED

@@ -94,7 +94,9 @@ def make_result(
     if right is not None and rows.weights is None:  # with weights, a row counts for more than right or wrong
         is_consistent = abs(float(right.astype(np.float64).mean()) - value) * len(rows) < 0.5
         scores = from_values(right) if is_consistent else None
-    logged = Logged(spec, training_plan(spec, suggestion.params).loss_arguments, name, value, rows, cache(predict))
+    logged = LoggedMetric(
+        spec, training_plan(spec, suggestion.params).loss_arguments, name, value, rows, cache(predict)
+    )
     is_validation_score = name.startswith("val_") and (is_validation_score or pruned_at is not None)
     if scores is None and can_win and is_validation_score:
         with suppress(Exception):  # calling a user's layer again may raise anything; the trial then has no row scores
@@ -194,7 +196,7 @@ def is_by_rows(spec: SweepSpec, metric: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Logged:
+class LoggedMetric:
     """A metric that a trial logged, with everything that computes it row by row."""
 
     spec: SweepSpec
@@ -220,13 +222,15 @@ class Logged:
         row_function = make_row_function(output.spec, output.metric, output.arguments)
         return standard_error(output.metric, output.spec.loss, output.value, output.rows, output.predict, row_function)
 
-    def _restrict_to_output(self) -> Logged:
+    def _restrict_to_output(self) -> LoggedMetric:
         """Return this metric as if its output were the model's only output; unchanged if it belongs to no output."""
         if (place := self.spec.find_output(self.metric)) is None:
             return self
         (name, metric), spec = place, self.spec
         single, rows = spec.output(name), replace(self.rows, y=spec.part(self.rows.y, name))
-        return Logged(single, single.loss_arguments, metric, self.value, rows, lambda: spec.part(self.predict(), name))
+        return LoggedMetric(
+            single, single.loss_arguments, metric, self.value, rows, lambda: spec.part(self.predict(), name)
+        )
 
 
 def standard_error(

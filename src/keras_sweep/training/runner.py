@@ -9,8 +9,8 @@ from keras_sweep.trial.events import Listener
 from keras_sweep.trial.result import Result, Suggestion
 
 
-class Judge(Protocol):
-    """Stops trials early. Every engine is a judge."""
+class Pruner(Protocol):
+    """Stops trials early. Every engine is a pruner."""
 
     @property
     def name(self) -> str:
@@ -25,7 +25,7 @@ class Judge(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StopsAt:
-    """A judge that stops trials at fixed epochs; by default it stops none."""
+    """A pruner that stops trials at fixed epochs; by default it stops none."""
 
     ends: Mapping[int, int] = field(default_factory=dict)  # trial number -> epoch
     name: str = "as recorded"
@@ -41,7 +41,7 @@ class StopsAt:
 class Watch:
     """Who observes and controls a training."""
 
-    judge: Judge = StopsAt()  # decides at rungs which trials to stop
+    pruner: Pruner = StopsAt()  # decides at rungs which trials to stop
     emit: Listener = lambda _: None  # receives each `PhaseBegan`, and `EpochEnded` and `TrialResumed` of wanted trials
     stopping: Callable[[], bool] = lambda: False  # called after every epoch: has the user asked to stop?
 

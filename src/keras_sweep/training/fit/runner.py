@@ -40,15 +40,15 @@ class FitGeneration(TrainingGeneration):
 
     def _select(self, trials: Sequence[Suggestion], wanted: frozenset[int]) -> list[tuple[Suggestion, None]]:
         """Select the wanted trials, and the earlier trials that rungs compare with them."""
-        judge = self._watch.judge
-        last = -1 if isinstance(judge, StopsAt) else max(wanted, default=-1)  # `StopsAt` compares no trials
+        pruner = self._watch.pruner
+        last = -1 if isinstance(pruner, StopsAt) else max(wanted, default=-1)  # `StopsAt` compares no trials
         before = [trial for trial in trials if trial.number < last]
-        compared = {trial.number for trial in before if judge.rungs(training_plan(self._spec, trial.params).epochs)}
+        compared = {trial.number for trial in before if pruner.rungs(training_plan(self._spec, trial.params).epochs)}
         return [(trial, None) for trial in trials if trial.number in wanted | compared]
 
     def _make_lane(self, suggestion: Suggestion, own_model: None, *, wanted: bool) -> Lane:
         plan = training_plan(self._spec, suggestion.params)
-        rungs = self._watch.judge.rungs(plan.epochs)
+        rungs = self._watch.pruner.rungs(plan.epochs)
         if fits_itself(self._spec):  # Keras's own callbacks watch each phase of the model's `fit`
             plan = replace(plan, training=Training())
         return Lane(suggestion, None, plan, math.nan, 0, {}, rungs, own_model, None, wanted)

@@ -56,7 +56,7 @@ class LaneGeneration(TrainingGeneration):
         for index, trial in enumerate(trials):
             with suppress(ModelError):  # reported when the lane is created
                 plans[index] = self._programs.make_plan(trial.params)
-        compared = [bool(self._watch.judge.rungs(plan.epochs)) for plan in plans]
+        compared = [bool(self._watch.pruner.rungs(plan.epochs)) for plan in plans]
         is_due = [trial.number in wanted or has_rung for trial, has_rung in zip(trials, compared, strict=True)]
         if any(self._programs.get_own_model(plan) for plan in compress(plans, is_due)):
             own_models = self._programs.get_own_models(plans, joined=self._ends is None)  # kept states keep their depth
@@ -135,7 +135,7 @@ class LaneGeneration(TrainingGeneration):
             learning_rate=rate,
             variant=index,
             per_lane={name: float(arguments[name]) for name in variant.per_lane},
-            rungs=self._watch.judge.rungs(plan.epochs),
+            rungs=self._watch.pruner.rungs(plan.epochs),
             own=own_model,
             controls=Controls.from_training(plan.training, rate),
             wanted=wanted,

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from keras_sweep.record.facts import Choice
+from keras_sweep.record.facts import ChosenFinalists
 from keras_sweep.record.reader import add_finalists
 from keras_sweep.space.search_space import Goal, Objective, Params
 from keras_sweep.space.text import escape, pluralize
@@ -152,7 +152,7 @@ class SweepProgress:
                 self.finalists_training.pop((event.result.recipe, event.result.finalist_seed or 0), None)
                 self.finalists_ended.append(event.result)
                 assert self.finalists is not None
-                choice = Choice(self.done, self.finalists.recipes, self.finalists.seeds)
+                choice = ChosenFinalists(self.done, self.finalists.recipes, self.finalists.seeds)
                 self.leading = add_finalists(self.leading, self.finalists_ended, choice, self.done)
                 self.leading.sort(key=lambda result: order_key(result, self.objective))
 
