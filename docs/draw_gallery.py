@@ -36,7 +36,6 @@ def main() -> None:
         for name, part in re.findall(r"pictures/gallery-([\w-]+)-(\w+)\.png", PAGE.read_text()):
             file = ROOT / "docs" / "pictures" / f"gallery-{name}-{part}.png"
             draw(folder / "reports" / name / "index.html", part, file, Path(empty))
-            print(f"{file.relative_to(ROOT)}: {file.stat().st_size / 1024:.0f} KiB")
 
 
 def run_commands(folder: Path) -> None:
@@ -59,7 +58,7 @@ def draw(report: Path, part: str, file: Path, scratch: Path) -> None:
     subprocess.run(words, check=True, capture_output=True)
     image = Image.open(file).convert("RGB")
     empty = Image.new("RGB", image.size, image.getpixel((1, image.height - 1)))
-    left, top, right, bottom = ImageChops.difference(image, empty).getbbox() or (0, 0, *image.size)
+    _, top, _, bottom = ImageChops.difference(image, empty).getbbox() or (0, 0, *image.size)
     image = image.crop((0, max(top - 12, 0), image.width, min(bottom + 12, image.height)))
     image.quantize(COLORS, dither=Image.Dither.NONE).save(file, optimize=True)
 
