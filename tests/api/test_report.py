@@ -51,7 +51,7 @@ def test_a_sweep_writes_its_report_from_python(tmp_path: Path, monkeypatch: pyte
     new_folder(tmp_path / "sweeps", trials=12)
     sweep = ks.open("dense")
     assert sweep.report() == Path("reports/dense/index.html")
-    assert "Not shown: the space file in" in sweep.report(tmp_path / "elsewhere").read_text()  # the winner's rows
+    assert "read the space file in" in sweep.report(tmp_path / "elsewhere").read_text()  # the winner's rows
     (tmp_path / "file").write_text("mine")
     for place in ("sweeps", "file"):
         with pytest.raises(UsageError, match=r"did not write|is no folder"):

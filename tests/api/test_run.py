@@ -60,7 +60,7 @@ def test_a_note_is_a_warning_of_the_line_that_called(tmp_path):
     run_digits(tmp_path, trials=1)
     with pytest.warns(SweepWarning, match="the old sweep is renamed to mine~1") as caught:
         ks.run(digits_spec(), name="mine", sweeps_dir=tmp_path, trials=1, fresh=True)
-    assert __file__ in [one.filename for one in caught if "older sweep" in str(one.message)]
+    assert __file__ in [one.filename for one in caught if "old sweep" in str(one.message)]
 
 
 def test_what_does_not_go_with_the_data_is_told_of_the_spec_and_of_no_file(tmp_path):
@@ -79,8 +79,8 @@ def test_other_arrays_are_refused_as_a_changed_sweep(finished):
 
 def test_wrong_calls_are_told_before_anything_is_loaded(tmp_path, finished):
     wrong = [
-        ({"trials": 2, "more": 2, "name": "mine"}, "Give one of them"),
-        ({"trials": 2, "add": "epochs=2", "name": "mine"}, "Give one of them"),
+        ({"trials": 2, "more": 2, "name": "mine"}, "can't be used together"),
+        ({"trials": 2, "add": "epochs=2", "name": "mine"}, "can't be used together"),
         ({"seconds": "10m", "name": "mine"}, "`seconds` must be a number above 0"),
         ({"seconds": 0, "name": "mine"}, "`seconds` must be a number above 0"),
         ({"runner": "fits", "name": "mine"}, r"there is no runner 'fits'\. Did you mean `fit`\?"),
@@ -142,7 +142,7 @@ def test_a_function_made_with_something_else_is_another_and_the_first_models_kee
         run(made("tanh"), 2)
     assert score() == pytest.approx(loss, rel=1e-6)
     monkeypatch.setitem(globals(), "SHIFT", 1.0)
-    with pytest.raises(ks.UsageError, match=r"has changed since the sweep 'mine' was run: the global `SHIFT` in build"):
+    with pytest.raises(ks.UsageError, match=r"has changed since the sweep 'mine' started: the global `SHIFT` in build"):
         score()
     monkeypatch.setitem(globals(), "SHIFT", 0.0)
     assert len(run(made("relu"), 2).trials) == 2
@@ -168,7 +168,7 @@ def test_an_edited_module_is_imported_again_by_the_next_run(tmp_path):
     (tmp_path / "space.yaml").write_text(small(model='{python: "edited_build:build"}', **parts, finalists="none"))
     first, activation = run("first", "relu")
     assert (activation, run("second", "tanh")[1]) == ("relu", "tanh")
-    with pytest.raises(ks.UsageError, match=r"has changed since the sweep 'first' was run: edited_build\.py in"):
+    with pytest.raises(ks.UsageError, match=r"has changed since the sweep 'first' started: edited_build\.py in"):
         first.load_model()
 
 

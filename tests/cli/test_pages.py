@@ -58,7 +58,7 @@ def test_the_winner_s_numbers_are_those_of_its_card(reported: Path, finished: Pa
         score_text(test["accuracy"], test["stderr"]),
     ]
     words = re.findall(r"<dt>(.*?)</dt>", page)
-    assert f"95 % between {score_text(estimate['low'])} and {score_text(estimate['high'])}" in words[0]
+    assert f"(95 %: {score_text(estimate['low'])} to {score_text(estimate['high'])})" in words[0]
     assert f"{card['data']['validation_rows']} validation rows" in words[1]
     assert f"{test['rows']} sealed test rows" in words[2]
     assert numbers[3] == str(sum(row["tie"] for row in leaderboard(finished)))

@@ -134,6 +134,6 @@ def test_changed_code_is_refused_and_the_former_goes_on(tmp_path: Path) -> None:
     assert "the code of the model: odd.py (restore the old code to resume)" in refused.err
     refused = forked(tmp_path, "evaluate", "odd", "--trust")
     assert refused.code == 2
-    assert "the code of the model has changed since the sweep 'odd' was run: odd.py in " in refused.err
+    assert "the code of the model has changed since the sweep 'odd' started: odd.py in " in refused.err
     forked(tmp_path, "export", "odd", "-o", "kept.keras").ok()  # the file of that code, copied
     run(tmp_path, "# the old code\n" + MODEL, trials=2).ok()

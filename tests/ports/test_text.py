@@ -74,5 +74,5 @@ def test_raw_strings_train_on_tensorflow_with_a_vocabulary_of_training_rows(tmp_
 
 
 def test_raw_strings_on_another_backend_are_told_what_serves(tmp_path: Path) -> None:
-    with pytest.raises(ks.UsageError, match=r"this is jax\. Add `backend='tensorflow'`, or give ids of words"):
+    with pytest.raises(ks.UsageError, match=r"the backend is jax\. Add `backend='tensorflow'`, or give ids of words"):
         ks.run(ks.Spec(data=reviews(), model=from_texts, **SPEC), name="raw", sweeps_dir=tmp_path)

@@ -27,7 +27,7 @@ def test_every_sweep_of_a_folder_is_a_row_the_newest_first(tmp_path):
     lines = on_terminal(print_sweeps, rows, 1e9, width=160).splitlines()
     assert lines[2].split()[:4] == ["dense", "64", "4", "0.8570"] and "12m00s ago" in lines[2]
     assert "just now" in on_terminal(print_sweeps, rows, 1e9 - 723, width=160)
-    assert lines[4].split()[:3] == ["broken", "0", "-"] and "the record" in lines[4]
+    assert lines[4].split()[:3] == ["broken", "0", "-"] and "this is not the record" in lines[4]
     shown = [replace(rows[0], trials=2, total=total) for total in (1, 2, 3)]
     assert [line.split()[1] for line in on_terminal(print_sweeps, shown, 1e9).splitlines()[2:]] == ["2", "2/2", "2/3"]
     foreign = replace(rows[0], value=0.9, imported=True)

@@ -138,7 +138,7 @@ def require_study(connection: sqlite3.Connection, folder: SweepFolder) -> Record
     path = folder.study
     revision = schema.read_revision(connection)
     if revision is None:
-        raise RecordError(f"{path} is not the record of a sweep", hint=DAMAGED_HINT)
+        raise RecordError(f"this is not the record of a sweep: {path}", hint=DAMAGED_HINT)
     if revision != schema.REVISION:
         message = f"{path} has Optuna tables of revision {revision}, but this keras-sweep reads {schema.REVISION}"
         raise RecordError(message, hint="Use the version of keras-sweep that wrote it")
