@@ -74,7 +74,7 @@ def test_a_text_stands_before_the_arrays(path: Path) -> None:
 @pytest.mark.parametrize("arrays", [(), (np.zeros(2),), (np.array([255], np.uint8),)], ids=["none", "numbers", "bytes"])
 def test_a_file_without_a_text_is_not_read_as_having_one(path: Path, arrays: tuple[Any, ...]) -> None:
     write_arrays(path, arrays)
-    with pytest.raises(DamagedArrays, match=r"its first array is not a text|its text is damaged"):
+    with pytest.raises(DamagedArrays, match=r"first array in the file is not a text|text in the file is damaged"):
         read_text_and_arrays(path)
 
 

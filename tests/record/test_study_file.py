@@ -236,7 +236,7 @@ def test_the_tables_of_optuna_are_kept_for_the_next_sweep_and_made_anew_where_th
         kept.write_bytes(content)
         assert read_empty_tables() == made == kept.read_bytes()
     monkeypatch.setattr(schema, "REVISION", "v10.0.0.a")
-    with pytest.raises(RecordError, match=r"writes tables v3\.2\.0\.a, but keras-sweep needs v10\.0\.0\.a"):
+    with pytest.raises(RecordError, match=r"writes database format v3\.2\.0\.a, but keras-sweep reads v10\.0\.0\.a"):
         read_empty_tables()
 
 

@@ -101,7 +101,7 @@ def test_a_sweep_moved_aside_stays_readable(tmp_path: Path) -> None:
 
 def test_a_file_in_the_folders_place_is_named(tmp_path: Path) -> None:
     (tmp_path / "dense").write_text("x")
-    with pytest.raises(RecordError, match="a file has this name"):
+    with pytest.raises(RecordError, match="there is a file of this name"):
         SweepFolder(tmp_path / "dense").make()
 
 

@@ -94,7 +94,7 @@ def baseline(
             if study.facts.fingerprint == data.fingerprint:
                 study.set_attributes({"baseline": asdict(linear_model)})
             else:
-                listener(Noticed(f"sweep {spec.name!r} has other data, so its leaderboard does not show this model"))
+                listener(Noticed(f"sweep {spec.name!r} has other data: its leaderboard does not show this model"))
     return linear_model
 
 

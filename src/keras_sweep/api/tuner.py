@@ -152,7 +152,7 @@ def _training_section(callbacks: Sequence[Any]) -> dict[str, Any]:
         if kind not in sections or not type(callback).__module__.startswith("keras."):
             raise UsageError(
                 f"`search` can't use the callback {kind}, only EarlyStopping, ReduceLROnPlateau and TerminateOnNaN",
-                hint="Give a `Spec` functions that return other callbacks: `training={'callbacks': [...]}`",
+                hint="For others use `ks.Spec(training={'callbacks': [function]})`: `function` returns a callback",
             )
         section, form = sections[kind]
         training[section] = {field.name: getattr(callback, field.name) for field in fields(form)}

@@ -69,11 +69,11 @@ def read_text_and_arrays(path: Path) -> tuple[str, tuple[Any, ...]]:
     """Read a file of arrays with a text. Raises as `read_arrays`."""
     arrays = read_arrays(path)
     if not arrays or str(arrays[0].dtype) != "uint8":
-        raise DamagedArrays("its first array is not a text")
+        raise DamagedArrays("the first array in the file is not a text")
     try:
         return arrays[0].tobytes().decode(), arrays[1:]
     except UnicodeDecodeError as error:
-        raise DamagedArrays(f"its text is damaged ({error})") from error
+        raise DamagedArrays(f"the text in the file is damaged ({error})") from error
 
 
 def is_array_file(path: Path) -> bool:

@@ -42,7 +42,7 @@ def load_weights(path: Path, digest: str | None) -> Weights:
     try:
         weights = read_arrays(path)
         if arrays_digest(weights) != digest:
-            raise DamagedArrays("they differ from the record")
+            raise DamagedArrays("the weights differ from those in the record")
         return weights
     except DamagedArrays as error:
         hint = "`sweep run` with the space file trains the trial again"
@@ -105,9 +105,9 @@ def parse_scores(text: str, arrays: Sequence[object], digest: str | None) -> Row
         about = json.loads(text)
         scores = make_scores(about["kind"], about["rows"], tuple(arrays))
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f"their text is damaged ({error})") from error
+        raise ValueError(f"the text in the file is damaged ({error})") from error
     if scores.digest != digest:
-        raise ValueError("they differ from the record")
+        raise ValueError("the scores differ from those in the record")
     return scores
 
 

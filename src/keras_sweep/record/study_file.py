@@ -230,8 +230,8 @@ def read_empty_tables() -> bytes:
         optuna.storages.RDBStorage(f"sqlite:///{path}").engine.dispose()
         image = path.read_bytes()
         if (revision := _read_revision(image)) != schema.REVISION:
-            message = f"Optuna {optuna.__version__} writes tables {revision}, but keras-sweep needs {schema.REVISION}"
-            raise RecordError(message, hint="Install the Optuna version of `constraints.txt`")
+            message = f"Optuna {optuna.__version__} writes database format {revision}, but keras-sweep reads {schema.REVISION}"
+            raise RecordError(message, hint="pip install 'optuna>=5.0,<6'")
         if folder is not None:
             with contextlib.suppress(OSError):
                 path.replace(folder / name)

@@ -77,7 +77,7 @@ class SweepFolder:
                 disk.make_folder(self.path, 0o700)
                 disk.fsync(self.path.parent)
             if not self.path.is_dir():
-                raise NotADirectoryError(errno.ENOTDIR, "a file has this name")
+                raise NotADirectoryError(errno.ENOTDIR, "there is a file of this name, where a folder is needed")
             if self.is_open_to_others() and not self.path.is_symlink() and not any(self.path.iterdir()):
                 with contextlib.suppress(PermissionError):  # another user owns the folder: reported later
                     self.path.chmod(0o700)

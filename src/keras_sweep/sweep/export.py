@@ -191,7 +191,7 @@ def _copy_kept_model(
     try:
         card = read_kept_card(recorded.folder, recorded.facts)
     except RecordError as error:
-        emit(Noticed(f"{error.message}: the model is built again"))
+        emit(Noticed(f"{error.message}. The model is built from the recorded weights instead"))
         return None
     if not is_card_of(card, result, recorded.facts.seed):
         return None
