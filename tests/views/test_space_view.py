@@ -64,9 +64,14 @@ WAITS = ", since the sampler waits for each result"
 @pytest.mark.parametrize(
     ("estimate", "cores", "workers", "said"),
     [
-        (LANES, 2, None, "16 trials train as 4 programs on 2 of 2 cores"),
-        (LANES, 16, None, "16 trials train as 4 programs on 4 of 16 cores; `search: {generation: 64}` would use all"),
-        (LANES, 2, 3, "16 trials train as 4 programs on 3 of 3 workers"),
+        (LANES, 2, None, "up to 16 trials train at once, as 4 programs on 2 of 2 cores"),
+        (
+            LANES,
+            16,
+            None,
+            "up to 16 trials train at once, as 4 programs on 4 of 16 cores; `search: {generation: 64}` would use all",
+        ),
+        (LANES, 2, 3, "up to 16 trials train at once, as 4 programs on 3 of 3 workers"),
         ({}, 8, None, f"{IN_TURN} 8 cores{WAITS}; `search: {{generation: 8}}` and `--workers` would use more"),
         ({}, 2, 3, f"{IN_TURN} 3 workers{WAITS}; `search: {{generation: 3}}` would use more"),
         ({"generation": 2}, 2, 3, "2 trials at once on 2 of 3 workers"),

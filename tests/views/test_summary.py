@@ -91,7 +91,7 @@ def test_a_test_score_beyond_chance_is_laid_to_the_rows_and_not_to_luck():
         estimate = Estimate(0.8546, 0.8482, 0.8608, 0.857, "bootstrap")
         ended = replace(ENDED, comparison=Comparison(50, estimate, {}, PAIRED, 12_000))
         text = text_of(ended, looked(50, {"accuracy": score}, {"accuracy": 0.0036}, 1))
-        words = "The test score is 1.33 points below the expected score, more than chance: the test rows"
+        words = "The test score is 1.33 points worse than expected, and not by chance: the test rows"
         assert (words in text) is said
         assert "expected on new rows: 0.8546 (95 %: 0.8482 to 0.8608), corrected for picking the best of 50" in text
         assert "optimistic" not in text

@@ -98,7 +98,7 @@ class Training:
 class EarlyTerminate:
     """Stop poor trials early. The keys are the same as in a W&B sweep file."""
 
-    type: str = Field(description="the pruning rule, which compares trials while they train")
+    type: str = Field(description="the pruning rule: hyperband, successive_halving, halving or median")
     min_iter: int = default(1, "epochs before trials are compared for the first time", ge=1)
     eta: int = default(3, "the reduction factor: the best 1/`eta` of the trials continue", ge=2)
     first: int = default(0, "for `halving`: number of random trials at the start; 0 for 32", ge=0)

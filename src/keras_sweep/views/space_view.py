@@ -92,9 +92,8 @@ def cores_text(estimate: TimeEstimate, cores: int, workers: int | None = None) -
     most = cores if workers is None else workers
     of_all = f"of {pluralize(most, 'core' if workers is None else 'worker')}"
     if estimate.runner.startswith("compiled"):
-        usage = (
-            f"{pluralize(size, 'trial')} train as {pluralize(programs, 'program')} on {min(programs, most)} {of_all}"
-        )
+        trials, as_programs = pluralize(size, "trial"), pluralize(programs, "program")
+        usage = f"up to {trials} train at once, as {as_programs} on {min(programs, most)} {of_all}"
         generation = size * 2 ** math.ceil(math.log2(max(most / programs, 1)))
         return usage if generation == size else f"{usage}; `search: {{generation: {generation}}}` would use all"
     if estimate.learns and size == 1:

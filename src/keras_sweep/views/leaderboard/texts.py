@@ -255,11 +255,9 @@ def mismatch_text(
     if not error or abs(score - estimate.value) <= CHANCE * error:
         return None
     distance = difference_text(abs(score - estimate.value), objective, unit=True)
-    side = "below" if score < estimate.value else "above"
-    return (
-        f"The test score is {distance} {side} the expected score, more than chance: "
-        "the test rows differ from the validation rows."
-    )
+    side = "better" if objective.is_better(score, estimate.value) else "worse"
+    rows = "the test rows differ from the validation rows"
+    return f"The test score is {distance} {side} than expected, and not by chance: {rows}."
 
 
 def _ties_text(tied: Sequence[LeaderboardRow], comparison: Comparison | None) -> str:
