@@ -230,7 +230,8 @@ def read_empty_tables() -> bytes:
         optuna.storages.RDBStorage(f"sqlite:///{path}").engine.dispose()
         image = path.read_bytes()
         if (revision := _read_revision(image)) != schema.REVISION:
-            message = f"Optuna {optuna.__version__} writes database format {revision}, but keras-sweep reads {schema.REVISION}"
+            formats = f"database format {revision}, but keras-sweep reads {schema.REVISION}"
+            message = f"Optuna {optuna.__version__} writes {formats}"
             raise RecordError(message, hint="pip install 'optuna>=5.0,<6'")
         if folder is not None:
             with contextlib.suppress(OSError):
