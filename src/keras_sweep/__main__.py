@@ -1,4 +1,4 @@
-"""`python -m keras_sweep` is the `sweep` command."""
+"""Run the `sweep` command as `python -m keras_sweep`."""
 
 from keras_sweep.cli.start import main
 

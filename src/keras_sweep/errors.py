@@ -1,4 +1,4 @@
-"""All error classes. Each class says what the caller can do next, and has the exit code of the `sweep` command."""
+"""Define the errors. Each class says what the caller can do next, and has the exit code of the `sweep` command."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 
 class SweepError(Exception):
-    """A sweep ran and failed. The message says what is wrong; `hint` says what to do."""
+    """A sweep ran and failed. `message` says what is wrong, and `hint` says what to do."""
 
     exit_code: ClassVar[int] = 1
 
@@ -22,20 +22,20 @@ class SweepError(Exception):
 
 
 class UsageError(SweepError):
-    """The call or a file is wrong. Fix it and call again; nothing was written."""
+    """The call or a file is wrong, and nothing was written. Fix the call or the file, and call again."""
 
     exit_code = 2
 
 
 class DataError(UsageError):
-    """The data can't be read, or differ from the space file. Fix the file or the data."""
+    """The data can't be read, or do not match the space file. Fix the data or the space file."""
 
 
 class TableError(DataError):
-    """A table has faults. The error lists all of them, each with its column."""
+    """A table of data has faults. The error lists every fault with its column. Fix the table or the space file."""
 
     def __init__(self, place: str, faults: Sequence[DataError], hint: str | None = None, options: Any = None) -> None:
-        """`options` maps keys of `data` to values that fix some of the faults, as `hint` says."""
+        """`place` is the file or folder. `options` maps keys of `data` in the space file to values that fix faults."""
         self.place = place
         self.options: Mapping[str, Sequence[str]] = options or {}
         self.faults = tuple(faults)
@@ -43,50 +43,50 @@ class TableError(DataError):
 
 
 class SweepWarning(UserWarning):
-    """A notice of a sweep: something the user should know, or a setting that was changed."""
+    """The class of Python warnings about a sweep: a fact to know, or a setting that the sweep has changed."""
 
 
 class ModelError(UsageError):
-    """The model can't be built from its arguments. Fix the space file or the model's function."""
+    """The model can't be built from its parameters. Fix the space file or the model's function."""
 
 
 class MissingPackage(UsageError):
-    """An optional package is missing. Install it by the command in the hint."""
+    """An optional package is missing. Install the package with the command in the hint."""
 
 
 class ChangedSweep(UsageError):
-    """The sweep on disk has another space, data or seed. Use `--fresh` or `--name`."""
+    """The recorded sweep of this name has another space, data or seed. Use `--fresh` or another `--name`."""
 
     def __init__(self, title: str, *, hint: str | None = None, changes: Sequence[str] = ()) -> None:
-        """`changes` are the differences, each as `key: old -> new`."""
+        """`title` is the first line of the message. Each of `changes` is a text `key: old -> new`."""
         self.title = title
         self.changes = tuple(changes)
         super().__init__(f"{title}: {'; '.join(changes)}" if changes else title, hint=hint)
 
 
 class RecordError(SweepError):
-    """The record is damaged, or can't be written. Nothing was overwritten; the hint says how to continue."""
+    """The record is damaged, or can't be written. Nothing was overwritten. The hint says how to continue."""
 
 
 class SweepBusy(SweepError):
-    """Another process runs this sweep. Wait for it, or end it."""
+    """Another process runs this sweep. Wait until that process ends, or end the process."""
 
     exit_code = 3
 
 
 class SearchError(SweepError):
-    """The search engine failed: the message quotes the error of its library."""
+    """The engine (Optuna or KerasTuner) failed. The message quotes the error of the engine."""
 
 
 class Interrupted(SweepError):
-    """A signal stopped the sweep. The record has every finished trial, and the same command resumes."""
+    """A signal stopped the sweep. Every finished trial is recorded, and the same command resumes the sweep."""
 
     exit_code = 130
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A fault of a space file: its place, the rule that it breaks with the value there, and a suggestion."""
+    """A fault of a space file: the broken rule with the wrong value, the key, the line, and a suggestion."""
 
     rule: str  # "`min` must be at most `max`, but got (min=2, max=1)"
     key: str = ""  # dotted key path, "parameters.learning_rate.min"; "" is the whole file
@@ -101,7 +101,7 @@ class Fault:
 
 
 class SpaceFileError(UsageError):
-    """A space file has faults. The error lists all of them."""
+    """A space file has faults. The error lists every fault with its line. Fix the file, and call again."""
 
     def __init__(self, path: Path | str, faults: Sequence[Fault]) -> None:
         self.path = path

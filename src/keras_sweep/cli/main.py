@@ -1,4 +1,4 @@
-"""The `sweep` command: parse, call, print. Every error becomes a red line and an exit code."""
+"""Run the `sweep` command: parse, call the API, print. Every error becomes a red line and an exit code."""
 
 import atexit
 import contextlib
@@ -47,7 +47,7 @@ def _options(
 
 
 def _add(name: str, function: Callable[..., None], call: str, short_help: str | None = None, **more: Any) -> None:
-    """Add a command. Its help also names the `call` of the Python API that does the same."""
+    """Add the command `name`. The end of its help names `call`, the call of the Python API that does the same."""
     app.command(name, short_help=short_help, epilog=f"In Python: keras_sweep.{call}", **more)(function)
 
 
@@ -73,10 +73,10 @@ _add("import", data.import_search, "import_optuna(storage)", "Import the trials 
 
 @replace_closed_streams()
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command of the arguments, by default of the process's, and exit the process with its exit code."""
+    """Run the command in `arguments` (default: `sys.argv[1:]`), and exit the process with its exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
     command = IS_COMMAND.set(True)
-    # Without it, garbage collection at the exit takes most of a second after a search with JAX.
+    # Without this, garbage collection at the exit takes most of a second after a search with JAX.
     atexit.register(gc.freeze)
     try:
         words = [word for word in arguments if word != "--debug"]
@@ -95,7 +95,7 @@ def _report_error(error: BaseException, *, debug: bool) -> Any:
     if isinstance(error.__context__ if isinstance(error, SystemExit) else error, BrokenPipeError):
         return 0
     frame = [frame for frame, _ in traceback.walk_tb(error.__traceback__)][-1]
-    # Typer has completed a word, or installed completion in a shell.
+    # Typer exits like this after it has completed a word, or installed completion in a shell.
     if isinstance(error, SystemExit) and frame.f_globals["__name__"].startswith("typer."):
         return error.code
     if debug:
@@ -120,7 +120,7 @@ def _to_sweep_error(error: BaseException) -> SweepError:
     if isinstance(error, SystemExit):  # only the user's code calls `sys.exit`
         message = f"your code ended the command with `sys.exit({error.code!r})`"
         return SweepError(message, hint="Raise an exception instead. Every finished trial is kept")
-    # Failures of files are SweepErrors with the file's name, so this is a stream.
+    # A failure of a file is a SweepError with the file's name, so stdout or stderr has failed here.
     if isinstance(error, OSError) and error.errno in NO_ROOM:
         return SweepError(f"can't write the output: {error.strerror}", hint="Free disk space, or write it elsewhere")
     place = traceback.extract_tb(error.__traceback__)[-1]

@@ -1,4 +1,4 @@
-"""Options that several commands share, and how a command shows events and prints its answer."""
+"""Define options that several commands share, and how a command shows events and prints its answer."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def complete_sweep_name(context: typer.Context, incomplete: str) -> list[str]:
 
 
 def parse_int(text: str) -> int:
-    """Parse a whole number. Typer's own message for a wrong number does not show the text."""
+    """Parse a whole number. Raises BadParameter with the wrong text, which Typer's own message does not show."""
     try:
         return int(text)
     except ValueError:
@@ -41,7 +41,7 @@ def parse_int(text: str) -> int:
 
 
 def parse_duration(text: str) -> float:
-    """Parse a duration, for example 90s, 10m or 1h30m, and return it in seconds."""
+    """Return a duration in seconds, for example of 90s, 10m or 1h30m. Raises UsageError for other texts."""
     match = _DURATION.fullmatch(text.strip())
     parts = zip(match.groups(), (3600, 60, 1), strict=True) if match else ()
     seconds = sum(float(part or 0) * unit for part, unit in parts)
@@ -59,7 +59,7 @@ def number(name: str, help: str, **more: Any) -> Any:
 
 
 def choice(name: str, help: str, known: Collection[str] | str, metavar: str = "NAME") -> Any:
-    """Make an option that takes a name out of `known`: a collection, or an option whose names the API lists."""
+    """Return an option that accepts only `known` names. If `known` is a str, the API lists the names of that option."""
 
     def check(param: typer.CallbackParam, value: str | None) -> str | None:
         if value is None:
@@ -108,7 +108,7 @@ def note(message: str, *, warns: bool = False) -> None:
 
 
 class Events:
-    """A listener that shows events, and keeps the last event of each class."""
+    """Show each event with the listener `show`, and keep the last event of each class in `last`."""
 
     def __init__(self, show: Listener) -> None:
         self._show = show
@@ -121,15 +121,16 @@ class Events:
 
 @contextmanager
 def at_work(view: Callable[[TextIO], View] | None = None) -> Iterator[Events]:
-    """Hide the output of libraries inside the block, and yield a listener that shows events.
+    """Hide what libraries print inside the block, and yield a listener that shows the events of a command.
 
-    `view` makes the view of events for the stream of the answer; by default a board on a terminal, or notices alone.
+    `view` takes the stream of the command's answer, and returns the context manager that shows the events. By default,
+    a terminal shows a live board, and a pipe shows only notices.
     """
     from keras_sweep.process.streams import LibraryNoise, has_descriptor, open_answer_stream, warn_once
     from keras_sweep.views.running.live import OutputMayVanish, notices_alone, progress_view
 
     with ExitStack() as stack:
-        # First, so that output of the user's code below Python is shown. A run has it in its log.
+        # This comes first, so that output of the user's C code is shown. `sweep run` has the output in its log.
         if view is None:
             stack.enter_context(open_answer_stream())
         if has_descriptor(sys.stderr, 2):
@@ -147,10 +148,9 @@ def answer(draw: Callable[[Console], object], json: str, format: str) -> None:
 
 
 class PlainHelp(TyperCommand):
-    """A command whose help also lists plugins, and leaves out the type `<list[str]>` of several names."""
+    """Add plugins to a command's help, and remove Typer's `<list[str]>`. Plugins are read only for the help."""
 
     def get_help(self, ctx: Any) -> str:
-        """Return the help. Entry points of plugins are read only here."""
         for option in self.params:
             registered = names_of(option.name) if option.name in ("sampler", "runner") else ()
             text: str = getattr(option, "help", None) or ""

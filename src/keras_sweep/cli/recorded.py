@@ -1,4 +1,4 @@
-"""Commands on recorded sweeps: read records (without Keras and Optuna), use their models, publish them."""
+"""Define commands on recorded sweeps: read records (without Keras and Optuna), use their models, publish them."""
 
 import contextlib
 import signal
@@ -103,7 +103,7 @@ def export(
     backend: opt.Backend = None,
     sweeps_dir: opt.SweepsDir = None,
 ) -> None:
-    """Write a trial's model with its model card. A trial without kept weights is trained again."""
+    """Write a trial's model with its model card. A trial whose weights were not kept is trained again."""
     from keras_sweep.api.events import ModelExported
 
     with opt.at_work() as events:
@@ -238,7 +238,7 @@ def dashboard(
     port: Annotated[int, opt.number("--port", "The server's port; 0 picks a free port.")] = 8080,
     sweeps_dir: opt.SweepsDir = None,
 ) -> None:
-    """Show a sweep in optuna-dashboard until Ctrl-C. Only this machine can open it, and it never changes the record."""
+    """Show a sweep in optuna-dashboard until Ctrl-C. Only this machine can open the page. The record never changes."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sweep = ks.open(name, sweeps_dir=sweeps_dir)
     with contextlib.suppress(KeyboardInterrupt), sweep.dashboard(port) as server:

@@ -1,4 +1,4 @@
-"""Commands on a space file: `sweep check`, and `sweep run`, which shows the progress and prints a summary."""
+"""Define commands on a space file: `sweep check`, and `sweep run` with its progress and summary."""
 
 import contextlib
 from json import dumps
@@ -117,7 +117,7 @@ def run(
 
 
 def _print_summary(events: opt.Events, leaks: list[str], sweep: ks.Sweep | None, *, times: bool) -> None:
-    """Print the summary of an ended sweep; with `sweep` and on a terminal also the important parameters."""
+    """Print the summary of an ended sweep, then the warnings `leaks`. With `sweep`, show parameters' importance."""
     from keras_sweep.views.summary import print_summary
 
     console, last = stdout_console(), events.last

@@ -1,7 +1,7 @@
-"""Start the `sweep` command. From here on Ctrl-C or SIGTERM ends it with a single line, even during imports.
+"""Start the `sweep` command, which Ctrl-C or SIGTERM ends with a single line, even during imports.
 
-Ctrl-C as an exception can get lost: in callbacks of the garbage collector, during imports, in C code that does not
-check for it. Once `sweep run` trains, Ctrl-C only asks it to stop (`process/stop_request.py`).
+The exception KeyboardInterrupt can get lost in the garbage collector, in imports, and in C code. Signal handlers can't.
+While `sweep run` trains, Ctrl-C only asks the sweep to stop (`process/stop_request.py`).
 """
 
 import signal
@@ -11,7 +11,6 @@ from keras_sweep.process.stop_request import SIGNALS, end_now
 
 
 def main() -> None:
-    """Run the command of the process's arguments, and exit."""
     for number in SIGNALS:
         # A signal that the shell has set to be ignored stays ignored.
         if signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL):

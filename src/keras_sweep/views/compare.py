@@ -1,4 +1,4 @@
-"""Compare sweeps side by side: a table and a verdict for people, JSON for other programs."""
+"""Show sweeps side by side: a table and a verdict for people, JSON for other programs."""
 
 from typing import Any
 
@@ -54,7 +54,6 @@ def _facts(sweeps: SideBySide, side: Side) -> dict[str, str]:
 
 
 def verdict_lines(sweeps: SideBySide) -> list[str]:
-    """Say which sweep is best, and whether the validation rows can tell its winner from the others."""
     first = sweeps.first
     lines = [f"{first.name} has the best {escape(sweeps.objective.name)}: {score_text(*sweeps.score(first))}"]
     alone = [side.name for side in sweeps.sides if side.over_seeds is None]
@@ -96,7 +95,6 @@ def print_comparison(console: Console, sweeps: SideBySide) -> None:
 
 
 def compare_columns(sweeps: SideBySide) -> list[Column]:
-    """Return a column of labels, then a column for each sweep."""
     facts = [_facts(sweeps, side) for side in sweeps.sides]
     curves = [best_curve(side) for side in sweeps.sides]
     scale = CurveScale(curves, sweeps.objective.goal)
@@ -108,7 +106,7 @@ def compare_columns(sweeps: SideBySide) -> list[Column]:
 
 
 def best_curve(side: Side) -> list[float]:
-    """Return the best value so far after each trial, from the first trial that has a value."""
+    """Return the best value so far after each trial, from the first trial with a value."""
     until = [*(result.number for result in side.improvements[1:]), len(side.results)]
     steps = zip(side.improvements, until, strict=True)
     return [result.value or 0.0 for result, end in steps for _ in range(result.number, end)]

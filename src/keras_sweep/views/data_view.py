@@ -1,4 +1,4 @@
-"""Show a data set: its rows and columns, its pictures on a terminal or as PNG, and a plain model's scores on it."""
+"""Show a data set: rows, columns, sample pictures (on a terminal or as PNG), and the baseline model's scores."""
 
 import struct
 import zlib
@@ -35,16 +35,15 @@ PNG_SCALE = 3  # pixels a side for each pixel of a sample, in the file of `sweep
 
 
 def print_data(console: Console, data: SearchData) -> None:
-    """Print training and validation rows, with samples of pictures, and the number of test rows."""
     console.print(escape(data.name), style="bold")
-    print_table(console, _parts(data))
+    print_table(console, _part_columns(data))
     console.print()
-    target = [] if data.train.labels is None else [_target(data)]
-    weights = [] if data.train.weights is None else [_columns([_statistics("sample weights", data.train.weights)])]
+    target = [] if data.train.labels is None else [_target_columns(data)]
+    weights = [] if data.train.weights is None else [_make_columns([_statistics("sample weights", data.train.weights)])]
     for table in (*target, *weights):
         print_table(console, table, LONGEST)
         console.print()
-    print_table(console, _columns(column_texts(data)), LONGEST, MOST_COLUMNS)
+    print_table(console, _make_columns(column_texts(data)), LONGEST, MOST_COLUMNS)
     if data.image_shape is not None:
         console.print()
         for line in sample_lines(data, console):
@@ -54,13 +53,13 @@ def print_data(console: Console, data: SearchData) -> None:
     console.print(Text(f"fingerprint {data.fingerprint}", style="dim", no_wrap=True, overflow="ellipsis"))
 
 
-def _target(data: SearchData) -> list[Column]:
+def _target_columns(data: SearchData) -> list[Column]:
     if data.classes is not None:
-        return _classes(data, data.classes)
-    return _columns([_statistics(name, values) for name, values in by_name("target", data.train.y).items()])
+        return _class_columns(data, data.classes)
+    return _make_columns([_statistics(name, values) for name, values in by_name("target", data.train.y).items()])
 
 
-def _parts(data: SearchData) -> list[Column]:
+def _part_columns(data: SearchData) -> list[Column]:
     parts: dict[str, Rows] = {"training": data.train, "validation": data.validation}
     if data.stream is not None:
         del parts["training"]
@@ -74,14 +73,14 @@ def _parts(data: SearchData) -> list[Column]:
 
 
 def _row_text(array: Arrays) -> str:
-    """Return `784 float32`, or `a 784 float32, b 3 int32` if there are several arrays."""
+    """Return shape and dtype of a row: `784 float32`; of named arrays `a 784 float32, b 3 int32`."""
     if isinstance(array, dict | tuple):
         return ", ".join(f"{name.removeprefix('/')} {_row_text(part)}" for name, part in by_name("", array).items())
     shape = " x ".join(str(size) for size in array.shape[1:]) or "1"
     return f"{shape} {'text' if array.dtype.kind == 'O' else array.dtype}"
 
 
-def _classes(data: SearchData, classes: int) -> list[Column]:
+def _class_columns(data: SearchData, classes: int) -> list[Column]:
     training, validation = (np.bincount(rows.classes, minlength=classes) for rows in (data.train, data.validation))
     # With folds or a stream, training and validation have the same rows.
     most, same_counts = max(int(training.max()), 1), bool(data.folds or data.stream)
@@ -95,7 +94,7 @@ def _classes(data: SearchData, classes: int) -> list[Column]:
 
 
 def column_texts(data: SearchData) -> list[tuple[str, ...]]:
-    """Describe the training rows: a text for each of `HEADS`, for each column of a table or each input."""
+    """Return (name, kind, mean, deviation, lowest, highest, details) of each table column, or else of each input."""
     if data.preprocessing is None:
         return [_statistics(name, values) for name, values in by_name("all inputs", data.train.x).items()]
     rows: list[tuple[str, ...]] = []
@@ -119,7 +118,7 @@ def _statistics(name: str, values: Array) -> tuple[str, ...]:
     return name, "numbers", f"{mean:.4g}", f"{deviation:.4g}", f"{values.min():.4g}", f"{values.max():.4g}", ""
 
 
-def _columns(rows: Sequence[tuple[str, ...]]) -> list[Column]:
+def _make_columns(rows: Sequence[tuple[str, ...]]) -> list[Column]:
     texts = zip(HEADS, zip(*rows, strict=True), strict=True)
     columns = [Column(head, cells, KEEP.get(head, 0), head in NUMBERS) for head, cells in texts]
     return [column for column in columns if any(column.cells)]
@@ -134,7 +133,7 @@ def print_baseline(console: Console, baseline: Baseline) -> None:
 
 
 def samples_by_class(data: SearchData, most: int) -> list[list[npt.NDArray[np.intp]]]:
-    """Return for each class, in order, its first `most` training rows; without classes a single group."""
+    """Return the row numbers of each class's first `most` training rows. Without classes, all rows are a class."""
     if data.classes is None:
         return [[np.asarray(row) for row in range(min(most, len(data.train)))]]
     labels = data.train.classes
@@ -142,7 +141,7 @@ def samples_by_class(data: SearchData, most: int) -> list[list[npt.NDArray[np.in
 
 
 def picture_of(data: SearchData, row: int, rows: Rows | None = None) -> Pixels:
-    """Return a row as a picture, from black for the lowest value to white. `rows` are training rows by default."""
+    """Return the input of a row as a picture, from black (lowest value) to white. Default `rows`: training rows."""
     assert data.image_shape is not None
     known = data.train.x[:1000]
     low, high = float(known.min()), float(known.max())
@@ -154,17 +153,14 @@ def picture_of(data: SearchData, row: int, rows: Rows | None = None) -> Pixels:
 
 
 def picture_grid(data: SearchData, per_class: int = 10) -> Pixels:
-    """Draw a line of `per_class` training pictures for each class; [H, W] or [H, W, 3]."""
+    """Draw a line of `per_class` training pictures for each class. Return pixels [H, W] or [H, W, 3]."""
     lines = [[picture_of(data, int(row)) for row in line] for line in samples_by_class(data, per_class)]
     blank = np.zeros_like(next(picture for line in lines for picture in line))
     return _join([_join([*line, *[blank] * (per_class - len(line))], axis=1) for line in lines], axis=0)
 
 
 def png_bytes(picture: Pixels, scale: int = 1) -> bytes:
-    """Encode 8-bit grey or colour pixels as PNG (W3C, Portable Network Graphics, third edition, sections 5, 7, 11).
-
-    A library of pictures would add more to the installation than these two chunks with their checksums.
-    """
+    """Encode pixels as PNG (W3C, third edition), each as a square `scale` wide. An imaging library would be large."""
     large = np.ascontiguousarray(picture.repeat(scale, axis=0).repeat(scale, axis=1))
     height, width = large.shape[:2]
     colour = 2 if large.ndim == 3 else 0
@@ -175,11 +171,11 @@ def png_bytes(picture: Pixels, scale: int = 1) -> bytes:
 
 
 def sample_lines(data: SearchData, console: Console) -> Iterator[Text]:
-    """Draw a sample of each class under its name, in lines as wide as the console; nothing if no sample fits."""
+    """Draw a picture of each class (ten pictures without classes). Yield no line if the console is too narrow."""
     groups = samples_by_class(data, 1 if data.classes else 10)
     rows = [(label, int(row)) for label, group in enumerate(groups) for row in group]
     names = data.class_names if data.classes else None
-    pictures = [_small(picture_of(data, row)) for _, row in rows]
+    pictures = [_shrink(picture_of(data, row)) for _, row in rows]
     width = pictures[0].shape[1]
     if width > console.width:
         return
@@ -192,11 +188,11 @@ def sample_lines(data: SearchData, console: Console) -> Iterator[Text]:
         picture = _join(pictures[start : start + across], axis=1)
         if len(picture) % 2:
             picture = np.concatenate([picture, np.zeros_like(picture[:1])])
-        yield from (_half_blocks if has_colours else _shades)(picture)
+        yield from (_draw_half_blocks if has_colours else _draw_shades)(picture)
 
 
-def _half_blocks(picture: Pixels) -> Iterator[Text]:
-    """Draw two pixels as a character: a half block for the upper pixel, its background for the lower."""
+def _draw_half_blocks(picture: Pixels) -> Iterator[Text]:
+    """Draw two pixels as a character: a half block in the upper pixel's colour, on the lower pixel's colour."""
     colours = picture if picture.ndim == 3 else np.repeat(picture[:, :, None], 3, axis=2)
     for upper, lower in zip(colours[::2], colours[1::2], strict=True):
         line = Text(no_wrap=True)
@@ -205,15 +201,15 @@ def _half_blocks(picture: Pixels) -> Iterator[Text]:
         yield line
 
 
-def _shades(picture: Pixels) -> Iterator[Text]:
-    """Draw an upper and a lower pixel as a character: lighter pixels get more ink."""
+def _draw_shades(picture: Pixels) -> Iterator[Text]:
+    """Draw an upper and a lower pixel as a character of `SHADES`: lighter pixels get more ink."""
     grey = picture.mean(axis=2) if picture.ndim == 3 else picture.astype(np.float64)
     levels = ((grey[::2] + grey[1::2]) / 2 / 256 * len(SHADES)).astype(int)
     return (Text("".join(SHADES[level] for level in line).rstrip(), no_wrap=True) for line in levels)
 
 
-def _small(picture: Pixels) -> Pixels:
-    """Shrink to at most TERMINAL_SIDE pixels a side, each the mean of a square."""
+def _shrink(picture: Pixels) -> Pixels:
+    """Shrink a picture to at most TERMINAL_SIDE pixels a side. Each new pixel is the mean of a square."""
     factor = -(-max(picture.shape[:2]) // TERMINAL_SIDE)
     height, width = (size // factor * factor for size in picture.shape[:2])
     squares = picture[:height, :width].reshape(height // factor, factor, width // factor, factor, *picture.shape[2:])

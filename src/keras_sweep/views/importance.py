@@ -1,4 +1,4 @@
-"""Estimate how much each parameter matters for reaching the best tenth (PED-ANOVA), and how certain this is.
+"""Estimate how much each parameter matters for scores in the best tenth (PED-ANOVA), and how certain this is.
 
 Watanabe, Bansal, Hutter 2023, "PED-ANOVA: Efficiently quantifying hyperparameter importance in arbitrary subspaces".
 """
@@ -31,7 +31,10 @@ class Importance:
 def estimate_importance(
     rows: Sequence[LeaderboardRow], objective: Objective, distributions: Mapping[str, str]
 ) -> list[Importance]:
-    """Return the parameters, most important first; an empty list if there are too few trials or parameters."""
+    """Return the parameters, most important first. `distributions` maps a parameter to Optuna's JSON of its range.
+
+    If fewer than FEWEST trials have comparable scores, or fewer than two parameters vary, return an empty list.
+    """
     rows = [row for row in rows if row.comparable and row.value is not None]
     varying = varying_names(rows)
     # Epochs that are read off a curve are no cause of a value: good trials simply train longer.
@@ -43,14 +46,14 @@ def estimate_importance(
 
     known = {}
     for name in names:
-        # A record may come from another program.
+        # A record of another program may have a distribution that Optuna can't read.
         with contextlib.suppress(ValueError, TypeError, KeyError):
             known[name] = optuna.distributions.json_to_distribution(distributions[name])
     draw = random.Random(0)  # the same record gives the same page
     evaluator, storage = optuna.importance.PedAnovaImportanceEvaluator(), optuna.storages.InMemoryStorage()
 
     class Resample(optuna.Study):
-        """Hold drawn trials without a copy in a storage, which would take longer than everything else."""
+        """An Optuna study that evaluates drawn trials without copying them, which would take most of the time."""
 
         drawn: list[optuna.trial.FrozenTrial]
 
@@ -95,5 +98,5 @@ def estimate_importance(
 
 
 def is_settled(shares: Sequence[Importance]) -> bool:
-    """Whether the most important parameter is the most important in nearly all resamples."""
+    """Check whether `shares[0]`, the most important parameter, is the most important in nearly all resamples."""
     return len(shares) > 1 and shares[0].low > max(item.high for item in shares[1:])

@@ -1,4 +1,4 @@
-"""Write leaderboards, trials and a running sweep as HTML for notebooks; it follows their light or dark theme."""
+"""Write leaderboards, trials and a running sweep as HTML that suits light and dark themes of notebooks."""
 
 import threading
 import time
@@ -33,7 +33,6 @@ SECONDS = 0.5  # between two drawings of a running sweep, at least
 
 
 def leaderboard_html(ranking: Ranking, *, title: str = "", notes: bool = True) -> str:
-    """Draw a table of the rows, with the notes of the whole leaderboard below it."""
     if not ranking.rows:
         return answer_html("", [], ["No trials."])
     columns = leaderboard_columns(ranking)
@@ -45,7 +44,6 @@ def leaderboard_html(ranking: Ranking, *, title: str = "", notes: bool = True) -
 
 
 def trial_html(result: Result, objective: Objective) -> str:
-    """Draw the score of a trial, its parameters, and the curve of the objective."""
     score = score_text(result.value, result.stderr) if result.value is not None else str(result.state)
     facts = {name: value_text(value) for name, value in result.params.items()}
     if (seeds := seed_scores(result)) is not None:
@@ -60,7 +58,7 @@ def trial_html(result: Result, objective: Objective) -> str:
 
 
 def answer_html(title: str, columns: Sequence[Column], lines: Iterable[str] = (), best: Container[int] = ()) -> str:
-    """Draw a table, and sentences below it; `best` holds the positions of the highlighted lines, from 0."""
+    """Return an HTML table with `lines` as paragraphs below it. `best` has the indices of the highlighted rows."""
     numbers = [' class="n"' if column.right else "" for column in columns]
     names = (f'<th scope="col"{number}>{_text(c.header)}</th>' for c, number in zip(columns, numbers, strict=True))
     head = f"<thead><tr>{''.join(names)}</tr></thead>" if any(column.header for column in columns) else ""
@@ -77,7 +75,7 @@ def _text(text: str) -> str:
 
 
 class NotebookBoard:
-    """Show an output that is redrawn while a sweep runs; a listener and context manager."""
+    """Show a running sweep in a notebook, redrawn by events. The board is a listener and a context manager."""
 
     def __init__(self) -> None:
         self._progress = SweepProgress()
@@ -111,7 +109,6 @@ class NotebookBoard:
                 self._draw()
 
     def html(self) -> str:
-        """Draw the best trials so far; after the end also the notes."""
         progress, ended = self._progress, self._ended
         name, total = (progress.started.name, progress.started.total) if progress.started else ("sweep", 0)
         words = f"{name}: {progress.done} of {pluralize(total, 'trial')}, {seconds_text(progress.elapsed)}"

@@ -1,4 +1,4 @@
-"""Show what `sweep replay` and `sweep verify` found: recorded numbers beside new numbers, and the verdict."""
+"""Show the results of `sweep replay` and `sweep verify`: recorded and new numbers, and the verdict."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def print_replay(console: Console, replay: Replay) -> None:
 
 
 def replay_lines(replay: Replay) -> list[str]:
-    """Describe the comparisons in sentences; the last sentence is the verdict."""
+    """Describe how the new training compares with the record. The last sentence is the verdict."""
     plain, recorded = replay.plain, replay.recorded
     lines = [f"{plain.runner} compared with the record ({escape(recorded.runner)}): {_match_text(plain)}"]
     lines += [escape(text) for text in plain.differences]
@@ -45,7 +45,6 @@ def replay_lines(replay: Replay) -> list[str]:
 
 
 def replay_json(replay: Replay) -> str:
-    """Return a JSON object: the verdict, each comparison, the record, and the trial trained again."""
     recorded, recorded_runner = replay.recorded, replay.own
     about = {"sweep": replay.sweep, "number": recorded.recipe, "seed": recorded.finalist_seed}
     trained = {"recorded": result_record(recorded), "again": _comparison_record(replay.plain)}
@@ -116,7 +115,7 @@ def verify_columns(verified: Verified) -> list[Column]:
 
 
 def fact_lines(verified: Verified) -> list[str]:
-    """Describe the card's other facts: wrong facts, right facts, and facts that were not checked."""
+    """Describe the facts of a model card besides scores: wrong, confirmed, and unchecked facts."""
     lines = [
         f"{escape(fact.name)} is {escape(str(fact.card))} in the card, but {escape(str(fact.known))} in its {fact.by}"
         for fact in verified.wrong_facts
@@ -125,7 +124,7 @@ def fact_lines(verified: Verified) -> list[str]:
     wrong = {fact.name.partition(".")[0] for fact in verified.wrong_facts}
     for fact in verified.facts:
         part = fact.name.partition(".")[0]
-        # The record has every fact of a part, so the part as a whole was checked.
+        # The record has every fact of a part of the card, so the whole part was checked.
         whole = part not in wrong and fact.by == "record"
         if fact.matches:
             same.setdefault(fact.by, {})[escape(part if whole else fact.name)] = None
@@ -137,7 +136,6 @@ def fact_lines(verified: Verified) -> list[str]:
 
 
 def verify_verdict(verified: Verified) -> str:
-    """Say whether the scores of the card match, or which scores differ."""
     if not verified.checks:
         return "the card has no score that can be checked"
     rows = pluralize(verified.validation_rows, "row" if verified.refit else "validation row")

@@ -1,4 +1,4 @@
-"""Print a space file as `sweep check` understands it, and how long a sweep of it will take."""
+"""Print a space file as `sweep check` understands it, and how long its sweep will take."""
 
 import math
 
@@ -35,7 +35,7 @@ def print_space(console: Console, spec: SweepSpec, path: str) -> None:
 
 
 def parameter_text(parameter: Parameter) -> str:
-    """Return the distribution and its conditions: `0.0001 to 1, log` or `0 to 0.9, when optimizer is sgd`."""
+    """Return the range of a parameter and its conditions: `0.0001 to 1, log, when optimizer is sgd`."""
     distribution = parameter.distribution
     if isinstance(distribution, Categorical):
         text = join(map(value_text, distribution.choices), "or")
@@ -54,7 +54,7 @@ def parameter_text(parameter: Parameter) -> str:
 def print_estimate(
     console: Console, data: SearchData, estimate: TimeEstimate | None, *, cores: int, workers: int | None = None
 ) -> None:
-    """Print the sizes of the data, the time here, and how the sweep uses `cores`, or `workers` if they are set."""
+    """Print row counts, the estimated time (None if every probed trial failed), and the use of `cores` or `workers`."""
     training = f"{len(data.train):,} training" if data.stream is None else f"{data.stream.steps:,} batches an epoch"
     rows = f"{training} and {len(data.validation):,} validation rows"
     if data.folds:
@@ -87,7 +87,7 @@ def print_estimate(
 
 
 def cores_text(estimate: TimeEstimate, cores: int, workers: int | None = None) -> str:
-    """Say how many cores or workers the sweep uses, and which setting would use more."""
+    """Say how many cores (or `workers`) the sweep uses, and which setting would use more."""
     size, programs = estimate.generation, estimate.at_once
     most = cores if workers is None else workers
     of_all = f"of {pluralize(most, 'core' if workers is None else 'worker')}"

@@ -1,4 +1,4 @@
-"""Print the end of a sweep: leaderboard, importance, time, model, the best trial, its test, and what to do next."""
+"""Print the end of a sweep: leaderboard, importance, time, model, best trial, test score, and next commands."""
 
 import math
 import shlex
@@ -29,7 +29,7 @@ NAMED_PARTS = 4
 
 
 def time_parts(seconds: Mapping[str, float]) -> dict[str, float]:
-    """Return the seconds of each part, largest first; `other` is what `total` holds beyond the parts."""
+    """Return the seconds of each part of a run, longest first. `other` is what `total` has beyond all parts."""
     parts = {name: max(value, 0.0) for name, value in seconds.items() if name != "total" and math.isfinite(value)}
     rest = seconds.get("total", 0.0) - sum(parts.values())
     if rest > 0.0005:
@@ -38,7 +38,7 @@ def time_parts(seconds: Mapping[str, float]) -> dict[str, float]:
 
 
 def describe_kept(training: Mapping[int, int], waiting: Sequence[int] = ()) -> str:
-    """Return `16 trials are kept at epoch 8` or "": `training` maps trials to epochs, `waiting` lists ended trials."""
+    """Return `16 trials are kept at epoch 8`, or "". `training` is trial -> epoch, `waiting` lists ended trials."""
     parts = []
     if waiting:
         parts.append(f"{pluralize(len(waiting), 'trial')} that ended {'is' if len(waiting) == 1 else 'are'} kept")
@@ -51,7 +51,6 @@ def describe_kept(training: Mapping[int, int], waiting: Sequence[int] = ()) -> s
 
 
 def next_commands(name: str, rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
-    """Return the likely next commands; they can be pasted into a shell."""
     if not rows:
         return ()
     quoted, winner = shlex.quote(name), winning_row(rows)
@@ -69,10 +68,9 @@ def print_summary(
     distributions: Mapping[str, str] | None = None,
     times: bool = False,
 ) -> None:
-    """Print the summary section by section, without empty sections; `times` draws where the time went.
+    """Print the summary of a sweep, without empty sections. `times` draws a bar for each part of the time.
 
-    Importance needs the record's `distributions`. The best trial, its test and the next commands come last, because a
-    long table scrolls away.
+    Importance needs the record's `distributions`. The most useful lines come last, because a long table scrolls away.
     """
     rows = leaderboard_rows(ended.results, objective, ended.comparison)
     console.print(headline(ended, rows))
@@ -100,7 +98,6 @@ def print_summary(
 
 
 def importance_lines(shares: Sequence[Importance]) -> list[Text]:
-    """Draw the most important parameters with their intervals, and say whether the order is settled."""
     bars = [(item.name, item.share, f"{item.share:.2f} ({item.low:.2f} to {item.high:.2f})") for item in shares[:BARS]]
     lines = [Text("importance", style="bold"), *_bar_lines(bars)] if bars else []
     if bars and not is_settled(shares):
@@ -140,7 +137,7 @@ def headline(ended: SweepEnded, rows: Sequence[LeaderboardRow]) -> Text:
 
 
 def look_lines(test: TestEvaluated, *, classes: bool = True) -> list[Text]:
-    """Describe a test: trial, scores with standard errors, looks; then a bar for each class, or the weakest classes."""
+    """Describe an evaluation on the test rows, with a bar for each class. Without `classes`, name weak classes."""
     seed = "" if test.seed is None else f" with seed {test.seed}"
     text = Text.assemble(("test ", "bold"), f"trial {test.number}{seed}:")
     for index, (name, value) in enumerate(test.scores.items()):
@@ -166,7 +163,7 @@ def look_lines(test: TestEvaluated, *, classes: bool = True) -> list[Text]:
 
 
 def time_lines(parts: Mapping[str, float], *, bars: bool = True) -> list[Text]:
-    """Draw the whole time and a bar for each part; without bars `time 1m12s: train 71 %, compile 15 %`."""
+    """Return the time with a bar for each part. Without `bars`, return `time 1m12s: train 71 %, compile 15 %`."""
     total = sum(parts.values())
     if not total:
         return []

@@ -40,7 +40,7 @@ class SweepRow:
 
 
 def sweep_row(folder: SweepFolder) -> SweepRow:
-    """Return the row of a sweep; for an unreadable sweep the state says why."""
+    """Read the row of a sweep. If the record can't be read, `state` is the error."""
     active = last_change(folder)
     try:
         sweep = RecordedSweep.read(folder)
@@ -80,7 +80,7 @@ def sweep_row(folder: SweepFolder) -> SweepRow:
 
 
 def print_sweeps(console: Console, rows: Sequence[SweepRow], now: float) -> None:
-    """Print a line for each sweep; `now` is in seconds since 1970."""
+    """Print a line for each sweep. `now` (seconds since 1970) gives the age of each sweep's last change."""
     if not rows:
         console.print(Text("no sweeps yet: `sweep run SPACE.yaml` starts a sweep", style="dim"))
         return

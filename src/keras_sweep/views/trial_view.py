@@ -1,4 +1,4 @@
-"""Show `sweep show NAME TRIAL`: everything that the record knows about a trial."""
+"""Show a trial for `sweep show`: everything that the record knows about the trial."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -29,7 +29,7 @@ MOST_EPOCHS = 30  # lines of the curve's table on a terminal
 
 
 def trial_json(sweep: RecordedSweep, result: Result) -> str:
-    """Return one JSON object: the fields of `sweep run --json`, with rank, tie, seed and traceback."""
+    """Return a JSON object: the fields of `trial_ended` (`sweep run --json`), rank, tie, seed and traceback."""
     row = next(row for row in rows_of(sweep) if row.number == result.number)
     record: dict[str, Any] = {key: cell(row, key) for key in ("rank", "tie", "behind", "behind_stderr", "seed")}
     record |= {**seeds_record(row.seeds), **result_record(result)}
@@ -115,7 +115,6 @@ def _origin_text(result: Result, row: LeaderboardRow) -> str:
 
 
 def curve_columns(result: Result, objective: Objective) -> list[Column]:
-    """Return every logged metric after each epoch; the scored epoch is bold."""
     names = sorted(result.curve, key=lambda name: (name != objective.name, not name.startswith("val_"), name))
     epochs = range(1, result.epochs + 1)
 
@@ -134,7 +133,7 @@ def curve_columns(result: Result, objective: Objective) -> list[Column]:
 
 
 def plot_lines(result: Result, objective: Objective, width: int) -> Iterator[Text]:
-    """Plot the objective over the epochs, with values at the left and epochs below."""
+    """Plot the objective over the epochs, with axes. Yield nothing for fewer than three finite values."""
     values = result.curve.get(objective.name, ())
     finite = [*filter(math.isfinite, values)]
     if len(finite) < 3:

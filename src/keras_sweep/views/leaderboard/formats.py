@@ -18,7 +18,7 @@ NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 def leaderboard_csv(rows: Sequence[LeaderboardRow]) -> str:
-    """Return a header, with `params.NAME` and `metrics.NAME`, and a line for each row; formulas get a leading quote."""
+    """Return a header and a line for each row. A quote before a formula keeps spreadsheets from running the formula."""
     keys = machine_keys(rows)
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
@@ -28,7 +28,6 @@ def leaderboard_csv(rows: Sequence[LeaderboardRow]) -> str:
 
 
 def leaderboard_markdown(ranking: Ranking) -> str:
-    """Return a table of what differs between the rows, and below it how to read it."""
     if not ranking.rows:
         return "No trials.\n"
     columns = leaderboard_columns(ranking)
@@ -51,7 +50,7 @@ def row_record(row: LeaderboardRow) -> dict[str, Any]:
 
 
 def flat_records(rows: Sequence[LeaderboardRow]) -> list[dict[str, Any]]:
-    """Return the rows as the CSV format has them: each a dict of plain values."""
+    """Return each row as a dict with the keys of the CSV format and plain Python values."""
     keys = machine_keys(rows)
     return [{key: _plain(cell(row, key)) for key in keys} for row in rows]
 
@@ -61,13 +60,12 @@ def _plain(value: Value) -> Any:
 
 
 def json_list(records: Iterable[Mapping[str, Any]]) -> str:
-    """Return a list of objects, each on its line, in strict JSON in ASCII."""
     lines = ",\n".join("  " + strict_json(record) for record in records)
     return f"[\n{lines}\n]\n" if lines else "[]\n"
 
 
 def strict_json(record: Any) -> str:
-    """Return a line of JSON in ASCII. Numbers that are not finite become null, since JSON has none."""
+    """Return a line of JSON in ASCII. NaN and infinity become null, since JSON has neither."""
     return json.dumps(_replace_infinite(record), allow_nan=False)
 
 

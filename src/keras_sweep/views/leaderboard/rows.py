@@ -27,11 +27,11 @@ from keras_sweep.trial.ranking import (
 from keras_sweep.trial.result import Result, TrialState
 
 SEEDS_KEYS = ("seeds", "seeds_mean", "seeds_stderr", "unstable")
-# Keys of every row: the first before its parameters and metrics, the last after them.
+# Keys of every row. FIRST_KEYS come before parameters and metrics, LAST_KEYS come after them.
 FIRST_KEYS = ("rank", "number", "state", "value", "stderr", "tie", "behind", "behind_stderr", *SEEDS_KEYS)
 FRONT = "front"  # after the first keys, if there are several goals
 LAST_KEYS = ("epochs", "seconds", "engine", "seed", "reason")
-# Keys of columns whose head is not the key.
+# Heads of columns that differ from the key of the column, head -> key.
 HEADS = {
     "#": "rank",
     "trial": "number",
@@ -50,7 +50,6 @@ OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
 }
 CONDITION = re.compile(r"\s*([^=<>!]+?)\s*(!=|<=|>=|==|=|<|>)\s*(.*?)\s*", re.DOTALL)
-# Fields that a row takes from its result.
 RESULT_FIELDS = ("number", "state", "params", "epochs", "engine", "reason", "final", "reads_epochs", "rows_value")
 
 
@@ -61,7 +60,7 @@ class LeaderboardRow:
     state: TrialState
     value: float | None  # finite, or None
     stderr: float | None  # standard error of `value`
-    tie: bool  # the validation rows can't tell it from the best; False if there is no second trial like it
+    tie: bool  # the validation rows can't tell the trial from the best; False if no trials are tied
     behind: float | None  # distance to the best, in the metric's unit; None for a trial that could not win
     behind_stderr: float | None  # of `behind`, from pairs of scores on the same rows; None without pairs
     params: Params
@@ -78,14 +77,14 @@ class LeaderboardRow:
     seeds: SeedScores | None = None  # of the configuration over several seeds; None for a single seed
     final: bool = False  # `seeds` rank it instead of `value`
     reads_epochs: bool = False  # the parameter `epochs` is read off the curve
-    rows_value: float | None = None  # the value of its outputs on the rows, if it contradicts `value`
+    rows_value: float | None = None  # the value computed from saved scores of rows, if different from `value`
     other_rows: bool = False  # scored on other validation rows than the winner
     front: bool | None = None  # no trial is as good in all goals and better in some; None for a single goal
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Hold the rows that are shown, and all rows, which decide columns, scales and notes."""
+    """Hold the rows that are shown, and all rows of the sweep, which decide columns, scales and notes."""
 
     objective: Objective
     comparison: Comparison | None  # decides the ties of all rows
@@ -96,10 +95,10 @@ class Ranking:
 def leaderboard_rows(
     results: Iterable[Result], objective: Objective, comparison: Comparison | None = None, *, seed: int | None = None
 ) -> list[LeaderboardRow]:
-    """Return the rows of all results of a sweep, in order of rank.
+    """Return a row for each trial in `results`, best rank first.
 
-    `comparison` must be of these very trials; without it only the values are compared. `seed` is the seed of trials
-    without a parameter of that name.
+    `comparison` compares exactly these trials with the winner, row by row. If None, only values are compared. `seed` is
+    the search's seed, for trials without a parameter `seed`.
     """
     ranked = sorted(results, key=lambda result: order_key(result, objective))
     best = winner(ranked, objective)
@@ -146,13 +145,13 @@ def varying_names(rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
 
 
 def distinct_params(row: LeaderboardRow, rows: Sequence[LeaderboardRow]) -> dict[str, Value]:
-    """Return the parameters of a row that differ between the rows; all of them if nothing differs."""
+    """Return the row's values of the parameters that differ between `rows`. If none differs, return all values."""
     varying = varying_names(rows)
     return {name: value for name, value in row.params.items() if name in varying} or dict(row.params)
 
 
 def _metrics(result: Result, objective: Objective) -> Iterator[tuple[str, float]]:
-    """Yield the logged metrics at the scored epoch, then further goals that have a value."""
+    """Yield (name, value) of the metrics at the scored epoch, and of the further goals of the search."""
     yield from result.metrics.items()
     if has_value(result):
         goals = ((goal.name, result.goal(goal.name)) for goal in objective.further)
@@ -174,9 +173,9 @@ def select_rows(
     sort: str | None = None,
     top: int | None = None,
 ) -> list[LeaderboardRow]:
-    """Return the rows that meet all of `where`, in order of `sort`, at most `top`. Ranks and ties do not change.
+    """Return the rows that meet all conditions `where`, sorted by the key `sort` ("-KEY" reverses), at most `top` rows.
 
-    Raises UsageError for an unknown key, a condition that can't be read, or `top` below 1.
+    Ranks and ties do not change. Raises UsageError for an unknown key, an unreadable condition, or `top` below 1.
     """
     if top is not None and top < 1:
         raise UsageError(f"`--top` must be at least 1, but got {top}")
@@ -190,7 +189,7 @@ def select_rows(
 
 
 def explain_no_rows(rows: Sequence[LeaderboardRow], where: Sequence[str]) -> str:
-    """Explain why no row meets all of `where`: name the first condition that no row meets, with existing values."""
+    """Explain why no row meets all of `where`: the first condition that no row meets, and the values that exist."""
     for text in where:
         key, holds = parse_condition(text, row_keys(rows))
         if not any(map(holds, rows)):
@@ -202,7 +201,7 @@ def explain_no_rows(rows: Sequence[LeaderboardRow], where: Sequence[str]) -> str
 
 
 def parse_condition(text: str, keys: Collection[str]) -> tuple[str, Callable[[LeaderboardRow], bool]]:
-    """Return a key, and whether a row meets the condition on it (without the key only `!=`). Raises UsageError."""
+    """Return key and test of a condition, say `epochs>=5`. Without the key, rows meet only `!=`. Raises UsageError."""
     match = CONDITION.fullmatch(text)
     if match is None or not match[3]:
         raise UsageError(
@@ -236,13 +235,13 @@ def _is_equal(cell_value: Value, value: Scalar, written: str) -> bool:
 
 
 def row_keys(rows: Sequence[LeaderboardRow]) -> list[str]:
-    """Return every key that `--where` and `--sort` know: keys of the row, then parameters, then metrics."""
+    """Return the keys that `--where` and `--sort` accept: CSV columns, and parameters and metrics without prefix."""
     keys = machine_keys(rows)
     return list(dict.fromkeys([*keys, *(key.partition(".")[2] for key in keys if key not in FIRST_KEYS + LAST_KEYS)]))
 
 
 def machine_keys(rows: Sequence[LeaderboardRow]) -> list[str]:
-    """Return the columns for other programs, with every parameter and metric of any row."""
+    """Return the columns of the CSV format: fields of a row, and `params.NAME` and `metrics.NAME` of all rows."""
     params = dict.fromkeys(f"params.{name}" for row in rows for name in row.params)
     metrics = dict.fromkeys(f"metrics.{name}" for row in rows for name in row.metrics)
     goals = [FRONT] if any(row.front is not None for row in rows) else []
@@ -250,7 +249,7 @@ def machine_keys(rows: Sequence[LeaderboardRow]) -> list[str]:
 
 
 def cell(row: LeaderboardRow, key: str) -> Value:
-    """Return a row's value of a key, or None. `params.` and `metrics.` tell two values of the same name apart."""
+    """Return the row's value of `key`, or None. A prefix `params.` or `metrics.` tells equal names apart."""
     if key in SEEDS_KEYS:
         return seeds_record(row.seeds)[key]
     if key in FIRST_KEYS or key in LAST_KEYS or key == FRONT:
@@ -265,7 +264,7 @@ def cell(row: LeaderboardRow, key: str) -> Value:
 
 
 def seeds_record(seeds: SeedScores | None) -> dict[str, Scalar]:
-    """Return the number of seeds of a configuration, the search's seed included, and its score over the seeds."""
+    """Return a dict of SEEDS_KEYS: the number of seeds (1 for None), the mean, its standard error, and `unstable`."""
     facts = (1, None, None, None) if seeds is None else (seeds.count, seeds.mean, seeds.stderr, seeds.unstable)
     return dict(zip(SEEDS_KEYS, facts, strict=True))
 
@@ -291,7 +290,7 @@ def _sort_rows(
 
 
 def _find_key(key: str, keys: Collection[str], option: str) -> str:
-    """Return the key; it may be written like the head of the column. Raises UsageError for an unknown key."""
+    """Return the key that `key` names: a key itself, or the head of a column. Raises UsageError that names `option`."""
     if key in keys or key in HEADS:
         return key if key in keys else HEADS[key]
     near = find_nearest(key, keys)
@@ -301,7 +300,7 @@ def _find_key(key: str, keys: Collection[str], option: str) -> str:
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
-    """Whether the value is a number; True and False are not."""
+    """Check whether a value is an int or float, but no bool."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

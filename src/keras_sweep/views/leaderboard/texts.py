@@ -1,4 +1,4 @@
-"""Write the columns and notes of a leaderboard, the same for terminals, notebooks, Markdown and pages."""
+"""Write the columns and notes of a leaderboard, shared by terminals, notebooks, Markdown and reports."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -46,12 +46,12 @@ def leaderboard_columns(
     """Return the columns that have something to show, left to right.
 
     Args:
-        parameters: Parameters with a column; by default the parameters that differ between all trials.
-        errors: Show standard errors of values; `behind` always has its error.
+        parameters: Parameters with a column. By default, the parameters that differ between all trials.
+        errors: Show standard errors of values. The column `behind` always has its standard errors.
         reasons: Show why trials ended early.
-        over_seeds: Give the mean over seeds a column, instead of a line below its trial.
+        over_seeds: Show the mean over seeds in a column, instead of a line below its trial.
         timing: Show the seconds and the engine of a trial.
-        curve: Draws the curve of a row; without it there is no column of curves.
+        curve: Draws a row's learning curve. If None, the table has no column of curves.
     """
     rows, all_rows, objective = ranking.rows, ranking.ranked, ranking.objective
     names = varying_names(all_rows) if parameters is None else parameters
@@ -86,13 +86,13 @@ def leaderboard_columns(
 
 
 def goal_text(row: LeaderboardRow, name: str) -> str:
-    """Return the value of a trial for a further goal: `2,410`, `0.0832`."""
+    """Return the row's value of the further goal `name`: `2,410`, `0.0832`."""
     value = row.metrics.get(name)
     return f"{value:,.0f}" if value is not None and value.is_integer() else score_text(value)
 
 
 def goals_text(row: LeaderboardRow, objective: Objective) -> str:
-    """Return `  parameters 2,410  val_loss 0.0832`; "" without further goals."""
+    """Return a row's further goals: `  parameters 2,410  val_loss 0.0832`; "" if the search has a single goal."""
     return "".join(f"  {escape(goal.name)} {goal_text(row, goal.name)}" for goal in objective.further)
 
 
@@ -105,7 +105,7 @@ def _parameter_column(name: str, all_rows: Sequence[LeaderboardRow], keep: int) 
 
 
 def lines_of(row: LeaderboardRow, columns: Sequence[LeaderboardColumn]) -> list[list[str]]:
-    """Return the cells of a row's line, and of a second line if its configuration was trained with several seeds."""
+    """Return the cells of a row's line. If several seeds trained the configuration, a second line has their mean."""
     lines = [[column.text(row) for column in columns]]
     if row.seeds is not None:
         below = dict(zip(("number", "value"), seeds_texts(row.seeds), strict=True))
@@ -114,41 +114,40 @@ def lines_of(row: LeaderboardRow, columns: Sequence[LeaderboardColumn]) -> list[
 
 
 def _score(row: LeaderboardRow, errors: bool) -> str:
-    """Return `0.8570 ±0.0032 ≈`."""
+    """Return a score, its standard error if `errors`, and the sign of a tie: `0.8570 ±0.0032 ≈`; or `failed`."""
     if row.state is TrialState.FAIL:
         return "failed"
     return score_text(row.value, row.stderr if errors else None) + (f" {TIE}" if row.tie else "")
 
 
 def seeds_texts(seeds: SeedScores) -> tuple[str, str]:
-    """Return the texts below a trial's number and score: `×4 seeds`, `0.8549 ±0.0009 unstable`."""
+    """Return the number of seeds and the mean score over the seeds: `×4 seeds`, `0.8549 ±0.0009 unstable`."""
     return f"×{seeds.count} seeds", score_text(seeds.mean, seeds.stderr) + (" unstable" if seeds.unstable else "")
 
 
 def over_seeds_text(seeds: SeedScores | None) -> str:
-    """Return `0.8549 ±0.0009 ×4`."""
+    """Return mean, standard error and number of seeds: `0.8549 ±0.0009 ×4`; "" for a single seed."""
     return f"{seeds_texts(seeds)[1]} ×{seeds.count}" if seeds is not None else ""
 
 
 def behind_head(objective: Objective) -> str:
-    """Return the head of the column `behind`, with its unit."""
     return "behind (points)" if objective.is_share else "behind"
 
 
 def behind_text(row: LeaderboardRow, objective: Objective) -> str:
-    """Return `0.07 ±0.15`, in points for shares, else in the metric's unit; "" for the best or if it is unknown."""
+    """Return how far a row is behind the best: `0.07 ±0.15`; "" for the best, or if the distance is unknown."""
     if row.behind is None or (row.behind_stderr is None and row.behind == 0):
         return ""
     return difference_text(row.behind, objective, row.behind_stderr or None)
 
 
 def is_ahead(row: LeaderboardRow) -> bool:
-    """Whether the trial is better than the best on the same rows, both with the seed of the search."""
+    """Check whether a trial is better than the winner on the same rows, both with the search's seed."""
     return row.behind is not None and row.behind_stderr is not None and row.behind < 0
 
 
 def difference_text(difference: float, objective: Objective, stderr: float | None = None, *, unit: bool = False) -> str:
-    """Return a difference of two values: `0.07 ±0.15` points of a share, else as values are written."""
+    """Return a difference of scores: `0.07 ±0.15`, of shares in percentage points. `unit` adds the word "points"."""
     if not objective.is_share:
         return score_text(difference, stderr)
     places = 2 if stderr is None else max(decimals(100.0, 100 * stderr), 2)
@@ -158,12 +157,12 @@ def difference_text(difference: float, objective: Objective, stderr: float | Non
 
 
 def is_paired(rows: Sequence[LeaderboardRow]) -> bool:
-    """Whether trials were compared row by row."""
+    """Check whether trials were compared row by row."""
     return any(row.behind_stderr is not None for row in rows)
 
 
 def state_text(row: LeaderboardRow, reasons: bool = True) -> str:
-    """Return `FAIL diverged`, `PRUNED`, or `imported`."""
+    """Return the state of a trial that is imported, pruned or failed: `FAIL diverged`, `PRUNED`, `imported`."""
     state = "" if row.state is TrialState.COMPLETE else row.state.value
     reason = escape(row.reason or "") if reasons else ""
     if state:
@@ -172,10 +171,7 @@ def state_text(row: LeaderboardRow, reasons: bool = True) -> str:
 
 
 def epochs_text(row: LeaderboardRow) -> str:
-    """Return `12`, `3/12` if fewer epochs were trained than requested, `9 of 12` if 9 are read off a curve of 12.
-
-    An imported trial may have no known number of epochs.
-    """
+    """Return `12`; `3/12` if training ended early; `9 of 12` if `epochs: 9` is read off a curve of 12 epochs."""
     requested = row.params.get("epochs")
     if row.imported and not row.epochs:
         return str(requested) if isinstance(requested, int) else "-"
@@ -185,7 +181,7 @@ def epochs_text(row: LeaderboardRow) -> str:
 
 
 def leaderboard_notes(ranking: Ranking) -> list[str]:
-    """Return the notes below a leaderboard, a line each: shared parameters, ties, order, and what the winner is."""
+    """Return the sentences below a leaderboard: shared parameters, ties, order, and the expected score."""
     rows, objective, comparison = ranking.ranked, ranking.objective, ranking.comparison
     notes = []
     if len(rows) > 1:
@@ -232,7 +228,7 @@ def leaderboard_notes(ranking: Ranking) -> list[str]:
 
 
 def interval_text(estimate: Estimate) -> str:
-    """Return `0.8546 (95 %: 0.8482 to 0.8608)`."""
+    """Return an estimate with its interval: `0.8546 (95 %: 0.8482 to 0.8608)`."""
     value, low, high = (score_text(number) for number in (estimate.value, estimate.low, estimate.high))
     return f"{value} (95 %: {low} to {high})"
 
@@ -240,10 +236,9 @@ def interval_text(estimate: Estimate) -> str:
 def mismatch_text(
     estimate: Estimate | None, test: TestScores, objective: Objective, winner: LeaderboardRow | None
 ) -> str | None:
-    """Say that the test rows differ from the validation rows, if the two scores differ by more than chance; else None.
+    """Return a warning if the test score differs from the estimate by more than chance, else None.
 
-    If the winner has several seeds, the test is of a single seed, so the chance of the seed counts, too. The luck of
-    being picked does not count, because the estimate is corrected for it.
+    If the winner has several seeds, chance includes the spread of seeds. The estimate is corrected for being picked.
     """
     name = objective.name.removeprefix("val_")
     score, stderr = test.scores.get(name), test.stderrs.get(name)

@@ -1,4 +1,4 @@
-"""Draw SVG: the parts of drawings, and the drawings of a whole search. All text is escaped here."""
+"""Draw SVG for a report: helpers for all drawings, and the drawings of a whole search. All text is escaped here."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,25 +29,25 @@ LEAST_SHARE = 0.005  # of the time; a smaller part is not drawn
 
 
 def px(value: float) -> str:
-    """Write a coordinate to a tenth of a pixel, in few characters."""
+    """Format a coordinate in pixels with at most a single decimal."""
     return f"{value:.1f}".removesuffix(".0")
 
 
 def line_path(points: Iterable[tuple[float, float]]) -> str:
-    """Return the `d` of a path through points."""
+    """Return the attribute `d` of an SVG path through the points."""
     return "M" + "L".join(f"{px(x)} {px(y)}" for x, y in points)
 
 
 def label(
     x: float, y: float, text: str, *, anchor: str = "middle", kind: str = "t", longest: int = LONGEST_LABEL
 ) -> str:
-    """Write a text at a place; `kind` is its class."""
+    """Return an SVG text at (x, y), cut to `longest` characters. `kind` is the CSS class."""
     shown = escape_html(shorten(escape(text), longest))
     return f'<text class="{kind}" x="{px(x)}" y="{px(y)}" text-anchor="{anchor}">{shown}</text>'
 
 
 def figure(name: str, title: str, words: str, parts: Iterable[str], *, size: tuple[float, float] = SIZE) -> Markup:
-    """Return a drawing with a caption; `words` say what it shows."""
+    """Return a drawing of `parts` (SVG elements) with the id `name`, a title, and `words` that describe the drawing."""
     return Markup(
         '<figure id="{name}"><svg viewBox="0 0 {width} {height}" role="img" aria-labelledby="{name}-t {name}-d">'
         '<title id="{name}-t">{title}</title><desc id="{name}-d">{words}</desc>{body}</svg>'
@@ -63,7 +63,7 @@ def figure(name: str, title: str, words: str, parts: Iterable[str], *, size: tup
 
 
 def stairs(points: Iterable[tuple[float, float]], end: float) -> str:
-    """Return the `d` of a line that stays level from each point to the next, and from the last point to `end`."""
+    """Return the attribute `d` of an SVG step line through the points. The line continues level to x = `end`."""
     (x, y), *later_points = points
     return f"M{px(x)} {px(y)}" + "".join(f"H{px(x)}V{px(y)}" for x, y in later_points) + f"H{px(end)}"
 
@@ -73,7 +73,7 @@ def dot(number: int, x: float, y: float, kind: str, radius: str = "3.2") -> str:
 
 
 def draw_axes(x: Axis, y: Axis) -> tuple[Scale, Scale, list[str]]:
-    """Return the scale across, the scale up, and the lines and numbers of two axes."""
+    """Return the scale of x, the scale of y, and the SVG lines and numbers of both axes."""
     across, up = axis_scale(x, LEFT, RIGHT), axis_scale(y, FOOT, TOP)
     parts = []
     for value, text in axis_ticks(y, up):
@@ -90,7 +90,7 @@ def draw_axes(x: Axis, y: Axis) -> tuple[Scale, Scale, list[str]]:
 
 
 def draw_front(goal: Axis, value: Axis, page: PageContent, drawn: Sequence[LeaderboardRow]) -> Markup:
-    """Draw the objective over a further goal; if it is the only further goal, with the line of the front."""
+    """Draw the objective (`value`) over a further goal. If the search has two goals, also draw the Pareto front."""
     objective = page.sweep.objective
     places = [row.value for row in page.rows if row.front and row.value is not None]
     low, high = min([value.low, *places]), max([value.high, *places])
@@ -111,7 +111,7 @@ def draw_front(goal: Axis, value: Axis, page: PageContent, drawn: Sequence[Leade
 
 
 def draw_best_so_far(page: PageContent, drawn: Sequence[LeaderboardRow], value: Axis) -> list[Markup]:
-    """Draw the best value by trial and by second. The line is of all trials, the dots are of `drawn`."""
+    """Draw the best value over trials and over seconds, with dots for `drawn`. Return [] if no trial has a value."""
     rows = page.rows
     best = improvements(page.sweep.results, page.sweep.objective, counts=comparable)
     if not best:
@@ -144,7 +144,7 @@ def draw_best_so_far(page: PageContent, drawn: Sequence[LeaderboardRow], value: 
 
 
 def draw_curves(page: PageContent, rows: Sequence[LeaderboardRow]) -> Markup | None:
-    """Draw the learning curves; None if no trial has a curve of two epochs."""
+    """Draw the learning curves of the rows. Return None if no trial has a curve of two epochs."""
     curves = {row.number: row.curve for row in rows if sum(map(math.isfinite, row.curve)) > 1}
     if not curves:
         return None
@@ -154,7 +154,7 @@ def draw_curves(page: PageContent, rows: Sequence[LeaderboardRow]) -> Markup | N
     across, up, parts = draw_axes(Axis("epoch", 1, longest, {}, whole=True), Axis(name, low, high, {}))
     for place, row in reversed(list(enumerate(rows))):
         if row.number in curves:
-            line = line_path(_points(row.curve, MOST_POINTS, across, up))
+            line = line_path(_curve_points(row.curve, MOST_POINTS, across, up))
             pale = " pale" if 2 * place >= len(rows) else ""
             parts.append(f'<path class="ln {page.colour(row.number)}{pale}" data-t="{row.number}" d="{line}"/>')
     subject = f"{name} of {pluralize(len(curves), 'trial')} over up to {pluralize(longest, 'epoch')}"
@@ -165,21 +165,21 @@ def draw_curves(page: PageContent, rows: Sequence[LeaderboardRow]) -> Markup | N
 
 
 def sparkline(curve: Sequence[float], colour: str, height_of: Callable[[float], float]) -> Markup:
-    """Draw a curve small, for a cell of the table; `height_of` maps a value to a height from 0 to 1."""
+    """Draw a small curve for a table cell. `colour` is a CSS class. `height_of` maps a value to a height (0 to 1)."""
     if sum(map(math.isfinite, curve)) < 2:
         return Markup()
     width, height = SPARK
     across = Scale(1, max(len(curve), 2), 2, width - 2)
     up = Scale(0, 1, height - 3, 3)
-    line = line_path(_points(curve, SPARK_POINTS, across, lambda value: up(height_of(value))))
+    line = line_path(_curve_points(curve, SPARK_POINTS, across, lambda value: up(height_of(value))))
     svg = '<svg class="sp" viewBox="0 0 {} {}" aria-hidden="true"><path class="{}" d="{}"/></svg>'
     return Markup(svg).format(width, height, colour, line)
 
 
-def _points(
+def _curve_points(
     curve: Sequence[float], most: int, across: Callable[[float], float], up: Callable[[float], float]
 ) -> list[tuple[float, float]]:
-    """Return places of finite points, at most `most`, with the first and the last point."""
+    """Return (x, y) in pixels of at most `most` finite points. `across` maps an epoch to x, `up` a value to y."""
     places = resample([float(index) for index in range(len(curve))], most)
     chosen = [(int(place), curve[int(place)]) for place in places]
     return [(across(index + 1), up(value)) for index, value in chosen if math.isfinite(value)]
@@ -195,11 +195,11 @@ def draw_importance(shares: Sequence[Importance], trials: int) -> Markup:
         f"{listed}. Whiskers: 90 % of {RESAMPLES} resamples{sample_size}. {verdict}"
     )
     bars = [(item.name, item.share, f"{item.share:.2f}", item.low, item.high) for item in shares]
-    return _bars("importance-bars", "Importance", words, bars)
+    return _draw_bars("importance-bars", "Importance", words, bars)
 
 
 def draw_times(seconds: Mapping[str, float]) -> Markup | None:
-    """Draw a bar for each part, largest first; None if no time is known."""
+    """Draw a bar for each part of the sweep's time, longest first. Return None if no time is known."""
     parts = time_parts(seconds)
     total = sum(parts.values())
     shares = {name: value / total for name, value in parts.items() if total and value / total >= LEAST_SHARE}
@@ -207,11 +207,13 @@ def draw_times(seconds: Mapping[str, float]) -> Markup | None:
         return None
     bars = [(name, share, f"{seconds_text(parts[name])}, {share:.0%}", share, share) for name, share in shares.items()]
     listed = ", ".join(f"{name} {seconds_text(parts[name])}" for name in shares)
-    return _bars("time-bars", "Time", f"{seconds_text(total)} of wall time in all runs of this sweep: {listed}.", bars)
+    return _draw_bars(
+        "time-bars", "Time", f"{seconds_text(total)} of wall time in all runs of this sweep: {listed}.", bars
+    )
 
 
-def _bars(name: str, title: str, description: str, bars: Sequence[tuple[str, float, str, float, float]]) -> Markup:
-    """Draw a line for each (name, share, words, low end and high end of the whisker)."""
+def _draw_bars(name: str, title: str, description: str, bars: Sequence[tuple[str, float, str, float, float]]) -> Markup:
+    """Draw each of `bars`: (name, share, text, low end of the whisker, high end of the whisker)."""
     scale = Scale(0, max(high for *_, high in bars), NAMES, BARS_END)
     parts = []
     for index, (bar_name, share, words, low, high) in enumerate(bars):

@@ -1,4 +1,4 @@
-"""Read what a page shows of a sweep, from a single reading; and hold its axes, scales and colours."""
+"""Read the facts of a sweep that a report shows, and define the report's axes, scales and colours."""
 
 import json
 import math
@@ -37,14 +37,13 @@ class Axis:
     searched: tuple[float, float] | None = None  # the range of the search, if it is known
 
     def text(self, value: float) -> str:
-        """Return a value of the axis as people read it."""
         if self.choices is not None:
             return self.choices[int(value)]
         return number_text(int(value) if self.whole and value == int(value) else value)
 
 
 def clip_range(values: Iterable[float], objective: Objective) -> tuple[float, float]:
-    """Return the range of all values but the worst quarter; the range of all values if that range is empty."""
+    """Return (low, high) of the values without the worst quarter; of all values if low would equal high."""
     ordered = sorted(filter(math.isfinite, values))
     cut = int(len(ordered) * CUT)
     low, high = (ordered[cut], ordered[-1]) if objective.goal is Goal.MAXIMIZE else (ordered[0], ordered[-1 - cut])
@@ -52,7 +51,7 @@ def clip_range(values: Iterable[float], objective: Objective) -> tuple[float, fl
 
 
 def parameter_axis(name: str, rows: Sequence[LeaderboardRow], distribution: str | None) -> Axis:
-    """Build an axis from a distribution of the record (Optuna's JSON, already checked by the reader)."""
+    """Return a parameter's axis. `distribution` is Optuna's JSON from the record, already checked, or None."""
     attributes = {} if distribution is None else json.loads(distribution)["attributes"]
     values = {row.number: row.params[name] for row in rows if name in row.params}
     numbers = {number: float(value) for number, value in values.items() if is_number(value) and math.isfinite(value)}
@@ -70,7 +69,7 @@ def parameter_axis(name: str, rows: Sequence[LeaderboardRow], distribution: str 
 
 
 def _choices_axis(name: str, values: Mapping[int, Value], known: Sequence[Any]) -> Axis:
-    """Order the choices as in the space, then any others."""
+    """Return an axis of `values`, trial -> value: `known` choices in the order of the space, then other values."""
     texts = {number: value_text(value) for number, value in values.items()}
     scalars = {texts[number]: to_scalar(value) for number, value in values.items()}  # as Optuna's JSON has them
     choices = sorted(scalars, key=lambda text: known.index(scalars[text]) if scalars[text] in known else len(known))
@@ -80,7 +79,7 @@ def _choices_axis(name: str, values: Mapping[int, Value], known: Sequence[Any]) 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Map values from `low` to `high` to places from `start` to `end`; other values go to the edge."""
+    """Map values from `low` to `high` to pixels from `start` to `end`. Values outside map to the nearest end."""
 
     low: float
     high: float
@@ -95,7 +94,7 @@ class Scale:
         return self.start + min(max(share, 0.0), 1.0) * (self.end - self.start)
 
     def ticks(self, most: int = 5) -> list[float]:
-        """Return about `most` round values within the scale."""
+        """Return about `most` round values from `low` to `high`."""
         if not self.low < self.high or not math.isfinite(self.high - self.low):
             return [self.low]
         if self.log:
@@ -115,14 +114,14 @@ class Scale:
 
 
 def axis_scale(axis: Axis, start: float, end: float) -> Scale:
-    """Return the scale of an axis. Choices keep half a step from the ends."""
+    """Return the scale of an axis from pixel `start` to pixel `end`. Choices keep half a step from both ends."""
     if axis.choices is not None:
         return Scale(-0.5, axis.high + 0.5, start, end)
     return Scale(axis.low, axis.high, start, end, axis.log)
 
 
 def axis_ticks(axis: Axis, scale: Scale, most: int = 5) -> list[tuple[float, str]]:
-    """Return (value, text) of each tick of the axis."""
+    """Return (value, text) of each choice, or of about `most` round numbers."""
     if axis.choices is not None:
         return [(float(index), text) for index, text in enumerate(axis.choices)]
     return [(tick, axis.text(tick)) for tick in scale.ticks(most) if not axis.whole or tick == int(tick)]
@@ -130,7 +129,7 @@ def axis_ticks(axis: Axis, scale: Scale, most: int = 5) -> list[tuple[float, str
 
 @dataclass(frozen=True)
 class PageContent:
-    """Hold what a page shows: a sweep's record, read once, and the outputs of its winner."""
+    """Hold what a report shows: the record of a sweep, read once, and the outputs of its winner."""
 
     sweep: RecordedSweep
     running: bool
@@ -139,12 +138,12 @@ class PageContent:
 
     @classmethod
     def read(cls, opened: OpenSweep) -> Self:
-        """Read the record as it is now; it may still grow. Raises RecordError."""
+        """Read the record of a sweep that may still run. Raises RecordError."""
         sweep = RecordedSweep.read(opened.folder)
         if living_owner(opened.folder) is not None:
             return cls(sweep, True, "the sweep still runs")
         outputs: ValidationOutputs | str
-        # The page is right without outputs, so no error of weights, of a layer, or of the user's code may stop it.
+        # A report can do without outputs, so no error of weights, a layer or the user's code may stop the report.
         try:
             outputs = "no trial has won" if sweep.best is None else compute_winner_outputs(opened)
         except Exception as error:
@@ -172,7 +171,7 @@ class PageContent:
 
     @cached_property
     def value_axis(self) -> Axis | None:
-        """The axis of the objective, with the worst values beyond it; None if no trial has a value."""
+        """The axis of the objective without the worst quarter of the values; None if no trial has a value."""
         values, objective = {row.number: row.value for row in self.rows if row.value is not None}, self.sweep.objective
         return Axis(objective.name, *clip_range(values.values(), objective), values) if values else None
 
@@ -189,15 +188,15 @@ class PageContent:
 
     @cached_property
     def colour_axis(self) -> Axis | None:
-        """The axis that gives the colours: the optimizer if it varies, else the first parameter with few choices."""
+        """The axis whose choices colour the trials: the optimizer, else the first axis with few choices, or None."""
         few = [axis for axis in self.axes if axis.choices is not None and len(axis.choices) <= COLOURS]
         return min(few, key=lambda axis: axis.name != PREFERRED, default=None)
 
     def colour(self, number: int) -> str:
-        """Return the class of a trial's elements in every drawing."""
+        """Return the CSS classes of a trial in every drawing: the colour, and the mark of the winner."""
         place = None if self.colour_axis is None else self.colour_axis.values.get(number)
         return ("k0" if place is None else f"k{int(place) + 1}") + self.mark(number)
 
     def mark(self, number: int) -> str:
-        """Return the class that marks the winner; "" for other trials."""
+        """Return the CSS class ` won` for the winner, and "" for other trials."""
         return " won" if self.winner is not None and number == self.winner.number else ""

@@ -33,9 +33,9 @@ LONGEST = 40
 
 
 def find_mistakes(outputs: ValidationOutputs) -> dict[str, Any] | None:
-    """Return what the page says of the worst rows; None if nothing is wrong, or if a row has several labels.
+    """Return the worst rows for the page's template, or None if no row is wrong or rows have several labels.
 
-    `total` counts the wrong rows (all rows if labels are numbers), `left_out` the columns that are not shown.
+    `total` counts the wrong rows (all rows if labels are numbers). `left_out` counts the columns that are not shown.
     """
     pictures = outputs.data.image_shape is not None
     if outputs.classes:
@@ -47,7 +47,7 @@ def find_mistakes(outputs: ValidationOutputs) -> dict[str, Any] | None:
         worst = np.argsort(-np.abs(predicted - true), kind="stable")[:MOST_ROWS]
     else:
         return None
-    columns = _columns(outputs)
+    columns = _input_columns(outputs)
     shown = list(columns)[:MOST_COLUMNS]
     rows = []
     for row in map(int, worst):
@@ -64,15 +64,15 @@ def find_mistakes(outputs: ValidationOutputs) -> dict[str, Any] | None:
 
 
 def _numbers(outputs: ValidationOutputs) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]] | None:
-    """Return (true, predicted) if each row has one number; else None."""
+    """Return the true and the predicted numbers, each [rows]; None if a row has several labels."""
     y = outputs.data.validation.y
     if y.size != len(y) or outputs.outputs.shape[1] != 1:
         return None
     return y.reshape(-1).astype(float), outputs.outputs[:, 0].astype(float)
 
 
-def _columns(outputs: ValidationOutputs) -> Mapping[str, Any]:
-    """Return the columns of the rows: of a table as read, of arrays a column for each number, none for pictures."""
+def _input_columns(outputs: ValidationOutputs) -> Mapping[str, Any]:
+    """Return inputs of validation rows, column -> values; {} for pictures. Each number of an array is a column."""
     if outputs.data.image_shape is not None:
         return {}
     if outputs.table is not None:
@@ -107,7 +107,7 @@ def describe_missed(missed: Missed) -> str:
 
 
 def draw_predictions(outputs: ValidationOutputs) -> Markup | None:
-    """Return the drawing that suits the data; None if a row has several labels."""
+    """Return the drawing that suits the labels; None for over MOST_CLASSES classes, or several labels a row."""
     if outputs.classes:
         return draw_confusion(outputs) if len(outputs.classes) <= MOST_CLASSES else None
     numbers = _numbers(outputs)
@@ -115,7 +115,6 @@ def draw_predictions(outputs: ValidationOutputs) -> Markup | None:
 
 
 def draw_confusion(outputs: ValidationOutputs) -> Markup:
-    """Draw a square for each pair of classes; the diagonal is right."""
     names = [shorten(escape(name), NAME) for name in outputs.classes]
     counts = np.zeros((len(names), len(names)), np.intp)  # [C, C] rows of each true class, by predicted class
     np.add.at(counts, (outputs.data.validation.classes, outputs.chosen), 1)
@@ -162,7 +161,6 @@ def _worst(counts: npt.NDArray[np.intp], names: Sequence[str]) -> str:
 
 
 def draw_regression(true: npt.NDArray[np.floating], predicted: npt.NDArray[np.floating]) -> Markup:
-    """Draw a dot for each row; on the line the prediction is true."""
     step = -(-len(true) // MOST_DOTS)
     low, high = float(min(true.min(), predicted.min())), float(max(true.max(), predicted.max()))
     across, up, parts = draw_axes(Axis("true", low, high, {}), Axis("predicted", low, high, {}))

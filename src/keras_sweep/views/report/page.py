@@ -1,4 +1,4 @@
-"""Write the page of a sweep: a single HTML file that loads nothing from elsewhere."""
+"""Write the report of a sweep: a single HTML file that loads nothing from elsewhere."""
 
 import base64
 import hashlib
@@ -36,14 +36,14 @@ LONGEST_VALUE = 40  # characters of a parameter in the table
 
 
 def thin_rows(rows: Sequence[LeaderboardRow], most: int) -> list[LeaderboardRow]:
-    """Return at most `most` rows: the best half, and every n-th of the others."""
+    """Return at most `most` of the ranked rows: the best `most // 2`, and every n-th of the others."""
     best = most // 2
     step = -(-len(rows[best:]) // (most - best)) or 1
     return [*rows[:best], *rows[best::step]]
 
 
 def page_of(page: PageContent, written: datetime) -> str:
-    """Return the page, with at most `MOST_DRAWN` trials drawn."""
+    """Return the HTML of the report. Drawings show at most MOST_DRAWN trials. `written` is the time on the page."""
     drawn = thin_rows(page.rows, MOST_DRAWN)
     shares = estimate_importance(page.rows, page.sweep.objective, page.sweep.facts.distributions)
     value, edges, name = page.value_axis, range_edges(page), page.sweep.folder.name
@@ -63,7 +63,7 @@ def page_of(page: PageContent, written: datetime) -> str:
         sentence=winner_sentence(page),
         cards=number_cards(page),
         notes=leaderboard_notes(page.ranking),
-        data=_data(page, axes, drawn),
+        data=_script_data(page, axes, drawn),
         filters=axes,
         states=[state.value for state in TrialState if any(row.state is state for row in page.rows)],
         parallel=draw_parallel(page, value, drawn) if value and page.axes else None,
@@ -87,8 +87,8 @@ def page_of(page: PageContent, written: datetime) -> str:
     )
 
 
-def _data(page: PageContent, axes: Sequence[Axis], drawn: Sequence[LeaderboardRow]) -> Markup:
-    """Return the data of the script as JSON that can't end its element."""
+def _script_data(page: PageContent, axes: Sequence[Axis], drawn: Sequence[LeaderboardRow]) -> Markup:
+    """Return the data of the page's script as JSON, in which no text can end the script element."""
     record = {
         "running": page.running,
         "refresh": REFRESH,
@@ -103,7 +103,7 @@ def _data(page: PageContent, axes: Sequence[Axis], drawn: Sequence[LeaderboardRo
 
 
 def _render(written: datetime, **values: object) -> str:
-    """Render the page with its style, its script, and a policy that forbids everything else; values are escaped."""
+    """Fill the template with `values`, escaped. A policy allows only the page's own style and script."""
     style, script = _asset("report.css"), _asset("report.js")
     # Nothing is fetched, and only this style and this script are allowed (W3C, Content Security Policy Level 3).
     policy = ["default-src 'none'", f"style-src '{_digest(style)}'", "img-src data:"]
@@ -130,14 +130,12 @@ def _digest(text: str) -> str:
 
 
 def _escape_controls(value: object) -> object:
-    """Write out control characters of text from elsewhere, except line ends."""
     if isinstance(value, Markup) or not isinstance(value, str):
         return value
     return "\n".join(escape(line) for line in value.split("\n"))
 
 
 def winner_sentence(page: PageContent) -> str:
-    """Say which trial is the best, of how many, and by which metric."""
     trials = pluralize(len(page.rows), "trial")
     if page.winner is None:
         return f"None of {trials} can win yet." if page.rows else "No trial has ended yet."
@@ -152,7 +150,7 @@ def winner_sentence(page: PageContent) -> str:
 
 
 def number_cards(page: PageContent) -> list[tuple[str, str]]:
-    """Return (number, meaning) of what is known: the estimate, the leaderboard's value, the test score, the ties."""
+    """Return (number, meaning) of estimate, winner's value, test score and number of ties; [] without a winner."""
     winner, comparison, name = page.winner, page.sweep.comparison, page.sweep.objective.name
     if winner is None:
         return []
@@ -204,7 +202,7 @@ def table_of(
 
 
 def _cell(row: LeaderboardRow, column: LeaderboardColumn, page: PageContent) -> tuple[str, str, str]:
-    """Return the text, the key of sorting ("" sorts last), and the class of the dot before the text."""
+    """Return a table cell: the text, the sort key ("" sorts last), and the CSS class of the dot before the text."""
     text = column.text(row)
     if column.parameter is not None:
         text = shorten(text, LONGEST_VALUE)
@@ -219,7 +217,7 @@ def _cell(row: LeaderboardRow, column: LeaderboardColumn, page: PageContent) -> 
 
 
 def repeating_calls(page: PageContent) -> list[tuple[str, str]]:
-    """Return (command, what it does) to repeat the numbers; no folder of this machine is in them."""
+    """Return (command, effect) of commands that repeat the sweep's numbers. None names a folder of this machine."""
     name = shlex.quote(page.sweep.folder.name)
     calls = []
     if page.sweep.facts.imported is None:

@@ -27,29 +27,29 @@ OUTER = 0.1  # share of the range that counts as its edge
 
 
 def best_tenth(rows: Sequence[LeaderboardRow]) -> Sequence[LeaderboardRow]:
-    """Return the best tenth of the comparable trials, at least five."""
+    """Return the best tenth of the rows with comparable scores, at least FEWEST_BEST. `rows` are in order of rank."""
     compared = [row for row in rows if row.comparable]
     return compared[: max(FEWEST_BEST, round(len(compared) * BEST_SHARE))]
 
 
 def draw_slice(index: int, axis: Axis, value: Axis, page: PageContent, drawn: Sequence[LeaderboardRow]) -> Markup:
-    """Draw a parameter; the words are about all trials, the dots are the trials of `drawn`."""
+    """Draw the objective (`value`) over a parameter. Dots are the `drawn` trials, the text is about all trials."""
     across, up, parts = draw_axes(axis, value)
     for row in reversed(drawn):
         if row.value is not None and row.number in axis.values:
-            parts.append(dot(row.number, _place(axis, row.number, across), up(row.value), page.colour(row.number)))
-    words = f"{value.name} over {axis.name}. {_words(axis, page.rows, page.sweep.objective)}"
+            parts.append(dot(row.number, _position(axis, row.number, across), up(row.value), page.colour(row.number)))
+    words = f"{value.name} over {axis.name}. {_describe_best(axis, page.rows, page.sweep.objective)}"
     return figure(f"slice-{index}", axis.name, words, parts)
 
 
 def draw_interaction(x: Axis, y: Axis, page: PageContent, drawn: Sequence[LeaderboardRow]) -> Markup:
-    """Draw two parameters at once; a darker dot is a trial with a better rank among all trials with a value."""
+    """Draw two parameters at once. A darker dot is a trial with a better rank among all trials with a value."""
     across, up, parts = draw_axes(x, y)
     scored = [row.number for row in page.rows if row.value is not None]
     level = {number: LEVELS - 1 - index * LEVELS // len(scored) for index, number in enumerate(scored)}
     for row in reversed(drawn):
         if row.number in level and row.number in x.values and row.number in y.values:
-            place = _place(x, row.number, across), _place(y, row.number, up)
+            place = _position(x, row.number, across), _position(y, row.number, up)
             parts.append(dot(row.number, *place, f"q{level[row.number]}{page.mark(row.number)}", "4"))
     both = [row for row in best_tenth(page.rows) if row.number in x.values and row.number in y.values]
     where = f" The best {len(both)} have {x.name} {_span(x, both)} and {y.name} {_span(y, both)}." if both else ""
@@ -57,15 +57,15 @@ def draw_interaction(x: Axis, y: Axis, page: PageContent, drawn: Sequence[Leader
     return figure("interaction", f"{x.name} with {y.name}", words, parts)
 
 
-def _place(axis: Axis, number: int, scale: Scale) -> float:
-    """Return the place of a trial along an axis; trials of the same choice are spread."""
+def _position(axis: Axis, number: int, scale: Scale) -> float:
+    """Return the pixel of trial `number` on an axis, or ABSENT. Trials with the same choice are spread a little."""
     if number not in axis.values:
         return ABSENT
     jitter = (number * 7) % SPREAD - SPREAD // 2 if axis.choices is not None else 0
     return scale(axis.values[number]) + jitter
 
 
-def _words(axis: Axis, rows: Sequence[LeaderboardRow], objective: Objective) -> str:
+def _describe_best(axis: Axis, rows: Sequence[LeaderboardRow], objective: Objective) -> str:
     if axis.choices is None:
         leading = [row for row in best_tenth(rows) if row.number in axis.values]
         return f"The best {len(leading)} have {_span(axis, leading)}." if leading else ""
@@ -87,14 +87,14 @@ def _span(axis: Axis, rows: Sequence[LeaderboardRow]) -> str:
 
 
 def draw_parallel(page: PageContent, value: Axis, drawn: Sequence[LeaderboardRow]) -> Markup:
-    """Draw all parameters at once, a line for each trial; the last axis is the objective."""
+    """Draw all parameters at once, as a line for each trial. The last axis is the objective."""
     axes, rows = [*page.axes, *page.goal_axes, value], [row for row in drawn if row.value is not None]
     width = max(LEAST_WIDTH, AXES_STEP * len(axes))
     step = (width - MARGIN_LEFT - MARGIN_RIGHT) / max(len(axes) - 1, 1)
     scales = [(MARGIN_LEFT + i * step, axis, axis_scale(axis, AXIS_FOOT, AXIS_TOP)) for i, axis in enumerate(axes)]
     parts = []
     for row in reversed(rows):
-        line = line_path((x, _place(axis, row.number, scale)) for x, axis, scale in scales)
+        line = line_path((x, _position(axis, row.number, scale)) for x, axis, scale in scales)
         parts.append(f'<path class="ln {page.colour(row.number)}" data-t="{row.number}" d="{line}"/>')
     absent = {axis.name for axis in axes if any(row.number not in axis.values for row in rows)}
     parts += [_draw_axis(axis, scale, x, axis.name in absent) for x, axis, scale in scales]
@@ -118,10 +118,10 @@ def _draw_axis(axis: Axis, scale: Scale, x: float, absent: bool) -> str:
 
 
 def range_edges(page: PageContent) -> dict[str, str]:
-    """Find ranges that end too soon: the setting that widens the range, as "learning_rate.max=10" -> a sentence.
+    """Find ranges that end too soon. Return the setting that widens a range ("learning_rate.max=10") -> a sentence.
 
-    The outer tenth of a range that ends too soon has the best trial, and at least half of the best trials. An end that
-    a space file can't move, for example a momentum of 0, does not count.
+    The outer tenth of a range that ends too soon has the best trial, and half of the best trials. An end that a space
+    file can't move, for example a momentum of 0, is left out.
     """
     edges = {}
     numbers = [row.number for row in best_tenth(page.rows)]
@@ -135,20 +135,20 @@ def range_edges(page: PageContent) -> dict[str, str]:
         for end, limit, crowded in (("max", axis.searched[1], high), ("min", axis.searched[0], low)):
             if 2 * len(crowded) < len(shares) or crowded.isdisjoint(numbers[:1]):
                 continue
-            if (setting := _setting(axis, end, page.sweep.facts)) is not None:
+            if (setting := _widen_range(axis, end, page.sweep.facts)) is not None:
                 where = f"are in the last tenth before its {end}imum {axis.text(limit)}"
                 edges[setting] = f"{axis.name}: {len(crowded)} of the best {len(shares)} trials {where}."
     return edges
 
 
 def widening_call(name: str, settings: Iterable[str]) -> str:
-    """Return the command that searches with these settings, under a new name."""
+    """Return the `sweep run` command that repeats the sweep `name` under a new name with these `--set` texts."""
     sets = " ".join(f"--set {shlex.quote(setting)}" for setting in settings)
     return f"sweep run SPACE.yaml --name {shlex.quote(name + '-wider')} {sets}"
 
 
-def _setting(axis: Axis, end: str, facts: Facts) -> str | None:
-    """Move the end ten times as far if the axis is logarithmic, else twice; None if the space file forbids it."""
+def _widen_range(axis: Axis, end: str, facts: Facts) -> str | None:
+    """Return the `--set` text that moves "min" or "max" ten times as far (log axis) or twice; None if not allowed."""
     assert axis.searched is not None
     low, high = axis.searched
     if end == "max":

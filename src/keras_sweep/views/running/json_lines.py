@@ -6,8 +6,7 @@
     phase_began       phase done total
     trial_resumed     number epochs curve{name: [number]}
     epoch_ended       number epoch logs{name: number}
-    trial_ended       number generation state value stderr params metrics epoch epochs
-                      measured{name: number}(of further goals)
+    trial_ended       number generation state value stderr params metrics epoch epochs measured{name: number}
                       seconds{sampler compile train validate total} curve{name: [number]} engine runner reason
     noticed           message
     finalists_chosen  recipes[number] seeds[number] finished(count) epochs(to train) note
@@ -22,7 +21,7 @@
                       seeds_stderr} seconds{part: s}
                       model(path) kept{number: epoch} waiting[number] estimate{value low high naive method}
 
-Missing values and numbers that are not finite are null. New versions may add fields, but never remove a field.
+Missing and infinite values and NaN are null. `measured` has further goals. Fields may be added, never removed.
 """
 
 import re
@@ -42,7 +41,7 @@ from keras_sweep.views.terminal.console import print_notice, stderr_console
 
 
 def json_lines(file: TextIO) -> AbstractContextManager[Listener]:
-    """Return a listener that writes and flushes a line for each event; warnings go to stderr instead."""
+    """Return a context with a listener that writes and flushes a line for each event. Warnings go to stderr instead."""
     objective = Objective("value", Goal.MAXIMIZE)
 
     def write(event: Event) -> None:
@@ -95,7 +94,7 @@ def _fields(event: Event, objective: Objective) -> dict[str, Any]:
         case events.SweepEnded():
             counts = Counter(result.state for result in event.results)
             ended = {state.value: counts[state] for state in TrialState}
-            best, estimate = _best(event.results, objective), event.comparison and event.comparison.estimate
+            best, estimate = _best_record(event.results, objective), event.comparison and event.comparison.estimate
             about = {"name": event.name, "reason": event.reason, "trials": ended, "best": best}
             return {**about, **_dump(event, "results", "comparison"), "estimate": estimate and asdict(estimate)}
         case _:
@@ -107,7 +106,7 @@ def _dump(event: Event, *left_out: str) -> dict[str, Any]:
 
 
 def result_record(result: Result) -> dict[str, Any]:
-    """Return everything that is known of a result, except its weights."""
+    """Return the fields of `trial_ended`: everything that is known of a result, except the weights."""
     seconds = {**asdict(result.seconds), "total": round(result.seconds.total, 6)}
     identity = {"number": result.number, "generation": result.suggestion.generation, "state": result.state.value}
     scores = {name: getattr(result, name) for name in ("value", "stderr", "params", "metrics", "epoch", "epochs")}
@@ -116,7 +115,7 @@ def result_record(result: Result) -> dict[str, Any]:
     return {**identity, **scores, **measured, "seconds": seconds, **training}
 
 
-def _best(results: tuple[Result, ...], objective: Objective) -> dict[str, Any] | None:
+def _best_record(results: tuple[Result, ...], objective: Objective) -> dict[str, Any] | None:
     best = winner(results, objective)
     if best is None:
         return None

@@ -43,9 +43,9 @@ View: TypeAlias = AbstractContextManager[Listener]  # entered before the sweep, 
 
 
 class LiveBoard:
-    """Draw the live board; a listener and context manager. Leaving it removes the board and restores the terminal.
+    """Draw the live board. The board is a listener, and a context manager that restores the terminal at its end.
 
-    Events only change counters. A thread draws the board, so events do not slow the sweep.
+    A thread draws the board, so events do not slow the sweep. Failures and notices stay printed above the board.
     """
 
     def __init__(self, console: Console) -> None:
@@ -72,7 +72,6 @@ class LiveBoard:
         self._live.stop()
 
     def __call__(self, event: Event) -> None:
-        """Count an event; failures and notices are printed above the board, and stay there."""
         with self._lock:
             self.progress(event)
         if isinstance(event, Noticed):
@@ -102,7 +101,6 @@ class LiveBoard:
 
 
 def draw_board(progress: SweepProgress, console: Console) -> RenderableType:
-    """Draw the board for the current width and height of `console`."""
     width, height = console.size
     if progress.started is None:
         return _phase_line(progress, width)
@@ -139,7 +137,6 @@ def _bar_line(progress: SweepProgress, width: int) -> Text:
 
 
 def _phase_line(progress: SweepProgress, width: int) -> Text:
-    """Return `⠹ compiling 3 of 8 programs  12 s`."""
     turn = SPINNER[int(progress.elapsed * REFRESHES_PER_SECOND) % len(SPINNER)]
     words = f" {phase_text(progress.phase)}  {format_elapsed(progress.phase_seconds)}"
     return Text.assemble((turn, "cyan"), shorten(words, max(width - 1, 1)))
@@ -188,7 +185,6 @@ def _finalist_lines(progress: SweepProgress) -> list[str]:
 
 
 def notices_alone(console: Console) -> View:
-    """Show only notices."""
 
     def show(event: Event) -> None:
         if isinstance(event, Noticed):
@@ -198,7 +194,7 @@ def notices_alone(console: Console) -> View:
 
 
 class OutputMayVanish:
-    """Stop showing a view when its terminal, pipe or log disappears."""
+    """Show events in `view` until the terminal, pipe or log of the view disappears. Ignore later events."""
 
     def __init__(self, view: View) -> None:
         self._view = view
@@ -223,7 +219,7 @@ class OutputMayVanish:
 
 
 def progress_view(elsewhere: Callable[[Console], View] = PlainLines) -> View:
-    """Return the board on a terminal, otherwise the view `elsewhere`; both write to stderr."""
+    """Return the live board if stderr is a terminal, else the view that `elsewhere` makes for stderr."""
     console = stderr_console()
     # `console.is_terminal` would be true for a pipe with FORCE_COLOR.
     has_board = console.file.isatty() and not console.is_dumb_terminal

@@ -1,4 +1,4 @@
-"""Show progress in a pipe, or on a terminal that can't move its cursor: a plain line for each trial."""
+"""Show progress in a pipe, or on a terminal that can't move its cursor, as a plain line for each trial."""
 
 import threading
 import time
@@ -21,7 +21,7 @@ LONGEST_SILENCE = 60.0
 
 
 class PlainLines:
-    """Print a line for each event. While the listener is entered, it also prints the phase after seconds of silence."""
+    """Print a line for each event. Inside a `with` block, also print the phase after SILENCE seconds without a line."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -137,7 +137,7 @@ def describe_begin(event: events.SweepStarted | events.FinalistsChosen) -> str:
 
 
 def trial_text(result: Result, metric: str) -> str:
-    """Return `val_accuracy 0.8552 ±0.0032` or `FAIL diverged`."""
+    """Return the score or the failure of a trial: `val_accuracy 0.8552 ±0.0032`, `FAIL diverged`."""
     reason = escape(result.reason) if result.reason else ""
     if result.state is TrialState.FAIL or result.value is None:
         return f"{result.state} {reason}".strip()

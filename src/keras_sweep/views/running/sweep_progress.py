@@ -1,4 +1,4 @@
-"""Collect the state of a running sweep from its events; counters and the best few trials keep 20,000 trials cheap."""
+"""Collect the progress of a sweep from its events, as counters and the best few trials: cheap for 20,000 trials."""
 
 import bisect
 import math
@@ -29,20 +29,17 @@ class Training:
 
 
 class Pace:
-    """Estimate how long the rest of a search will take from the epochs and programs until now.
-
-    The newest generation counts most: the first starts cold, and compiles programs that later generations share.
-    """
+    """Estimate how long a search will take. The newest generation counts most, since the first compiles for all."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._counted_until = clock()
         self._phase = "train"
         self._seconds = {"train": 0.0, "compile": 0.0}
-        self._ended = {"train": 0.0, "compile": 0.0}  # epochs while nothing compiled; programs
+        self._ended = {"train": 0.0, "compile": 0.0}  # epochs that ended while nothing compiled; programs
         self.epochs = 0  # all epochs that have ended
         self._generations, self._trials = 0, 1  # number of generations; trials of the last generation
-        self._done, self._programs = 0, 0.0  # compiled programs of this generation, of how many
+        self._done, self._programs = 0, 0.0  # programs of this generation: compiled, and all
         self._programs_per_trial = 0.0  # expected programs per trial of a later generation
 
     def begin_generation(self, trials: int) -> None:
@@ -57,7 +54,7 @@ class Pace:
         if event.phase in self._ended and event.done is not None and event.total is not None:
             self._ended["compile"] += event.done - self._done
             self._done, self._programs = event.done, event.total
-            # If trials of the first generation share programs, trials of later generations are expected to need none.
+            # If trials of the first generation share programs, later trials are expected to need no program.
             share = event.total / self._trials
             self._programs_per_trial = share if self._generations > 1 or share > 0.5 else 0.0
 
@@ -67,10 +64,7 @@ class Pace:
         self._ended["train"] += self._phase != "compile"
 
     def estimate(self, epochs: float, *, later: int, enough: float) -> float | None:
-        """Estimate the seconds for `epochs` epochs and for their programs; None before `enough` epochs have ended.
-
-        `later` is the number of trials that are not suggested yet.
-        """
+        """Return the seconds of `epochs` epochs, with `later` trials not suggested yet; None before `enough` epochs."""
         self._count_time()
         if self.epochs < enough * (1 if self._ended["train"] else BESIDE):
             return None
@@ -81,7 +75,7 @@ class Pace:
         return self._seconds[kind] / self._ended[kind] if self._ended[kind] else 0.0
 
     def _count_time(self) -> None:
-        """Add the time until now. In the first generation only the time of training and compiling counts."""
+        """Count the time since the last call as training or compiling, but no other phases of the first generation."""
         now = self._clock()
         kind = "compile" if self._phase == "compile" else "train"
         if self._phase == kind or self._generations > 1:
@@ -90,7 +84,7 @@ class Pace:
 
 
 class SweepProgress:
-    """Follow a running sweep; call it with every event."""
+    """Count the trials and epochs of a running sweep, and keep its curves. Call the object with every event."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.started: events.SweepStarted | None = None
@@ -180,7 +174,7 @@ class SweepProgress:
 
     @property
     def done(self) -> int:
-        """Trials that have ended, in this run and in earlier runs."""
+        """The number of trials that have ended, in this run and in earlier runs."""
         return sum(self.counts.values())
 
     @property
@@ -189,7 +183,7 @@ class SweepProgress:
 
     @property
     def scale(self) -> CurveScale:
-        """The scale of all curves; until a trial has ended, the scale of the curves in training."""
+        """The scale of all drawn curves; until a trial has ended, the scale of the curves in training."""
         return self._scale or CurveScale((trial.values for trial in self.training.values()), self.objective.goal)
 
     @property
@@ -202,13 +196,13 @@ class SweepProgress:
 
     @property
     def trained(self) -> float:
-        """Trials that have ended, plus the trained share of each trial in training."""
+        """The number of ended trials, plus the trained share of each trial in training."""
         shares = (min(len(trial.values) / trial.epochs, 1.0) for trial in self.training.values() if trial.epochs)
         return self.done + sum(shares)
 
     @property
     def remaining(self) -> float | None:
-        """Estimated seconds until the end; None while that is a guess."""
+        """The estimated seconds until the end; None until enough epochs have ended."""
         if self.finalists is not None:
             epochs = max(self.finalists.epochs - self._pace.epochs, 0)
             return self._pace.estimate(epochs, later=0, enough=ENOUGH_EPOCHS)
@@ -255,7 +249,7 @@ WORDS = {
 
 
 def phase_text(event: PhaseBegan | None) -> str:
-    """Return `compiling 3 of 8 programs`, `building models, 3 of 16`, or `training`."""
+    """Return what the sweep does now: `compiling 3 of 8 programs`, `building models, 3 of 16`, `training`."""
     if event is None:
         return "starting"
     words = WORDS.get(event.phase, escape(event.phase))

@@ -1,8 +1,7 @@
-"""Make the consoles, and print errors and notices: answers go to stdout, progress and errors to stderr.
+"""Make consoles, and print errors and notices. Answers go to stdout. Progress and errors go to stderr.
 
-No printed text is read as markup, and no control character of an error or a notice reaches the terminal. Rich finds
-out width and colours of a terminal (it honours NO_COLOR, TERM=dumb and COLUMNS). A pipe gets no colour, and lines of
-any width.
+No text is read as markup, and no control character of an error or a notice reaches the terminal. Rich finds the width
+and colours of a terminal (also from NO_COLOR, TERM=dumb and COLUMNS). A pipe gets no colours, and lines of any width.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ ASCII = dict(zip("▁▂▃▄▅▆▇█╸━─×≈·…–⠋⠙⠹⠸⠼�
 
 
 def _substitute(error: UnicodeError) -> tuple[str, int]:
-    """Substitute or write out characters that the encoding lacks, so that no name can end a sweep."""
+    """Substitute characters that the encoding lacks, as a handler of `codecs`, so that no name can end a sweep."""
     assert isinstance(error, UnicodeEncodeError)
     texts = (ASCII.get(char) or ascii(char)[1:-1] for char in error.object[error.start : error.end])
     return "".join(texts), error.end
@@ -46,7 +45,7 @@ def stderr_console() -> Console:
 
 
 def console_on(file: TextIO, *, width: int | None = None) -> Console:
-    """Return a console that writes to a text file; `width` overrides the width of the terminal."""
+    """Return a console that writes to `file`. `width` overrides the width of the terminal, in cells."""
     from rich.console import Console
 
     if isinstance(file, io.TextIOWrapper):
@@ -56,19 +55,19 @@ def console_on(file: TextIO, *, width: int | None = None) -> Console:
 
     class Breakable(Console):
         def on_broken_pipe(self) -> None:
-            """Leave the error to the caller; rich would end the process."""
+            """Raise the error to the caller, since Rich would end the process."""
             raise BrokenPipeError(errno.EPIPE, "the reader of the output is gone")
 
     return Breakable(force_jupyter=False, file=file, width=width, markup=False, emoji=False, highlight=False)
 
 
 def longest_value(width: int, longest: int) -> int:
-    """Return the longest value that is shown, in cells: `longest` on a terminal, any length in a pipe."""
+    """Return the cells that a value may have: `longest` on a terminal of `width` cells, no limit in a pipe."""
     return width if width >= PIPE_WIDTH else longest
 
 
 def print_error(console: Console, error: BaseException) -> None:
-    """Print a red line (what, where, what to do), then the faults of a file; an interruption is yellow."""
+    """Print a red line (what is wrong, where, what to do), then the faults of a file. An interruption is yellow."""
     first, *more_lines = error_lines(error)
     if isinstance(error, Interrupted):
         console.print(first, style="yellow")
@@ -79,7 +78,7 @@ def print_error(console: Console, error: BaseException) -> None:
 
 
 def error_lines(error: BaseException) -> list[str]:
-    """Return the lines of an error, without control characters."""
+    """Return the lines of an error without control characters: its message and hint, then its faults."""
     if isinstance(error, SpaceFileError):
         faults = [escape(fault.text(error.path)) for fault in error.faults]
         title = f"{escape(str(error.path))} has {pluralize(len(faults), 'fault')}"
@@ -111,7 +110,6 @@ def _list_lines(title: str, lines: Iterable[str], most: int | None = None) -> li
 
 
 def print_notice(console: Console, message: str, *, warns: bool = False) -> None:
-    """Print a note, or a warning of a likely mistake if `warns`."""
     label, style = ("warning: ", "bold yellow") if warns else ("note: ", "bold cyan")
     _print_labelled(console, label, style, _one_line(message))
 

@@ -1,4 +1,4 @@
-"""Fit a table to a terminal: columns leave in order of importance, nothing is folded."""
+"""Fit a table to a terminal: the least important columns are left out, and no cell is folded."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -29,10 +29,10 @@ class Column:
 
 
 def fit_columns(forms: Iterable[list[Column]], width: int) -> tuple[list[Column], list[str]]:
-    """Return the columns that fit, and the headers of the columns that do not fit.
+    """Return the columns that fit into `width` cells, and the headers of the columns that do not fit.
 
-    `forms` are the same columns from wide to narrow. The first form that fits is used; its headers are folded if this
-    helps. If no form fits, all headers of the last form are folded, and then columns leave.
+    `forms` are the same columns, from wide to narrow. The first form that fits is used, with folded headers if needed.
+    If no form fits, the last form is used without the columns that have the highest `keep`.
     """
     columns: list[Column] = []
     for form in forms:
@@ -51,7 +51,7 @@ def fit_columns(forms: Iterable[list[Column]], width: int) -> tuple[list[Column]
 def print_table(
     console: Console, columns: Sequence[Column], longest: Iterable[int] = (LONGEST,), most: int = PIPE_WIDTH
 ) -> None:
-    """Print the table; on a terminal at most `most` lines, with values cut to the first of `longest` that fits."""
+    """Print at most `most` lines on a terminal, with values cut to the first of the lengths `longest` that fits."""
     width = console.width
     shown, left_out = drop_middle(columns, longest_value(width, most))
     console.print(draw_table(fit_columns((cut(shown, longest_value(width, length)) for length in longest), width)[0]))
@@ -60,7 +60,7 @@ def print_table(
 
 
 def drop_middle(columns: Sequence[Column], most: int) -> tuple[list[Column], int]:
-    """Return columns of the first and last cells, an even number up to `most`, and how many cells are left out."""
+    """Keep at most `most` cells of each column, the first and the last half. Also return how many are left out."""
     left_out = len(columns[0].cells) - most
     if left_out <= 0:
         return list(columns), 0
@@ -69,7 +69,7 @@ def drop_middle(columns: Sequence[Column], most: int) -> tuple[list[Column], int
 
 
 def cut(columns: Sequence[Column], longest: int) -> list[Column]:
-    """Shorten headers and cells to `longest` cells, and escape control characters."""
+    """Shorten headers and cells to `longest` cells of a terminal, and escape control characters."""
     return [
         replace(
             column,
@@ -88,7 +88,7 @@ def count_cells(columns: Sequence[Column]) -> int:
 
 
 def draw_table(columns: Sequence[Column]) -> Group:
-    """Draw bold headers, a rule, and rows. Several times as fast as rich's own table, whose cells may fold."""
+    """Draw headers, a rule, and rows: several times as fast as Rich's own table, whose cells may fold."""
     widths = [column.width for column in columns]
     heads = [column.header.split("\n") for column in columns]
     depth = max(map(len, heads))
@@ -117,7 +117,7 @@ def _line(cells: Sequence[str | Text], columns: Sequence[Column], widths: Sequen
 
 
 def _fold_header(column: Column, breaks: str) -> Column:
-    """Fold the header into two lines if it makes the column wide: `learning_` over `rate`."""
+    """Fold a header that makes its column wide into two lines. `breaks` has the characters that may end a line."""
     header = column.header
     places = [i + 1 for i, char in enumerate(header[:-1]) if char in breaks and "\n" not in header]
     if not places or column.width > cell_len(header):

@@ -1,4 +1,4 @@
-"""Write values for people: numbers, parameters, times; and small drawings of curves, bars, plots."""
+"""Write values for people: numbers, parameters, times, and small drawings of curves, bars and plots."""
 
 import bisect
 import json
@@ -21,7 +21,7 @@ ON_FRONT = "●"
 
 
 def shorten(text: str, width: int) -> str:
-    """Return at most `width` terminal cells of the text; an ellipsis replaces the rest."""
+    """Return at most `width` terminal cells of the text. An ellipsis replaces the rest."""
     from rich.cells import cell_len, set_cell_size
 
     if cell_len(text) <= width:
@@ -30,7 +30,7 @@ def shorten(text: str, width: int) -> str:
 
 
 def number_text(value: float, digits: int = 3) -> str:
-    """Return a number in few digits: 0.00123, 12, 3.5e-7; exactly if that is short."""
+    """Return a number exactly if that is short, else with `digits` digits: `0.00123`, `12`, `3.5e-7`."""
     if isinstance(value, int) or not math.isfinite(value):
         return str(value)
     exact = repr(value).removesuffix(".0")
@@ -46,7 +46,7 @@ def number_text(value: float, digits: int = 3) -> str:
 
 
 def value_text(value: Value) -> str:
-    """Return a parameter's value as in a space file; real numbers are shortened."""
+    """Return a parameter's value as in a space file. Long real numbers are rounded."""
     if value is None or isinstance(value, bool):
         return json.dumps(value)
     if isinstance(value, int | float):
@@ -57,12 +57,12 @@ def value_text(value: Value) -> str:
 
 
 def params_text(params: Mapping[str, Value]) -> str:
-    """Return `optimizer=adam learning_rate=0.001`."""
+    """Return parameters in a line: `optimizer=adam learning_rate=0.001`."""
     return " ".join(f"{escape(name)}={value_text(value)}" for name, value in params.items())
 
 
 def decimals(value: float, stderr: float | None = None) -> int:
-    """Return how many decimals a score needs: four digits, three if it is tiny, more for a small standard error."""
+    """Return how many decimals a score needs: four digits, and more for tiny scores and standard errors."""
     places = 4
     if value != 0:
         power = math.floor(math.log10(abs(value)))
@@ -73,7 +73,7 @@ def decimals(value: float, stderr: float | None = None) -> int:
 
 
 def score_text(value: float | None, stderr: float | None = None) -> str:
-    """Return `0.8552 ±0.0032`; a dash if there is no finite value."""
+    """Return a score with its standard error: `0.8552 ±0.0032`; "-" if the score is missing or not finite."""
     if value is None or not math.isfinite(value):
         return "-"
     places = decimals(value, stderr)
@@ -114,14 +114,14 @@ def format_elapsed(seconds: float) -> str:
 
 
 def waiting_text(count: int) -> str:
-    """Describe trials that have ended, but wait until trials with lower numbers have ended."""
+    """Say that `count` trials have ended, but wait until trials with lower numbers have ended."""
     have, are, they = ("has", "is", "it is") if count == 1 else ("have", "are", "they are")
     trials = pluralize(count, "more trial")
     return f"{trials} {have} ended and {are} kept: {they} shown when all trials with lower numbers have ended"
 
 
 def resample(values: Sequence[float], width: int) -> list[float]:
-    """Return at most `width` points at equal distances, the first and the last among them."""
+    """Return at most `width` of the values at equal distances, including the first and the last."""
     if len(values) <= width:
         return list(values)
     if width <= 1:
@@ -130,7 +130,7 @@ def resample(values: Sequence[float], width: int) -> list[float]:
 
 
 def sparkline(values: Sequence[float], scale: Callable[[float], float], *, width: int = 20) -> str:
-    """Draw a curve as a line of at most `width` characters; `scale` returns the height of a value, from 0 to 1."""
+    """Draw a curve as at most `width` characters. `scale` returns the height of a value, from 0 to 1."""
     line = ""
     for value in resample(values, width):
         level = int(scale(value) * len(SPARK)) if math.isfinite(value) else None
@@ -139,14 +139,14 @@ def sparkline(values: Sequence[float], scale: Callable[[float], float], *, width
 
 
 def bar(share: float, width: int) -> str:
-    """Draw a horizontal bar: `share` in [0, 1] of `width` cells."""
+    """Draw a horizontal bar that fills `share` (0 to 1) of `width` cells."""
     share = min(max(share, 0.0), 1.0) if math.isfinite(share) else 0.0
     whole, half = divmod(round(share * width * 2), 2)
     return f"{FULL * whole + HALF * half:{width}}"
 
 
 def plot(values: Sequence[float], *, width: int, height: int) -> list[str]:
-    """Draw a curve as `height` lines, lowest line last; an empty list if no point is finite."""
+    """Draw a curve as `height` lines, the highest line first; an empty list if no value is finite."""
     points, steps = resample(values, width), len(LEVELS)
     finite = [*filter(math.isfinite, points)]
     if not finite:
@@ -166,11 +166,11 @@ def plot(values: Sequence[float], *, width: int, height: int) -> list[str]:
 
 
 class CurveScale:
-    """Map a value to a height from 0 to 1: the share of all curves below it.
+    """Map a value to a height from 0 to 1, by the share of all added curves [E] below the value.
 
-    Every curve has the same weight, however many epochs it has. Otherwise a curve of thousands of epochs would give all
-    other curves a single height. Ranks use the whole height, however poor first epochs and poor trials are. Squared
-    ranks give the better half of the values three quarters of the height, because good trials differ there.
+    Every curve has the same weight, so that a curve of thousands of epochs does not flatten the others. Ranks use the
+    whole height, however poor first epochs and poor trials are. Good trials differ in the better half of the values, so
+    squared ranks give that half three quarters of the height.
     """
 
     def __init__(self, curves: Iterable[Sequence[float]] = (), goal: Goal = Goal.MAXIMIZE) -> None:
@@ -182,7 +182,6 @@ class CurveScale:
             self.add(curve)
 
     def add(self, curve: Sequence[float]) -> None:
-        """Add a curve [E] without its points that are not finite."""
         finite = [*filter(math.isfinite, curve)]
         self._points += ((value, 1 / len(finite)) for value in finite)
 
@@ -190,7 +189,6 @@ class CurveScale:
         return bool(self._points)
 
     def __call__(self, value: float) -> float:
-        """Return the height of a finite value."""
         if len(self._values) < len(self._points):
             self._points.sort()  # nearly sorted already, so this is fast
             self._values = [value for value, _ in self._points]
@@ -202,6 +200,6 @@ class CurveScale:
         return share**2 if self._goal is Goal.MAXIMIZE else 1 - (1 - share) ** 2
 
     def _rank(self, value: float) -> float:
-        """Return how many curves lie below the value, plus half of the curves at the value."""
+        """Return the weight of curve points below the value, plus half of the weight at the value."""
         below, not_above = bisect.bisect_left(self._values, value), bisect.bisect_right(self._values, value)
         return (self._below[below] + self._below[not_above]) / 2
