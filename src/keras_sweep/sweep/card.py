@@ -188,7 +188,7 @@ def is_card_of(card: Mapping[str, Any], training: Result, seed: int) -> bool:
 def test_record(facts: Facts, training: Result) -> dict[str, Any] | None:
     """Return the `test` of a card: scores on the sealed test rows, or None if `training` was not evaluated on them.
 
-    The key `stderr` is the standard error of the objective's metric. `stderrs` has every metric with a known formula.
+    The key `stderr` is the standard error of the objective's metric. `stderrs` has all metrics whose error is known.
     """
     test = facts.test_of(training)
     if test is None:

@@ -84,7 +84,7 @@ class SideBySide:
 
     @property
     def within(self) -> float:
-        """The best trial's value in all searches, made worse by its standard error. Finalists' seeds do not count."""
+        """The best trial's value in all searches, made worse by the trial's standard error, without new seeds."""
         best = min((side.improvements[-1] for side in self.sides), key=lambda r: self.objective.key(r.value or 0.0))
         step = best.stderr or 0.0
         return (best.value or 0.0) - (step if self.objective.is_better(1.0, 0.0) else -step)

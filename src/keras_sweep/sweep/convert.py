@@ -66,7 +66,7 @@ def convert_model(
         "folder": str(spec.folder.absolute()),
         "keras_config": keras_config(),
     }
-    work = folder / part.name.lstrip(".")  # in `folder`, which is removed even after a kill
+    work = folder / part.name.lstrip(".")  # in `folder`: after a kill, the next export removes both
     answer = _ask_process(folder, request | {"path": str(work.absolute())})
     if "error" in answer:
         if os.strerror(errno.ENOSPC) in answer["error"]:
@@ -99,7 +99,7 @@ def _score(model: Any, rows: Rows, outputs: tuple[Array, ...], metric: str) -> f
 
 
 def _ask_process(folder: Path, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Run `convert_request` in a TensorFlow process that imports from this `sys.path`. Return the answer or error."""
+    """Run `convert_request` in a TensorFlow process with this `sys.path`. Return the answer, or {"error": text}."""
     (folder / "request.json").write_text(json.dumps(request))
     command = [sys.executable, "-P", "-m", "keras_sweep.sweep.convert", str(folder.absolute()), str(os.getpid())]
     environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}

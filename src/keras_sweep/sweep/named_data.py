@@ -44,8 +44,8 @@ def load_source(
     """Load the spec and the rows of a data set, of a space file (`spec`), or of a sweep in `sweeps_dir`.
 
     If trials have different rows, return the winner's rows. If no trial has won, return the first variant's rows, or
-    with `needs_one` raise UsageError. Also raises UsageError if the name is unknown, or if only a program has the rows.
-    Raises DataError if the rows can't be read.
+    with `needs_one` raise UsageError. Also raises UsageError if the name is unknown, or if the rows of a sweep come
+    from code or a server. Raises DataError if the rows can't be read.
     """
     fingerprint: str | None = None
     params: Params = {}

@@ -52,7 +52,7 @@ class Gap:
 def gap(metric: str, ours: float, theirs: float, rows: int, weights: Array | None = None) -> Gap:
     """Compare two values of a metric over `rows` rows, with optional row weights.
 
-    Accuracies are equal to rounding if they differ by a single row, or with `weights` by at most the heaviest row.
+    Two accuracies are equal to rounding if a single row explains the difference, or with `weights` the heaviest row.
     Values of other metrics are equal to rounding if their relative difference is at most `RELATIVE`.
     """
     if ours == theirs or (math.isnan(ours) and math.isnan(theirs)):

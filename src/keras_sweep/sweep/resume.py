@@ -161,7 +161,7 @@ def rebuild_weights(sweep: OpenSweep, trials: Sequence[Result]) -> None:
 
 
 def rebuild_scores(sweep: OpenSweep, results: Sequence[Result]) -> None:
-    """Compute lost row scores from weights. Damaged files are renamed. A notice counts scores that stay lost."""
+    """Compute lost row scores from weights. A notice counts losses. Damaged files are renamed. Raises RecordError."""
     lost, folder, objective = 0, sweep.folder, sweep.spec.objective
     finalists = [finalist for result in results if result.final for finalist in result.finalists]
     compared = [

@@ -253,10 +253,10 @@ def digest_state(inputs: str, folder: SweepFolder, facts: Facts, training: Resul
 def tell_again(
     spec: SweepSpec, inputs: str, folder: SweepFolder, emit: Listener, wall: WallTime, *, test: bool
 ) -> SweepEnded | None:
-    """Emit the events of a complete sweep's last run again, and return the last event. If work is left, return None.
+    """If a sweep is complete, emit the events of its last run again, and return the last event. Else return None.
 
-    Work is left, too, if a file of the sweep is missing or altered, or if a data or code file of the user was written
-    since. The whole run then says what changed.
+    A sweep is incomplete, too, if a file of the sweep is missing or altered, or if a data or code file of the user was
+    written since. The whole run then says what changed.
     """
     try:
         sweep = RecordedSweep.read(folder)
