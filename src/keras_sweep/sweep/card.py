@@ -1,4 +1,4 @@
-"""Build and read model cards: the JSON file beside an exported model with its trial, scores and versions."""
+"""Build and read model cards. A card is the JSON file beside an exported model: trial, scores, data, versions."""
 
 import hashlib
 import json
@@ -29,12 +29,10 @@ from keras_sweep.trial.ranking import seed_scores
 from keras_sweep.trial.result import Result
 
 MOST_CARD = 16 * 2**20  # bytes
-MAY_LACK = ("weights", "options", "transform", "inputs")  # keys of a source; left out if empty
+MAY_LACK = ("weights", "options", "transform", "inputs")  # keys of `data.source`; left out if empty
 
 
 class CardRows(BaseModel):
-    """Check the `data` of a card."""
-
     fingerprint: str
     test_fingerprint: str | None = None
     source: DataSpec  # a path is relative to the folder of the space file
@@ -47,14 +45,12 @@ class CardRows(BaseModel):
 
 
 class CardRefit(BaseModel):
-    """Check the `refit` of a card."""
-
     rows: int
     scores: dict[str, float]
 
 
 class Card(BaseModel):
-    """Check the keys of a card that this package reads. The file may be damaged or another person's."""
+    """The keys of a model card that this package reads. Pydantic checks them: the file may be damaged or forged."""
 
     sweep: str
     trial: int
@@ -81,8 +77,9 @@ def build_card(
 ) -> dict[str, Any]:
     """Build the card of a trial or finalist as plain data.
 
-    The caller adds `sha256` after it has written the model's file. `data` has the rows of the search.
-    `opening` is the Python call that opens the model's file.
+    `data` holds the rows of the search. `opening` is the Python call that opens the model's file. `refit` describes the
+    training on all rows, if the model is from this training. The caller writes the model's file, and then adds
+    `sha256`.
     """
     trial, comparison = sweep.results[training.recipe], sweep.comparison
     estimate = comparison.estimate if comparison.best == training.recipe else None
@@ -125,7 +122,7 @@ def card_text(card: Mapping[str, Any]) -> str:
 
 
 def data_record(spec: SweepSpec, data: SearchData) -> dict[str, Any]:
-    """Describe the rows and their source for a card."""
+    """Return the `data` of a card: the source of the rows, their fingerprints and counts, and the model's input."""
     data_spec, pictures = spec.data, image_set(spec.data)
     absolute = find_source(data_spec.kind).is_path and Path(data_spec.source).is_absolute()
     source = os.path.relpath(data_spec.source, spec.folder) if absolute else data_spec.source
@@ -157,13 +154,13 @@ def data_record(spec: SweepSpec, data: SearchData) -> dict[str, Any]:
 
 
 def validation_record(result: Result) -> dict[str, Any]:
-    """Return the value, its standard error and the validation scores for a card."""
+    """Return the `validation` of a card: the trial's value, the standard error and every `val_` score."""
     scores = {name: value for name, value in result.metrics.items() if name.startswith("val_")}
     return {"value": result.value, "stderr": result.stderr, **scores}
 
 
 def seeds_record(trial: Result, seed: int) -> dict[str, Any]:
-    """Return a trial's scores over all seeds; {} if finalists did not decide. `seed` is the seed of the search."""
+    """Return {"seeds": a trial's scores over all seeds}, or {} without finalists. `seed` is the seed of the search."""
     scores = seed_scores(trial) if trial.final else None
     if scores is None:
         return {}
@@ -173,7 +170,7 @@ def seeds_record(trial: Result, seed: int) -> dict[str, Any]:
 
 
 def refit_record(refit: Refit | None) -> dict[str, Any] | None:
-    """Describe for a card the model that was trained again on all rows."""
+    """Return the `refit` of a card, which describes the training on all rows. Without a refit return None."""
     if refit is None:
         return None
     scope = (
@@ -184,14 +181,14 @@ def refit_record(refit: Refit | None) -> dict[str, Any] | None:
 
 
 def is_card_of(card: Mapping[str, Any], training: Result, seed: int) -> bool:
-    """Check whether a card describes this trial or finalist. `seed` is the seed of the search."""
+    """Check whether a card describes this trial or finalist. `seed` is the seed of the search: trials share it."""
     return (card.get("trial"), card.get("seed")) == (training.recipe, training.params.get("seed", seed))
 
 
 def test_record(facts: Facts, training: Result) -> dict[str, Any] | None:
-    """Return the scores on the sealed test rows for a card; None if the trial was not evaluated on them.
+    """Return the `test` of a card: scores on the sealed test rows, or None if `training` was not evaluated on them.
 
-    `stderr` is the standard error of the objective's metric. `stderrs` has every metric with a formula.
+    The key `stderr` is the standard error of the objective's metric. `stderrs` has all metrics whose error is known.
     """
     test = facts.test_of(training)
     if test is None:
@@ -201,13 +198,10 @@ def test_record(facts: Facts, training: Result) -> dict[str, Any] | None:
 
 
 def read_card(model: Path) -> tuple[Path, Card, dict[str, Any]]:
-    """Read the card beside a model's file: `best.card.json` beside `best.keras`, or `card.json` in a sweep's folder.
+    """Read the card beside a model's file: `best.card.json`, or `card.json` beside the `best.keras` of a sweep.
 
-    Returns its path, its checked keys, and all of its content.
-
-    Raises:
-        UsageError: The card is missing.
-        RecordError: The card can't be read, or it is not a card.
+    Return (path of the card, the checked keys, all keys as plain data). Raises UsageError if the card is missing,
+    RecordError if the card can't be read or the file is not a card.
     """
     path, in_sweep = model.with_name(f"{model.stem}.card.json"), model.with_name("card.json")
     if model.name == "best.keras" and not path.exists() and in_sweep.exists():
@@ -229,7 +223,7 @@ def read_card(model: Path) -> tuple[Path, Card, dict[str, Any]]:
 
 
 def read_kept_card(folder: SweepFolder, facts: Facts) -> dict[str, Any]:
-    """Read the card that the sweep wrote for `best.keras`; {} if the card or the model is missing.
+    """Return the card that the sweep wrote for `best.keras`. If the card or the model is missing, return {}.
 
     Raises RecordError if a file can't be read, or differs from what the sweep wrote.
     """

@@ -1,4 +1,4 @@
-"""Compare what a card says beside its scores with the sweep's record, or with the model's file."""
+"""Check the keys of a card that no evaluation can check, against the sweep's record or the model's file."""
 
 import json
 import math
@@ -11,23 +11,23 @@ from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.sweep.card import is_card_of, refit_record, seeds_record, test_record, validation_record
 from keras_sweep.trial.result import Result
 
-# `verify_model` has checked these keys already: they name the sweep, the file and the rows.
+# `verify_model` checks these keys itself: they name the sweep, the file and the rows.
 ELSEWHERE = frozenset({"sweep", "open", "sha256", "data"})
 RELATIVE = 1e-6  # float32 in an optimizer, or a bootstrap on another processor
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A value of a card, and the value that the record or the file has."""
+    """A value in a card, and the same value in the sweep's record or in the model's file."""
 
     name: str  # "params.learning_rate"
     card: Any
     known: Any  # None if missing
-    by: str  # "record" or "file"
+    by: str  # where `known` is from: "record" or "file"
 
     @property
     def matches(self) -> bool:
-        """Whether both values are equal; numbers may differ by `RELATIVE`."""
+        """Whether `card` equals `known`. Two numbers are equal within the relative tolerance `RELATIVE`."""
         both = (self.card, self.known)
         if all(isinstance(value, int | float) and -1e300 < value < 1e300 for value in both):
             return math.isclose(*both, rel_tol=RELATIVE)
@@ -39,14 +39,15 @@ def compare_card_facts(
 ) -> tuple[list[Fact], list[str], str]:
     """Compare the scores, parameters, seed and estimate of a card with the sweep's record.
 
-    Without a record, the optimizer of `model` supplies some parameters. `model` is None if the file lacks the trial's
-    optimizer. `seen` has the keys of scores that the model's evaluation has checked ("validation.val_loss").
+    Return (compared values, keys that were not checked, why the record did not check all keys or "").
 
-    Returns:
-        The compared values, the keys that were not checked, and why the record did not help.
+    Args:
+        home: the sweep of the card; None if the sweep is not available
+        model: the opened model, whose optimizer has parameters to compare without a record; None if the file has none
+        seen: keys that the model's evaluation has checked already ("validation.val_loss")
     """
-    known, why = ({}, "the card's sweep is not available") if home is None else _record_of(card, home)
-    facts = [fact for name, value in known.items() for fact in _compare_leaves(name, card.get(name), value)]
+    known, why = ({}, "the card's sweep is not available") if home is None else _find_recorded(card, home)
+    facts = [fact for name, value in known.items() for fact in _compare_values(name, card.get(name), value)]
     if not known and model is not None:
         config = {**model.optimizer.get_config(), "optimizer": type(model.optimizer).__name__.lower()}
         in_file = {name: config.get(name) for name in card["params"] if isinstance(config.get(name), int | float | str)}
@@ -54,14 +55,14 @@ def compare_card_facts(
     checked = {fact.name for fact in facts} | set(seen)
     unseen = []
     for name in (key for key in card if key not in ELSEWHERE):
-        filled = [leaf for leaf, value in _leaves(name, card[name]) if value is not None]
+        filled = [leaf for leaf, value in _flatten(name, card[name]) if value is not None]
         unchecked = [leaf for leaf in filled if leaf not in checked]
         unseen += [name] if filled and unchecked == filled else unchecked
     return facts, unseen, why
 
 
-def _record_of(card: Mapping[str, Any], home: RecordedSweep) -> tuple[dict[str, Any], str]:
-    """Return what the record knows of the training with the card's scores; else {} and the reason."""
+def _find_recorded(card: Mapping[str, Any], home: RecordedSweep) -> tuple[dict[str, Any], str]:
+    """Find the training with the card's scores. Return (card key -> recorded value, why keys are missing or "")."""
     facts, trials = home.facts, len(home.results)
     trainings = [training for result in home.results for training in (result, *result.finalists)]
     candidates = [training for training in trainings if _has_scores_of(card, training, facts)]
@@ -100,16 +101,16 @@ def _is_count_below(value: object, known: int) -> bool:
     return type(value) is int and 0 < value < known
 
 
-def _compare_leaves(name: str, card: Any, known: Any) -> Iterator[Fact]:
-    in_card, in_record = dict(_leaves(name, card)), dict(_leaves(name, json.loads(json.dumps(known))))
+def _compare_values(name: str, card: Any, known: Any) -> Iterator[Fact]:
+    in_card, in_record = dict(_flatten(name, card)), dict(_flatten(name, json.loads(json.dumps(known))))
     for leaf in in_card | in_record:
         yield Fact(leaf, in_card.get(leaf), in_record.get(leaf), "record")
 
 
-def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the dotted name and the value of every leaf."""
+def _flatten(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield (dotted name, value) of each value in nested mappings. `name` is the prefix of all names."""
     if isinstance(value, Mapping) and value:
         for key, inner in value.items():
-            yield from _leaves(f"{name}.{key}", inner)
+            yield from _flatten(f"{name}.{key}", inner)
     else:
         yield name, value

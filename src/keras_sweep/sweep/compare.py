@@ -1,4 +1,4 @@
-"""Compare sweeps with the same rows and metric: do their winners differ?"""
+"""Compare the winners of sweeps that have the same rows and the same metric."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,15 +27,13 @@ from keras_sweep.trial.row_scores import Kind, RowScores
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A sweep in the comparison, as its record was when it was read."""
-
     name: str
     facts: Facts
     results: Sequence[Result]
     best: Result
     estimate: Estimate | None  # None without scores of single rows
-    over_seeds: SeedScores | None  # scores of the best, if finalists decided
-    scores: Sequence[RowScores]  # of the best, an item for each seed; () if not saved
+    over_seeds: SeedScores | None  # scores of `best`; None if no finalists decided
+    scores: Sequence[RowScores]  # row scores of `best`, an item per seed; () if not saved
     improvements: Sequence[Result]  # trials that were the best when they ended
     spent: Mapping[int, float]  # trial -> seconds since the search began
 
@@ -53,51 +51,49 @@ class Side:
 
     @property
     def test(self) -> TestScores | None:
-        """The last evaluation on the test rows, if it was of the winner."""
+        """The winner's scores on the test rows. None if the last evaluation was of another model."""
         return self.facts.test_of(best_training(self.best, self.facts.objective))
 
     def seconds_until(self, value: float, objective: Objective) -> float | None:
-        """Return the seconds until a trial was at least as good as `value`; None if no trial was."""
+        """Return the seconds of the search until a trial reached `value`. If no trial did, return None."""
         near = (r for r in self.improvements if r.value is not None and not objective.is_better(value, r.value))
         return next((self.spent[result.number] for result in near), None)
 
 
 @dataclass(frozen=True, slots=True)
 class SideBySide:
-    """The compared sweeps, in the order of the command line."""
-
     objective: Objective
-    sides: Sequence[Side]
+    sides: Sequence[Side]  # in the order of the command line
     behind: Mapping[str, Behind]  # sweep -> distance to the best winner; {} if rows can't be compared
-    rows: int | None  # validation rows that were compared
+    rows: int | None  # number of compared validation rows
 
     @property
     def by_mean(self) -> bool:
-        """Whether winners are compared by their means over seeds: finalists decided in every sweep."""
+        """Whether winners are compared by their means over seeds. This needs finalists in every sweep."""
         return all(side.over_seeds is not None for side in self.sides)
 
     def score(self, side: Side) -> tuple[float, float | None]:
-        """Return the value by which the winner is compared, and its standard error."""
+        """Return (value, standard error) of a sweep's winner: the mean over seeds if `by_mean`, else the trial's."""
         value, stderr = score(side.best) if self.by_mean else (side.best.value, side.best.stderr)
         return value or 0.0, stderr
 
     @property
     def first(self) -> Side:
-        """The sweep with the best winner; the first sweep if several are equal."""
+        """The sweep with the best winner. If several winners are equal, the first sweep."""
         return min(self.sides, key=lambda side: self.objective.key(self.score(side)[0]))
 
     @property
     def within(self) -> float:
-        """The value that is a standard error worse than the best of all searches, without finalists' seeds."""
+        """The best trial's value in all searches, made worse by the trial's standard error, without new seeds."""
         best = min((side.improvements[-1] for side in self.sides), key=lambda r: self.objective.key(r.value or 0.0))
         step = best.stderr or 0.0
         return (best.value or 0.0) - (step if self.objective.is_better(1.0, 0.0) else -step)
 
 
 def compare_sweeps(folders: Sequence[SweepFolder]) -> SideBySide:
-    """Read sweeps and compare their winners, row by row if every sweep has kept the scores of rows.
+    """Compare the winners of recorded sweeps. If all sweeps have saved scores of rows, compare row by row.
 
-    Raises UsageError if fewer than two sweeps are named, or they differ in metric or rows.
+    Raises UsageError if fewer than two sweeps are named, or if the sweeps differ in metric or rows.
     """
     names = [folder.name for folder in folders]
     if len(set(names)) < max(len(names), 2):
@@ -143,7 +139,7 @@ def _find_differences(sides: Sequence[Side]) -> list[str]:
 
 
 def _pair_winners(comparison: SideBySide) -> tuple[dict[str, Behind], int | None]:
-    """Compare the winners row by row; returns {} if their scores do not cover the same rows in the same form."""
+    """Return (sweep -> distance to the best winner, compared rows), or ({}, None) if the scores' rows differ."""
     sides, objective = comparison.sides, comparison.objective
     row_scores = [side.scores if comparison.by_mean else side.scores[:1] for side in sides]
     forms = {(seed_rows.rows, seed_rows.kind is Kind.OUTPUTS) for scores in row_scores for seed_rows in scores}

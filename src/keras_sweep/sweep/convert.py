@@ -1,8 +1,8 @@
-"""Convert a model to ONNX, SavedModel or LiteRT in a TensorFlow process; keep the file if its outputs agree.
+"""Convert a `.keras` model to ONNX, SavedModel or LiteRT. The new file is kept only if the outputs agree.
 
-A process that runs Keras on JAX can't change to TensorFlow. So `convert_model` starts
-`python -m keras_sweep.sweep.convert FOLDER PARENT`, which ends when process PARENT ends.
-The folder holds `request.json`, `model.keras` and `rows.npz`. The process writes `answer.json` beside them.
+A process that runs Keras on JAX can't change to TensorFlow. So `convert_model` starts `python -m
+keras_sweep.sweep.convert FOLDER PARENT`. The new process reads `request.json`, `model.keras` and `rows.npz` in FOLDER,
+and writes `answer.json`. It ends when process PARENT ends.
 """
 
 import errno
@@ -30,9 +30,9 @@ from keras_sweep.process.user_objects import is_object_name
 from keras_sweep.space.sweep_spec import SweepSpec
 
 ROWS = 256  # validation rows to compare outputs, and training rows to calibrate int8
-MOST_APART = 1e-4  # of two outputs, relative to the largest output if that is above 1
+MOST_APART = 1e-4  # difference of outputs, relative to the largest output if that is above 1
 MOST_SAID = 300  # characters of an error from Keras or a runtime
-# An accelerator sums in another order. On TensorFlow it has an LSTM kernel that no other format supports.
+# No accelerator: it sums in another order, and TensorFlow's LSTM kernel for it can't be exported.
 ENVIRONMENT = {"KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 Written = tuple[list[Array], dict[str, Any]]  # outputs of the file, facts for its card
@@ -41,16 +41,14 @@ Written = tuple[list[Array], dict[str, Any]]  # outputs of the file, facts for i
 def convert_model(
     model: Any, folder: Path, part: Path, spec: SweepSpec, data: SearchData, format: str, quantize: str | None
 ) -> dict[str, Any]:
-    """Convert a compiled model and write it to `part`, beside `folder`. Returns the facts for its card.
+    """Convert a compiled model and write the new file to `part`. Return facts about the file for the model's card.
 
-    `folder` holds `model.keras`. `data` are the rows that trained the model, which takes raw rows.
-    The outputs of both files are compared on validation rows; if they differ, nothing is written.
-    With `quantize` the new file has 8-bit numbers, and both files are scored.
+    `folder` is a temporary folder beside `part`, and holds `model.keras`. `data` holds the rows that trained the model.
+    The model takes raw rows. The outputs of both files are compared on validation rows. With `quantize` the new file
+    has 8-bit numbers, and both files are scored.
 
-    Raises:
-        ModelError: The format can't hold the model.
-        SweepError: The outputs differ.
-        OSError: The disk fails.
+    Raises ModelError if the format can't hold the model, SweepError if the outputs differ, OSError if the disk fails.
+    Nothing is written then.
     """
     advice = "`--format savedmodel` supports everything that TensorFlow can run" if format != "savedmodel" else None
     if data.has_texts and advice:
@@ -68,7 +66,7 @@ def convert_model(
         "folder": str(spec.folder.absolute()),
         "keras_config": keras_config(),
     }
-    work = folder / part.name.lstrip(".")  # after a kill, `folder` is removed with it
+    work = folder / part.name.lstrip(".")  # in `folder`: after a kill, the next export removes both
     answer = _ask_process(folder, request | {"path": str(work.absolute())})
     if "error" in answer:
         if os.strerror(errno.ENOSPC) in answer["error"]:
@@ -91,7 +89,6 @@ def convert_model(
 
 
 def _score(model: Any, rows: Rows, outputs: tuple[Array, ...], metric: str) -> float:
-    """Compute a metric (example: "val_accuracy") from outputs, with the functions that the model was compiled with."""
     import keras
 
     name = metric.removeprefix("val_")
@@ -102,7 +99,7 @@ def _score(model: Any, rows: Rows, outputs: tuple[Array, ...], metric: str) -> f
 
 
 def _ask_process(folder: Path, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Start a process that answers the request. It imports modules from the paths of this process."""
+    """Run `convert_request` in a TensorFlow process with this `sys.path`. Return the answer, or {"error": text}."""
     (folder / "request.json").write_text(json.dumps(request))
     command = [sys.executable, "-P", "-m", "keras_sweep.sweep.convert", str(folder.absolute()), str(os.getpid())]
     environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -113,7 +110,7 @@ def _ask_process(folder: Path, request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def write_onnx(model: Any, path: str, rows: dict[str, Array]) -> Written:
-    """Write an ONNX file and compute its outputs with onnxruntime."""
+    """Write an ONNX file. Return the outputs that onnxruntime computes for `rows`, and {"opset": version}."""
     import onnx
     import onnxruntime
 
@@ -124,20 +121,20 @@ def write_onnx(model: Any, path: str, rows: dict[str, Array]) -> Written:
 
 
 def write_savedmodel(model: Any, path: str, rows: dict[str, Array]) -> Written:
-    """Write a SavedModel and compute its outputs with TensorFlow, without Keras."""
+    """Write a SavedModel. Return the outputs that TensorFlow computes for `rows` without Keras, and {}."""
     import keras
     import tensorflow
 
     model.export(path, format="tf_saved_model", verbose=False)
-    opened = tensorflow.saved_model.load(path)  # its signatures fail once it is deleted
+    opened = tensorflow.saved_model.load(path)  # keep a reference: the signatures fail without this object
     return keras.tree.flatten(opened.signatures["serving_default"](**each(tensorflow.constant, rows))), {}
 
 
 def write_litert(model: Any, path: str, rows: dict[str, Array], **options: Any) -> Written:
-    """Write a LiteRT file and compute its outputs with LiteRT, row by row.
+    """Write a LiteRT file. Return the outputs that LiteRT computes for `rows`, row by row, and facts for the card.
 
-    LiteRT supports loops, as in an LSTM, only for a known number of rows. If it refuses the model,
-    the file takes a single row at a time.
+    LiteRT supports loops, as in an LSTM, only for a known number of rows. If LiteRT refuses the model, the file is
+    written again for a single row at a time. `options` go to `model.export`.
     """
     import keras
     from ai_edge_litert.interpreter import Interpreter
@@ -162,9 +159,9 @@ WRITERS = {"onnx": write_onnx, "savedmodel": write_savedmodel, "litert": write_l
 
 
 def name_inputs(model: Any, x: Arrays) -> tuple[Any, dict[str, str]]:
-    """Wrap a model so that its inputs have names that every format takes. Returns it and {old name: new name}.
+    """Wrap a model, so that every format accepts the names of its inputs. Return (new model, {old name: new name}).
 
-    Columns of a table may have spaces in their names, which TensorFlow refuses.
+    TensorFlow refuses spaces, which columns of a table may have. `x` has example rows of each input.
     """
     import keras
 
@@ -179,22 +176,19 @@ def name_inputs(model: Any, x: Arrays) -> tuple[Any, dict[str, str]]:
         inputs[key] = keras.Input(array.shape[1:] or (1,), dtype=kind, name=names[key])
     symbols = tuple(inputs.values())
     arguments = inputs if isinstance(x, dict) else symbols if isinstance(x, tuple) else symbols[0]
-    outputs = model(arguments, training=False)  # turns off layers that change rows at random
+    outputs = model(arguments, training=False)  # without layers that change rows at random
     symbols_by_name = {names[key]: symbol for key, symbol in inputs.items()} if len(symbols) > 1 else symbols[0]
     return keras.Model(symbols_by_name, outputs), names
 
 
 def difference(ours: Array, theirs: Array) -> float:
-    """Return the largest difference of outputs, relative to the largest number of `ours` if above 1."""
+    """Return the largest difference of two outputs, divided by the largest number of `ours` if this is above 1."""
     first, second = (np.asarray(array, np.float64) for array in (ours, theirs))
     return float(np.abs(first - second).max() / max(1.0, np.abs(first).max()))
 
 
 def convert_request(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Write the requested file, and measure how far its outputs are from the Keras model's.
-
-    Raises whatever Keras and the runtimes raise.
-    """
+    """Write the requested file. Return facts about it, and how far its outputs are from the Keras model's."""
     import keras
     import tensorflow
 
@@ -227,7 +221,7 @@ def convert_request(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def main(folder: Path) -> None:
-    """Convert as `request.json` says, and write the result or the error to `answer.json`."""
+    """Convert as `request.json` in `folder` says. Write the result or the error to `answer.json` there."""
     try:
         answer = convert_request(json.loads((folder / "request.json").read_text()), folder)
     except Exception as error:

@@ -1,7 +1,7 @@
 """Serve optuna-dashboard on a sweep's record, for reading only.
 
-The database is opened read-only, and requests that would write are refused. The server listens on loopback.
-It answers only requests to a loopback name, so that no web page can reach it (DNS rebinding).
+The database is opened read-only, and requests that would write are refused. The server listens on 127.0.0.1. It answers
+only requests to a loopback name. So a web page can't reach the server by DNS rebinding.
 """
 
 import socketserver
@@ -20,9 +20,7 @@ REFUSED = b'{"reason": "this dashboard is read-only: only `sweep` writes the rec
 
 
 class Server(socketserver.ThreadingMixIn, wsgi.WSGIServer):
-    """A server that answers requests in parallel; its threads end with it."""
-
-    daemon_threads = True
+    daemon_threads = True  # threads that answer requests end with the server
 
     @property
     def address(self) -> str:
@@ -35,11 +33,9 @@ class _Quiet(wsgi.WSGIRequestHandler):
 
 
 def create_server(folder: SweepFolder, port: int) -> Server:
-    """Return a listening server for the sweep's dashboard; `serve_forever` answers. Port 0 takes any free port.
+    """Create a server for the sweep's dashboard. Call `serve_forever` to answer requests. Port 0 is any free port.
 
-    Raises:
-        MissingPackage: optuna-dashboard is not installed.
-        UsageError: The port is not available.
+    Raises MissingPackage if optuna-dashboard is not installed, UsageError if the port is not available.
     """
     try:
         import optuna_dashboard
@@ -49,7 +45,6 @@ def create_server(folder: SweepFolder, port: int) -> Server:
     dashboard = optuna_dashboard.wsgi(_read_only_storage(folder))
 
     def guard(environ: dict[str, Any], start_response: Any) -> Any:
-        """Refuse requests that would write, and requests to a name that is not loopback."""
         host = str(environ.get("HTTP_HOST", "")).rpartition(":")[0] or str(environ.get("HTTP_HOST", ""))
         if host in NAMES and environ.get("REQUEST_METHOD") in LOOKING:
             return dashboard(environ, start_response)

@@ -1,4 +1,4 @@
-"""Begin a sweep with the trials of an earlier sweep or of another program, so that its sampler learns from them."""
+"""Start a sweep with the trials of an earlier sweep or of another program. The sampler learns from these trials."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -19,12 +19,13 @@ from keras_sweep.trial.result import Result
 
 
 def load_earlier_trials(spec: SweepSpec, fingerprint: str, sweeps: Path | None, emit: Listener) -> list[Result]:
-    """Return the trials of the sweep in `search.learn_from` that fit this sweep, as imported trials; [] without it.
+    """Load the trials of the sweep in `search.learn_from` that fit this sweep. Without the key return [].
 
-    The sweep is in the folder `sweeps`, or at a path relative to the space file. `fingerprint` is the digest of the
-    training and validation rows. A search must not learn from rows that are test rows now.
+    The earlier sweep is in the folder `sweeps`, or at a path relative to the space file. `fingerprint` is the digest of
+    the training and validation rows: a search must not learn from rows that are test rows now.
 
-    Raises UsageError if the sweep is missing, had other rows or goals, or no trial fits; RecordError.
+    Raises UsageError if the earlier sweep is missing, had other rows or goals, or has no trial that fits. Raises
+    RecordError if its record can't be read.
     """
     if not (source := spec.search.learn_from):
         return []
@@ -53,9 +54,10 @@ def load_earlier_trials(spec: SweepSpec, fingerprint: str, sweeps: Path | None, 
 
 
 def select_fitting(space: SearchSpace, results: Iterable[Result]) -> tuple[list[Result], list[str]]:
-    """Return the trials that fit the space, numbered from 0, and notes with the reasons for the others.
+    """Select the trials that fit the space. Return (trials numbered from 0, notes why other trials were skipped).
 
-    A name gets the prefix `model.` if only that name is in the space. A missing constant of the space is added.
+    A trial's `units` becomes `model.units` if the space has only `model.units`. If a trial lacks a constant of the
+    space, the constant is added.
     """
     fitting: list[Result] = []
     numbers: dict[int, int] = {}
@@ -75,7 +77,7 @@ def select_fitting(space: SearchSpace, results: Iterable[Result]) -> tuple[list[
 
 
 def _fit_params(space: SearchSpace, recorded: Params) -> Params:
-    """Return a trial's values with the names of the space. Raises ValueError with the reason if they do not fit."""
+    """Return a trial's values under the names of the space. If they do not fit, raise ValueError with the reason."""
     known = set(space.names)
     renamed = {
         name if name in known or f"model.{name}" not in known else f"model.{name}": recorded[name] for name in recorded

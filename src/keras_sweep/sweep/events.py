@@ -1,4 +1,4 @@
-"""The events of a sweep, as frozen records. The functions of this package emit them, and views show them.
+"""Define the events of a sweep as frozen records. The functions of this package emit them, and views show them.
 
 Events inside a trial's training are in `trial/events.py`.
 """
@@ -22,9 +22,7 @@ if TYPE_CHECKING:  # reading results must not import the checks of space files
     from keras_sweep.space.sweep_spec import SweepSpec
 
 
-class EndReason(StrEnum):
-    """Why a search ended. Views and JSON show the values."""
-
+class EndReason(StrEnum):  # views and JSON show the values
     DONE = "done"  # all requested trials are recorded
     EXHAUSTED = "the space is exhausted"  # every different configuration has a trial
     GOOD_ENOUGH = "good enough"  # a trial reached the value of `search.stop`
@@ -32,7 +30,7 @@ class EndReason(StrEnum):
     INTERRUPTED = "interrupted"  # by a signal
 
 
-SEARCHED = (EndReason.DONE, EndReason.EXHAUSTED, EndReason.GOOD_ENOUGH)  # another run has nothing to search
+SEARCHED = (EndReason.DONE, EndReason.EXHAUSTED, EndReason.GOOD_ENOUGH)  # the same command again has nothing to search
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,6 @@ class SweepStarted(Event):
     def from_spec(
         cls, spec: SweepSpec, folder: SweepFolder, runner: str, total: int, finished: Sequence[Result]
     ) -> SweepStarted:
-        """Describe a sweep that has these finished trials of `total`."""
         return cls(
             name=spec.name,
             folder=short_path(folder.path),
@@ -77,26 +74,26 @@ class GenerationAsked(Event):
 
 @dataclass(frozen=True, slots=True)
 class TrialEnded(Event):
-    """A trial ended and is on disk: in the record, or in the spool until trials with lower numbers have ended."""
+    """A trial ended and is saved. The trial waits in a folder until all lower numbers are in the record."""
 
     result: Result
 
 
 @dataclass(frozen=True, slots=True)
 class FinalistsChosen(Event):
-    """The best configurations of an ended search train again with new seeds; without finalists `note` says why."""
+    """The best configurations train again with new seeds. If no finalists are chosen, `note` says why."""
 
     recipes: tuple[int, ...]  # numbers of the chosen trials, most promising first
     seeds: tuple[int, ...]
     finished: tuple[Result, ...]  # finalists in the record already
-    epochs: int  # that the other finalists will train
+    epochs: int  # that the missing finalists will train
     note: str = ""  # why there are fewer finalists than usual, and how to ask for all
     estimate: Callable[[], Estimate | None] = lambda: None  # computes the expected score of the search's winner
 
 
 @dataclass(frozen=True, slots=True)
 class FinalistEpochEnded(Event):
-    """A finalist ended an epoch."""
+    """The training of a finalist ended an epoch."""
 
     recipe: int  # number of the trial with the same configuration
     seed: int
@@ -105,7 +102,7 @@ class FinalistEpochEnded(Event):
 
 @dataclass(frozen=True, slots=True)
 class FinalistEnded(Event):
-    """A finalist ended and is on disk."""
+    """The training of a finalist ended and is saved."""
 
     result: Result
 
@@ -128,7 +125,7 @@ class TestEvaluated(TestLook, Event):
 
 @dataclass(frozen=True, slots=True)
 class SweepEnded(Event):
-    """The command is about to end."""
+    """The run ends: every result is saved, and the command is about to return."""
 
     name: str
     reason: EndReason
@@ -136,11 +133,11 @@ class SweepEnded(Event):
     seconds: Mapping[str, float] = field(default_factory=dict)  # part of the run -> wall time
     model: str | None = None  # path of best.keras
     kept: Mapping[int, int] = field(default_factory=dict)  # trial stopped in training -> epoch of its checkpoint
-    waiting: tuple[int, ...] = ()  # trials in the spool until trials with lower numbers are recorded
+    waiting: tuple[int, ...] = ()  # ended trials that wait until lower numbers are recorded
     comparison: Comparison | None = None  # None: results are compared by their values alone
 
 
 def short_path(path: os.PathLike[str]) -> str:
-    """Return a path as a user would type it: relative if that is shorter."""
+    """Return the shorter of the path and the path relative to the current folder."""
     relative = os.path.relpath(path)
     return relative if len(relative) < len(os.fspath(path)) else os.fspath(path)

@@ -1,4 +1,4 @@
-"""Write a trained trial as a model file with its card: `sweep export`, and `best.keras` at the end of a run."""
+"""Write the model of a trial with its card: for `sweep export`, and for `best.keras` at the end of a run."""
 
 import hashlib
 import importlib.util
@@ -34,15 +34,13 @@ from keras_sweep.training.losses import metrics_argument
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
 from keras_sweep.trial.result import Result
 
-PLACE = "-o"  # the option for another path of the model
-MARK = "Written by `sweep export`"  # in the page of a card
-OF_THE_MODEL = ("trial", "seed", "trials", "seeds", "refit")  # keys that differ for another model
+PLACE = "-o"  # the command's option for another path
+MARK = "Written by `sweep export`"  # in a page: `sweep` may write the page again
+OF_THE_MODEL = ("trial", "seed", "trials", "seeds", "refit")  # keys of a card that identify its model
 
 
 @dataclass(frozen=True, slots=True)
 class ExportFormat:
-    """A file format for models."""
-
     suffix: str  # ".keras"
     opening: str | None = None  # the Python call that opens the file; None: Keras opens it
     packages: tuple[str, ...] = ()  # required beside Keras; the extra with the format's name installs them
@@ -50,9 +48,10 @@ class ExportFormat:
 
 
 def build_file_model(spec: SweepSpec, model: Any, data: SearchData) -> Any:
-    """Return the model to write to a trial's file: it takes raw rows, and is compiled like the trial.
+    """Return the model to write to a trial's file. It takes raw rows, and has the trial's loss and metrics.
 
-    Raises ModelError if Keras can't serialise the model.
+    `model` is the trained model. `data` holds the rows that trained it. Raises ModelError if Keras can't save the
+    model.
     """
     import keras
 
@@ -83,7 +82,7 @@ def build_file_model(spec: SweepSpec, model: Any, data: SearchData) -> Any:
 
 
 def save_keras(model: Any, path: Path) -> None:
-    """Write a `.keras` file, which every backend opens with `load_model`. Raises SweepError if Keras can't."""
+    """Write a `.keras` file, which every backend opens with `load_model`. Raises SweepError if Keras can't write."""
     with replacing_path(path) as part:
         _write_keras(model, part, path)
 
@@ -132,15 +131,13 @@ def export_trial(
     quantize: str | None = None,
     page: Path | None = None,
 ) -> tuple[Result, Path, Mapping[str, Any]]:
-    """Write the model of a trial, or of the winner, with its card beside it; `page` gets the card as Markdown.
+    """Write the model of a trial to `path`, and its card beside it. Return (trial, path of the card, card).
 
-    The winner as `.keras` is copied, which needs no user code. Every other model is built again. Returns the trial, the
-    path of the card, and the card.
+    If `number` is None, the trial is the winner. The winner as `.keras` is copied, which needs no user code. Every
+    other model is built again. If `page` is a path, the card is also written there as Markdown.
 
-    Raises:
-        UsageError: The format is unknown, or the path can't take a model.
-        MissingPackage: The format needs a package that is not installed.
-        SweepError: As `RecordedSweep.training`, `OpenSweep.load`, `convert_model` and `check_file` raise it.
+    Raises UsageError for an unknown format or an unfit path, MissingPackage if the format needs another package. Other
+    errors are as in `RecordedSweep.training`, `OpenSweep.load`, `convert_model` and `check_file`.
     """
     form = find_member(EXPORT_FORMATS, "export format", format)
     check_target(path, form)
@@ -164,7 +161,7 @@ def export_trial(
         whole = build_file_model(spec, model, training_data)
         opening = form.opening or opening_call(whole)
         card = build_card(recorded, spec, trial, data, opening=opening, refit=refit)
-        # Ctrl-C leaves nothing.
+        # Ctrl-C leaves no incomplete file.
         with StopRequest(ends_process=False), replacing_path(path, option=PLACE) as part:
             if format == "keras":
                 _write_keras(whole, part, path)
@@ -187,7 +184,7 @@ def export_trial(
 def _copy_kept_model(
     recorded: RecordedSweep, result: Result, path: Path, card_path: Path, emit: Listener
 ) -> dict[str, Any] | None:
-    """Copy the model that the sweep wrote, without running code; returns its card, or None for another trial."""
+    """Copy the sweep's `best.keras` to `path` and return its card, or None for a damaged file or another trial."""
     try:
         card = read_kept_card(recorded.folder, recorded.facts)
     except RecordError as error:
@@ -207,17 +204,14 @@ def _copy_kept_model(
 
 
 def _write_card(card_path: Path, card: dict[str, Any], part: Path) -> None:
-    """Write the card before its model file is moved into place: on a full disk, neither exists."""
+    """Write the card, with the checksum of the model `part`, before `part` is moved: a full disk leaves neither."""
     if part.is_file():
         card["sha256"] = file_digest(part)
     write_text(card_path, card_text(card), option=PLACE)
 
 
 def write_page(path: Path, model: Path, card_path: Path, card: Mapping[str, Any]) -> None:
-    """Write a card as Markdown, with the block of metadata that the Hugging Face hub reads.
-
-    Raises RecordError if the disk fails.
-    """
+    """Write a card as a Markdown page, with metadata for the Hugging Face hub. Raises RecordError if the disk fails."""
     from jinja2 import Environment  # only a page needs it
 
     environment = Environment(trim_blocks=True, lstrip_blocks=True)
@@ -230,11 +224,11 @@ def write_page(path: Path, model: Path, card_path: Path, card: Mapping[str, Any]
 
 
 def finish(sweep: OpenSweep, results: Sequence[Result], best: Result, *, test: bool = True) -> bool:
-    """Finish a run: evaluate the winner on the test rows if due, then write `best.keras` and `card.json`.
+    """Evaluate the winner on the test rows unless a run did, and write `best.keras` and `card.json`.
 
-    `best` is the winner, or its best finalist. If both files are sound, nothing is written. The card has the model
-    file's checksum, and is written last: a killed run may leave a model without a card, never with another model's
-    card. Returns whether both files exist.
+    `best` is the winner's training with the best seed. `test=False` skips the evaluation. Undamaged and current files
+    stay. The card has the model file's checksum, and is written last. So a killed run may leave a model without a card,
+    but never a model with another model's card. Return whether both files exist.
     """
     (spec, data), study, emit, folder, wall = sweep.load(best), sweep.study, sweep.emit, sweep.folder, sweep.wall
     refit, scores = study.facts.refit_of(best), study.facts.test_of(best)
@@ -278,7 +272,7 @@ def finish(sweep: OpenSweep, results: Sequence[Result], best: Result, *, test: b
 
 
 def _read_sound_card(study: StudyFile, emit: Listener) -> dict[str, Any]:
-    """Return the card of a sound `best.keras`, else {}. Altered files are moved aside."""
+    """Return the card of an undamaged `best.keras`. If a file is altered, rename both files and return {}."""
     try:
         return read_kept_card(study.folder, study.facts)
     except RecordError as error:

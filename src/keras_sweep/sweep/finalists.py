@@ -1,7 +1,7 @@
-"""After the search, train its best configurations again with new seeds, and record the results as finalists.
+"""After the search, train the best configurations again with new seeds, and record the results as finalists.
 
-Trainings with different seeds share no program. So the number of seeds that train at once changes no result.
-Engines never see finalists, which have their own study beside the sweep's.
+Trainings with different seeds share no program. So the number of seeds that train at once changes no result. Engines
+never see finalists: these have their own study beside the sweep's.
 """
 
 import math
@@ -22,16 +22,13 @@ from keras_sweep.trial.events import EpochEnded, Event, Listener, Noticed, Trial
 from keras_sweep.trial.ranking import LEADING, can_win, count_epochs, is_imported, order_key, unsteadiness
 from keras_sweep.trial.result import Result, Suggestion
 
-SHARE = 0.25  # of the search's epochs: the limit of finalists without a section in the space file
+SHARE = 0.25  # of the search's epochs: the limit if the space file has no `finalists`
 SEEDS = 2**32  # limit of `keras.utils.set_random_seed`
 WEIGHTS = 16  # finalists whose weights stay on disk: every finalist of a default choice
 
 
 def train_finalists(sweep: OpenSweep, results: Sequence[Result]) -> bool:
-    """Choose the finalists of the ended search and train the missing ones. Returns whether all are recorded.
-
-    Raises RecordError if their record can't be read.
-    """
+    """Choose finalists, and train the missing finalists. Return whether all are recorded. Raises RecordError."""
     spec, study, emit = sweep.spec, sweep.study, sweep.emit
     choice, choices = choose_finalists(spec, results), study.facts.finalists
     if choice != study.facts.choice and (choices or choice.recipes):
@@ -53,7 +50,7 @@ def train_finalists(sweep: OpenSweep, results: Sequence[Result]) -> bool:
         finished = tuple(finalist for pair, finalist in trained.items() if pair in set(choice))
         epochs = sum(search[recipe].epochs for recipe, _ in missing)
         recorded = RecordedSweep(study.folder, study.facts, results)
-        # Views call it on demand, because it takes a third of a second.
+        # Views call `estimate` on demand, because it takes a third of a second.
         estimate = partial(attrgetter("comparison.estimate"), recorded)
         emit(FinalistsChosen(choice.recipes, choice.seeds, finished, epochs, note, estimate))
     index = len(choices) - 1
@@ -70,7 +67,7 @@ def train_finalists(sweep: OpenSweep, results: Sequence[Result]) -> bool:
 
 
 def describe_cut(choice: ChosenFinalists, top: int, seeds: int) -> str:
-    """Explain that the search is too small for all finalists."""
+    """Return the notice that the search is too small for `top` configurations with `seeds` new seeds each."""
     ask = f"`finalists: {{top: {top}, seeds: {seeds}}}` in the space file trains all"
     if not choice.recipes:
         why = "that would take over a quarter of the search's epochs"
@@ -80,7 +77,7 @@ def describe_cut(choice: ChosenFinalists, top: int, seeds: int) -> str:
 
 
 def _tell_as_finalists(emit: Listener, suggestions: Sequence[Suggestion]) -> Listener:
-    """Return a listener that turns events of trials into events of finalists, which have their own numbers."""
+    """Return a listener that turns events of trials into events of finalists for `emit`. Other events are unchanged."""
     pairs = {x.number: (x.recipe or 0, int(str(x.params["seed"]))) for x in suggestions}
 
     def tell(event: Event) -> None:
@@ -99,8 +96,8 @@ def _tell_as_finalists(emit: Listener, suggestions: Sequence[Suggestion]) -> Lis
 def choose_finalists(spec: SweepSpec, results: Sequence[Result]) -> ChosenFinalists:
     """Choose the finalists of a search that has ended with these trials.
 
-    If the space file does not ask for finalists, they take at most a quarter of the search's epochs. A smaller search
-    has fewer configurations, then fewer seeds. Fewer than two configurations with a seed decide nothing.
+    If the space file does not ask for finalists, finalists train at most a quarter of the search's epochs. A small
+    search has fewer configurations and then fewer seeds. If not even two configurations fit, the choice is empty.
     """
     section = spec.finalists
     if section is None:
@@ -124,7 +121,10 @@ def choose_finalists(spec: SweepSpec, results: Sequence[Result]) -> ChosenFinali
 
 
 def afford_finalists(epochs: Sequence[float], seeds: int, most: float) -> tuple[int, int]:
-    """Return how many configurations, with these `epochs`, and how many seeds fit into `most` epochs; else (0, 0)."""
+    """Return (configurations, seeds) that fit into `most` epochs, or (0, 0) if two configurations don't fit.
+
+    `epochs` lists the epochs of each configuration, best first. `seeds` is the largest number of seeds.
+    """
     for count in range(seeds, 0, -1):
         for recipes in range(len(epochs), 1, -1):
             if count * sum(epochs[:recipes]) <= most:
@@ -135,10 +135,10 @@ def afford_finalists(epochs: Sequence[float], seeds: int, most: float) -> tuple[
 def suggest_finalists(
     choice: ChosenFinalists, index: int, seeds: Collection[int], search: Mapping[int, Result], trained: Sequence[Result]
 ) -> list[Suggestion]:
-    """Return the trainings of a choice with these seeds, including trainings for an earlier choice.
+    """Suggest the trainings of a choice with these seeds. Recorded trainings keep the number they have.
 
-    `index` is the number of the choice, from 0 within the sweep. `search` has the trials of the search by number.
-    `trained` has all finalists until now, by number.
+    `index` counts the choices of the sweep from 0. `search` maps numbers to trials of the search. `trained` has all
+    recorded finalists, in the order of their numbers.
     """
     numbers = {(finalist.recipe, finalist.finalist_seed): finalist.number for finalist in trained}
     for pair in choice:

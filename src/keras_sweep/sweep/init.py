@@ -1,4 +1,4 @@
-"""Write a first space file for the user's data (`sweep init`): the labels decide the loss and the metric."""
+"""Write a first space file for the user's data (`sweep init`). The labels decide the loss and the metric."""
 
 import contextlib
 import csv
@@ -29,13 +29,14 @@ KINDS = {".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".npz": "npz"}
 TARGETS = ("target", "label", "labels", "class", "y", "outcome", "survived")
 MOST_CLASSES = 20  # integer labels with more values are numbers, not classes
 RARE = 0.4  # a class with fewer rows than this part of an even share is rare
-FEWEST = 4  # rows of the smallest class in a stratified split
+FEWEST = 4  # rows that the smallest class needs for a stratified split
 
 
 def write_space_file(source: str, path: Path, notes: list[str], *, target: str | None, wandb: Path | None) -> None:
-    """Write a space file for a known data set, a file or a folder. Appends remarks for the user to `notes`.
+    """Write a space file for a known data set, a file or a folder. Append remarks for the user to `notes`.
 
-    `wandb` is a W&B sweep file with a search to use. Raises UsageError if the space file exists, or the data do not.
+    `target` is the column with the labels. `wandb` is a W&B sweep file with a search to use. Raises UsageError if the
+    space file exists, or the data do not.
     """
     data = _data_section(source, path, target, notes)
     if path.exists() or not path.parent.is_dir():
@@ -71,7 +72,6 @@ def write_space_file(source: str, path: Path, notes: list[str], *, target: str |
 
 
 def _data_section(source: str, path: Path, target: str | None, notes: list[str]) -> Any:
-    """Return the `data` section. Raises UsageError for an unknown source."""
     if source in DATA_NAMES:
         return source
     file = Path(source)
@@ -104,7 +104,7 @@ def _data_section(source: str, path: Path, target: str | None, notes: list[str])
 
 
 def _read_and_fix(data: Any, path: Path, notes: list[str]) -> SourceRows:
-    """Read the rows. Adds to `data` the options that fix a table, and the id columns to drop. Raises DataError."""
+    """Read the rows. Add to `data` the options that fix a table, and the id columns to drop. Raises DataError."""
     draft = {"data": data, "model": "dense", "loss": "mse", "metric": {"name": "val_loss"}, "parameters": {"epochs": 1}}
     try:
         loaded = read_source(read_space_file(path, text=dump_block_yaml(draft)).data, path.absolute().parent)
@@ -113,7 +113,7 @@ def _read_and_fix(data: Any, path: Path, notes: list[str]) -> SourceRows:
             ids = odd_columns(loaded.rows.x).get("drop", ())
             if isinstance(data, dict) and 0 < len(ids) < loaded.rows.x.width:
                 data["drop"] = [*ids, *data.get("drop", ())]
-    except TableError as error:  # each of its options helps once
+    except TableError as error:  # each option of the error can help once
         if "target" not in data or data.keys() >= {*error.options, "missing_target"}:
             raise
         for key, texts in error.options.items():
@@ -127,7 +127,7 @@ def _read_and_fix(data: Any, path: Path, notes: list[str]) -> SourceRows:
 
 
 def _derive_task(loaded: SourceRows, rows: RawRows, *, ranking: str = "") -> dict[str, Any]:
-    """Derive the split, the loss and the metrics from the labels. `ranking` is the metric to rank by, or ""."""
+    """Derive `split`, `loss`, `metrics` and `metric` from the labels. `ranking` is the metric of a W&B file, or ""."""
     y, counts = ravel_column(rows.y), np.zeros(0, int)  # rows of each class
     try:
         labels = fit_labels(y, LabelForm.INDEX, "", loaded.class_names)
@@ -137,7 +137,7 @@ def _derive_task(loaded: SourceRows, rows: RawRows, *, ranking: str = "") -> dic
         if y.dtype.kind not in "iuf":
             raise
     if len(counts) > 2 and y.dtype.kind in "iuf" and ranking in {*METRICS} - UNFIT_METRICS[LabelForm.NUMBER]:
-        counts = np.zeros(0, int)  # numbers with few values
+        counts = np.zeros(0, int)  # the labels are numbers with few values
     classes = len(counts)
     rare = classes and counts.min() * classes < RARE * len(y)
     metrics, goal = ["accuracy", "auc"], "maximize"
@@ -149,7 +149,7 @@ def _derive_task(loaded: SourceRows, rows: RawRows, *, ranking: str = "") -> dic
         loss, metrics = "sparse_categorical_crossentropy", ["accuracy"]
     else:
         loss, metrics, goal = "mean_squared_error", ["mae"], "minimize"
-    groups = [name for name, ranks in rows.places.items() if ranks.all()]  # rank 0: no value
+    groups = [name for name, ranks in rows.places.items() if ranks.all()]  # rank 0 is an empty cell
     strata = {"stratify": True} if classes and counts.min() >= FEWEST else {}
     grouping = {"groups": groups[0]} if groups else strata
     split = {"validation": 0.2, "test": 0.2, "seed": 42} | grouping if loaded.rows else {}

@@ -31,7 +31,10 @@ from keras_sweep.trial.result import Result
 
 
 def trial_script(sweep: OpenSweep, number: int | None, *, rows: Path | None = None) -> str:
-    """Return a script that trains a trial, or the winner, and write its rows to `rows`. Raises UsageError."""
+    """Return a script that trains a trial, and write the training and validation rows to the file `rows`.
+
+    If `number` is None, the trial is the winner. Raises UsageError if a script can't repeat the training.
+    """
     trial = sweep.training(number)
     spec, data = sweep.load(trial)
     if data.folds:
@@ -75,7 +78,7 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
     if spec.model.kind == "dense":
         model_arguments: Any = plan.model_arguments
         network = dense(data, spec.loss, spec.loss_arguments, **model_arguments)
-        with without_tensorflow():  # Keras would import it to write a dtype
+        with without_tensorflow():  # Keras would import TensorFlow to write a dtype
             layers = [f"    {_layer_code(layer)}," for layer in network.layers]
         model = ["model = keras.Sequential([", "    keras.layers.Input(x.shape[1:]),", *layers, "])"]
     else:
@@ -140,7 +143,7 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
 
 
 def _call_code(spec: SweepSpec, function: Any, module: str, arguments: Mapping[str, Any]) -> str:
-    """Return the code of a loss or a metric: its name, or a call with its arguments."""
+    """Return a loss or a metric as code: a quoted name, or a call. `module` is "losses" or "metrics"."""
     if isinstance(function, str):
         return repr(function)
     name_argument = {"name": function.name} if module == "metrics" else {}
@@ -155,7 +158,6 @@ def _call_code(spec: SweepSpec, function: Any, module: str, arguments: Mapping[s
 
 
 def _callback_codes(spec: SweepSpec, plan: TrainingPlan) -> list[str]:
-    """Return the code of each callback, in the order in which the trial used them."""
     calls = ["keras.callbacks.SwapEMAWeights()"] if plan.optimizer_arguments.get("use_ema") else []
     calls += [f"{callback.python.partition(':')[2]}()" for callback in spec.training.callbacks]
     for section, form in WATCHING.items():
@@ -207,7 +209,7 @@ def _model_lines(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> list[
             lines.append(f"tuned = {attribute}({_arguments(select_accepted(builder, known))})")
             build, builder = "tuned.build", getattr(builder, "build", None)
         elif not callable(builder):
-            build, builder = f"{attribute}.build", type(builder).build  # the instance wraps it
+            build, builder = f"{attribute}.build", type(builder).build  # an instance hides the arguments of `build`
         lines.append(f"model = {build}({', '.join(filter(None, ('hp', _arguments(select_accepted(builder, known)))))})")
     else:
         lines = [f"model = {attribute}({_arguments({**select_accepted(builder, known), **plan.model_arguments})})"]
@@ -219,7 +221,7 @@ def _model_lines(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> list[
 
 
 def _arguments(values: Mapping[str, Any]) -> str:
-    """Return keyword arguments as code; a name that is no identifier goes into a dict."""
+    """Return keyword arguments as code. A name that is no Python identifier goes into `**{...}`."""
     values = {
         name: list(value) if isinstance(value, tuple) and name != "input_shape" else value
         for name, value in values.items()

@@ -1,6 +1,6 @@
-"""The search loop: an engine suggests a generation, a runner trains it, and the record saves it.
+"""Run the search: an engine suggests a generation, a runner trains its trials, and the record saves the results.
 
-Only this module uses all three. An incomplete generation in the record is suggested again before a new generation.
+Only this module uses all three. If a recorded generation is incomplete, the engine suggests it again first.
 """
 
 import time
@@ -27,7 +27,7 @@ from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.ranking import ADDED, good_enough, is_imported, winner
 from keras_sweep.trial.result import DIVERGED, Result, Suggestion, TrialState
 
-FIRST_FAILURES = 3  # trials; then the model or the data are wrong, not the parameters
+FIRST_FAILURES = 3  # if the first trials all fail, the model or the data are wrong, not the parameters
 RETRIES = 2  # of a generation, after the machine failed a trial
 
 
@@ -37,8 +37,8 @@ class Generation:
 
     index: int  # from 0 within the sweep
     suggestions: list[Suggestion]
-    recorded: list[Result] = field(default_factory=list)  # in the record, by number
-    spooled: dict[int, Result] = field(default_factory=dict)  # ended, in the spool until their turn
+    recorded: list[Result] = field(default_factory=list)  # results in the record, by number
+    spooled: dict[int, Result] = field(default_factory=dict)  # ended trials that wait until lower numbers are recorded
     resumed: bool = False  # whether some trials had ended before this run suggested them
 
     @property
@@ -46,12 +46,14 @@ class Generation:
         return len(self.recorded) == len(self.suggestions)
 
     def missing_numbers(self, total: int) -> frozenset[int]:
-        """Return the numbers below `total` that are not in the record."""
         numbers = {result.number for result in self.recorded}
         return frozenset(suggestion.number for suggestion in self.suggestions if suggestion.number < total) - numbers
 
     def load_spooled(self, record: TrialRecord, total: int, engine: str, runner: str) -> None:
-        """Load what an earlier run or try left in the spool; discard it if suggestion, engine or runner differ."""
+        """Load trials that ended in an earlier run or try, and wait in the spool (a folder) to be recorded.
+
+        If a trial's suggestion, engine or runner differs now, the trial is discarded.
+        """
         missing = self.missing_numbers(total)
         expected = {suggestion.number: suggestion for suggestion in self.suggestions if suggestion.number in missing}
         for number, result in record.waiting(expected).items():
@@ -65,25 +67,26 @@ class Generation:
 
 
 class Generations:
-    """An engine that knows all complete generations, and suggests the next generation."""
+    """An engine that has learned all complete generations, and suggests the next generation."""
 
-    engine: Engine  # `reopen` replaces it, and `close` may
+    engine: Engine  # `reopen` replaces the engine, and `close` may
     _index: int  # of the next generation
     incomplete: Generation | None  # the next generation, if a part of it is in the record
 
     def __init__(
         self, make_engine: Callable[[], Engine], size: int, finished: Sequence[Result], wall: WallTime, ahead: int = 1
     ) -> None:
-        """Build the engine and replay the recorded trials; the time counts as `sampler`.
+        """Build the engine, and let it learn the recorded trials `finished`. `wall` counts the time as `sampler`.
 
-        `size` is the size of a generation. An engine that does not learn suggests `ahead` generations at once.
+        `size` is the number of trials in a generation. An engine that does not learn suggests `ahead` generations at
+        once.
         """
         self._make_engine, self._size, self._ahead, self._wall = make_engine, size, ahead, wall
         with wall.phase("sampler"):
             self._rebuild(finished)
 
     def next(self) -> Generation:
-        """Return the incomplete generation, or a new generation; it is empty if the space is exhausted."""
+        """Return the incomplete generation, or else a new generation, which is empty if the space is exhausted."""
         if self.incomplete is not None:
             generation, self.incomplete = self.incomplete, None
             return generation
@@ -91,7 +94,7 @@ class Generations:
             return Generation(self._index, self._ask())
 
     def close(self, generation: Generation, finished: Sequence[Result]) -> None:
-        """Tell the engine the results of a generation that is in the record."""
+        """Tell the engine the results of a recorded generation. `finished` has all recorded trials."""
         # The runner trained only missing trials, and may not have compared all trials at the last rungs.
         if generation.resumed:
             self.reopen(finished)
@@ -140,13 +143,11 @@ class Generations:
 
 
 def search(sweep: OpenSweep, record: TrialRecord, total: int, *, most_failures: int | None = None) -> EndReason:
-    """Search until `total` trials are recorded. Returns why the search ended.
+    """Suggest and train trials until `total` trials are recorded. Return why the search ended.
 
     A stopped search resumes as if it had never stopped: the engine suggests the same trials, and the runner trains the
-    missing ones. After a transient failure (memory, disk, network) the rest of the generation is trained again, at most
-    RETRIES times.
-
-    Raises SweepError if the first trials all fail, or more than `most_failures` trials fail.
+    missing trials. After a transient failure (memory, disk, network) the rest of the generation is trained again, at
+    most RETRIES times. Raises SweepError if the first trials all fail, or more than `most_failures` trials fail.
     """
     finished, runner, emit, stop = record.results(), sweep.runner, sweep.emit, sweep.stop
     objective, limit = sweep.spec.objective, sweep.spec.search.stop
@@ -184,16 +185,16 @@ def search(sweep: OpenSweep, record: TrialRecord, total: int, *, most_failures: 
 
 
 def complete_added_point(spec: SweepSpec, finished: Sequence[Result], values: Params) -> tuple[Params, Result | None]:
-    """Complete a point; returns it and the trial that has it already, if any. Raises UsageError if it is invalid."""
+    """Complete `values` by the best trial's. Return (all values, the trial with them or None). Raises UsageError."""
     best = winner(finished, spec.objective)
     point = complete_point(spec, values, best.params if best is not None else {})
     return point, next((trial for trial in finished if identity(trial.params) == identity(point)), None)
 
 
 def train_point(sweep: OpenSweep, record: TrialRecord, values: Params) -> EndReason:
-    """Train a trial of a point as its own generation, unless a trial has this point already.
+    """Train a trial with the user's values as its own generation, unless a trial has these values already.
 
-    Missing values are from the best trial. Raises UsageError if the space does not have the point.
+    The best trial supplies missing values. Raises UsageError if the space does not allow the values.
     """
     finished = record.results()
     point, duplicate = complete_added_point(sweep.spec, finished, values)
@@ -220,7 +221,7 @@ def describe_good_enough(value: float) -> str:
 
 
 def _check_failures(finished: Sequence[Result], most: int | None, name: str) -> None:
-    """Raise SweepError if the first trials all failed, or if more than `most` trials failed."""
+    """Raise SweepError if the first trials all failed, or more than `most` trials. `name` is the sweep's, for hints."""
     trained = [trial for trial in finished if not is_imported(trial)]
     first = trained[:FIRST_FAILURES]
     if len(trained) == FIRST_FAILURES and all(r.state is TrialState.FAIL and r.reason != DIVERGED for r in first):
@@ -237,25 +238,24 @@ def _check_failures(finished: Sequence[Result], most: int | None, name: str) -> 
 
 
 class TransientFailure(Exception):
-    """A trial failed by a fault that may be gone on the next try. Neither it nor later trials are in the record."""
+    """A trial failed, but may succeed on the next try. Neither this trial nor later trials are in the record."""
 
 
 class GenerationTraining:
-    """Train the generations of a sweep into a record."""
-
     def __init__(self, sweep: OpenSweep, record: TrialRecord, emit: Listener | None = None) -> None:
-        """Send the events of epochs and ended trials to `emit`, by default the listener of the sweep."""
+        """Send the events of epochs and ended trials to `emit`, by default to the listener of the sweep."""
         self._sweep, self._record, self._emit = sweep, record, emit or sweep.emit
         self._emitted: set[int] = set()  # trials whose end was emitted
         self._has_said_stopping = False
         self._tries: Counter[int] = Counter()  # generation -> retries
 
     def train(self, generation: Generation, pruner: Pruner, total: int) -> Iterator[Result]:
-        """Train the trials with numbers below `total`, and yield each result once it is in the record, without weights.
+        """Train the trials with numbers below `total`. Yield each result, without weights, once it is recorded.
 
-        A trial that ends before its turn waits in the spool. A request to stop ends the iteration.
+        Results are recorded in the order of numbers. A trial that ends before a lower number waits in the spool, a
+        folder. A request to stop ends the iteration.
 
-        Raises TransientFailure if the machine failed a trial, at most RETRIES times a generation. If the failure were
+        Raises TransientFailure if the machine failed a trial, at most RETRIES times per generation. If the failure were
         recorded, the other trials would be compared without this trial.
         """
         runner, emit, wall = self._sweep.runner, self._emit, self._sweep.wall
@@ -287,7 +287,7 @@ class GenerationTraining:
             next(results, None)  # ends the runner, which deletes the last checkpoint
 
     def train_to_end(self, generation: Generation, name: str) -> bool:
-        """Train a generation without pruning, with retries. Returns whether all trials are recorded."""
+        """Train without pruning, with retries. Record `name` as the engine. Return whether all trials are recorded."""
         total = max(suggestion.number for suggestion in generation.suggestions) + 1
         while not (generation.is_recorded or self._sweep.stop):
             with suppress(TransientFailure):
@@ -298,12 +298,12 @@ class GenerationTraining:
     def _train_rest(
         self, trials: list[Suggestion], missing: frozenset[int], watch: Watch
     ) -> Generator[Result, None, None]:
-        """Yield the results of the missing trials: trials with the same variant of the data train together."""
+        """Train the missing trials and yield results. Trials with the same data options (variant) train together."""
         parts: dict[Variant, list[Suggestion]] = {}
         for suggestion in trials:
             parts.setdefault(get_variant(suggestion.params), []).append(suggestion)
         numbers = {variant: missing.intersection(s.number for s in part) for variant, part in parts.items()}
-        # All runners share the file of running trials, and a runner deletes it at its end. Idle runners come last.
+        # All runners share the checkpoint file, and a runner deletes the file at its end. Idle runners come last.
         for position, variant in enumerate(sorted(parts, key=lambda variant: not numbers[variant])):
             if position and watch.stopping():
                 return
@@ -320,7 +320,6 @@ class GenerationTraining:
         return bool(stop)
 
     def _emit_ended(self, results: Iterable[Result]) -> None:
-        """Emit the end of each trial once, when it is in the record or in the spool."""
         for result in results:
             if result.number not in self._emitted:
                 self._emitted.add(result.number)

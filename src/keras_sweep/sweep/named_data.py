@@ -1,4 +1,4 @@
-"""Load the rows of a data set, a space file or a sweep by name; and fit a baseline, a linear model, on rows."""
+"""Load the rows of a data set, a space file or a sweep by name. Score a linear model on rows as a baseline."""
 
 import json
 import os
@@ -41,13 +41,11 @@ QUIET: Any = {"action": "ignore", "category": UserWarning}
 def load_source(
     source: str, spec: SweepSpec | None, sweeps_dir: Any, listener: Listener, *, needs_one: bool
 ) -> tuple[SweepSpec, SearchData]:
-    """Load the rows and the spec of a data set, of a space file (`spec`), or of a sweep in `sweeps_dir`.
+    """Load the spec and the rows of a data set, of a space file (`spec`), or of a sweep in `sweeps_dir`.
 
-    If trials have different rows, the rows are the winner's, or the first variant's unless `needs_one`.
-
-    Raises:
-        UsageError: The name is unknown, or the record alone does not have the rows.
-        DataError: The rows can't be read.
+    If trials have different rows, return the winner's rows. If no trial has won, return the first variant's rows, or
+    with `needs_one` raise UsageError. Also raises UsageError if the name is unknown, or if the rows of a sweep come
+    from code or a server. Raises DataError if the rows can't be read.
     """
     fingerprint: str | None = None
     params: Params = {}
@@ -60,7 +58,7 @@ def load_source(
         variant = dict(get_variant(params) or next(iter(data.variants)))
         if needs_one and not params:
             first = "For example add" if fingerprint is None else "No trial has won yet. Name the space file, with"
-            hint = f"{first} `{_as_options(variant)}`"
+            hint = f"{first} `{_format_options(variant)}`"
             raise UsageError(f"the trials have different rows, which depend on {itemize(variant)}", hint=hint)
         values = ", ".join(f"{name}={json.dumps(value)}" for name, value in variant.items())
         listener(Noticed(f"these are the rows for {values}"))
@@ -73,14 +71,14 @@ def load_rows(spec: SweepSpec) -> SearchData:
     return load_search_data(spec)
 
 
-def _as_options(params: Params) -> str:
-    """Return the `--set` options for these values. A list is set as `value`, because a plain list means choices."""
+def _format_options(params: Params) -> str:
+    """Return parameters as `--set` options. A tuple is written as {"value": [...]}: a plain list means choices."""
     plain = {name: {"value": value} if isinstance(value, tuple) else value for name, value in params.items()}
     return " ".join(f"--set {shlex.quote(f'{name}={json.dumps(value)}')}" for name, value in plain.items())
 
 
 def _find_spec(source: str, sweeps_dir: Any, listener: Listener) -> tuple[SweepSpec, str | None, Mapping[str, Any]]:
-    """Return (spec, recorded fingerprint of the rows, values of the winner). Raises UsageError."""
+    """Return (spec, recorded fingerprint of the rows or None, the winner's parameters or {}). Raises UsageError."""
     sweeps = {folder.name: folder for folder in all_sweeps(sweeps_dir)}
     if source not in sweeps:
         if source not in DATA_NAMES:
@@ -107,11 +105,10 @@ def _find_spec(source: str, sweeps_dir: Any, listener: Listener) -> tuple[SweepS
 
 
 def fit_baseline(spec: SweepSpec, data: SearchData) -> Baseline:
-    """Cross-validate the baseline on training and validation rows, then score it on the validation rows.
+    """Cross-validate a linear model on training and validation rows, then score it on the validation rows.
 
-    The score is from a fit on the training rows. No test row is used.
-
-    Raises DataError if labels have several columns of numbers, or a class has too few rows for the folds.
+    For this score, the model is fitted on the training rows. No test row is used. Raises DataError if labels have
+    several columns of numbers, or a class has too few rows for the folds.
     """
     from joblib import parallel_config  # type: ignore[import-untyped]
     from sklearn import config_context
@@ -129,9 +126,9 @@ def fit_baseline(spec: SweepSpec, data: SearchData) -> Baseline:
     if data.classes is None:
         regressor = SGDRegressor(random_state=SEED)
         model, metric, text = make_pipeline(StandardScaler(), regressor), "r2", f"StandardScaler + {regressor}"
-    x, y = _flat(rows.x), _target(rows.y, data)
+    x, y = _flatten_rows(rows.x), _get_target(rows.y, data)
     threads = min(FOLDS, os.cpu_count() or 1, MOST_THREADS)
-    with config_context(enable_metadata_routing=data.weighs):  # passes weights on
+    with config_context(enable_metadata_routing=data.weighs):  # lets `cross_validate` use row weights
         if data.weighs:
             for _, step in getattr(model, "steps", [("", model)]):
                 step.set_fit_request(sample_weight=True)
@@ -139,7 +136,7 @@ def fit_baseline(spec: SweepSpec, data: SearchData) -> Baseline:
         try:
             # The passes release the GIL, so threads run in parallel and need no copy of the rows in a process.
             with warnings.catch_warnings(**QUIET), parallel_config("threading", n_jobs=threads):
-                scores = cross_validate(model, x, y, cv=FOLDS, params=_weights(rows))["test_score"]
+                scores = cross_validate(model, x, y, cv=FOLDS, params=_fit_arguments(rows))["test_score"]
         except ValueError as error:
             reason = str(error).rstrip(".")
             raise DataError(f"the baseline can't be cross-validated: {reason}", hint="Add more rows") from error
@@ -149,15 +146,15 @@ def fit_baseline(spec: SweepSpec, data: SearchData) -> Baseline:
 
 
 def _score_validation(model: Any, data: SearchData) -> dict[str, float]:
-    """Score the validation rows; with folds score all rows, each predicted by the fit that left it out."""
-    y = _target(data.validation.y, data)
+    """Return {metric: score} on the validation rows. With folds, each row is predicted by the fit that left it out."""
+    y = _get_target(data.validation.y, data)
     weights: Any = data.validation.weights
     predicted = np.empty(len(y), np.float64)
     parts: Any = [(data.fold(index), fold.held) for index, fold in enumerate(data.folds)] or [(data, slice(None))]
     for part, places in parts:
         with warnings.catch_warnings(**QUIET):
-            model.fit(_flat(part.train.x), _target(part.train.y, data), **_weights(part.train))
-        predicted[places] = model.predict(_flat(part.validation.x))
+            model.fit(_flatten_rows(part.train.x), _get_target(part.train.y, data), **_fit_arguments(part.train))
+        predicted[places] = model.predict(_flatten_rows(part.validation.x))
     if data.classes is None:
         errors = predicted - y.astype(np.float64)
         squared, absolute = (float(np.average(error, weights=weights)) for error in (errors**2, np.abs(errors)))
@@ -165,15 +162,15 @@ def _score_validation(model: Any, data: SearchData) -> dict[str, float]:
     return {"val_accuracy": float(np.average(predicted == y, weights=weights))}
 
 
-def _weights(rows: Rows) -> dict[str, Array]:
+def _fit_arguments(rows: Rows) -> dict[str, Array]:
     return {} if rows.weights is None else {"sample_weight": rows.weights}
 
 
-def _flat(x: Array) -> Array:
+def _flatten_rows(x: Array) -> Array:
     return x.reshape(len(x), -1)
 
 
-def _target(y: Array, data: SearchData) -> Array:
+def _get_target(y: Array, data: SearchData) -> Array:
     if y.size == len(y):
         return y.reshape(-1)
     if data.classes is None:

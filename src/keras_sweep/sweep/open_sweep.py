@@ -1,4 +1,4 @@
-"""An open sweep: its record, spec, data and runners. A run uses it, and so does later work with the sweep.
+"""Hold the record, spec, data and runners of a sweep, for a run and for later work with the sweep.
 
 A run loads everything before it writes anything (`load_for_run`). Other work opens the record, and reads data late.
 """
@@ -43,11 +43,11 @@ from keras_sweep.trial.result import Result
 
 
 class OpenSweep:
-    """A sweep to work with. As a context manager, it closes the record."""
+    """The record, spec, data and runners of a sweep, loaded on first use. `with` closes the record."""
 
     spec: SweepSpec  # complete once the data are read, because the user's model may add parameters
     data: SearchData
-    runner: Runner  # trains the generations of a run; only a run has it
+    runner: Runner  # set by a run: trains the run's generations
 
     def __init__(
         self,
@@ -65,16 +65,16 @@ class OpenSweep:
         self.wall = WallTime() if wall is None else wall
         self.stop = StopRequest(ends_process=False) if stop is None else stop
         self.backend, self._spec, self._trust = backend, spec, trust
-        self._variant_runners: dict[Variant, Runner] = {}  # without the first variant of the data
+        self._variant_runners: dict[Variant, Runner] = {}  # of all variants of the data but the first
 
     @property
     def is_running(self) -> bool:
-        """Whether a run has loaded the sweep, and so has a runner."""
+        """Whether a run has loaded the sweep and chosen a runner."""
         return hasattr(self, "runner")
 
     @cached_property
     def study(self) -> StudyFile:
-        """The record, opened on first use. Raises RecordError."""
+        """The record, opened on first use. Raises RecordError if the record can't be read."""
         return StudyFile.open(self.folder)
 
     def __enter__(self) -> Self:
@@ -89,28 +89,27 @@ class OpenSweep:
 
     @property
     def trusts(self) -> bool:
-        """Whether code named in the space file may be imported."""
+        """Whether Python code that the space file names may be imported."""
         return self._trust or self._spec is not None
 
     @cached_property
     def recorded_spec(self) -> SweepSpec:
-        """The spec of the space file, with no code imported. Raises as `read_unfollowed_spec`."""
+        """The spec of the recorded space file, with no code imported. Raises as `read_unfollowed_spec`."""
         return self._spec or read_unfollowed_spec(self.study.facts, self.study.name, self.folder)
 
     def training(self, number: int | None) -> Result:
-        """Return the trial with this number, or the training of the winner's best seed.
+        """Return the trial with this number. If `number` is None, return the winner's training with the best seed.
 
-        Raises UsageError if the record names code and is not trusted; and as `RecordedSweep.training`.
+        Raises UsageError if the record names code that is not trusted. Also raises as `RecordedSweep.training`.
         """
         _ = self._spec_with_code  # raises first
         return self.read().training(number)
 
     def load(self, trial: Result) -> tuple[SweepSpec, SearchData]:
-        """Return the spec and the data of a trial's variant, and set Keras to its backend.
+        """Load the spec and the data with a trial's data options, and set Keras to the backend that trained the trial.
 
-        Raises:
-            UsageError: Another program trained the trial, the code is not trusted, or the backend does not fit.
-            DataError, ChangedSweep: The data can't be read, or the rows or the model's code have changed.
+        Raises UsageError if another program trained the trial, the code is not trusted, or the backend does not fit.
+        Raises DataError if the data can't be read, ChangedSweep if the rows or the model's code have changed.
         """
         if is_imported(trial):
             message = f"{trial.name} is imported: it has no weights, and can't be trained again"
@@ -119,13 +118,13 @@ class OpenSweep:
         return select_variant(self.spec, self.data, trial.params)
 
     def validation(self) -> Rows:
-        """Return the validation rows as the model takes them; the winner's if trials differ. Raises as `load`."""
+        """Return the validation rows, encoded for the model: the winner's if trials differ. Raises as `load`."""
         self._read_data()
         params = self.read().training(None).params if self.data.variants else {}
         return select_variant(self.spec, self.data, params)[1].validation
 
     def runner_of(self, variant: Variant) -> Runner:
-        """Return the runner of a run for this variant of the data."""
+        """Return the run's runner for the trials with these data options (variant)."""
         if not variant or variant == next(iter(self.data.variants), variant):
             return self.runner
         if variant not in self._variant_runners:
@@ -134,13 +133,13 @@ class OpenSweep:
         return self._variant_runners[variant]
 
     def runner_for(self, trial: Result) -> Runner:
-        """Return the runner to train a trial again: the run's, or else a runner as the record names it."""
+        """Return the runner to train a trial again. Outside a run, this is a new runner of the recorded kind."""
         if self.is_running:
             return self.runner_of(get_variant(trial.params))
         return self.choose_runner(*self.load(trial), trial.runner)
 
     def choose_runner(self, spec: SweepSpec, data: SearchData, name: str, checkpoints: Path | None = None) -> Runner:
-        """Choose a runner with this name for these data. It trains where the other trials of the sweep train."""
+        """Create the runner `name` ("fit", "compiled/jax") for these data, with the workers of the sweep."""
         how: dict[str, Any] = {"checkpoints": checkpoints, "workers": self.workers}
         return choose_runner(spec, data, name.partition("/")[0], notice=lambda text: self.emit(Noticed(text)), **how)[0]
 
@@ -149,7 +148,7 @@ class OpenSweep:
         return [self.runner, *self._variant_runners.values()]
 
     def rows_of(self, variant: Variant) -> str | None:
-        """Return a digest of the variant's validation labels and weights; None if all trials have the same data."""
+        """Return a digest of a variant's validation labels and weights. If the data have no variants, return None."""
         if not (variant and self.data.variants):
             return None
         rows = self.data.variants[variant].validation
@@ -157,7 +156,7 @@ class OpenSweep:
 
     @cached_property
     def _spec_with_code(self) -> SweepSpec:
-        """The recorded spec. Emits a notice if it names Python code to import (`python:`)."""
+        """The recorded spec. Emits a notice of Python code to import. Raises UsageError if it is not trusted."""
         spec = self.recorded_spec
         if self._spec is None:
             record_name = f"record of {self.study.name!r}"
@@ -165,13 +164,13 @@ class OpenSweep:
         return spec
 
     def _read_data(self, trial: Result | None = None) -> None:
-        """Read the spec and the data that the record names, unless they are loaded. Raises as `load`."""
+        """Load the recorded `spec` and `data`, unless loaded already. `trial` decides the backend. Raises as `load`."""
         if hasattr(self, "data"):
             return
         spec, study = self._spec_with_code, self.study
         if trial is None:
             choose_backend(self.backend)
-        else:  # its model will be built
+        else:  # the trial's model will be built
             choose_backend(self.backend, default=backend_of(trial.runner))
             check_environment()
             enable_compile_cache()
@@ -203,21 +202,19 @@ def load_for_run(
 ) -> tuple[SweepSpec, SearchData, Runner]:
     """Load the data, check the model, and choose the runner. Notices go to `emit`.
 
-    The returned spec has the parameters that the user's model adds. `checkpoints` is the folder where the runner may
-    save running trials; None saves nothing. `runner` names the runner; None chooses it.
+    The returned spec has the parameters that the user's model adds. The runner may save running trials in the folder
+    `checkpoints`; None saves nothing. `runner` is a runner's name; None chooses the fastest.
 
-    Raises:
-        Interrupted: A signal came.
-        SweepError: The backend can't run here.
-        UsageError: Data, model and space do not fit each other, or the runner is not available.
+    Raises Interrupted if a signal came, SweepError if the backend can't run here. Raises UsageError if data, model and
+    space do not fit each other, or the runner is not available.
     """
     future = None
     with wall.phase("import"):
         with stop.guard_imports(), ThreadPoolExecutor(1) as thread:
             pictures = image_set(spec.data)
             if pictures is not None and pictures.find() is not None:
-                # Unpacking and scaling take a second, and importing Keras takes two. The thread needs scikit-learn.
-                # Importing it here at once makes the later thread wait until the whole package is there.
+                # Unpacking and scaling take a second, and importing Keras takes two. The thread needs scikit-learn:
+                # this import makes the thread wait until the whole package is there.
                 future = thread.submit(load_search_data, spec)
                 importlib.import_module("sklearn.model_selection")
             check_environment()  # imports all of Keras, before a user's module imports parts of it
@@ -250,6 +247,6 @@ def load_for_run(
 
 
 def backend_of(runner: str) -> str | None:
-    """Return the Keras backend in a runner's name; None for another program."""
+    """Return the backend in a runner's name ("jax" in "fit/jax"). If another program trained, return None."""
     backend = runner.partition("/")[2]
     return backend if backend in BACKENDS else None

@@ -1,4 +1,4 @@
-"""Import an Optuna storage: read the trials of a study, select trials that fit a space, and write a sweep."""
+"""Import an Optuna storage: read the trials of a study, select the trials that fit a space, and write a sweep."""
 
 import json
 import math
@@ -43,7 +43,7 @@ NOTHING = "Nothing was imported"
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """The finished trials of a study, numbered from 0, all in generation 0, without weights."""
+    """The finished trials of an Optuna study, numbered from 0, all in generation 0, without weights."""
 
     source: str  # path, or URL without its password
     name: str
@@ -54,11 +54,10 @@ class Imported:
 
 
 def read_trials(source: str, *, study: str | None = None, metric: str | None = None) -> Imported:
-    """Read the finished trials of a study from a file, opened read-only, or from the URL of a storage.
+    """Read the finished trials of an Optuna study. `source` is a file, opened read-only, or a storage's URL.
 
-    `study` is required if the storage has several, not counting a sweep's finalists. `metric` names the objective.
-
-    Raises UsageError if the file is missing, Optuna can't read it, or several studies match.
+    `study` is required if the storage has several studies; a sweep's finalists do not count. `metric` names the
+    objective. Raises UsageError if the file is missing, Optuna can't read it, or several studies match.
     """
     path, shown, secrets = _parse_source(source)
     if path is not None and not path.is_file():
@@ -76,21 +75,21 @@ def read_trials(source: str, *, study: str | None = None, metric: str | None = N
         return _read_study(optuna.load_study(study_name=study, storage=storage), shown, metric)
     except SweepError:
         raise
-    except Exception as error:  # the database, its driver, or Optuna with a damaged file
+    except Exception as error:  # of the database, its driver, or Optuna with a damaged file
         reason = f"{type(error).__name__}: {error}".split("\n")[0]
         for secret in secrets:
             reason = reason.replace(secret, "***")
         raise UsageError(f"can't read the Optuna storage {shown}: {reason}", hint=NOTHING) from None
     finally:
-        if isinstance(storage, RDBStorage):  # keeps its connection open
+        if isinstance(storage, RDBStorage):  # else the connection stays open
             storage.remove_session()
             storage.engine.dispose()
 
 
 def write_sweep(imported: Imported, folder: SweepFolder, spec: SweepSpec | None = None, fingerprint: str = "") -> None:
-    """Write the imported trials as a sweep that `sweep run` resumes; without `spec`, as a sweep to look at.
+    """Write the imported trials as a sweep. With `spec`, `sweep run` can resume it; without, it can only be read.
 
-    Raises UsageError if the name exists, RecordError if the disk fails.
+    `fingerprint` is the digest of the rows. Raises UsageError if the name exists, RecordError if the disk fails.
     """
     if folder.exists():
         raise UsageError(f"the sweep {folder.name!r} already exists", hint="Choose another name with `--name`")
@@ -126,7 +125,7 @@ def fit_to_space(imported: Imported, spec: SweepSpec) -> Imported:
 
 
 def _parse_source(source: str) -> tuple[Path | None, str, list[str]]:
-    """Return the path of a file, the storage's name for messages, and secrets that messages must hide."""
+    """Return (file, or None for a server; the storage's name for messages; secrets that messages must hide)."""
     if "://" not in source:
         path = Path(source).expanduser()
         return path, str(path), []
@@ -193,7 +192,7 @@ def _to_result(trial: FrozenTrial, number: int, metric: str) -> Result:
 
 
 def _join_distributions(trials: Iterable[FrozenTrial]) -> dict[str, str]:
-    """Return for each parameter the union of its trials' distributions, as JSON."""
+    """Return {parameter: JSON of the union of all trials' distributions}. Raises UsageError if types differ."""
     unions: dict[str, Any] = {}
     new: Any
     for trial in trials:

@@ -1,6 +1,6 @@
-"""Train a recorded trial or finalist again: bit for bit with the trials of its programs, or by plain `fit`.
+"""Train a recorded trial or finalist again: in its compiled programs, bit for bit, or by plain `fit`.
 
-`weights_of` trains again if weights are gone. `replay` compares the result with the record, epoch by epoch.
+`weights_of` restores lost weights. `replay` compares the new training with the record, epoch by epoch.
 """
 
 import math
@@ -32,7 +32,7 @@ from keras_sweep.trial.result import Result, Suggestion, TrialState, Weights
 # Differences that count as rounding.
 RELATIVE = 1e-5  # float32 sums in another order
 ABSOLUTE = 1e-7  # numbers near zero
-ROWS = 1.01  # rows: a single row may cross a threshold
+ROWS = 1.01  # rows: a single row may change its class
 WHOLE = 0.01  # rows: distance to a whole number of rows, as float32 rounds a share of 100,000 rows
 STDERR = 1e-4  # relative difference of two standard errors
 
@@ -46,14 +46,14 @@ class Match(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Gap:
     match: Match
-    relative: float  # |a - b| / |b|; infinite if a and b differ and are not both finite
+    relative: float  # |ours - theirs| / |theirs|; infinite if they differ and are not both finite
 
 
 def gap(metric: str, ours: float, theirs: float, rows: int, weights: Array | None = None) -> Gap:
     """Compare two values of a metric over `rows` rows, with optional row weights.
 
-    Accuracies match to rounding if they differ by a single row, or with `weights` by at most the heaviest row. Other
-    metrics match if they differ by at most `RELATIVE`.
+    Two accuracies are equal to rounding if a single row explains the difference, or with `weights` the heaviest row.
+    Values of other metrics are equal to rounding if their relative difference is at most `RELATIVE`.
     """
     if ours == theirs or (math.isnan(ours) and math.isnan(theirs)):
         return Gap(Match.EQUAL, 0.0)
@@ -68,33 +68,31 @@ def gap(metric: str, ours: float, theirs: float, rows: int, weights: Array | Non
 
 
 def widest(gaps: Iterable[Gap]) -> Gap:
-    """Return the gap that is furthest from equal; without gaps an equal gap."""
+    """Return the gap that is furthest from equal. Without gaps return an equal gap."""
     return max(gaps, key=lambda gap: (list(Match).index(gap.match), gap.relative), default=Gap(Match.EQUAL, 0.0))
 
 
 @dataclass(frozen=True, slots=True)
 class CurveMatch:
-    """A trial that was trained again, compared with its record."""
-
-    again: Result
+    again: Result  # the new training
     runner: str  # of the new training: "fit/jax"
-    gaps: Mapping[str, tuple[Gap, ...]]  # metric -> [E], for epochs of both trainings
+    gaps: Mapping[str, tuple[Gap, ...]]  # metric -> a gap per epoch of both trainings
     differences: tuple[str, ...]  # sentences about differences beside the curves
 
     @property
     def epochs(self) -> tuple[Match, ...]:
-        """[E] The worst match of all metrics in each epoch."""
+        """The worst match of all metrics, for each epoch."""
         length = min((len(gaps) for gaps in self.gaps.values()), default=0)
         return tuple(widest(gaps[epoch] for gaps in self.gaps.values()).match for epoch in range(length))
 
     @property
     def match(self) -> Match:
-        """The worst match of all epochs; parted if anything else differs."""
+        """The worst match of all epochs, or PARTED if anything beside the curves differs."""
         return Match.PARTED if self.differences else max(self.epochs, key=list(Match).index, default=Match.EQUAL)
 
     @property
     def parted_at(self) -> int | None:
-        """The first epoch that differs from the record, from 1."""
+        """The first epoch, counted from 1, that differs from the record. None if no epoch differs."""
         return next((epoch for epoch, match in enumerate(self.epochs, start=1) if match is Match.PARTED), None)
 
 
@@ -104,11 +102,11 @@ class Replay:
     objective: Objective
     recorded: Result
     plain: CurveMatch  # by the requested runner, by default plain `fit`
-    own: CurveMatch | None  # by the recorded runner, if the requested runner parted
+    own: CurveMatch | None  # by the recorded runner, if `plain` differs from the record
 
     @property
     def matches(self) -> bool:
-        """Whether the record's numbers are reproduced: to rounding, or exactly by its own runner if `fit` differs."""
+        """Whether `plain` equals the record to rounding, or else `own` equals the record exactly."""
         if self.plain.match is not Match.PARTED:
             return True
         return self.own is not None and self.own.match is Match.EQUAL
@@ -121,12 +119,13 @@ def replay(
     runner: str | None = None,
     workers: str | int | Executor | None = None,
 ) -> Replay:
-    """Train a trial, or the winner, again on its backend, and compare it with the record, epoch by epoch.
+    """Train a trial again on its backend, and compare the curves with the record, epoch by epoch.
 
-    `runner` is `fit` by default; "compiled" uses the programs in which the trial was recorded. `workers` train instead
-    of this process, as `workers_of` takes them.
+    If `number` is None, the trial is the winner. `runner` is `fit` by default; "compiled" uses the programs in which
+    the trial was recorded. If the curves differ, the recorded runner trains the trial, too. `workers` (a number,
+    address or executor) train instead of this process.
 
-    Raises UsageError for an unknown runner or workers, SweepError if workers fail; and as `OpenSweep.load`.
+    Raises UsageError for an unknown runner or workers, SweepError if workers fail. Also raises as `OpenSweep.load`.
     """
     make_workers, options = workers_of(workers), dict[str, Any]()
     sweep.emit(PhaseBegan("data"))
@@ -156,7 +155,7 @@ def replay(
 
 
 def _find_differences(recorded: Result, again: Result, objective: Objective) -> list[str]:
-    """List the differences from the record beside the curves; contradictions within the record come first."""
+    """List the differences from the record beside the curves. Contradictions within the record come first."""
     lines = []
     score = recorded.metrics.get(objective.name)
     if recorded.epoch is not None and recorded.value != score:
@@ -178,17 +177,15 @@ def _find_differences(recorded: Result, again: Result, objective: Objective) -> 
 
 
 def weights_of(sweep: OpenSweep, trial: Result) -> Weights:
-    """Return the weights that earned the value of a trial or finalist; train it again if they are not on disk.
+    """Return the weights at the scored epoch of a trial or finalist. If no file has them, train the trial again.
 
-    Weights on disk work on every backend; a notice says that scores may differ in the last digits on another backend.
+    Saved weights work on every backend. On another backend a notice says that scores may differ in the last digits.
 
-    Raises:
-        Interrupted: The user asked to stop.
-        UsageError: The trial must be trained again on another backend.
-        RecordError: The trial failed, or a new training gives another value, as after a change of packages.
+    Raises Interrupted if the user asked to stop, UsageError if the trial must be trained again on another backend.
+    Raises RecordError if the trial failed, or a new training gives another value, as after a change of packages.
     """
     sweep.load(trial)
-    import keras  # after its backend is chosen
+    import keras  # after the backend is chosen
 
     backend, former = keras.backend.backend(), backend_of(trial.runner)
     reason = "only the best trials keep their weights" if not sweep.is_running else "its weights are missing"
@@ -217,12 +214,11 @@ def weights_of(sweep: OpenSweep, trial: Result) -> Weights:
 
 
 def train_again(sweep: OpenSweep, trial: Result, runner: Runner) -> Result:
-    """Train a recorded trial or finalist again with this runner, and emit its progress as phases.
+    """Train a recorded trial or finalist again with this runner. Emit the progress as `PhaseBegan`.
 
-    The training stops where the record says so. Trials that its generation continues are trained first. Checkpoints of
-    the sweep stay as they are.
-
-    Raises Interrupted if the user asked to stop, RecordError if a finalist's fellow trials are not recorded.
+    The training stops at the recorded epoch. If trials of its generation resume earlier trials, the earlier trials are
+    trained first. Checkpoints of the sweep stay as they are. Raises Interrupted if the user asked to stop. Raises
+    RecordError if the record does not say which finalists were trained together.
     """
     study, (spec, _), runner = sweep.study, sweep.load(trial), runner.without_checkpoints()
     variant = get_variant(trial.params)  # trials with other data trained in other programs
@@ -231,9 +227,9 @@ def train_again(sweep: OpenSweep, trial: Result, runner: Runner) -> Result:
     generations = {number: list(group) for number, group in groupby(results, key=lambda r: r.suggestion.generation)}
 
     def train_searched(number: int, numbers: frozenset[int]) -> Iterator[Result]:
-        """Train the numbered trials of the search, after all trials that their generation continues."""
+        """Train trials of generation `number`, after all earlier trials that the generation resumes."""
         earlier_results = [result for result in results if result.suggestion.generation < number]
-        suggestions = _whole_generation(spec, runner.generation, earlier_results, generations[number])
+        suggestions = _complete_generation(spec, runner.generation, earlier_results, generations[number])
         suggestions = [trial for trial in suggestions if get_variant(trial.params) == variant]
         missing = runner.missing(suggestions)
         for earlier in sorted({result.suggestion.generation for result in results if result.number in missing}):
@@ -256,8 +252,8 @@ def train_again(sweep: OpenSweep, trial: Result, runner: Runner) -> Result:
     raise Interrupted(f"the new training of {trial.name} was stopped", hint="The same command starts it again")
 
 
-def _whole_generation(spec: SweepSpec, size: int, earlier: list[Result], results: list[Result]) -> list[Suggestion]:
-    """Return all suggestions of the generation that begins with these trials: the sweep may have ended inside it."""
+def _complete_generation(spec: SweepSpec, size: int, earlier: list[Result], results: list[Result]) -> list[Suggestion]:
+    """Return the suggestions of the generation of `results`, with the trials that the sweep did not reach."""
     suggestions = [result.suggestion for result in results]
     if make_engine(spec).generation_size(suggestions[0].generation, size) <= len(suggestions):
         return suggestions
@@ -266,7 +262,7 @@ def _whole_generation(spec: SweepSpec, size: int, earlier: list[Result], results
 
 
 def tell_as_phases(emit: Listener, words: str) -> Listener:
-    """Return a listener that passes phases on, and turns the epochs of a trial into phases."""
+    """Return a listener that sends phases to `emit`, and a trial's epochs as phases that begin with `words`."""
 
     def tell(event: Event) -> None:
         if isinstance(event, EpochEnded):

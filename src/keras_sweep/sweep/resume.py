@@ -1,4 +1,4 @@
-"""Open the record for a run: a new record, or the existing record if it is of the same sweep."""
+"""Open the record for a run: a new record, or the existing record if it has the same settings."""
 
 import os
 import stat
@@ -46,11 +46,9 @@ def open_study(
 ) -> StudyFile:
     """Open or create the sweep's record for writing. The caller holds the lock.
 
-    A damaged record is refused and stays as it is. An altered copy of the space file is moved aside and written again.
-    `fingerprint` is the digest of the training and validation rows. `keras_config` is given if trials will be trained.
-    A new record begins with `learned`, the trials of an earlier sweep.
-
-    Raises RecordError if the record is damaged or the disk fails; and as `check_same`.
+    A damaged record is refused and stays as it is. `fingerprint` is the digest of the training and validation rows.
+    `keras_config` holds Keras's settings if trials will be trained. A new record begins with `learned`, the trials of
+    an earlier sweep. Raises RecordError if the record is damaged or the disk fails. Also raises as `check_same`.
     """
     optional = {"test_fingerprint": test_fingerprint, KERAS_CONFIG: keras_config}
     known = {key: value for key, value in optional.items() if value is not None}
@@ -89,9 +87,9 @@ def open_study(
 
 
 def _write_space(folder: SweepFolder, spec: SweepSpec, known: str, emit: Listener) -> None:
-    """Write the current space file into the folder. An altered copy is moved aside."""
+    """Write the space file into the sweep's folder. A copy that differs from the text `known` is renamed."""
     path, text = folder.space, b""
-    with suppress(OSError):  # missing, a folder, or a pipe
+    with suppress(OSError):  # the file is missing, a folder, or a pipe
         text = read_plain(path, MOST_TEXT)
     if text == spec.text.encode():
         return
@@ -101,9 +99,10 @@ def _write_space(folder: SweepFolder, spec: SweepSpec, known: str, emit: Listene
 
 
 def check_same(spec: SweepSpec, facts: Facts, loaded: Mapping[str, Any] | None = None) -> None:
-    """Compare a record with the sweep to run: by its space file, or by `loaded` values. Raises ChangedSweep.
+    """Check that a record has the settings of the sweep to run. Raises ChangedSweep with the differences.
 
-    Parameters that the user's model adds are unknown before it is loaded, and then count as no difference.
+    `loaded` has the fingerprints of rows and Keras's settings. If `loaded` is None, the data are not loaded yet: the
+    parameters that the user's model adds are unknown, and count as no difference.
     """
     old, new = facts.spec or {}, flatten_spec(spec)
     if loaded is None and spec.model.kind != "dense":
@@ -132,7 +131,7 @@ def check_same(spec: SweepSpec, facts: Facts, loaded: Mapping[str, Any] | None =
 
 
 def set_damaged_weights_aside(folder: SweepFolder, results: Sequence[Result], emit: Listener) -> list[Result]:
-    """Move damaged weights, and weights of another trial, aside; returns their trials. Raises RecordError."""
+    """Rename weights files that are damaged or of another trial. Return the trials without file. Raises RecordError."""
     damaged = []
     for trial in (trial for result in results for trial in (result, *result.finalists)):
         path = saved.weights_file_of(folder, trial)
@@ -146,7 +145,7 @@ def set_damaged_weights_aside(folder: SweepFolder, results: Sequence[Result], em
 
 
 def rebuild_weights(sweep: OpenSweep, trials: Sequence[Result]) -> None:
-    """Train these trials again and write their weights, whose files were damaged. Raises Interrupted."""
+    """Train trials again whose weights files were damaged, and write the weights. Raises Interrupted."""
     for trial in trials:
         lost = "a new training reached the same value, but its weights differ in the last digits"
         try:
@@ -162,7 +161,7 @@ def rebuild_weights(sweep: OpenSweep, trials: Sequence[Result]) -> None:
 
 
 def rebuild_scores(sweep: OpenSweep, results: Sequence[Result]) -> None:
-    """Compute lost scores from weights; a notice counts losses. Damaged files move aside. Raises RecordError."""
+    """Compute lost row scores from weights. A notice counts losses. Damaged files are renamed. Raises RecordError."""
     lost, folder, objective = 0, sweep.folder, sweep.spec.objective
     finalists = [finalist for result in results if result.final for finalist in result.finalists]
     compared = [

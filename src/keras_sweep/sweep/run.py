@@ -50,20 +50,18 @@ from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
 from keras_sweep.trial.ranking import best_training, comparable, is_imported, winner
 from keras_sweep.trial.result import DIVERGED, Result
 
-KEPT_APART = ("study.db", "run.log", "lock")  # prefixes of files that every run writes
+KEPT_APART = ("study.db", "run.log", "lock")  # prefixes of files that every run writes: not in the digest
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """Options of a run beside the space file."""
-
     runner: str | None = None  # a name in RUNNERS; None: the fastest available
     more: int | None = None  # number of additional trials, instead of a total
     seconds: float | None = None  # time limit
     fresh: bool = False  # move an older sweep with this name aside
     force: bool = False  # take over the lock of another host
     test: bool = True  # evaluate the winner on the sealed test rows
-    max_failures: int | None = None
+    max_failures: int | None = None  # the search ends with an error after more failed trials
     add: Params | None = None  # a point to train instead of a search
     workers: str | int | Executor | None = None  # as `workers_of` takes them; None: this process trains
 
@@ -78,7 +76,7 @@ class RunOptions:
             raise UsageError(f"`seconds` must be a number above 0, but got {self.seconds!r}")
 
     def total(self, spec: SweepSpec, recorded: Sequence[Result], learned: int) -> int:
-        """Return how many trials the sweep shall have, with its `recorded` trials and `learned` earlier trials."""
+        """Return how many trials the sweep will have. `learned` counts the trials of an earlier sweep."""
         more = self.more if self.add is None else int(complete_added_point(spec, recorded, self.add)[1] is None)
         return spec.search.trials + learned if more is None else len(recorded) + more
 
@@ -86,9 +84,9 @@ class RunOptions:
 def run_sweep(
     spec: SweepSpec, folder: SweepFolder, options: RunOptions, emit: Listener, wall: WallTime, stop: StopRequest
 ) -> SweepEnded:
-    """Search until done, then evaluate and export the winner. KERAS_BACKEND must be set before.
+    """Search until done, then evaluate the winner and write the model file. Set KERAS_BACKEND before the call.
 
-    Raises as `keras_sweep.run`, but Interrupted only if a signal came before there was anything to finish.
+    Raises as `keras_sweep.run`. A signal raises Interrupted only before the search begins; later it ends the run early.
     """
     wall.tell = lambda phase: emit(PhaseBegan(phase))
     wall.add("start", wall.total()["other"])
@@ -124,7 +122,7 @@ def run_sweep(
             record.close()
             is_complete = reason not in SEARCHED or train_finalists(sweep, record.results())
         spent = sum((Counter(runner.spent) for runner in sweep.runners), Counter[str]())
-        wall.split("train", spent, rest="report")  # time to emit epochs
+        wall.split("train", spent, rest="report")  # the rest is the time to emit events
         with wall.part("record"):
             if reason in (EndReason.EXHAUSTED, EndReason.GOOD_ENOUGH):
                 sweep.study.set_attributes({reason.name.lower(): len(record.results())})
@@ -150,7 +148,7 @@ def run_sweep(
 
 
 def _open_to_run(sweep: OpenSweep, spec: SweepSpec, options: RunOptions, stack: contextlib.ExitStack) -> None:
-    """Load a sweep, lock its folder and open its record until the stack is closed."""
+    """Load the data and the runner, lock the folder and open the record. Closing `stack` closes and unlocks."""
     folder, emit, wall = sweep.folder, sweep.emit, sweep.wall
     if (make_workers := workers_of(options.workers)) is not None:
         sweep.workers = stack.enter_context(contextlib.closing(make_workers()))
@@ -174,7 +172,7 @@ def _open_to_run(sweep: OpenSweep, spec: SweepSpec, options: RunOptions, stack: 
 
 
 def _note_device(sweep: OpenSweep) -> None:
-    """Emit and record the accelerator that trains lanes: its lane count per program changes last digits."""
+    """Emit and record the accelerator: it decides how many trials share a program, and so the last digits."""
     device, study = sweep.runner.device, sweep.study
     if device is None or device.is_cpu:
         return
@@ -185,7 +183,7 @@ def _note_device(sweep: OpenSweep) -> None:
 
 
 def _find_unfinished(sweep: OpenSweep, recorded: int, total: int) -> tuple[tuple[int, ...], dict[int, int]]:
-    """Return ended trials in the spool from number `recorded` on, and the checkpoint's epoch of each stopped trial."""
+    """Return (ended but unrecorded trials, stopped trial -> epoch of its checkpoint), from number `recorded` on."""
     waiting = list_waiting(sweep.folder, recorded, total)
     if not sweep.stop or recorded >= total:
         return tuple(waiting), {}
@@ -195,7 +193,7 @@ def _find_unfinished(sweep: OpenSweep, recorded: int, total: int) -> tuple[tuple
 
 
 def _end(sweep: OpenSweep, ended: SweepEnded, digest: str | None) -> SweepEnded:
-    """Record and emit how a run ended. Raises SweepError if trials were trained and none is the winner."""
+    """Record and emit how a run ended. Raises SweepError if trials were trained and none can win."""
     with contextlib.suppress(OSError):  # not empty if trials were stopped in training
         sweep.folder.checkpoints.rmdir()
     seconds, earlier = sweep.wall.total(), sweep.study.facts.seconds
@@ -214,7 +212,6 @@ def _end(sweep: OpenSweep, ended: SweepEnded, digest: str | None) -> SweepEnded:
 
 
 def _explain_no_winner(spec: SweepSpec, trials: Sequence[Result]) -> SweepError:
-    """Return the error that explains why none of the trials is the winner."""
     if any(comparable(trial, spec.objective) for trial in trials):
         return SweepError(f"no trial meets `{spec.objective.where}`", hint=CHOOSE_AGAIN)
     hint = f"`sweep show {spec.name} {trials[0].number}` shows more"
@@ -224,9 +221,9 @@ def _explain_no_winner(spec: SweepSpec, trials: Sequence[Result]) -> SweepError:
 
 
 def describe_inputs(spec: SweepSpec) -> str:
-    """Describe the inputs of a run: the spec, and the times of the user's files; "" if a file can't be read.
+    """Return a text that changes with the inputs of a run: the spec, and the times of the user's files.
 
-    Also "" for rows without a file, because only reading them shows changes.
+    Return "" if a file can't be read. Also return "" for rows without a file, because only reading them shows changes.
     """
     source = find_source(spec.data.kind)
     if source.names is None:
@@ -235,16 +232,16 @@ def describe_inputs(spec: SweepSpec) -> str:
     files = [spec.folder / f"{module}.py" for module in modules]
     files += [Path(spec.data.source)] if source.is_path else []
     try:
-        changes = [(str(path), _last_change(path)) for path in files]
+        changes = [(str(path), _find_last_change(path)) for path in files]
     except OSError:
         return ""
     return repr((spec.search.trials, spec.search.engine_name, spec.text, changes))
 
 
 def digest_state(inputs: str, folder: SweepFolder, facts: Facts, training: Result, *, test: bool) -> str:
-    """Compute the digest of a complete sweep from its inputs and its files. `training` is the training of the winner.
+    """Return the digest of a complete sweep from its files and `inputs`, the text of `describe_inputs`.
 
-    `test` says whether a run should evaluate on the test rows if no run has. Raises RecordError.
+    `training` is the winner's training. `test` says whether a run evaluates on the test rows. Raises RecordError.
     """
     files = sorted(path for path in folder.path.rglob("*") if path.is_file())
     names = {path.relative_to(folder.path).as_posix(): path for path in files}
@@ -256,10 +253,10 @@ def digest_state(inputs: str, folder: SweepFolder, facts: Facts, training: Resul
 def tell_again(
     spec: SweepSpec, inputs: str, folder: SweepFolder, emit: Listener, wall: WallTime, *, test: bool
 ) -> SweepEnded | None:
-    """Emit again what the last run of a complete sweep emitted; return None and emit nothing if work is left.
+    """If a sweep is complete, emit the events of its last run again, and return the last event. Else return None.
 
-    Work is left, too, if a file beside the record is missing or altered, or if a data or code file of the user was
-    written since. Then the whole run says what changed.
+    A sweep is incomplete, too, if a file of the sweep is missing or altered, or if a data or code file of the user was
+    written since. The whole run then says what changed.
     """
     try:
         sweep = RecordedSweep.read(folder)
@@ -293,8 +290,8 @@ def tell_again(
     return ended
 
 
-def _last_change(path: Path) -> float:
-    """Return when a file, or anything in a folder, was last written, moved or linked (seconds). Raises OSError."""
+def _find_last_change(path: Path) -> float:
+    """Return when a file, or anything in a folder, was last written, moved or linked (Unix time). Raises OSError."""
     faults = list[OSError]()
     folders = walk_folder(path, faults) if path.is_dir() else [(path, list[Path]())]
     paths = [path for entry, files in folders for path in (entry, *files)]

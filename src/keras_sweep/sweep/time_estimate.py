@@ -24,14 +24,14 @@ from keras_sweep.trial.events import EpochEnded, Event, Listener, Noticed, Phase
 from keras_sweep.trial.plan import DEFAULT_EPOCHS, training_plan
 from keras_sweep.trial.result import TrialState
 
-PROBE_SECONDS = 20.0  # limit, after which the probe uses the programs compiled until then
-OFFER = EarlyTerminate("successive_halving", min_iter=2, eta=3)  # saves most epochs of a search
+PROBE_SECONDS = 20.0  # limit of the probe, which then uses the programs compiled until then
+OFFER = EarlyTerminate("successive_halving", min_iter=2, eta=3)  # rungs to recommend: they save most epochs of a search
 PROBE_TRIALS = 4  # minimum: the first trial warms up the process, and later trials compile faster
 
 
 @dataclass(frozen=True, slots=True)
 class TimeEstimate:
-    """The result of a probe, without the times for start-up and test evaluation."""
+    """The estimated time and epochs of a sweep, without start-up and test evaluation."""
 
     runner: str
     epoch_seconds: float  # wall time of a trial's epoch, while other trials train beside it
@@ -49,12 +49,12 @@ class TimeEstimate:
 
     @property
     def seconds(self) -> float:
-        """The expected time of the search."""
+        """The expected time of the search, without finalists."""
         return self.compile_seconds + self.epoch_seconds * self.trial_epochs
 
 
 def estimate_time(spec: SweepSpec, runner: Runner, emit: Listener) -> TimeEstimate | None:
-    """Train a generation for two epochs, or a part of it in the time; None if all of its trials fail."""
+    """Estimate a sweep's time from a generation that trains for two epochs. If all trials fail, return None."""
     engine = make_engine(spec)
     suggestions = engine.ask(max(runner.generation, PROBE_TRIALS))
     trials = min(spec.search.trials, spec.sampler_space.size)
@@ -77,7 +77,7 @@ def estimate_time(spec: SweepSpec, runner: Runner, emit: Listener) -> TimeEstima
         emit(Noticed(words))
     if not ended_epochs or (results and all(result.state is not TrialState.COMPLETE for result in results)):
         return None
-    # Later trials need new programs as often as trials of this generation share theirs with no other trial.
+    # Later trials need a new program as often as a trial of this generation has a program of its own.
     unshared = sum(programs for programs, of_trials in counts if of_trials == 1)
     later = unshared / len(suggestions) * max(trials - len(numbers), 0)
     programs = (sum(programs for programs, _ in counts) + later) * get_data_space(spec.space).size  # for each variant
@@ -85,8 +85,8 @@ def estimate_time(spec: SweepSpec, runner: Runner, emit: Listener) -> TimeEstima
     # The program that scores a trial is compiled, too, on its first use.
     program_seconds = (spent["compile"] + spent["score"]) / max(runner.compiled, 1)
     length = sum(lengths) / len(lengths)
-    trained, whole, offered = _trial_epochs(spec, list(islice(cycle(lengths), int(trials))), runner.generation)
-    finalists = (0, 0)  # if all trials have the same length
+    trained, whole, offered = _estimate_epochs(spec, list(islice(cycle(lengths), int(trials))), runner.generation)
+    finalists = (0, 0)  # estimated as if all trials had the same length
     if (section := spec.finalists) is not None:
         most = math.inf if spec.finalists_asked else SHARE * trained
         finalists = afford_finalists([length] * min(section.top, int(trials)), section.seeds, most)
@@ -107,8 +107,11 @@ def estimate_time(spec: SweepSpec, runner: Runner, emit: Listener) -> TimeEstima
     )
 
 
-def _trial_epochs(spec: SweepSpec, lengths: Sequence[int], generation: int) -> tuple[float, float, float]:
-    """Estimate the epochs of trials with these lengths: with the rungs, without rungs, and with `OFFER` or 0."""
+def _estimate_epochs(spec: SweepSpec, lengths: Sequence[int], generation: int) -> tuple[float, float, float]:
+    """Return the expected epochs of all trials: with the sweep's rungs, without rungs, and with the rungs `OFFER`.
+
+    `lengths` lists the epochs of each trial. The third number is 0 if the sweep has rungs, or can't have them.
+    """
     rule, with_offer, whole = spec.early_terminate, replace(spec, early_terminate=OFFER), float(sum(lengths))
     least, most = spec.space.get_bounds("epochs", DEFAULT_EPOCHS)
     if rule is not None:
@@ -122,10 +125,10 @@ def _trial_epochs(spec: SweepSpec, lengths: Sequence[int], generation: int) -> t
 def probe_time(
     spec: SweepSpec, emit: Listener, *, runner: str | None = None, sweeps: Path | None = None
 ) -> tuple[SearchData, TimeEstimate | None]:
-    """Return the data, and an estimate of how long the sweep will take; writes nothing.
+    """Load the data, and estimate how long the sweep will take. Nothing is written.
 
-    Emits the notices of a run about the model, the runner and the earlier trials. `runner` is as in `choose_runner`.
-    `sweeps` is the folder with earlier sweeps. Raises as `load_for_run` and `load_earlier_trials`.
+    Emits the notices of a run about the model, the runner and the earlier trials. `sweeps` is the folder with earlier
+    sweeps. If all probed trials fail, the estimate is None. Raises as `load_for_run` and `load_earlier_trials`.
     """
     wall = WallTime()
     wall.tell = lambda phase: emit(PhaseBegan(phase))

@@ -1,4 +1,4 @@
-"""Require `--trust` for Python code that a record or a card names: both may be another person's. Read them as data."""
+"""Require `--trust` before code runs that a record or a card names: the file may be another person's."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,10 +17,11 @@ from keras_sweep.trial.events import Listener, Noticed
 def ask_for_trust(
     sources: Iterable[str], folder: Path, who: str, *, trust: bool, emit: Listener, data: DataSpec | None = None
 ) -> None:
-    """Emit a notice of the code that will be imported, and of the server that runs the query of `data`.
+    """Refuse code that is not trusted, and emit a notice of the code that will be imported.
 
-    Functions that this program passed to the sweep are trusted. `who` names the file for messages. Raises UsageError if
-    the code is not trusted, or is a function of another program.
+    `sources` are "module:function". A server that runs the query of `data` needs trust, too. Functions that this
+    program passed to the sweep are trusted. `who` names the file for messages. Raises UsageError if the code is not
+    trusted, or is a function of another program.
     """
     foreign = [source for source in dict.fromkeys(sources) if not is_registered(source)]
     for source in filter(is_object_name, foreign):
@@ -36,9 +37,9 @@ def ask_for_trust(
 
 
 def read_unfollowed_spec(facts: Facts, name: str, folder: SweepFolder) -> SweepSpec:
-    """Return the spec of a sweep as it was run, with paths relative to its space file; imports no `python:` code.
+    """Return the spec of a recorded sweep, with paths relative to its space file. Imports no `python:` code.
 
-    Raises UsageError if the sweep was imported without a space file, or this version can't read its text.
+    Raises UsageError if the sweep was imported without a space file, or this version can't read the recorded file.
     """
     refuse_imported_sweep(facts, name)
     origin = Path(facts.origin or ".")
@@ -55,14 +56,14 @@ def read_unfollowed_spec(facts: Facts, name: str, folder: SweepFolder) -> SweepS
 
 
 def refuse_imported_sweep(facts: Facts, name: str) -> None:
-    """Raise UsageError if another program ran the sweep, and it has no space file."""
+    """Raise UsageError if another program ran the sweep, and the record has no space file."""
     if facts.imported is not None:
         message = f"the sweep {name!r} was imported from {facts.imported} without a space file"
         raise UsageError(message, hint="Import it again with `--space SPACE.yaml`")
 
 
 def allows_setting(facts: Facts, setting: str) -> bool:
-    """Whether `--set SETTING` causes no fault in the recorded space file. Imports no code."""
+    """Check whether the recorded space file stays valid with `--set SETTING`. Imports no code."""
     try:
         read_space_file(Path("space.yaml"), text=facts.space, sets=[setting])
     except SpaceFileError:

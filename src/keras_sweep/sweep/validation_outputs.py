@@ -1,4 +1,4 @@
-"""Outputs on the validation rows: the winner's outputs, and the rows that every good trial gets wrong."""
+"""Compute the winner's outputs on the validation rows. Find the rows that every good trial gets wrong."""
 
 from __future__ import annotations
 
@@ -24,38 +24,37 @@ from keras_sweep.trial.ranking import order_key
 if TYPE_CHECKING:
     import polars as pl
 
-FEWEST_TIES = 5  # tied trials are the good trials; with fewer ties the best GOOD_TRIALS are
+FEWEST_TIES = 5  # with fewer tied trials, the good trials are the best GOOD_TRIALS
 GOOD_TRIALS = 10
 
 
 @dataclass(frozen=True)
 class ValidationOutputs:
-    """The outputs of a trial's model on the validation rows."""
-
     data: SearchData
     outputs: npt.NDArray[np.floating]  # [N, C] or [N, 1]
     table: pl.DataFrame | None  # [N] columns as read; None for arrays
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Class names; () if a row can have no class, or several."""
+        """The names of the classes. () if a row can have no class, or several."""
         return self.data.names_of_classes
 
     @cached_property
     def chosen(self) -> npt.NDArray[np.intp]:
-        """[N] The predicted class."""
+        """The index of the predicted class, [rows]."""
         return np.asarray(as_probabilities(self.outputs).argmax(axis=1), np.intp)
 
     @cached_property
     def certainty(self) -> npt.NDArray[np.floating]:
-        """[N] The probability of the predicted class, from 0 to 1."""
+        """The probability of the predicted class, [rows]."""
         return np.asarray(as_probabilities(self.outputs).max(axis=1))
 
 
 def compute_winner_outputs(sweep: OpenSweep) -> ValidationOutputs:
-    """Compute the winner's outputs from its saved weights, without opening a model file.
+    """Compute the winner's outputs on the validation rows from saved weights, without opening a model file.
 
-    Raises RecordError without saved weights, DataError without the pictures; and as `OpenSweep.load`.
+    Raises RecordError if no weights are saved, DataError if the pictures are missing or the model has several outputs.
+    Also raises as `OpenSweep.load`.
     """
     pictures = image_set(sweep.recorded_spec.data)
     if pictures is not None and pictures.find() is None:
@@ -82,7 +81,7 @@ class Missed:
 
 
 def find_missed_rows(sweep: RecordedSweep) -> Missed | None:
-    """Find the rows that all good trials get wrong, from saved scores; None if no trial has saved them.
+    """Find the rows that all good trials get wrong, from saved scores. If no trial has saved scores, return None.
 
     The good trials are the trials tied with the best, or the best ten if few are tied.
     """

@@ -39,18 +39,14 @@ _QUIET: dict[str, Any] = {"verbose": 0, "return_dict": True}
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A number of a card, and the number computed now."""
-
     name: str  # "val_accuracy", "test accuracy"
-    card: float
-    now: float
+    card: float  # the number in the card
+    now: float  # the number that is computed now
     gap: Gap
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The result of a verification."""
-
     model: Path
     card: Path
     sweep: str
@@ -58,20 +54,19 @@ class Verified:
     checks: tuple[Check, ...]
     validation_rows: int
     test_rows: int | None  # None if not requested
-    looks: int | None  # evaluations on the test rows, including this evaluation; None if the sweep is not here
+    looks: int | None  # evaluations on the test rows, including this evaluation; None without the sweep
     refit: bool  # whether the model was trained on all rows, and is evaluated on them
     facts: tuple[Fact, ...]  # checked values of the card beside its scores
     unseen: tuple[str, ...]  # keys of the card that were not checked
-    why: str  # the reason why the record did not help
+    why: str  # why the record could not check all keys; "" if it could
 
     @property
     def matches(self) -> bool:
-        """Whether all checked numbers of the card match, to rounding."""
+        """Whether all checked values of the card match, to rounding."""
         return all(check.gap.match is not Match.PARTED for check in self.checks) and not self.wrong_facts
 
     @property
     def wrong_facts(self) -> list[Fact]:
-        """The checked values of the card that are wrong."""
         return [fact for fact in self.facts if not fact.matches]
 
 
@@ -85,10 +80,10 @@ def verify_model(
     backend: str | None = None,
     data_dir: Path | None = None,
 ) -> Verified:
-    """Open a model's file in safe mode, and evaluate it on the rows of its card; with `test` on test rows, too.
+    """Open a model's file in safe mode, evaluate it on the rows of its card, and compare the scores with the card.
 
-    If the card's sweep is in `sweeps`, it tells where the data are, and counts the evaluation on test rows. The other
-    arguments and the errors are as in `keras_sweep.verify`.
+    With `test`, the test rows are evaluated, too. If the folder `sweeps` has the card's sweep, its record tells where
+    the data are, and counts the evaluation on test rows. Other arguments and errors are as in `keras_sweep.verify`.
     """
     if not path.is_file() or path.suffix != ".keras":
         raise UsageError(f"there is no .keras file {path}", hint="Name a file that `sweep export` wrote")
@@ -134,7 +129,7 @@ def verify_model(
         x, rows, looks = _open_test_rows(spec, card, data, trained_rows, home)
         scores = model.evaluate(x, rows.labels, sample_weight=rows.weights, **_QUIET)
         checks += _compare_scores("test ", card.test or {}, scores, rows)
-    checked = [_card_key(check.name) for check in checks]
+    checked = [_find_card_key(check.name) for check in checks]
     if f"validation.{card.metric.name}" in checked:
         checked.append("validation.value")  # equal to that score
     facts, unseen, why = compare_card_facts(card_keys, home, model if data.preprocessing is None else None, checked)
@@ -154,14 +149,14 @@ def verify_model(
     )
 
 
-def _card_key(check: str) -> str:
-    """Return the dotted key in a card for the number of a check."""
+def _find_card_key(check: str) -> str:
+    """Return the card's key for a check: "validation.val_loss" for "val_loss", "test.loss" for "test loss"."""
     part, space, name = check.partition(" ")
     return f"{part.replace('refit', 'refit.scores')}.{name}" if space else f"validation.{check}"
 
 
 def _find_sweep(card: Card, sweeps: Path) -> RecordedSweep | None:
-    """Return the card's sweep if it is here, sound, and has the same rows."""
+    """Return the sweep of the card. If the sweep is missing, damaged or has other rows, return None."""
     try:
         sweep = RecordedSweep.read(sweep_folder(card.sweep, sweeps))
     except SweepError:
@@ -170,7 +165,7 @@ def _find_sweep(card: Card, sweeps: Path) -> RecordedSweep | None:
 
 
 def _spec_from_card(card: Card, folder: Path, *, trust: bool, emit: Listener) -> SweepSpec:
-    """Return a spec that is enough to read and score the rows. Raises UsageError for untrusted code."""
+    """Return a spec that is enough to read and score the card's rows. Raises UsageError for untrusted code."""
     source = card.data.source
     location = str((folder / source.source).resolve()) if find_source(source.kind).is_path else source.source
     spec = SweepSpec(
@@ -189,7 +184,7 @@ def _spec_from_card(card: Card, folder: Path, *, trust: bool, emit: Listener) ->
 
 
 def _open_model(path: Path, card: Card, spec: SweepSpec, data: SearchData, *, trust: bool, emit: Listener) -> Any:
-    """Load the compiled model of a file. A model with user code in `compile` is compiled again here."""
+    """Load the compiled model of a file. If the loss or the metrics are user code, compile the model here."""
     import keras
 
     check_environment()
@@ -217,7 +212,7 @@ def _open_model(path: Path, card: Card, spec: SweepSpec, data: SearchData, *, tr
 
 
 def _compare_scores(prefix: str, recorded: Mapping[str, Any], scores: Mapping[str, float], rows: Rows) -> list[Check]:
-    """Compare each score with the card."""
+    """Compare each score with the card's `recorded` score. `prefix` begins the names of the checks ("val_")."""
     known = {name.removeprefix("val_"): float(x) for name, x in recorded.items() if isinstance(x, int | float)}
     return [
         Check(prefix + name, known[name], float(now), gap(name, float(now), known[name], len(rows), rows.weights))
@@ -229,7 +224,7 @@ def _compare_scores(prefix: str, recorded: Mapping[str, Any], scores: Mapping[st
 def _check_validation(
     spec: SweepSpec, card: Card, scores: Mapping[str, float], rows: Rows, predict: Callable[[], Any]
 ) -> list[Check]:
-    """Compare the scores on the validation rows, the value that ranked the trial, and its standard error."""
+    """Compare the card's validation scores, ranking value and standard error with the computed `scores`."""
     in_card, metric = card.validation, card.metric.name
     checks = _compare_scores("val_", in_card, scores, rows)
     ranked, scored, stderr = in_card.get("value"), in_card.get(metric), in_card.get("stderr")
@@ -248,7 +243,7 @@ def _check_validation(
 def _open_test_rows(
     spec: SweepSpec, card: Card, data: SearchData, trained_rows: SearchData, home: RecordedSweep | None
 ) -> tuple[Any, Rows, int | None]:
-    """Return the test rows as the model takes them, and how often they were used if the sweep is here."""
+    """Open the test rows and count the evaluation. Return (x, rows, count); without the sweep the count is None."""
     if card.data.test_fingerprint != data.test_fingerprint:
         message = f"the test rows of {data.name} have changed since the card was written"
         raise DataError(message, hint="Restore the old rows")

@@ -1,6 +1,6 @@
 """Build the model of the winner or of another training, and evaluate it on validation and test rows.
 
-The model has its recorded weights, or is trained again on all rows of training and validation.
+The model has the recorded weights, or is trained again on all training and validation rows (a refit).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from keras_sweep.trial.row_scores import arrays_digest
 
 
 def refit_winner(sweep: OpenSweep, training: Result) -> None:
-    """Train the winner again on all rows if the space file asks for it and no run did. Raises as `train_on_all`."""
+    """Train the winner on all rows if the space file asks for a refit and no run made it. Raises as `train_on_all`."""
     study, emit = sweep.study, sweep.emit
     old_refit = study.facts.refit_of(training)
     if not sweep.spec.needs_refit:
@@ -61,7 +61,7 @@ def refit_winner(sweep: OpenSweep, training: Result) -> None:
 
 
 def refit_weights(folder: SweepFolder, refit: Refit | None) -> Weights | None:
-    """Load the weights of a refit; None if they are missing, damaged or of another refit."""
+    """Load the weights of a refit. Return None if the file is missing, damaged or of another refit."""
     try:
         return load_weights(weights_file(folder.refit, refit.trial), refit.digest) if refit is not None else None
     except RecordError:
@@ -69,10 +69,10 @@ def refit_weights(folder: SweepFolder, refit: Refit | None) -> Weights | None:
 
 
 def build_final_model(sweep: OpenSweep, training: Result) -> tuple[Any, SearchData, Refit | None]:
-    """Build the model of a training; returns it, the rows that it was trained on, and its refit.
+    """Build the trained model of a trial or finalist. Return (model, data that trained it, refit or None).
 
-    Without a refit it has the recorded weights. With folds there is no single model, so it trains on all rows here.
-    Raises as `weights_of` and `train_on_all`.
+    The model has the weights of the refit (the training on all rows) if a run made it, else the recorded weights. With
+    folds there is no single model, so the model is trained on all rows here. Raises as `weights_of` and `train_on_all`.
     """
     spec, data = sweep.load(training)
     refit = sweep.study.facts.refit_of(training)
@@ -90,9 +90,10 @@ def build_final_model(sweep: OpenSweep, training: Result) -> tuple[Any, SearchDa
 def train_on_all(
     sweep: OpenSweep, training: Result, rows: SearchData, checkpoints: Path | None = None
 ) -> tuple[Weights, Refit]:
-    """Train a configuration on all rows, until the epoch of its value. Returns the weights and the refit.
+    """Train a configuration on all rows, until its scored epoch. Return the weights and facts about the training.
 
-    Raises Interrupted if the user asked to stop, SweepError if the training diverged or user code raised.
+    `rows` has the same rows to train and to validate. Running trainings are saved in `checkpoints`. Raises Interrupted
+    if the user asked to stop, SweepError if the training diverged or user code raised.
     """
     spec, _ = sweep.load(training)
     # A `fit` in phases trains more epochs than its argument says.
@@ -126,7 +127,7 @@ def train_on_all(
 
 
 def build_trained_model(spec: SweepSpec, result: Result, weights: Weights, data: SearchData) -> Any:
-    """Return the trial's compiled `keras.Model` with these weights; it takes rows as in `data.train.x`."""
+    """Return the trial's compiled `keras.Model` with these weights. It takes rows as in `data.train.x`."""
     model = compile_model(spec, training_plan(spec, result.params), data)
     try:
         model.set_weights(list(weights))
@@ -145,7 +146,7 @@ def compute_validation_outputs(
     data: SearchData,
     call: Callable[[Any, Arrays], Arrays] = predict_rows,
 ) -> Arrays:
-    """Return [N, ...] the outputs on the validation rows of the weights that earned the trial's value."""
+    """Return outputs on the validation rows by `call(model, x)`. With folds, `weights` has the weights of each fold."""
     if data.folds:
         (outputs,) = fold_outputs(spec, data, result.params, [weights], call)
         return each(partial(np.asarray, dtype=np.float32), outputs)
@@ -154,14 +155,14 @@ def compute_validation_outputs(
 
 
 def as_probabilities(outputs: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-    """Return [N, C] unchanged, and [N, 1], the probability of the second of two classes, as [N, 2]."""
+    """Return outputs as [rows, classes]. A single column is the probability of the second of two classes."""
     return outputs if outputs.shape[1] > 1 else np.concatenate([1 - outputs, outputs], axis=1)
 
 
 def evaluate_winner(sweep: OpenSweep) -> TestScores:
-    """Evaluate the winner on the test rows once more; counted before the score, and emitted as `TestEvaluated`.
+    """Evaluate the winner on the test rows, count the evaluation, and emit it as `TestEvaluated`.
 
-    Raises SweepBusy if another process runs the sweep; and as `OpenSweep.training` and `look_at_test`.
+    Raises SweepBusy if another process runs the sweep. Also raises as `OpenSweep.training` and `look_at_test`.
     """
     with SweepLock(sweep.folder):
         best = sweep.training(None)
@@ -170,7 +171,7 @@ def evaluate_winner(sweep: OpenSweep) -> TestScores:
 
 
 def last_look(facts: Facts, *, earlier: bool = False) -> TestEvaluated:
-    """Return the event of the last evaluation on test rows. `earlier` says that an earlier run did it."""
+    """Return the event of the last evaluation on test rows. `earlier` says that an earlier run evaluated."""
     assert facts.test is not None
     return TestEvaluated(**asdict(facts.test), looks=facts.test_looks, earlier=earlier)
 
@@ -178,13 +179,11 @@ def last_look(facts: Facts, *, earlier: bool = False) -> TestEvaluated:
 def look_at_test(sweep: OpenSweep, best: Result, model: Any, training_data: SearchData) -> TestScores:
     """Evaluate the winner's model on the sealed test rows, which must exist, and count the evaluation.
 
-    `training_data` are the rows that the model was trained on. The count is written once the rows are open, before the
-    score. So an evaluation that a kill ends is counted, and repeated; unreadable rows count nothing.
+    `training_data` holds the rows that trained the model. The count is written once the rows are open, before the
+    score. So a killed evaluation is counted, and the next run repeats it. Unreadable rows count nothing.
 
-    Raises:
-        ChangedSweep: The test rows have changed since the sweep began.
-        DataError: The test rows can't be read.
-        ModelError: The model can't be evaluated.
+    Raises ChangedSweep if the test rows have changed since the sweep began, DataError if the rows can't be read, and
+    ModelError if the model can't be evaluated.
     """
     study, (spec, data) = sweep.study, sweep.load(best)
     compiled = getattr(model, "compiled", False)
@@ -211,14 +210,14 @@ def look_at_test(sweep: OpenSweep, best: Result, model: Any, training_data: Sear
 
 
 def count_look(study: StudyFile) -> int:
-    """Count another evaluation on the test rows; returns the new count."""
+    """Add an evaluation on the test rows to the record. Return the new count."""
     looks = study.facts.test_looks + 1
     study.set_attributes({"test_looks": looks})
     return looks
 
 
 def evaluate(spec: SweepSpec, trial: Result, model: Any, rows: Rows, data: SearchData) -> TestScores:
-    """Evaluate a trial's compiled model on held-out rows with a single call of `evaluate()`."""
+    """Return a trained model's scores on held-out rows, with standard errors, and the accuracy of each class."""
     arguments = training_plan(spec, trial.params).loss_arguments
     options = {"sample_weight": rows.weights, "verbose": 0, "return_dict": True}
     scores = read_numbers(model.evaluate(rows.x, rows.labels, **options))
