@@ -70,7 +70,7 @@ def _replace_options(match: re.Match[str]) -> str:
 
 
 def cut_traceback(function: Callable[P, T], errors: type[Exception] = SweepError) -> Callable[P, T]:
-    """Wrap a function so that tracebacks of `errors` end at its caller's line. The `sweep` command keeps them whole."""
+    """Wrap a function so that tracebacks of `errors` end at its caller's line, except in the `sweep` command."""
 
     @wraps(function)
     def wrapper(*arguments: P.args, **options: P.kwargs) -> T:

@@ -1,8 +1,8 @@
 """Convert Keras losses and metrics in a `Spec` (objects, classes, functions) to their form in a space file.
 
-A metric without a form becomes a function that rebuilds the metric. The record has a digest of the function's qualified
-name and free variables, so a new name of `made_anew`, of the function around it, or of `kind`, `config` or `as_it_is`
-makes recorded sweeps count as changed.
+If a space file can't describe a metric, the metric becomes a function that rebuilds it. The record has a digest of the
+function's qualified name and free variables. Renaming `made_anew`, the function around it, `kind`, `config` or
+`as_it_is` makes recorded sweeps count as changed.
 """
 
 import re

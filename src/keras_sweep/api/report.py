@@ -107,7 +107,7 @@ def log_sweep(opened: OpenSweep, to: str, *, output: Path | None = None, follow:
 
 
 def winner_files(opened: OpenSweep, place: Path) -> list[Path]:
-    """Write the report page into the folder `place`; return its path after the winner's model and card, if kept."""
+    """Write the report page into the folder `place`. Return [model, card, page], or [page] if no model is kept."""
     content, page, folder = PageContent.read(opened), place / PAGE, opened.folder
     write_text(page, page_of(content, datetime.now(UTC)))
     sweep = content.sweep

@@ -58,7 +58,7 @@ def run(
         sweep = keras_sweep.run("search_spaces/dense.yaml", trials=64)
         sweep.best.params, sweep.estimate
 
-    You can call it from any thread and several times in a process; the calls run in turn. Trials that train by `fit`
+    You can call `run` from any thread and several times in a process; the calls run in turn. Trials that train by `fit`
     use the global random generators of NumPy and Keras, so no other thread may use these generators during the call.
     In the main thread the first Ctrl-C finishes the trials that train, and the second raises KeyboardInterrupt.
 

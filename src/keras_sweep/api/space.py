@@ -80,14 +80,14 @@ def check(space: Space, *, set: Changes | None = None) -> CheckedSpace:
     `keras_sweep.check("dense.yaml").spec.warnings` lists likely mistakes; `.estimate()` estimates the time of a run.
 
     Raises:
-        UsageError: the space has faults; it lists all of them at once.
+        UsageError: the space has faults; the message lists all of them.
     """
     return CheckedSpace(read_spec(space, name=None if isinstance(space, str | os.PathLike) else "Spec", changes=set))
 
 
 @cut_traceback
 def schema() -> dict[str, Any]:
-    """Return the JSON Schema of space files. Editors use it to complete and check a file while you type."""
+    """Return the JSON Schema of space files. Editors use the schema to complete and check a file while you type."""
     from keras_sweep.space_file.sections import make_space_file_schema
 
     return make_space_file_schema()
@@ -110,7 +110,7 @@ def init(
         example: a known data set in place of `source`: "digits".
         target: the column to predict; by default a column with a usual name (`target`, `label`), else the last column.
         wandb: a W&B sweep file, whose search is copied into the new file.
-        path: the file to write, which is also returned; by default SOURCE.yaml in this folder.
+        path: the file to write, which is also returned; by default SOURCE.yaml in the working directory.
         listener: called with a notice for each guess about the data; by default notices are Python warnings.
 
     Raises:

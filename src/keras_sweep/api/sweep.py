@@ -51,7 +51,7 @@ class Sweep:
         trust: bool = False,
         listener: Listener = warn_of_notices,
     ) -> None:
-        """Use `keras_sweep.run` or `keras_sweep.open` instead. `spec` spares reading the record's space file again."""
+        """Use `keras_sweep.run` or `keras_sweep.open` instead. `spec` replaces the space in the record."""
         self._folder, self._spec, self._trust, self._listener = folder, spec, trust, listener
         self._identity: str | None = None
         with suppress(RecordError):  # the first use of the record raises the error
@@ -109,15 +109,15 @@ class Sweep:
         return [make_trial(sweep, result) for result in sweep.results]
 
     def trial(self, number: int) -> Trial:
-        """Return the trial with this number, counted from 0. Raises UsageError if it is not finished."""
+        """Return the trial with this number, counted from 0. Raises UsageError if the trial is not finished."""
         sweep = self._read()
         return make_trial(sweep, sweep.trial(number))
 
     def show(self, number: int | None = None) -> ShownTrial:
-        """Return a trial, by default the best, and its sweep, as `sweep show` prints them.
+        """Return a trial, by default the best, and its sweep: what `sweep show` prints.
 
         Raises:
-            UsageError: no trial has this number, or it waits for trials with lower numbers.
+            UsageError: no trial has this number, or the trial waits for trials with lower numbers.
         """
         sweep = self._read()
         waiting = list_waiting(self._folder, len(sweep.results), sweep.facts.trials)
@@ -131,7 +131,7 @@ class Sweep:
 
     @property
     def best(self) -> Trial:
-        """The winner: the first trial of the leaderboard. `estimate` is its expected score on new rows.
+        """The winner: the first trial of the leaderboard. `Sweep.estimate` is the winner's expected score on new rows.
 
         If the winner was trained with several seeds, `.seeds.mean` ranks it. `load_model` then loads the model of the
         seed `.seeds.exported`.
@@ -156,7 +156,7 @@ class Sweep:
         return self._read().refit
 
     def ties(self) -> list[Trial]:
-        """Return the winner and all trials tied with the winner (the rows can't tell them apart), best first; or []."""
+        """Return the winner and all trials that the rows can't tell from the winner, best first; or [] without ties."""
         trials = self.trials
         return [trials[row.number] for row in self.leaderboard() if row.tie]
 
@@ -329,7 +329,7 @@ class Sweep:
     def dashboard(self, port: int = 8080) -> Server:
         """Return a server that shows the record in optuna-dashboard at `.address` while `.serve_forever()` runs.
 
-        It is reachable from this machine only and never writes to the record. Port 0 picks a free port.
+        The server is reachable from this machine only and never writes to the record. Port 0 picks a free port.
 
         Raises:
             UsageError: optuna-dashboard is not installed, or the port is not free.

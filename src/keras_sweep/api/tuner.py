@@ -26,7 +26,7 @@ class Tuner:
         tuner.get_best_models()[0], tuner.sweep.estimate
 
     Args:
-        hypermodel: builds and compiles a model; the sweep uses its loss and metrics.
+        hypermodel: builds and compiles a model; the sweep uses the model's loss and metrics.
         objective: the metric that ranks trials, "val_accuracy", or a `keras_tuner.Objective`. By default the least
             `val_loss`. If the hypermodel has its own `fit`, by default the least number that `fit` returns.
         max_trials: the number of trials in total.
@@ -34,7 +34,7 @@ class Tuner:
         executions_per_trial: if more than 1, the best five configurations are trained with this many seeds each.
         directory: the folder of all sweeps; by default SWEEPS_DIR, or ./sweeps.
         project_name: the sweep's name.
-        overwrite: first move an older sweep of this name aside. By default `search` resumes it.
+        overwrite: first move an older sweep of this name aside. By default `search` resumes that sweep.
         strategy: `Optuna(...)` or `KerasTuner(...)`, by default Optuna's tpe, with `max_trials` and `seed`.
     """
 

@@ -168,7 +168,7 @@ def normalize_value(distribution: Distribution, value: Value) -> Value:
 
 
 def to_unit(distribution: Distribution, value: Value) -> float:
-    """Invert `at`: return the number in [0, 1] of a value. For a whole number or step, the middle of its interval."""
+    """Invert `at`: return the number in [0, 1] that gives the value, or the middle of an interval of numbers."""
     assert isinstance(distribution, Float | Int) and isinstance(value, int | float), (distribution, value)
     low, high, step = distribution.low, distribution.high, distribution.step
     if distribution.log:
@@ -189,7 +189,7 @@ def describe_range(distribution: Distribution) -> str:
 
 
 def unite_distributions(distributions: Sequence[Distribution]) -> Distribution:
-    """Return a distribution that covers all. If any is a range, the result is from the least to the greatest number."""
+    """Return a distribution that covers all `distributions`. If any is a range, the result covers only numbers."""
     if len(distributions) == 1:
         return distributions[0]
     if all(isinstance(part, Categorical) for part in distributions):

@@ -124,7 +124,7 @@ class SearchSpace:
         return self.assign_values(lambda parameter: parameter.distribution.at(places[parameter.name]))
 
     def drawn(self, unit: Callable[[], float]) -> dict[str, Value] | None:
-        """Draw configurations by `unit`, random in [0, 1), until `where` allows a draw; None after 100,000 draws."""
+        """Return a random configuration that `where` allows; None after 100,000 draws. `unit` draws from [0, 1)."""
         for _ in range(MOST_LISTED):
             point = self.at(iter([unit() for _ in self.parameters]))
             if self.allows(point):
@@ -202,7 +202,7 @@ def _add_values(points: Iterator[dict[str, Value]], parameter: Parameter) -> Ite
 
 
 def sort_parameters(parameters: Iterable[Parameter]) -> tuple[Parameter, ...]:
-    """Sort parameters after the parameters that their conditions name; otherwise keep the order."""
+    """Move each parameter behind the parameters that its conditions name; otherwise keep the order."""
     left, ordered = list(parameters), list[Parameter]()
     while left:
         names = {parameter.name for parameter in left}

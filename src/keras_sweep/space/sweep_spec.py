@@ -249,7 +249,7 @@ class SweepSpec:
 
     @property
     def sampler_space(self) -> SearchSpace:
-        """The space that engines draw from. If the best epoch becomes `epochs`, `epochs` is a constant: its maximum."""
+        """The space that engines draw from. If the best epoch becomes `epochs`, `epochs` is fixed to the maximum."""
         if not self.objective.epochs_from:
             return self.space
         _, longest = self.space.get_bounds("epochs", 0)

@@ -18,7 +18,7 @@ def get_variant(params: Params) -> Variant:
 
 
 def get_data_space(space: SearchSpace) -> SearchSpace:
-    """Return the space of the `data.*` parameters. Its points are the variants; without parameters, {} alone."""
+    """Return the space of the `data.*` parameters. If there are none, its only configuration is {}."""
     parameters = tuple(parameter for parameter in space.parameters if parameter.name.startswith(DATA_PREFIX))
     return SearchSpace(parameters, dict(get_variant(space.constants)))
 
@@ -35,7 +35,7 @@ def apply_variant(spec: SweepSpec, params: Params) -> SweepSpec:
 
 
 def apply_first_variant(spec: SweepSpec) -> SweepSpec:
-    """Return the spec with the data options of its first variant. A series also gets the longest window of all."""
+    """Return the spec with the first combination of `data.*` values. A series also gets the longest window of all."""
     points = list(get_data_space(spec.space).points())
     is_series = isinstance(spec.data.options, SeriesOptions)
     windows = [point["data.window"] for point in points if is_series and "data.window" in point]

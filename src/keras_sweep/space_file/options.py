@@ -18,7 +18,7 @@ from keras_sweep.space_file.yaml_tree import Node, Plain, TreeError, parse_yaml
 
 
 def apply_options(root: Node, sets: Sequence[str], of_search: Mapping[str, str | int]) -> tuple[Node, list[Fault]]:
-    """Apply the texts of `--set`, and `of_search` (key of `search` -> value). Return the new tree and all faults."""
+    """Apply `sets` (texts of `--set`) and `of_search` (key of `search` -> value). Return the new tree, and faults."""
     # `--engine` alone uses that engine's default sampler if it does not have the file's sampler.
     samplers = ENGINES.get(str(of_search.get("engine")), ())
     search, sampler = root.at("search"), root.at("search", "sampler").value

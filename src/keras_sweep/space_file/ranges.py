@@ -48,7 +48,7 @@ def make_distribution(block: ParameterForm, path: Place, faults: Faults) -> Dist
 
 
 def list_limits(parameter: Parameter, faults: Faults) -> list[tuple[Place, Value]]:
-    """List the (path, value) pairs that must be allowed: every choice, or both ends of a range."""
+    """Return (path, value) of all values that need a check: every choice, or both ends of a range."""
     drawn, path = parameter.distribution, get_path(parameter)
     if isinstance(drawn, Constant):
         block = faults.root.at(*path).value

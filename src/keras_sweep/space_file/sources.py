@@ -170,7 +170,7 @@ def read_function(faults: Faults, form: type[OwnFunction], path: Place) -> tuple
 
 
 def check_source(faults: Faults, path: Place, source: str) -> None:
-    """Report if the module of "module:function" does not exist or is Python's own. The module is not run."""
+    """Report a fault if the module of "module:function" does not exist, or is Python's own. Nothing is imported."""
     if is_object_name(source):
         return  # a missing object is reported when it is used
     folder, module_name = faults.folder, source.split(":")[0]

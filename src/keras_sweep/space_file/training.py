@@ -116,7 +116,7 @@ def read_loss(faults: Faults, path: Place = ("loss",)) -> tuple[str, Arguments] 
 
 
 def read_metrics(faults: Faults, place: Place = ("metrics",)) -> dict[str, Arguments | None] | None:
-    """Return metric -> arguments (None if it has none). If there are faults, add them and return None."""
+    """Return metric -> its arguments, or None without arguments. If there are faults, add them and return None."""
     given, before = faults.root.at(*place).plain if faults.has("metrics") else [], len(faults.found)
     given = [given] if len(place) > 1 and isinstance(given, str | dict) else given
     found: list[tuple[str, Arguments | None]] = []
@@ -162,7 +162,7 @@ def _read_with_arguments(
 
 
 def read_objective(faults: Faults, metrics: Names, outputs: Mapping[str, Output]) -> Objective | None:
-    """Read `metric`. If there are faults, add them and return None. `metrics` are recorded; None if faulty."""
+    """Read `metric`. If there are faults, add them and return None. `metrics` are all names, or None if faulty."""
     if not faults.has("metric"):
         return None
     given = faults.root.at("metric").plain
@@ -233,7 +233,7 @@ def _read_goal(faults: Faults, place: Place, metrics: Names, outputs: Mapping[st
 
 
 def read_training(faults: Faults, metrics: Names) -> Training | None:
-    """Read `training`. If there are faults, add them and return None. `metrics` are recorded; None if not known."""
+    """Read `training`. If there are faults, add them and return None. `metrics` are all names, or None if not known."""
     before, given = len(faults.found), faults.root.plain.get("training", {})
     section = faults.read_section(
         Training, ("training",), KERAS_CALLBACKS, apart=(*WATCHING, "class_weight", "callbacks")
@@ -273,7 +273,7 @@ def _read_watcher(faults: Faults, form: Any, name: str, metrics: Names) -> Any:
 
 
 def _has_no_keras_callback(faults: Faults, callbacks: Any) -> bool:
-    """Return whether no name is a callback of Keras. Report what to use instead of a callback of Keras."""
+    """Return whether the list names no callback of Keras. For each callback of Keras, report what to use instead."""
     before = len(faults.found)
     for index, callback in enumerate(callbacks if isinstance(callbacks, list) else ()):
         names = [callback] if isinstance(callback, str) else list(callback) if isinstance(callback, dict) else []

@@ -63,7 +63,7 @@ def to_wandb_fault(path: Path, fault: Fault) -> Fault:
 
 
 def _convert_early_terminate(plain: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
-    """Convert the section. `min_iter`, the epoch of the first rung, replaces W&B's number of brackets `s`."""
+    """Convert `early_terminate`. `min_iter`, the epoch of the first rung, replaces W&B's `max_iter` and `s`."""
     section = {name: value for name, value in plain.items() if name not in ("max_iter", "s", "strict")}
     most, eta, brackets = plain.get("max_iter"), plain.get("eta", 3), plain.get("s", 1)
     if all(type(number) is int and 0 < number < 1000 for number in (most, eta, brackets)):
