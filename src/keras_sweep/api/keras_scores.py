@@ -52,7 +52,7 @@ def score_of_keras(value: Any) -> Any:
 
 
 def _own_metric(kind: Any, value: Any) -> Any:
-    """Return the `python:` value of a function that rebuilds a user's metric; None if `value` itself will do."""
+    """Return the `python:` value of a function that rebuilds a user's metric; None if `value` can be named itself."""
     try:
         metric, second_metric = (value(), value()) if value is kind else (value, None)
     except TypeError:

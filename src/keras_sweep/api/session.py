@@ -32,7 +32,7 @@ def run_session(
 ) -> SweepEnded:
     """Run a sweep, send its events to `listener` or the default view, and write its log. Raises as `run_sweep`.
 
-    The caller sets KERAS_BACKEND before. In the main thread, output of C++ libraries goes into the log, unless Python's
+    The caller sets KERAS_BACKEND first. In the main thread, output of C++ libraries goes into the log, unless Python's
     standard error is replaced, as in a notebook. The second signal ends the process of the `sweep` command; elsewhere
     the second signal raises KeyboardInterrupt.
     """

@@ -81,7 +81,7 @@ class Choice:
         when: as in `Float`.
 
     Raises:
-        ValueError: there are no values, two are equal, or the probabilities do not fit.
+        ValueError: there are no values, two values are equal, or there is not a probability for each, with sum 1.
     """
 
     values: Sequence[Any]

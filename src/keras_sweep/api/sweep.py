@@ -186,7 +186,7 @@ class Sweep:
 
         Raises:
             UsageError: the record names code and `trust` is not set, or Keras runs on another backend than the sweep.
-            DataError: the data can't be read, or have changed since the sweep.
+            DataError: the data can't be read, or the data have changed since the sweep.
         """
         from keras_sweep.sweep.winner import build_final_model
 
@@ -208,7 +208,7 @@ class Sweep:
         `backend` is Keras's backend; by default the backend that trained the winner.
 
         Raises:
-            DataError: there are no test rows, or they have changed since the sweep.
+            DataError: there are no test rows, or the test rows have changed since the sweep.
             SweepBusy: another process runs the sweep.
         """
         from keras_sweep.sweep.winner import evaluate_winner

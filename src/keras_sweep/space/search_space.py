@@ -238,7 +238,7 @@ class Objective:
 
     @property
     def directions(self) -> tuple[Goal, ...]:
-        """The directions of all goals, this goal first."""
+        """The directions of all goals: of this objective, then of `further`."""
         return self.goal, *(objective.goal for objective in self.further)
 
     @property

@@ -37,7 +37,7 @@ def make_kind(annotation: Any) -> Kind:
 
 
 def _make_argument_kind(kind: str, null: bool = False, **bounds: Any) -> Kind:
-    """Return the validator of an argument in the table: of the type `kind`, within `bounds`, or None if `null`."""
+    """Return the validator of an argument in the table: the type `kind`, within `bounds`; `null` also allows None."""
     number = _KINDS[kind]
     return make_kind(Annotated[number | None if null else number, Field(**bounds)])
 

@@ -184,7 +184,7 @@ class LossSection(WithArguments):
 
 
 class MetricArguments(WithArguments):
-    """A metric of Keras with arguments of its class. The record lists the metric by this name."""
+    """A metric of Keras with arguments of its class. The record lists the metric under this name."""
 
     name: Annotated[str, Rule("a metric of Keras", tuple(METRIC_ARGUMENTS))] = Field(description="its name")
 
