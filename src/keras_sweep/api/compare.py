@@ -1,4 +1,4 @@
-"""Compare sweeps (`keras_sweep.compare`), and an exported model with its card (`keras_sweep.verify`)."""
+"""Compare sweeps with each other (`compare`), and an exported model with its model card (`verify`)."""
 
 import os
 from pathlib import Path
@@ -30,7 +30,7 @@ class ComparedSweeps(Answer, SideBySide):
 
 
 class ReplayedTrial(Answer, Replay):
-    """A trial that was trained again, beside its record."""
+    """A trial that was trained again, compared with its record."""
 
     def __repr__(self) -> str:
         return f"ReplayedTrial({self._what}: {'; '.join(replay_lines(self))})"
@@ -44,7 +44,7 @@ class ReplayedTrial(Answer, Replay):
 
 
 class VerifiedModel(Answer, Verified):
-    """An exported model that was evaluated again, beside its card."""
+    """An exported model that was evaluated again, compared with its model card."""
 
     def __repr__(self) -> str:
         return f"VerifiedModel({self.model}: {verify_verdict(self)})"
@@ -55,10 +55,13 @@ class VerifiedModel(Answer, Verified):
 
 @cut_traceback
 def compare(*names: str, sweeps_dir: str | os.PathLike[str] | None = None) -> ComparedSweeps:
-    """Compare two or more sweeps that have the same metric and the same rows: `.first`, `.sides`, `.behind`.
+    """Compare two or more sweeps that have the same metric and the same validation rows.
+
+    In the result, `.first` is the sweep with the best winner, and `.sides` has every sweep in the order of `names`.
+    `.behind` maps a sweep's name to how far its winner is behind the best winner.
 
     Raises:
-        UsageError: fewer than two names, a name twice, no sweep of a name, or different metrics or rows.
+        UsageError: fewer than two names, a name occurs twice, a sweep does not exist, or metrics or rows differ.
         RecordError: a sweep has no completed trial, or its record can't be read.
     """
     return ComparedSweeps.from_record(compare_sweeps([find(name, sweeps_dir) for name in names]))
@@ -75,20 +78,20 @@ def verify(
     sweeps_dir: str | os.PathLike[str] | None = None,
     listener: Listener = warn_of_notices,
 ) -> VerifiedModel:
-    """Evaluate an exported model, opened in safe mode, on the rows of its model card; `.matches` is the verdict.
+    """Evaluate an exported model on the rows of its model card; `.matches` says whether the card's numbers are right.
 
     Args:
         path: a `.keras` file with its model card beside it.
-        test: also evaluate on the test rows. The look is counted if the card's sweep is in `sweeps_dir`.
-        trust: import and run the Python code that the card names for the rows, and the file names for layers.
+        test: also evaluate on the test rows. If the card's sweep is in `sweeps_dir`, its record counts the evaluation.
+        trust: import and run the Python code for rows and layers that card and file name.
         backend: the Keras backend; by default the backend that trained the model.
-        data_dir: the folder of the card's data file; by default the folder of the sweep's space file, or this folder.
+        data_dir: the folder of the card's data file; by default the folder of the space file, or the working directory.
         sweeps_dir: the folder of all sweeps; by default SWEEPS_DIR, or ./sweeps.
         listener: called with every event, as in `run`; by default notices are Python warnings.
 
     Raises:
-        UsageError: the file or its card is missing, or needs code without `trust`.
-        RecordError: the file is damaged, or belongs to another card.
+        UsageError: the file or its card is missing, or code is needed and `trust` is not set.
+        RecordError: the file is damaged, or the card is of another model.
         ChangedSweep: the rows differ from the rows of the card.
     """
     verification = verify_model(

@@ -1,4 +1,4 @@
-"""Load rows, fit a linear model, and import trials of Optuna. Arguments without a text are as in `run`."""
+"""Load rows, fit a linear model, and import trials of Optuna. Arguments that are not explained are as in `run`."""
 
 import os
 from dataclasses import asdict
@@ -39,10 +39,10 @@ def load_data(
         source: a data set's name, a space file, or a sweep's name.
         set: changes of the space file, as in `run`.
         picture: write a picture of samples to this PNG file.
-        save: write the rows, as an exported model takes them, to this .npz file. It has no test rows.
+        save: write the training and validation rows, as an exported model takes them, to this .npz file.
 
     Raises:
-        UsageError: the source does not exist, its rows can't be read, or a file can't be written there.
+        UsageError: the source does not exist, its rows can't be read, or `picture` or `save` can't be written.
     """
     for option, place, suffix in (("--picture", picture, ".png"), ("--save", save, ".npz")):
         path = Path(place or "")
@@ -76,10 +76,11 @@ def baseline(
 ) -> Baseline:
     """Fit scikit-learn's linear model on the rows of a sweep, as a reference for its trials.
 
-    If the sweep exists and has the same rows, its leaderboard shows the linear model. Arguments are as in `run`.
+    If the sweep exists and has the same rows, its leaderboard shows the linear model. `.mean_score` is over the folds
+    of a cross-validation. `.validation` maps metrics to scores on validation rows. Arguments are as in `run`.
 
     Raises:
-        UsageError: the space or its rows are wrong, or no linear model takes them.
+        UsageError: the space or its rows are wrong, or a linear model can't use these rows.
         SweepBusy: another process runs the sweep.
     """
     from keras_sweep.sweep.named_data import fit_baseline
@@ -114,9 +115,9 @@ def import_optuna(
     Args:
         storage: an Optuna SQLite or journal file, or a URL.
         name: the new sweep's name; by default the study's name.
-        space: a space file's path, or a `Spec`. `run` with this space then continues from the imported trials.
+        space: a space file's path, or a `Spec`. A `run` with this space resumes from the imported trials.
         study: the study's name, if the storage has several.
-        metric: the name of the study's value, if the storage does not say it.
+        metric: the name of the metric that the study optimizes, if the storage does not have it.
 
     Raises:
         UsageError: the storage can't be read, a sweep of that name exists, or no trial fits the space.

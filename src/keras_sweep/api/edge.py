@@ -1,6 +1,7 @@
-"""Fit errors and notices to Python callers: a traceback ends at the caller's line, a text names Python keywords.
+"""Adapt errors and notices to Python callers: a traceback ends at the caller's line, a message names Python keywords.
 
-All other rooms name an option as the command does: `--trust`. `error.__context__` keeps the first error for a debugger.
+Messages of all other modules name options of the command: `--trust`. For a debugger, `error.__context__` keeps the
+exception that led to an error.
 """
 
 import inspect
@@ -24,9 +25,9 @@ T = TypeVar("T")
 # An option or argument of the command -> its keyword in Python, if the keyword has another name or a fixed value.
 KEYWORDS = {"for": "seconds", "model": "path", "o": "path", "output": "path", "trial": "number"}
 KEYWORDS |= {"no-test": "test=False", **{name: f"{name}=True" for name in ("force", "fresh", "test", "trust")}}
-# Options that say how a command prints, or which function it calls, have no keyword.
+# Options that decide how a command prints, or which function it calls, have no keyword.
 KEYWORDS |= dict.fromkeys(("help", "json", "probe", "quiet", "schema", "script", "times"), "")
-# A text in backticks, or an option without them.
+# Text in backticks, or an option without backticks.
 _WORDS = re.compile(r"`[^`]*`|(?<![^\s(])(?:--[a-z]+(?:-[a-z]+)*|-o)(?![\w=-])")
 _OPTION = re.compile(r"--?([a-z][a-z-]*)(?: ('[^']*'|[^\s-]\S*))?")
 # Options that take a name -> the list of all names, which includes the names of installed plugins.
@@ -41,18 +42,18 @@ NAMES = {
 
 
 def names_of(option: str) -> Collection[str]:
-    """Return the names that an option takes. The module that lists them is imported only now."""
+    """Return the names that an option accepts, with plugins. This call imports the module that lists the names."""
     names: Collection[str] = resolve_name(NAMES[option])
     return names
 
 
 def keyword_of(option: str) -> str:
-    """Return an option's Python keyword, with its value if that is fixed (`no-test`: `test=False`), or ""."""
+    """Return the Python keyword of a command's option: "set", or "test=False" for `no-test`; "" without a keyword."""
     return KEYWORDS.get(option, option.replace("-", "_"))
 
 
 def in_python(text: str) -> str:
-    """Replace options of the command in a text by Python keywords: "`--workers 4`" by "`workers=4`"."""
+    """Replace the command's options in a message by Python keywords: "`--workers 4`" by "`workers=4`"."""
     return _WORDS.sub(_replace_options, text).replace("he same command", "he same call")
 
 
@@ -69,10 +70,7 @@ def _replace_options(match: re.Match[str]) -> str:
 
 
 def cut_traceback(function: Callable[P, T], errors: type[Exception] = SweepError) -> Callable[P, T]:
-    """Wrap a public function so that the traceback of these errors ends at its caller's line.
-
-    In a process of the `sweep` command errors stay as they are, for `--debug`.
-    """
+    """Wrap a function so that tracebacks of `errors` end at its caller's line, except in the `sweep` command."""
 
     @wraps(function)
     def wrapper(*arguments: P.args, **options: P.kwargs) -> T:
@@ -89,7 +87,7 @@ def cut_traceback(function: Callable[P, T], errors: type[Exception] = SweepError
 
 
 def cut_tracebacks(kind: type[T], errors: type[Exception] = SweepError) -> type[T]:
-    """Apply `cut_traceback` to a class's constructor, public methods and properties, and return the class."""
+    """Apply `cut_traceback` to the constructor, public methods and properties of the class `kind`; return the class."""
     for name, member in list(vars(kind).items()):
         if isinstance(member, property) and member.fget is not None:
             setattr(kind, name, member.getter(cut_traceback(member.fget, errors)))
@@ -99,7 +97,7 @@ def cut_tracebacks(kind: type[T], errors: type[Exception] = SweepError) -> type[
 
 
 def warn_of_notices(event: Event) -> None:
-    """Show a notice as a Python warning at the caller's line, for calls that no view shows."""
+    """Show a notice as a Python warning at the line that called keras_sweep. Ignore all other events."""
     if isinstance(event, Noticed):
         frames = walk_stack(inspect.currentframe())
         ours = ("keras_sweep.", "contextlib")  # frames of contextlib lie between ours

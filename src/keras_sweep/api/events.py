@@ -1,4 +1,4 @@
-"""Every event that a `listener` receives, as frozen dataclasses. This module defines the events of api/ itself."""
+"""Export all events that a `listener` receives. They are frozen dataclasses. Only three are defined here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from keras_sweep.trial.events import Event
 
 @dataclass(frozen=True, slots=True)
 class ModelExported(Event):
-    """A model was written, with its card beside it."""
+    """A model was exported, with its model card beside it."""
 
     trial: str  # "trial 4"
     card: Path
@@ -22,7 +22,7 @@ class ModelExported(Event):
 
 @dataclass(frozen=True, slots=True)
 class TrialsLogged(Event):
-    """A tracker has all finished trials now. This call logged `new` of them."""
+    """A tracker has all finished trials now. This call logged `new` of the `trials` trials."""
 
     new: int
     trials: int

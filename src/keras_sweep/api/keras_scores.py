@@ -1,7 +1,8 @@
-"""Write losses and metrics that a `Spec` holds as Keras objects, classes or functions as a space file names them.
+"""Convert Keras losses and metrics in a `Spec` (objects, classes, functions) to their form in a space file.
 
-A function that rebuilds a metric is part of the record, by a digest of its qualified name and free variables. Renaming
-`made_anew`, the function around it, `kind`, `config` or `as_it_is` makes recorded sweeps count as changed.
+If a space file can't describe a metric, the metric becomes a function that rebuilds it. The record has a digest of the
+function's qualified name and free variables. Renaming `made_anew`, the function around it, `kind`, `config` or
+`as_it_is` makes recorded sweeps count as changed.
 """
 
 import re
@@ -14,11 +15,11 @@ from keras_sweep.process.user_objects import get_changed_arguments, get_keras_lo
 
 
 def score_of_keras(value: Any) -> Any:
-    """Return the value that a space file has for a Keras loss or metric, or for a metric of the user's class.
+    """Convert a Keras loss or metric, or a metric of the user's class, to the value that a space file has.
 
     Returns:
-        The name, with every argument that differs from its default. A metric with another name or other arguments than
-        a space file knows becomes a function that rebuilds it. None for a loss with other arguments, and for all else.
+        A name, or `{"name": ..., argument: value}`. If a space file does not know the name or arguments of a metric:
+        `{"python": ...}`, the name of a registered function that rebuilds the metric. None for any other value.
     """
     keras, kind = sys.modules.get("keras"), value if isinstance(value, type) else type(value)
     if kind is FunctionType:
@@ -27,7 +28,7 @@ def score_of_keras(value: Any) -> Any:
         return _own_metric(kind, value)
     if keras is None or getattr(keras.losses, kind.__name__, getattr(keras.metrics, kind.__name__, None)) is not kind:
         return None
-    # A class that needs arguments fails again, with a message, when the model is compiled.
+    # A class that needs arguments fails later, with a message, when Keras compiles the model.
     try:
         loss_or_metric: Any = value() if value is kind else value
     except TypeError:
@@ -51,7 +52,7 @@ def score_of_keras(value: Any) -> Any:
 
 
 def _own_metric(kind: Any, value: Any) -> Any:
-    """Return a metric of the user's class, recorded by its own name; None if that is the name of its class."""
+    """Return the `python:` value of a function that rebuilds a user's metric; None if `value` can be named itself."""
     try:
         metric, second_metric = (value(), value()) if value is kind else (value, None)
     except TypeError:
@@ -66,7 +67,7 @@ def _own_metric(kind: Any, value: Any) -> Any:
 
 
 def _name_with_arguments(loss_or_metric: Any, name: str, known: Sequence[str] | None) -> Any:
-    """Return the name with all arguments that differ from their defaults; None if an argument is not `known`."""
+    """Return `name`, or a dict of name and arguments that differ from defaults; None if an argument is not `known`."""
     arguments = get_changed_arguments(loss_or_metric)
     if known is None or not arguments.keys() <= set(known):
         return None

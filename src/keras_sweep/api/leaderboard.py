@@ -32,8 +32,8 @@ class Leaderboard(Ranking, Sequence[LeaderboardRow]):
     """A sequence of ranked trials. A notebook shows it as a table.
 
     Attributes:
-        rows: the trials that were asked for, in the order that was asked for.
-        sweep: the record at the moment when it was read.
+        rows: the ranked trials, as `top`, `where` and `sort` of `Sweep.leaderboard` select and order them.
+        sweep: the record that the rows come from.
         where: the conditions that every row meets.
     """
 
@@ -42,7 +42,7 @@ class Leaderboard(Ranking, Sequence[LeaderboardRow]):
 
     @property
     def notices(self) -> list[str]:
-        """Why no row is left, how many trials wait for their turn, and which trials another program added."""
+        """Sentences: why no row is left, how many trials wait for lower numbers, how many another program added."""
         facts, trials = self.sweep.facts, len(self.sweep.results)
         waiting = list_waiting(self.sweep.folder, trials, facts.trials)
         texts = [explain_no_rows(self.ranked, self.where)] if self.where and self.ranked and not self.rows else []
@@ -62,7 +62,7 @@ class Leaderboard(Ranking, Sequence[LeaderboardRow]):
         return len(self.rows)
 
     def to_records(self) -> list[dict[str, Any]]:
-        """Return a dict for each row, as `sweep leaderboard --format json` prints it."""
+        """Return a dict for each row, as `sweep leaderboard --format json` prints the row."""
         return [row_record(row) for row in self.rows]
 
     def to_polars(self) -> polars.DataFrame:
@@ -84,7 +84,7 @@ class Leaderboard(Ranking, Sequence[LeaderboardRow]):
         return pandas.DataFrame(flat_records(self.rows))
 
     def to_markdown(self) -> str:
-        """Return the table and its notes as Markdown."""
+        """Return the table and the notes below it as Markdown."""
         return leaderboard_markdown(self)
 
     def to_csv(self) -> str:

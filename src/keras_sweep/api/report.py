@@ -1,6 +1,6 @@
 """Publish a sweep's record: as a folder with a page and two tables, or as runs of a tracker, for example MLflow.
 
-Both can follow a running sweep. They only read the record, so a tracker's failure never stops a sweep.
+Both functions can follow a running sweep. They only read the record, so a tracker's failure never stops a sweep.
 """
 
 import tempfile
@@ -30,19 +30,19 @@ TRACKERS: Plugins[type[Tracker]] = Plugins(
 )
 PAGE = "index.html"
 MARK = '<meta name="generator" content="keras-sweep report">'
-EVERY = 2.0  # s between two looks at a record
+EVERY = 2.0  # seconds between two checks whether a record has changed
 # After writing a report, wait this many times as long as writing took: a large sweep takes long to read.
 SHARE = 5
 
 
 def write_report(opened: OpenSweep, place: Path | None = None, *, watch: bool = False) -> Path:
-    """Write the report of a sweep, by default into `reports/NAME`, and return the path of its page.
+    """Write the report of a sweep into the folder `place`, by default `reports/NAME`; return the path of its page.
 
-    With `watch` it is written again after each change until the sweep has ended. Without `trust` for the record's code
-    the page does not show the winner's mistakes.
+    With `watch` the report is written again after each change of the record, until the sweep has ended. If the sweep
+    was opened without `trust` and its record names code, the page does not show the winner's mistakes.
 
     Raises:
-        UsageError: `place` has other files than a report.
+        UsageError: `place` has files that are not of a report.
         RecordError: the record can't be read, or the report can't be written.
     """
     place = Path("reports") / opened.folder.name if place is None else place
@@ -57,9 +57,9 @@ def write_report(opened: OpenSweep, place: Path | None = None, *, watch: bool = 
 
 
 def follow_record(folder: SweepFolder, *, share: int = 0) -> Iterator[bool]:
-    """Yield whether the sweep runs: now, after each change of its record, and when it has ended.
+    """Yield whether the sweep runs: now, after each change of its record, and when the sweep has ended.
 
-    The pause between two looks is EVERY, or `share` times as long as the caller's look took if that is longer.
+    The pause before the next check is EVERY seconds, or `share` times as long as the caller worked if this is longer.
     """
     running = True
     while running:
@@ -71,10 +71,10 @@ def follow_record(folder: SweepFolder, *, share: int = 0) -> Iterator[bool]:
 
 
 def log_sweep(opened: OpenSweep, to: str, *, output: Path | None = None, follow: bool = False) -> str:
-    """Log every trial that the tracker lacks or has with other values, and return the tracker's place.
+    """Log every trial that the tracker `to` lacks or has with other values. Return where the tracker keeps the runs.
 
-    With `follow` this continues until the sweep has ended. The winner's model and page are logged when no process runs
-    the sweep.
+    With `follow` new trials are logged until the sweep has ended. The winner's model and the report page are logged
+    only if no process runs the sweep. `output` is the folder of "tensorboard".
 
     Raises:
         UsageError: no tracker has this name, or its package is missing.
@@ -107,7 +107,7 @@ def log_sweep(opened: OpenSweep, to: str, *, output: Path | None = None, follow:
 
 
 def winner_files(opened: OpenSweep, place: Path) -> list[Path]:
-    """Write the sweep's page into `place`; return its path, after the winner's model and card if they are kept."""
+    """Write the report page into the folder `place`. Return [model, card, page], or [page] if no model is kept."""
     content, page, folder = PageContent.read(opened), place / PAGE, opened.folder
     write_text(page, page_of(content, datetime.now(UTC)))
     sweep = content.sweep
@@ -117,14 +117,13 @@ def winner_files(opened: OpenSweep, place: Path) -> list[Path]:
 
 @contextmanager
 def raising_sweep_errors(to: str) -> Iterator[None]:
-    """Raise SweepError for every exception of a tracker's package."""
     try:
         yield
     except SweepError:
         raise
     except ModuleNotFoundError as error:
         raise MissingPackage(f"{error.name} is not installed", hint=f"pip install 'keras-sweep[{to}]'") from None
-    # Packages raise any class: for a lost connection, a refused name, a full disk.
+    # Packages raise any class of exception: for a lost connection, a refused name, a full disk.
     except Exception as error:
         hint = "Logged trials are kept. The same command logs the rest"
         raise SweepError(f"{to} failed: {' '.join(error_lines(error)).removesuffix('.')}", hint=hint) from error

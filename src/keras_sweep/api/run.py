@@ -58,8 +58,8 @@ def run(
         sweep = keras_sweep.run("search_spaces/dense.yaml", trials=64)
         sweep.best.params, sweep.estimate
 
-    You can call it from any thread and several times in a process; the calls run in turn. Trials that train by `fit`
-    use the global random generators of NumPy and Keras, so keep other threads away from them meanwhile.
+    You can call `run` from any thread and several times in a process; the calls run in turn. Trials that train by `fit`
+    use the global random generators of NumPy and Keras, so no other thread may use these generators during the call.
     In the main thread the first Ctrl-C finishes the trials that train, and the second raises KeyboardInterrupt.
 
     Args:
@@ -88,8 +88,8 @@ def run(
         sweeps_dir: the folder of all sweeps; by default SWEEPS_DIR, or ./sweeps.
 
     Raises:
-        UsageError: the call, the space, the data or the model are wrong; it lists all faults of a space at once. Or a
-            sweep of this name exists with another space, data or seed.
+        UsageError: the call, the space, the data or the model are wrong, or a sweep of this name exists with another
+            space, data or seed. The message lists all faults of a space at once.
         SweepBusy: another process runs this sweep.
         Interrupted: a signal ended the sweep; every finished trial is kept.
         SweepError: the sweep failed while it ran, for example because the disk is full.
@@ -120,7 +120,10 @@ def run(
 
 
 def read_spec(space: Space, *, name: str | None = None, changes: Changes | None = None, **options: Any) -> SweepSpec:
-    """Check a space file or a `Spec` and return its spec. Raises UsageError with all of its faults."""
+    """Check a space file or a `Spec`, changed by `changes` and `options`. Raises UsageError with all faults.
+
+    `changes` is `set` of `run`. `options` are `engine`, `sampler`, `trials` and `seed`; None has no effect.
+    """
     if isinstance(changes, str):
         hint = 'For example `set={"learning_rate.max": 0.1}`'
         raise UsageError(f"`set` must be a dict or a list, but got {changes!r}", hint=hint)

@@ -23,18 +23,18 @@ from keras_sweep.views.running.live import OutputMayVanish, progress_view
 from keras_sweep.views.running.plain import PlainLines
 from keras_sweep.views.terminal.console import console_on
 
-# Trials by `fit` seed and use random generators that are global to the process.
+# Trials that train by `fit` seed and use random generators that are global to the process.
 _run_lock = threading.RLock()
 
 
 def run_session(
     spec: SweepSpec, folder: SweepFolder, options: RunOptions, listener: Listener | None, wall: WallTime
 ) -> SweepEnded:
-    """Run a sweep, show its events to the listener or the default view, and write its log. Raises as `run_sweep`.
+    """Run a sweep, send its events to `listener` or the default view, and write its log. Raises as `run_sweep`.
 
-    The caller sets KERAS_BACKEND first. Output of C++ libraries goes into the log in the main thread if standard error
-    is the process's own terminal or file; a notebook keeps its output. The second signal ends the process of the
-    `sweep` command; elsewhere it raises KeyboardInterrupt.
+    The caller sets KERAS_BACKEND first. In the main thread, output of C++ libraries goes into the log, unless Python's
+    standard error is replaced, as in a notebook. The second signal ends the process of the `sweep` command; elsewhere
+    the second signal raises KeyboardInterrupt.
     """
     main = threading.current_thread() is threading.main_thread()
     with _run_lock, ExitStack() as stack:
@@ -43,12 +43,11 @@ def run_session(
         stack.enter_context(warn_once())
         if main and has_descriptor(sys.stderr, 2):
             stack.enter_context(LibraryNoise())
-        # Only now does nothing else write to stderr.
+        # The view comes last: from here on nothing else writes to stderr.
         listeners = [stack.enter_context(default_view()) if listener is None else listener]
 
         def emit(event: Event) -> None:
-            # The folder exists since the sweep started.
-            if isinstance(event, SweepStarted):
+            if isinstance(event, SweepStarted):  # the folder of the log exists now
                 if LibraryNoise.active is not None:
                     LibraryNoise.active.write_to_log(folder.log)
                 if (log := _open_log(folder.log, stack)) is not None:
@@ -60,7 +59,7 @@ def run_session(
 
 
 def _open_log(path: Path, stack: ExitStack) -> TextIO | None:
-    """Open the log and write this call into it; return None if it can't be written, which stops no sweep."""
+    """Open the log and write the program's command line into it. Return None if the file can't be written."""
     with suppress(OSError):
         log = os.fdopen(os.open(path, APPENDING, 0o600), "a", encoding="utf-8", buffering=1)
         stack.callback(_close, log)
@@ -76,7 +75,7 @@ def _close(log: TextIO) -> None:
 
 
 def default_view() -> AbstractContextManager[Listener]:
-    """Return the live board on a terminal, a board that redraws itself in a notebook, else warnings for notices."""
+    """Return what shows events by default: a terminal's or a notebook's live board, else Python warnings of notices."""
     shell = sys.modules.get("IPython")
     if shell is not None and getattr(shell.get_ipython(), "kernel", None) is not None:
         return NotebookBoard()

@@ -27,8 +27,8 @@ class SweepCost:
 
     Attributes:
         data: the training and validation rows.
-        time: `.seconds` of the search and its parts; None if every probed trial failed.
-        workers: how many worker processes train; None: this process trains.
+        time: `.seconds` is the expected time of the search; None if every probed trial failed.
+        workers: how many worker processes train; None if this process trains.
     """
 
     data: SearchData
@@ -42,7 +42,7 @@ class CheckedSpace:
     """A space without faults.
 
     Attributes:
-        spec: the space as read: `.warnings` lists likely mistakes, `.code` the Python code that a run imports.
+        spec: the checked space. `.warnings` lists likely mistakes, `.code` the Python functions that a run imports.
     """
 
     spec: SweepSpec
@@ -56,10 +56,10 @@ class CheckedSpace:
         sweeps_dir: str | os.PathLike[str] | None = None,
         listener: Listener = warn_of_notices,
     ) -> SweepCost:
-        """Read the data and train a few trials for an epoch, to estimate the time. Arguments are as in `run`.
+        """Read the data and train a few trials for an epoch, to estimate the time of a run. Arguments are as in `run`.
 
         Raises:
-            UsageError: data, model and space do not fit together, or the runner or workers do not exist.
+            UsageError: data, model and space do not fit together, or the runner or the workers do not exist.
         """
         from keras_sweep.sweep.time_estimate import probe_time
         from keras_sweep.training.workers.pool import workers_of
@@ -80,14 +80,14 @@ def check(space: Space, *, set: Changes | None = None) -> CheckedSpace:
     `keras_sweep.check("dense.yaml").spec.warnings` lists likely mistakes; `.estimate()` estimates the time of a run.
 
     Raises:
-        UsageError: the space has faults; it lists all of them at once.
+        UsageError: the space has faults; the message lists all of them.
     """
     return CheckedSpace(read_spec(space, name=None if isinstance(space, str | os.PathLike) else "Spec", changes=set))
 
 
 @cut_traceback
 def schema() -> dict[str, Any]:
-    """Return the JSON Schema of space files. Editors use it to complete and check a file while you type."""
+    """Return the JSON Schema of space files. Editors use the schema to complete and check a file while you type."""
     from keras_sweep.space_file.sections import make_space_file_schema
 
     return make_space_file_schema()
@@ -108,10 +108,10 @@ def init(
     Args:
         source: a CSV, Parquet or npz file, or a folder of pictures.
         example: a known data set in place of `source`: "digits".
-        target: the column to predict; by default a column called `target`, `label`, `class` or the like, or the last.
-        wandb: a W&B sweep file whose search the new file takes over.
-        path: the file to write, which is also returned; by default SOURCE.yaml in this folder.
-        listener: called with a notice for each guess; by default notices are Python warnings.
+        target: the column to predict; by default a column with a usual name (`target`, `label`), else the last column.
+        wandb: a W&B sweep file, whose search is copied into the new file.
+        path: the file to write, which is also returned; by default SOURCE.yaml in the working directory.
+        listener: called with a notice for each guess about the data; by default notices are Python warnings.
 
     Raises:
         UsageError: the source does not exist, or the new file exists already.

@@ -1,7 +1,4 @@
-"""Write a space in Python: a `Spec` has the sections of a space file, and may hold arrays and functions.
-
-`Spec.to_yaml` writes a `Spec` as the text of a space file.
-"""
+"""Write a space in Python: a `Spec` has the sections of a space file, and may hold arrays and functions."""
 
 import os
 import sys
@@ -84,7 +81,7 @@ class Choice:
         when: as in `Float`.
 
     Raises:
-        ValueError: there are no values, two are equal, or the probabilities do not fit.
+        ValueError: there are no values, two values are equal, or there is not a probability for each, with sum 1.
     """
 
     values: Sequence[Any]
@@ -97,7 +94,7 @@ class Choice:
 
 
 class _Keys(dict[str, Any]):
-    """A section of a space file without its empty keys. The reader of space files checks the keys."""
+    """A section of a space file. Empty values are left out. The reader of space files checks the rest."""
 
     def __init__(self, **keys: Any) -> None:
         super().__init__({name: value for name, value in keys.items() if value or value == 0})
@@ -122,7 +119,7 @@ class Optuna(_Keys):
 
 
 class KerasTuner(_Keys):
-    """A search by KerasTuner's sampler random, bayesian, hyperband or grid. Other arguments are as in `Optuna`."""
+    """A search by a sampler of KerasTuner: random, bayesian, hyperband or grid. Arguments are as in `Optuna`."""
 
     def __init__(self, sampler: str = "bayesian", trials: int = 64, seed: int = 42, **settings: Any) -> None:
         super().__init__(engine="keras-tuner", sampler=sampler, trials=trials, seed=seed, **settings)
@@ -165,7 +162,7 @@ def _file(path: PathLike) -> str:
 
 
 def _collect_unknown_keywords(kind: type[T]) -> type[T]:
-    """Let a class collect unknown keywords in its field `others`, so that the reader can suggest the right ones."""
+    """Make a dataclass collect unknown keywords in its field `others`, so that the reader can suggest keys."""
     init, field_names = kind.__init__, {field.name for field in fields(kind)}  # type: ignore[arg-type]
 
     @wraps(init)
@@ -185,24 +182,24 @@ class Spec:
 
         Spec("digits", "sparse_categorical_crossentropy", {"epochs": Int(5, 20)}, maximize="val_accuracy")
 
-    Each argument is a section of a space file and also takes the value that the file has there:
-    `search={"sampler": "gp"}`, `data={"csv": "plants.csv", "target": "species"}`. The reader of space files reads a
-    `Spec` too, so the rules and the faults are the same. A sweep records a digest of arrays, and of functions from
-    a script or a notebook. If you change them, `keras_sweep.run` refuses to resume the sweep.
+    Each argument is a section of a space file, and also accepts the value that the section has in the file:
+    `search={"sampler": "gp"}`, `data={"csv": "plants.csv", "target": "species"}`. The rules and the errors are the
+    same. A sweep records a digest of arrays, and of functions from a script or a notebook. If you change these arrays
+    or functions, `keras_sweep.run` refuses to resume the sweep.
 
     Args:
         data: a data set's name, Csv, Parquet, Npz, a function without arguments, `(x, y)`, `(x, y, sample_weight)`,
-            `((x, y), (x_test, y_test))`, or datasets that `fit` takes.
-        loss: a Keras loss by its name, `{"name": ..., "label_smoothing": 0.1}`, object or class; a function of
-            yours, or `{"python": function, ...}`. A model with several outputs takes a dict by output name. By default
-            the loss with which the model compiles itself.
-        parameters: Float, Int, Choice, or a list of these with a `when` each. Any other list is a choice of its values;
-            `{"value": [64, 32]}` is a constant.
+            `((x, y), (x_test, y_test))`, or datasets that `fit` accepts.
+        loss: a Keras loss as a name, `{"name": ..., "label_smoothing": 0.1}`, an object or a class; or your function,
+            with arguments `{"python": function, ...}`. For a model with several outputs a dict by output name. By
+            default the loss with which your model compiles itself.
+        parameters: name -> Float, Int, Choice, or a list of these, each with a `when`. Any other list is a choice of
+            its values. A single value, or `{"value": [64, 32]}`, is a constant.
         model: "dense", `{"dense": {...}}`, a function that returns a model, a HyperModel, or
             `(function, fixed_arguments)`.
         metrics: a list, each entry as in `loss`; for several outputs a dict by output name.
         maximize: the metric that ranks: "val_accuracy".
-        minimize: in place of `maximize` a metric whose least value is best: "val_loss".
+        minimize: in place of `maximize`, a metric whose least value is best: "val_loss".
         loss_weights: the weight of each output's loss: `{"price": 1.0, "kind": 0.2}`.
         search: `Optuna(...)` or `KerasTuner(...)`; by default Optuna's tpe with 64 trials.
         split: the shares of validation and test rows: `{"validation": 0.2, "test": 0.2, "seed": 42}`, or
@@ -214,7 +211,7 @@ class Spec:
         finish: choose and train the winner: `{"refit": True, "choose": {"where": "parameters <= 40000"}}`.
         goals: further metrics to improve: `{"parameters": "minimize"}`.
         metric: in place of `maximize` and `minimize`: `{"name": "val_accuracy", "goal": "maximize"}`.
-        others: collects unknown keywords, which the reader refuses.
+        others: unknown keywords. `keras_sweep.run` reports them.
     """
 
     data: Any = None
@@ -238,13 +235,13 @@ class Spec:
 
     @cached_property
     def _dataset_rows(self) -> Any:
-        """The arrays of datasets. They are read once, since a dataset that shuffles changes its order."""
+        """The rows of `data` if these are datasets, else None. Datasets are read once: shuffling changes the order."""
         from keras_sweep.data.array_sources import rows_of_datasets
 
         return rows_of_datasets(self.data)
 
     def to_yaml(self) -> str:
-        """Return the `Spec` as the text of a space file, which names arrays and functions by their digest.
+        """Return the `Spec` as the text of a space file. Arrays and functions become names with their digests.
 
         Raises:
             UsageError: not exactly one of `maximize`, `minimize` and `metric` is set, or the type of data or model is
@@ -268,7 +265,7 @@ class Spec:
             **{name: _name_functions(getattr(self, name)) for name in ("loss", "metrics", "training")},
         }
         tree = {name: sections.get(name, getattr(self, name)) for name in SECTIONS} | dict(self.others)
-        # A space file may have these two sections empty.
+        # An empty section has a meaning here; other empty sections are left out.
         may_be_empty = ("metrics", "parameters")
         tree_to_write = {
             name: value for name, value in tree.items() if value or (name in may_be_empty and value is not None)
@@ -287,7 +284,7 @@ def _data_block(data: Any) -> Any:
     keys = data if isinstance(data, Mapping) else {"python": data}
     if callable(keys.get("python")):
         return {**keys, "python": register_function(keys["python"], of_rows=True)}
-    # A map with a text has the keys of a space file; else its values are arrays.
+    # A map with a text or path has the keys of a space file. In any other map the values are arrays.
     if isinstance(data, Mapping) and any(isinstance(value, str | os.PathLike) for value in data.values()):
         return data
     if isinstance(data, Mapping | Sequence):
@@ -303,7 +300,7 @@ def _model_block(model: Any) -> Any:
     if isinstance(model, Mapping):
         return model
     function, arguments = model if isinstance(model, tuple) and len(model) == 2 else (model, {})
-    # A finished model can be called too, but it has weights already, so no trial could start from new ones.
+    # A finished model can be called too, but has weights already, so no trial could start from new weights.
     is_model = isinstance(function, getattr(sys.modules.get("keras"), "Model", ()))
     if not is_model and (callable(function) or callable(getattr(function, "build", None))):
         return {"python": register_function(function), **arguments}
@@ -326,7 +323,7 @@ def _name_functions(value: Any) -> Any:
 
 
 def plain_value(value: Any) -> Any:
-    """Convert a value of a `Spec` to the value that a space file has. Raises UsageError if YAML can't write it."""
+    """Convert a value of a `Spec` to plain data for a space file. Raises UsageError if YAML can't write the value."""
     match value:
         case Float():
             step = {} if value.step is None else {"distribution": "q_uniform", "q": float(value.step)}

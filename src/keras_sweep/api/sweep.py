@@ -51,11 +51,10 @@ class Sweep:
         trust: bool = False,
         listener: Listener = warn_of_notices,
     ) -> None:
-        """Call `keras_sweep.run` or `keras_sweep.open` instead. `spec` is the space if the caller has just read it."""
+        """Use `keras_sweep.run` or `keras_sweep.open` instead. `spec` replaces the space in the record."""
         self._folder, self._spec, self._trust, self._listener = folder, spec, trust, listener
         self._identity: str | None = None
-        # The first question to this object raises the error.
-        with suppress(RecordError):
+        with suppress(RecordError):  # the first use of the record raises the error
             self._identity = read_facts(folder).identity
 
     def _open(self, backend: str | None = None) -> OpenSweep:
@@ -70,7 +69,7 @@ class Sweep:
         return sweep
 
     def _check(self, facts: Facts) -> Facts:
-        """Return the facts. Raises RecordError if another record has replaced this object's record."""
+        """Return `facts`. Raises RecordError if another record has replaced the record that this object opened."""
         if self._identity not in (None, facts.identity):
             raise RecordError(
                 f"another record has replaced sweep {self.name!r} since this `Sweep` was opened",
@@ -105,20 +104,20 @@ class Sweep:
 
     @property
     def trials(self) -> list[Trial]:
-        """All finished trials, by number."""
+        """All finished trials, ordered by number."""
         sweep = self._read()
         return [make_trial(sweep, result) for result in sweep.results]
 
     def trial(self, number: int) -> Trial:
-        """Return the trial with this number, counted from 0. Raises UsageError if it is not finished."""
+        """Return the trial with this number, counted from 0. Raises UsageError if the trial is not finished."""
         sweep = self._read()
         return make_trial(sweep, sweep.trial(number))
 
     def show(self, number: int | None = None) -> ShownTrial:
-        """Return a trial, by default the best, and its sweep, as `sweep show` prints them.
+        """Return a trial, by default the best, and its sweep: what `sweep show` prints.
 
         Raises:
-            UsageError: no trial has this number, or it waits for trials with lower numbers.
+            UsageError: no trial has this number, or the trial waits for trials with lower numbers.
         """
         sweep = self._read()
         waiting = list_waiting(self._folder, len(sweep.results), sweep.facts.trials)
@@ -132,10 +131,10 @@ class Sweep:
 
     @property
     def best(self) -> Trial:
-        """The winner: the first trial of the leaderboard. `estimate` is its expected score on new rows.
+        """The winner: the first trial of the leaderboard. `Sweep.estimate` is the winner's expected score on new rows.
 
-        If it was trained with several seeds, `.seeds.mean` ranks it, and `load_model` loads the model of the seed
-        `.seeds.exported`.
+        If the winner was trained with several seeds, `.seeds.mean` ranks it. `load_model` then loads the model of the
+        seed `.seeds.exported`.
 
         Raises:
             RecordError: no trial has completed.
@@ -153,14 +152,11 @@ class Sweep:
 
     @property
     def refit(self) -> Refit | None:
-        """The winner's last training, on all training and validation rows; None if the space asks for none."""
+        """The winner's last training, on all training and validation rows; None if the winner was not trained again."""
         return self._read().refit
 
     def ties(self) -> list[Trial]:
-        """Return the trials that the validation rows can't tell from the winner, best first.
-
-        The winner is among them. The list is empty if no other trial is tied with it.
-        """
+        """Return the winner and all trials that the rows can't tell from the winner, best first; or [] without ties."""
         trials = self.trials
         return [trials[row.number] for row in self.leaderboard() if row.tie]
 
@@ -185,12 +181,12 @@ class Sweep:
     def load_model(self, number: int | None = None) -> Any:
         """Load a compiled `keras.Model` of a trial, by default the winner, with the weights that have its score.
 
-        It takes rows as `validation()` returns them. Weights that were not kept are trained again, to the same numbers.
+        The model's input is `.x` of `validation()`. Weights that were not kept are trained again, to the same numbers.
         With `finish: {refit: true}` the winner's model was trained on the validation rows too.
 
         Raises:
             UsageError: the record names code and `trust` is not set, or Keras runs on another backend than the sweep.
-            DataError: the data can't be read, or have changed since the sweep.
+            DataError: the data can't be read, or the data have changed since the sweep.
         """
         from keras_sweep.sweep.winner import build_final_model
 
@@ -198,21 +194,21 @@ class Sweep:
             return build_final_model(sweep, sweep.training(number))[0]
 
     def validation(self) -> Rows:
-        """Return the rows of the leaderboard's scores: `.x` [N, ...] as the model takes it, `.y` labels, `.weights`.
+        """Return the validation rows: `.x` [N, ...] is the model's input, `.y` labels, `.weights` of rows.
 
-        With folds they are all rows; each row is scored by the training that left it out. A refit winner has seen them.
-        Raises as `load_model`.
+        With folds these are all rows; the training that left a row out has scored the row. A refit winner has seen all
+        rows. Raises as `load_model`.
         """
         with self._open() as sweep:
             return sweep.validation()
 
     def evaluate(self, *, backend: str | None = None) -> TestScores:
-        """Evaluate the winner on the sealed test rows. Every look is counted and emits the event `TestEvaluated`.
+        """Evaluate the winner on the sealed test rows. Every call is counted and emits the event `TestEvaluated`.
 
         `backend` is Keras's backend; by default the backend that trained the winner.
 
         Raises:
-            DataError: there are no test rows, or they have changed since the sweep.
+            DataError: there are no test rows, or the test rows have changed since the sweep.
             SweepBusy: another process runs the sweep.
         """
         from keras_sweep.sweep.winner import evaluate_winner
@@ -222,7 +218,7 @@ class Sweep:
 
     @property
     def test_looks(self) -> int:
-        """How often a model was evaluated on the sealed test rows."""
+        """How often models of this sweep were evaluated on the sealed test rows."""
         return self.facts.test_looks
 
     def export(
@@ -247,9 +243,9 @@ class Sweep:
             backend: as in `evaluate`.
 
         Raises:
-            UsageError: the format or trial does not exist, or the path or format can't take the model.
+            UsageError: the format or trial does not exist, or the path or format does not suit the model.
             MissingPackage: the package that writes the format is not installed.
-            SweepError: the outputs of the format differ.
+            SweepError: the outputs of the written model differ from the outputs of the .keras file.
         """
         from keras_sweep.space.plugins import find_member
         from keras_sweep.sweep.export import EXPORT_FORMATS, export_trial
@@ -263,12 +259,12 @@ class Sweep:
         return place
 
     def report(self, path: str | os.PathLike[str] | None = None, *, watch: bool = False) -> Path:
-        """Write the sweep as a self-contained page with its tables into a folder, and return the page's path.
+        """Write a self-contained page about the sweep, and its tables, into a folder. Return the page's path.
 
         The folder is by default `reports/NAME`. With `watch` the page is updated until the sweep has ended.
 
         Raises:
-            UsageError: the folder has other files than a report.
+            UsageError: the folder has files that are not of a report.
         """
         from keras_sweep.api.report import write_report
 
@@ -276,7 +272,7 @@ class Sweep:
             return write_report(sweep, None if path is None else Path(path), watch=watch)
 
     def log(self, to: str, path: str | os.PathLike[str] | None = None, *, follow: bool = False) -> str:
-        """Log every trial that a tracker does not have yet, and return the place of its runs.
+        """Log every trial that a tracker does not have yet. Return where the tracker keeps the runs.
 
         Args:
             to: "mlflow", "wandb", "tensorboard", or a registered tracker's name.
@@ -302,8 +298,9 @@ class Sweep:
     ) -> ReplayedTrial:
         """Train a trial, by default the winner, again by plain `fit` and compare it with the record.
 
-        `.matches` is the verdict; `.plain` and `.own` have the differences of every epoch. `runner="compiled"` trains
-        the trial as a lane. `workers` train in place of this process, as in `run`.
+        `.matches` says whether the record's numbers are reproduced. `.plain` has the differences of every epoch. If
+        plain `fit` differs, `.own` has the differences with the record's runner. `runner="compiled"` trains the trial
+        as a lane. `workers` train in place of this process, as in `run`.
 
         Raises:
             UsageError: the trial or runner does not exist, or the record names code and `trust` is not set.
@@ -332,7 +329,7 @@ class Sweep:
     def dashboard(self, port: int = 8080) -> Server:
         """Return a server that shows the record in optuna-dashboard at `.address` while `.serve_forever()` runs.
 
-        It is reachable from this machine only and never writes to the record. Port 0 picks a free port.
+        The server is reachable from this machine only and never writes to the record. Port 0 picks a free port.
 
         Raises:
             UsageError: optuna-dashboard is not installed, or the port is not free.
@@ -368,7 +365,7 @@ def open(
 
     Args:
         name: the sweep's name; by default the newest sweep.
-        trust: import and run the `python:` code that the record names. Somebody else may have written it.
+        trust: import and run the `python:` code that the record names. Trust only records whose authors you know.
         sweeps_dir: the folder of all sweeps; by default SWEEPS_DIR, or ./sweeps.
         listener: called with every event, as in `run`; by default notices are Python warnings.
 
@@ -380,5 +377,5 @@ def open(
 
 @cut_traceback
 def sweeps(sweeps_dir: str | os.PathLike[str] | None = None) -> list[Sweep]:
-    """Return all sweeps of the folder, newest first. By default it is SWEEPS_DIR, or ./sweeps."""
+    """Return all sweeps of a folder, by default SWEEPS_DIR or ./sweeps, newest first."""
     return [Sweep(folder) for folder in all_sweeps(sweeps_dir)]

@@ -1,4 +1,4 @@
-"""Trackers of experiments: the protocol, the runs that they log, and MLflow, W&B and TensorBoard."""
+"""Log trials to experiment trackers: the protocol `Tracker`, its unit `Run`, and MLflow, W&B and TensorBoard."""
 
 import hashlib
 import json
@@ -18,8 +18,8 @@ from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.trial.ranking import best_training, is_imported, seed_scores
 from keras_sweep.trial.result import Curve, Result
 
-MARK = "keras_sweep.json"  # the file of a run on disk with its id; it is written last, so it proves a complete run
-PREFIX = "keras_sweep."  # of the tags that identify runs in MLflow
+MARK = "keras_sweep.json"  # in a run's folder: its id and mark; written last, so a run with this file is complete
+PREFIX = "keras_sweep."  # MLflow tags with this prefix identify our runs
 BATCH = 100  # parameters in a request to MLflow, which may also have 1,000 metrics
 
 
@@ -30,7 +30,7 @@ class Run:
     Names of metrics and scores have only ASCII letters, digits and `_`, which all trackers accept.
 
     Attributes:
-        id: unique among all sweeps, also of the same name: "dense-36-1f0c29ab".
+        id: "dense-36-1f0c29ab". Two sweeps never share an id, even if they have the same name.
         sweep: the sweep's name.
         number: the trial's number.
         params: the trial's values, as JSON has them.
@@ -59,26 +59,26 @@ class Run:
 
 
 class Tracker(Protocol):
-    """Logs the runs of a sweep. Each method may raise any exception of the tracker's package.
+    """A plugin that logs the runs of a sweep. Each method may raise any exception of the tracker's package.
 
     Attributes:
-        place: where the runs are, as the user reads it.
+        place: where the tracker keeps the runs, in words for the user.
     """
 
     place: str
 
     def __init__(self, sweep: str, output: Path | None) -> None:
-        """Find or create the place for the runs of the sweep `sweep`; `output` is the folder that the user gave."""
+        """Find or create the place for the runs of the sweep named `sweep`. `output` is the user's folder, if any."""
 
     def marks(self) -> Mapping[str, str]:
-        """Return the marks of the sweep's complete runs, by run id."""
+        """Return run id -> `Run.mark` for every complete run of the sweep."""
 
     def log(self, run: Run, files: Sequence[Path]) -> None:
-        """Log a run and these files, and its mark last. It replaces a run with the same id."""
+        """Log a run with `files`, and its mark last. Replace a logged run that has the same id."""
 
 
 def make_run(sweep: RecordedSweep, result: Result, *, is_winner: bool) -> Run:
-    """Make the run of a trial. The run of the winner of an ended sweep has its expected score and test scores too."""
+    """Convert a trial's result to a run. With `is_winner` the run also has the expected score and the test scores."""
     facts, seeds = sweep.facts, seed_scores(result)
     trial_curves: Curve = {escape_name(name): curve for name, curve in result.curve.items()}
     curves = dict(trial_curves)
@@ -112,7 +112,7 @@ def make_run(sweep: RecordedSweep, result: Result, *, is_winner: bool) -> Run:
         number=result.number,
         params=params,
         curves=curves,
-        # A metric of the user may be called `value`. It keeps its name, and the score becomes `trial_value`.
+        # If a metric of the user is called `value`, it keeps its name, and our score becomes `trial_value`.
         scores={
             f"trial_{name}" if name in trial_curves else name: float(value)
             for name, value in scores.items()
@@ -143,11 +143,11 @@ def _read_marks(folders: Path, pattern: str) -> dict[str, str]:
 class MLflow:
     """Logs runs to an MLflow experiment, on the server or in the database that `MLFLOW_TRACKING_URI` names.
 
-    If a killed call has logged a part of a run, the next call completes it without logging a number twice.
+    If a killed call has logged a part of a run, the next call completes the run and logs no number twice.
     """
 
     def __init__(self, sweep: str, output: Path | None) -> None:
-        """Find the experiment that MLflow's environment variables name; by default use or create the sweep's name."""
+        """Find the experiment that MLflow's environment variables name; by default the sweep's name, created if new."""
         import mlflow
 
         del output  # MLflow has variables of its own
@@ -205,9 +205,9 @@ class MLflow:
 
 
 class WandB:
-    """Logs runs to a W&B project. With `WANDB_MODE=offline` they stay on this machine until `wandb sync`.
+    """Logs runs to a W&B project. With `WANDB_MODE=offline` the runs stay on this machine until `wandb sync`.
 
-    If a killed call has logged a part of a run, the next call logs it again under the same id.
+    If a killed call has logged a part of a run, the next call logs the run again under the same id.
     """
 
     def __init__(self, sweep: str, output: Path | None) -> None:
@@ -220,7 +220,7 @@ class WandB:
             raise UsageError("W&B is disabled", hint="Set WANDB_MODE to online or offline")
         self._project = os.environ.get("WANDB_PROJECT") or sweep
         self._sweep = sweep
-        # A process of W&B writes there, maybe with another working directory.
+        # A process of W&B writes into this folder, maybe from another working directory.
         self._dir = Path(os.environ.get("WANDB_DIR") or ".").absolute()
         self._folder = self._dir / "wandb" if mode in ("offline", "dryrun") else None
         self.place = f"{self._folder or wandb.setup().settings.base_url}, project {self._project}"
@@ -273,7 +273,7 @@ class WandB:
 
 
 class TensorBoard:
-    """Logs each run as a folder of event files, `runs/dense/trial-36`, which is always complete."""
+    """Logs each run as a folder of event files, `runs/dense/trial-36`. A folder with this name is always complete."""
 
     def __init__(self, sweep: str, output: Path | None) -> None:
         """Use the sweep's folder in `output`, by default in `runs`, and remove folders that a killed call left."""

@@ -15,11 +15,11 @@ from keras_sweep.views.terminal.text import params_text, score_text
 
 
 class Answer:
-    """Base of public dataclasses that have all fields of a dataclass from another room."""
+    """Base of public result classes. Each has all fields of an internal dataclass."""
 
     @classmethod
     def from_record(cls, record: Any, **more: Any) -> Self:
-        """Copy all fields of `record`, and add or replace fields by `more`."""
+        """Return an object with all fields of the dataclass `record`. `more` adds or replaces fields."""
         return cls(**{**{field.name: getattr(record, field.name) for field in fields(record)}, **more})
 
 
@@ -29,18 +29,18 @@ class Trial(Answer, Result):
 
     Attributes:
         params: the values of all active parameters and constants.
-        state: COMPLETE, PRUNED or FAIL; equal to these words as text.
-        value: the objective's value; None for a trial that has none.
+        state: "COMPLETE", "PRUNED" or "FAIL".
+        value: the objective's value; None if the trial has no value.
         stderr: the standard error of the value over the validation rows; None if the metric has no formula for it.
         metrics: every logged metric at the scored epoch.
         curve: metric name -> its value after each epoch.
         epochs: how many epochs were trained.
         seconds: the wall time of each part, in seconds; `.total` is the sum.
         reason: why the trial ended early, if it did.
-        engine: the engine and sampler that suggested it: "optuna/tpe".
-        finalists: trainings of the configuration with other seeds, which are in their `.params`.
+        engine: the engine and sampler that suggested the trial: "optuna/tpe".
+        finalists: trainings of the same configuration with other seeds; `.params` has the seed.
         seeds: the scores of the configuration over several seeds, or None: `.count`, `.mean`, `.stderr`, `.unstable`.
-            When all finalists are trained, `.mean` ranks them, and `.exported` is the seed of the exported model.
+            When all finalists are trained, `.mean` ranks them. The exported model has the seed `.exported`.
     """
 
     objective: Objective
@@ -63,7 +63,6 @@ class Trial(Answer, Result):
 
 
 def make_trial(sweep: RecordedSweep, result: Result) -> Trial:
-    """Make a public trial, with its finalists, from a result of the search."""
     seeds, objective = seed_scores(result), sweep.objective
     if seeds is not None and result.final:
         exported = best_training(result, objective).finalist_seed

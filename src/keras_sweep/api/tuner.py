@@ -26,16 +26,16 @@ class Tuner:
         tuner.get_best_models()[0], tuner.sweep.estimate
 
     Args:
-        hypermodel: builds and compiles a model; the sweep uses its loss and metrics.
-        objective: the metric that ranks, "val_accuracy", or a `keras_tuner.Objective`. By default the least `val_loss`,
-            or the least number that the hypermodel's own `fit` returns.
+        hypermodel: builds and compiles a model; the sweep uses the model's loss and metrics.
+        objective: the metric that ranks trials, "val_accuracy", or a `keras_tuner.Objective`. By default the least
+            `val_loss`. If the hypermodel has its own `fit`, by default the least number that `fit` returns.
         max_trials: the number of trials in total.
         seed: the seed of the search and of every trial.
         executions_per_trial: if more than 1, the best five configurations are trained with this many seeds each.
         directory: the folder of all sweeps; by default SWEEPS_DIR, or ./sweeps.
         project_name: the sweep's name.
-        overwrite: first move an older sweep of this name aside. By default `search` resumes it.
-        strategy: `Optuna(...)` or `KerasTuner(...)`, by default Optuna's tpe. `max_trials` and `seed` replace its own.
+        overwrite: first move an older sweep of this name aside. By default `search` resumes that sweep.
+        strategy: `Optuna(...)` or `KerasTuner(...)`, by default Optuna's tpe, with `max_trials` and `seed`.
     """
 
     def __init__(
@@ -79,13 +79,13 @@ class Tuner:
         steps_per_epoch: int | None = None,
         verbose: Any = None,
     ) -> None:
-        """Search with the arguments of `fit`: arrays or datasets. By default a fifth of the rows validates.
+        """Search with the arguments of `fit`: arrays or datasets. By default a fifth of the rows are validation rows.
 
         `EarlyStopping` and `ReduceLROnPlateau` act on every trial as in `fit`. With `sample_weight` all metrics are
         weighted. `verbose` has no effect.
 
         Raises:
-            UsageError: the model is not compiled, or a callback has another class; else as `keras_sweep.run`.
+            UsageError: the model is not compiled, or a callback is of another class; else as `keras_sweep.run`.
         """
         from keras_sweep.data.array_sources import is_dataset, name_arrays
 
@@ -131,7 +131,7 @@ class Tuner:
         return hyperparameters
 
     def get_best_models(self, num_models: int = 1) -> list[Any]:
-        """Return the models of the best trials, with the weights that have their scores."""
+        """Return the models of the best trials, with the weights that were scored."""
         numbers = [row.number for row in self.sweep.leaderboard(top=num_models)]
         return [self.sweep.load_model(number if place else None) for place, number in enumerate(numbers)]
 
@@ -141,7 +141,6 @@ class Tuner:
 
 
 def _training_section(callbacks: Sequence[Any]) -> dict[str, Any]:
-    """Convert Keras callbacks to the section `training` of a space file."""
     training: dict[str, Any] = {}
     # Our settings classes have the names of Keras's callbacks.
     sections = {form.__name__: (section, form) for section, form in WATCHING.items()}

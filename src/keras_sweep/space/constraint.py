@@ -1,6 +1,6 @@
 """Parse and evaluate `where`: constraints over the values of a trial, like `model.units * model.layers <= 512`.
 
-Constraints look like Python but never run as Python: only the parts listed here are allowed and computed.
+Constraints look like Python, but Python never runs them: this module computes them and allows only what it lists.
 """
 
 import ast
@@ -43,7 +43,7 @@ PARTS = (ast.Constant, ast.Tuple, ast.List, ast.Load, ast.BoolOp, ast.And, ast.O
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    names: frozenset[str]  # the parameters in it
+    names: frozenset[str]  # the parameters that the constraint names
     evaluate: Callable[[Mapping[str, Value]], Any]  # takes values of all names
 
     def is_met(self, params: Mapping[str, Value]) -> bool:
@@ -53,7 +53,7 @@ class Constraint:
 
 @cache
 def parse_constraint(text: str) -> Constraint:
-    """Parse a constraint. Raises ValueError with the fault."""
+    """Parse a constraint. Raises ValueError with the rule that the text breaks, for a message after the text."""
     if len(text) > LONGEST:
         raise ValueError(f"must have at most {LONGEST} characters, but has {len(text)}")
     try:
@@ -67,7 +67,7 @@ def parse_constraint(text: str) -> Constraint:
 
 
 def _list_names(part: ast.AST) -> Iterator[str]:
-    """Yield the parameters in a part of a constraint. Raises ValueError if the part is not allowed."""
+    """Yield the names of parameters in a syntax tree. Raises ValueError if a part of the tree is not allowed."""
     if isinstance(part, ast.Name | ast.Attribute) and re.fullmatch(r"\w+(\.\w+)*", ast.unparse(part)):
         yield ast.unparse(part)
         return

@@ -20,12 +20,11 @@ SEPARATOR = "the character between two fields"
 
 
 def default(value: Any, description: str, **bounds: Any) -> Any:
-    """Declare a key with a default value."""
     return Field(default=value, description=description, **bounds)
 
 
 def optional(description: str, **bounds: Any) -> Any:
-    """Declare a key that may be left out; `null` is not allowed instead."""
+    """Declare a key that a file may leave out, but not set to `null`."""
     return Field(default_factory=lambda: None, description=description, **bounds)
 
 
@@ -45,7 +44,7 @@ class Split:
 
     @property
     def by(self) -> str | None:
-        """The column or array that decides the split, which is not a feature; None for a random split."""
+        """The column or array that decides the split and is not a feature; None for a random split."""
         return self.groups or self.time
 
 
@@ -112,29 +111,27 @@ class PythonOptions:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DataSpec:
-    """Where rows come from: a known data set, a file with a target column, a folder, or a user's function."""
+    """The data of a sweep: a known data set, a file with a target column, a folder, or a user's function."""
 
     kind: str  # "named", or a kind of source: "csv", "parquet", "npz", "python", ...
     source: str  # the name; the file's absolute path; "module:function"
     target: str | None = None  # the label column of a table, the label array of an npz
     split: Split = dataclasses.field(default_factory=Split)
     weights: str | None = None  # the column of sample weights of a table
-    options: Any = None  # the options of its kind, if the kind has options
-    # For a target of numbers: the model learns the transformed target.
-    transform: Literal["log", "standard"] | None = None
-    # Columns of a table that go to inputs of the model by name; known once the model is built.
-    inputs: tuple[str, ...] = ()
+    options: Any = None  # the section of options of the kind, if the kind has options
+    transform: Literal["log", "standard"] | None = None  # of a target of numbers, before the model learns it
+    inputs: tuple[str, ...] = ()  # table columns that are inputs of the model by name; known once the model is built
 
     @property
     def words(self) -> dict[str, Any]:
-        """The options that differ from their defaults, as plain data."""
+        """The options without empty and default values, as plain data."""
         options = {} if self.options is None else dataclasses.asdict(self.options)
         return {name: value for name, value in options.items() if value and (name, value) != ("separator", ",")}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class TargetScale:
-    """The transform between a target and the numbers that the model learns, from the training rows."""
+    """How a target becomes the numbers that the model learns. Mean and deviation are of the training rows."""
 
     transform: str  # "log": log(1 + target); "standard": (target - mean) / deviation
     mean: float  # of the targets or their logarithms
@@ -143,41 +140,34 @@ class TargetScale:
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A kind of data source, from this package or a plugin. `data: {KIND: TEXT, ...}` names it.
+    """A kind of data source, from this package or a plugin. A space file names the source: `data: {KIND: TEXT, ...}`.
 
-    The fingerprint of all rows in their order decides whether the rows are unchanged.
+    A fingerprint of all rows in their order decides whether the data have changed since a sweep.
     """
 
-    # Called with the folder of the space file. Returns `SourceRows`, or raises DataError.
-    read: Callable[[DataSpec, Path], Any]
-    # The description in the schema.
-    doc: str | None = None
-    # TEXT names a file, folder, function or data set; None for anything else.
-    names: Literal["file", "folder", "function", "data set"] | None = None
-    # The section of its further keys. A table has `TableOptions`, or a subclass.
-    options: Any = None
-    # The description of `target`; "" without a target.
-    target: str = "the column to predict"
-    # Required keys among `target` and the options. A table always requires a target.
-    needs: tuple[str, ...] = ()
-    # Python code that reads a `table` from `path`, with {text}, {separator} and {gaps}.
-    pandas: str = ""
-    # Returns the server that the source connects to. A record alone never connects, as it never runs code.
+    read: Callable[[DataSpec, Path], Any]  # (data, folder of the space file) -> `SourceRows`; raises DataError
+    doc: str | None = None  # the description in the schema
+    names: Literal["file", "folder", "function", "data set"] | None = None  # what TEXT names; None: anything else
+    options: Any = None  # the section of all further keys; for a table `TableOptions`, or a subclass
+    target: str = "the column to predict"  # the description of the key `target`; "" if the source has no target
+    needs: tuple[str, ...] = ()  # required keys: options, or `target`, which a table always requires
+    pandas: str = ""  # Python code that reads a `table` from `path`; may use {text}, {separator} and {gaps}
+    # Returns the server that the source connects to, or None. Without `trust` a record never connects or runs code.
     server: Callable[[DataSpec], str | None] = lambda _: None
 
     @property
     def is_path(self) -> bool:
-        """Does it name a file or folder? Then the modification time shows whether rows are unchanged."""
+        """Whether TEXT names a file or folder. If so, a modification time shows whether rows are unchanged."""
         return self.names in ("file", "folder")
 
     @property
     def is_table(self) -> bool:
-        """Is it a table, with a target column and maybe a column of weights?"""
+        """Whether the source is a table, with a target column and maybe a column of weights."""
         return self.options is not None and issubclass(self.options, TableOptions)
 
 
 def _load_late(function: str) -> Callable[..., Any]:
-    """Return a function of `data/` whose module is imported at its call, since checking a space file needs none."""
+    """Return a function of keras_sweep.data. Only a call imports its module: checking a space file needs none."""
     return lambda *arguments: resolve_name(f"keras_sweep.data.{function}")(*arguments)
 
 
@@ -217,5 +207,5 @@ SOURCES: Plugins[Source] = Plugins(
 
 
 def find_source(kind: str) -> Source:
-    """Find a kind of source; "named" is a known data set. Raises UsageError if it is unknown or can't be imported."""
+    """Return a kind of source; "named" means a known data set. Raises UsageError if a kind can't be imported."""
     return NAMED if kind == "named" else SOURCES.find(kind)

@@ -1,7 +1,4 @@
-"""Distributions that parameters are drawn from. Each checks itself when it is created, so every instance is valid.
-
-The three classes have the same methods, which `Float` explains.
-"""
+"""Distributions of parameters. The constructors raise ValueError. `Float` explains the methods of all three classes."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
 Scalar: TypeAlias = bool | int | float | str | None
-Value: TypeAlias = Union[Scalar, tuple["Value", ...]]  # noqa: UP007  # a list is a tuple here, so values can be hashed
+Value: TypeAlias = Union[Scalar, tuple["Value", ...]]  # noqa: UP007  # lists become tuples: values are hashable
 
 
 def _check_ends(low: float, high: float, log: bool) -> None:
@@ -29,7 +26,7 @@ def _check_ends(low: float, high: float, log: bool) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Float:
-    """Real numbers in [low, high], drawn evenly or evenly on a log scale. With a `step` only low + k * step."""
+    """Real numbers in [low, high], drawn evenly, or evenly on a log scale. With a `step`, only low + k * step."""
 
     low: float
     high: float
@@ -47,7 +44,7 @@ class Float:
 
     @property
     def size(self) -> float:
-        """The number of values; infinite without a step."""
+        """The number of possible values; `math.inf` without a step."""
         if self.low == self.high:
             return 1
         if self.step is None:
@@ -55,7 +52,7 @@ class Float:
         return math.floor((self.high - self.low) / self.step + 1e-9) + 1
 
     def values(self) -> tuple[Value, ...]:
-        """List all values in order. Raises ValueError if there are infinitely many."""
+        """Return all possible values in order. Raises ValueError for a continuous range."""
         if self.size == math.inf:
             raise ValueError("a continuous range can't be listed")
         return tuple(self._nth(index) for index in range(int(self.size)))
@@ -65,7 +62,7 @@ class Float:
         return min(float(f"{self.low + index * (self.step or 0.0):.12g}"), self.high) if index else self.low
 
     def at(self, unit: float) -> Value:
-        """Return the value at `unit` in [0, 1) of the cumulative distribution."""
+        """Return the quantile `unit` in [0, 1): the value below which this share of draws falls."""
         if self.step is not None:
             return self._nth(min(int(unit * self.size), int(self.size) - 1))
         if self.log:
@@ -75,7 +72,7 @@ class Float:
         return min(max(value, self.low), self.high)
 
     def contains(self, value: Value) -> bool:
-        """Return whether a trial may have the value."""
+        """Return whether the value can be drawn."""
         if isinstance(value, bool) or not isinstance(value, int | float) or not self.low <= value <= self.high:
             return False
         if self.step is None or self.size == 1:
@@ -86,7 +83,7 @@ class Float:
 
 @dataclass(frozen=True, slots=True)
 class Int:
-    """Every `step`-th whole number from low to high, both included. With `log` drawn evenly on a log scale."""
+    """Whole numbers low, low + step, ... up to high, included. With `log`, drawn evenly on a log scale."""
 
     low: int
     high: int
@@ -163,7 +160,7 @@ Distribution: TypeAlias = Float | Int | Categorical
 
 
 def normalize_value(distribution: Distribution, value: Value) -> Value:
-    """Return the value with the distribution's type, since people and programs write 1 for 1.0, and 1.0 for 1."""
+    """Convert 1 to 1.0 for a Float, and 1.0 to 1 for an Int: people and programs write both. Other values stay."""
     if isinstance(distribution, Float) and type(value) is int:
         return float(value)
     whole = isinstance(distribution, Int) and isinstance(value, float) and value.is_integer()
@@ -171,7 +168,7 @@ def normalize_value(distribution: Distribution, value: Value) -> Value:
 
 
 def to_unit(distribution: Distribution, value: Value) -> float:
-    """Invert `at`: return the place in [0, 1] of a range's value, for whole numbers and steps its middle."""
+    """Invert `at`: return the number in [0, 1] that gives the value, or the middle of an interval of numbers."""
     assert isinstance(distribution, Float | Int) and isinstance(value, int | float), (distribution, value)
     low, high, step = distribution.low, distribution.high, distribution.step
     if distribution.log:
@@ -192,7 +189,7 @@ def describe_range(distribution: Distribution) -> str:
 
 
 def unite_distributions(distributions: Sequence[Distribution]) -> Distribution:
-    """Return a distribution with the values of all. If any is a range, only numbers are kept."""
+    """Return a distribution that covers all `distributions`. If any is a range, the result covers only numbers."""
     if len(distributions) == 1:
         return distributions[0]
     if all(isinstance(part, Categorical) for part in distributions):
@@ -211,12 +208,11 @@ def to_value(plain: Any) -> Value:
 
 
 def to_scalar(value: Value) -> Scalar:
-    """Return the value, or the JSON text of a tuple, since Optuna has no lists as choices."""
+    """Return a tuple as JSON text, and any other value unchanged: Optuna has no lists as choices."""
     return json.dumps(value) if isinstance(value, tuple) else value
 
 
 def to_optuna(distribution: Distribution) -> BaseDistribution:
-    """Return Optuna's distribution of the same values."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     if isinstance(distribution, Categorical):

@@ -1,7 +1,7 @@
-"""Look up plugins by name: from this package, from scripts that register them, and from installed packages.
+"""Look up plugins by name: from this package, from scripts that register plugins, and from installed packages.
 
 An installed package names its plugins in an entry point, as CONTRIBUTING.md shows. A space file can name a plugin, but
-never a module. A plugin is imported when it is first used.
+never a module. A plugin is imported at its first use.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Member = TypeVar("Member")
 
 
 def find_member(members: Mapping[str, Member], noun: str, name: str) -> Member:
-    """Return the member of this name. Raises UsageError with the nearest name, or all names, if there is none."""
+    """Return the member `name`. If it does not exist, raise UsageError with the nearest name, or with all names."""
     if name not in members:
         near = find_nearest(name, members)
         hint = f"Did you mean `{near}`?" if near else f"Choose from {join(members)}"
@@ -30,15 +30,12 @@ def find_member(members: Mapping[str, Member], noun: str, name: str) -> Member:
 
 
 class Plugins(Mapping[str, Member]):
-    """Plugins of a kind. The first is the default, if the kind has a default. Names of this package are reserved."""
+    """All plugins of a kind: name -> member. If the kind has a default, it is the first member."""
 
     def __init__(self, noun: str, group: str, members: Mapping[str, Member | str]) -> None:
-        """Create the registry.
+        """`noun` names a member in messages: "sampler". `group` is for entry points: "keras_sweep.samplers".
 
-        Args:
-            noun: the word for a member in messages: "sampler".
-            group: the group of entry points: "keras_sweep.samplers".
-            members: the members of this package by name. A text "module:attribute" is imported when the member is used.
+        `members` are of this package: other packages can't replace them. "module:attribute" is imported at first use.
         """
         self.noun = noun
         self.group = group
@@ -52,17 +49,17 @@ class Plugins(Mapping[str, Member]):
 
     @property
     def own(self) -> tuple[str, ...]:
-        """The names of members of this package and of scripts, without the members of installed packages."""
+        """The names of the members of this package and of scripts, without names from installed packages."""
         return tuple(self._own)
 
     def register(self, name: str, member: Member) -> None:
-        """Add a member for the rest of the process. Raises ValueError if the name exists."""
+        """Add a member until the process ends. Raises ValueError if the name exists."""
         if name in self:
             raise ValueError(f"a {self.noun} named {name!r} already exists")
         self._own[name] = member
 
     def find(self, name: str) -> Member:
-        """Return the member of this name. Raises UsageError if it does not exist or can't be imported."""
+        """Return the member `name`. Raises UsageError if the member does not exist or can't be imported."""
         return find_member(self, self.noun, name)
 
     def __getitem__(self, name: str) -> Member:

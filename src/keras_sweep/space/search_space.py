@@ -21,15 +21,14 @@ from keras_sweep.space.distributions import (
 from keras_sweep.space.text import join, quote
 
 Params: TypeAlias = Mapping[str, Value]  # a trial's values, with constants
-MOST_LISTED = 100_000  # points of a space
-# Goals that no epoch logs; less is better.
-MEASURED = ("parameters", "flops", "predict_seconds", "train_seconds")
+MOST_LISTED = 100_000  # configurations of a space
+MEASURED = ("parameters", "flops", "predict_seconds", "train_seconds")  # goals that no epoch logs; less is better
 _SHARES = ("accuracy", "acc", "auc", "precision", "recall")  # names of metrics, or their ends
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """The condition that another `parameter` has any of `values`."""
+    """A condition of a `when`: the trial has the parameter named `parameter`, with any of `values`."""
 
     parameter: str
     values: tuple[Value, ...]
@@ -40,7 +39,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A searched parameter, or a case of a parameter whose distribution depends on other parameters."""
+    """A searched parameter, or a case of a parameter that has several distributions, each with its own `when`."""
 
     name: str
     distribution: Distribution
@@ -50,21 +49,21 @@ class Parameter:
 
     @property
     def key(self) -> str:
-        """The name for samplers, which need a name for each distribution: `learning_rate@1` for the first case."""
+        """The name for samplers, which need a name for each distribution: "learning_rate@1" is the first case."""
         return f"{self.name}@{self.case}" if self.case else self.name
 
     def is_active(self, params: Params) -> bool:
-        """Return whether a trial with these values has the parameter."""
+        """Return whether a trial with the values `params` has this parameter."""
         return all(condition.is_met(params) for condition in self.when)
 
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """Parameters, each after the parameters that its conditions name, and the constants of every trial."""
+    """The searched parameters, each after the parameters that its conditions name, and the constants of every trial."""
 
     parameters: tuple[Parameter, ...]
     constants: Params = field(default_factory=dict)
-    where: tuple[str, ...] = ()  # constraints on every point
+    where: tuple[str, ...] = ()  # constraints on every configuration
 
     def __post_init__(self) -> None:
         known = set(self.constants)
@@ -78,13 +77,13 @@ class SearchSpace:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All names: constants, then parameters. A parameter with cases occurs once for each case."""
+        """The names of constants, then of parameters. A parameter with cases occurs once for each case."""
         return *self.constants, *(parameter.name for parameter in self.parameters)
 
     @cached_property
     def size(self) -> float:
-        """The number of different trials; infinite for a continuous range, or above 100,000 with conditions."""
-        if self.where and replace(self, where=()).size > MOST_LISTED:  # all points would be checked
+        """The number of configurations; `math.inf` for a continuous range, or above 100,000 with `when` or `where`."""
+        if self.where and replace(self, where=()).size > MOST_LISTED:  # too many to check each
             return math.inf
         if not self.where and not any(parameter.when for parameter in self.parameters):
             sizes = [parameter.distribution.size for parameter in self.parameters]
@@ -97,14 +96,14 @@ class SearchSpace:
 
     @property
     def distributions(self) -> dict[str, Distribution]:
-        """Distributions by name. The cases of a parameter are united."""
+        """Parameter -> distribution. The cases of a parameter are united."""
         cases: dict[str, list[Distribution]] = {}
         for parameter in self.parameters:
             cases.setdefault(parameter.name, []).append(parameter.distribution)
         return {name: unite_distributions(drawn) for name, drawn in cases.items()}
 
     def get_bounds(self, name: str, default: int) -> tuple[int, int]:
-        """Return the least and the greatest value of a parameter of whole numbers."""
+        """Return the least and greatest value of a whole-number parameter, both `default` if the name is not known."""
         distribution = self.distributions.get(name)
         if isinstance(distribution, Int):
             return distribution.low, distribution.high
@@ -113,19 +112,19 @@ class SearchSpace:
         return min(numbers), max(numbers)
 
     def points(self) -> Iterator[dict[str, Value]]:
-        """Yield all different trials, with constants, in the order of the file. Raises ValueError if infinite."""
+        """Yield all configurations, with constants, in the file's order. Raises ValueError for continuous ranges."""
         points = iter([dict(self.constants)])
         for parameter in self.parameters:
             points = _add_values(points, parameter)
         return filter(self.allows, points) if self.where else points
 
     def at(self, units: Iterator[float]) -> dict[str, Value]:
-        """Return the trial at a point of the unit cube: a number in [0, 1) for each parameter, active or not."""
+        """Return the configuration at a point of the unit cube. `units` has a number in [0, 1) for every parameter."""
         places = {parameter.name: next(units) for parameter in self.parameters}
         return self.assign_values(lambda parameter: parameter.distribution.at(places[parameter.name]))
 
     def drawn(self, unit: Callable[[], float]) -> dict[str, Value] | None:
-        """Draw random points by `unit`, from [0, 1), until `where` allows a point; None after 100,000 points."""
+        """Return a random configuration that `where` allows; None after 100,000 draws. `unit` draws from [0, 1)."""
         for _ in range(MOST_LISTED):
             point = self.at(iter([unit() for _ in self.parameters]))
             if self.allows(point):
@@ -133,19 +132,19 @@ class SearchSpace:
         return None
 
     def make_example(self, place: float) -> dict[str, Value]:
-        """Return the trial at the same place in [0, 1) of every range; a random trial if `where` forbids it."""
+        """Return the configuration at the quantile `place` of each parameter; a random draw if `where` forbids it."""
         point = self.at(repeat(place))
         return point if self.allows(point) else self.drawn(random.Random(place).random) or point
 
     def allows(self, params: Params) -> bool:
-        """Return whether values meet all of `where`. A constraint that can't be computed is not met."""
+        """Return whether `params` meet all constraints. A constraint that can't be computed is not met."""
         try:
             return all(parse_constraint(text).is_met(params) for text in self.where)
         except (ArithmeticError, TypeError, ValueError):
             return False
 
     def assign_values(self, value_of: Callable[[Parameter], Value], fixed: Params | None = None) -> dict[str, Value]:
-        """Return a trial: each active parameter has its `fixed` value, else the value from `value_of`."""
+        """Return a configuration. Each active parameter gets its value in `fixed`, or else `value_of(parameter)`."""
         params, fixed = dict(self.constants), fixed or {}
         for parameter in self.parameters:
             if parameter.is_active(params):
@@ -153,7 +152,7 @@ class SearchSpace:
         return params
 
     def fill_point(self, fixed: Params, defaults: Params) -> dict[str, Value]:
-        """Complete the `fixed` values: by `defaults` that are in range, else by the middle of the range."""
+        """Complete the values `fixed`: by values of `defaults` that are in range, else by the middle of the range."""
 
         def value_of(parameter: Parameter) -> Value:
             value, drawn = defaults.get(parameter.name), parameter.distribution
@@ -162,19 +161,19 @@ class SearchSpace:
         return self.assign_values(value_of, fixed)
 
     def match_values(self, params: Params) -> list[tuple[Parameter, Value]] | None:
-        """Return a trial's active parameters with their values; None if a value does not fit."""
+        """Return (active parameter, value) pairs of a trial; None if a value can't be drawn in this space."""
         active = [
             (parameter, params.get(parameter.name)) for parameter in self.parameters if parameter.is_active(params)
         ]
         return active if all(parameter.distribution.contains(value) for parameter, value in active) else None
 
     def normalize_point(self, params: Params) -> dict[str, Value]:
-        """Return the values of some parameters with the types of their distributions."""
+        """Convert values to the types of their distributions: 1 to 1.0 for a Float, 1.0 to 1 for an Int."""
         known = self.distributions
         return {name: normalize_value(known[name], value) if name in known else value for name, value in params.items()}
 
     def find_misfits(self, params: Params) -> dict[str, str]:
-        """Map names to why no trial has their normalized values; "" to why no trial has all values together."""
+        """Return name -> why no trial can have its normalized value. The key "" is for all values together."""
         faults: dict[str, str] = {}
         for name, value in params.items():
             cases = [parameter for parameter in self.parameters if parameter.name == name]
@@ -203,7 +202,7 @@ def _add_values(points: Iterator[dict[str, Value]], parameter: Parameter) -> Ite
 
 
 def sort_parameters(parameters: Iterable[Parameter]) -> tuple[Parameter, ...]:
-    """Put each parameter after the parameters that its conditions name; otherwise keep the order."""
+    """Move each parameter behind the parameters that its conditions name; otherwise keep the order."""
     left, ordered = list(parameters), list[Parameter]()
     while left:
         names = {parameter.name for parameter in left}
@@ -214,12 +213,12 @@ def sort_parameters(parameters: Iterable[Parameter]) -> tuple[Parameter, ...]:
 
 
 def identity(params: Params) -> tuple[tuple[str, Value], ...]:
-    """Return a hashable key, equal for two trials exactly if they have the same values."""
+    """Return a hashable key of a configuration. Keys of two configurations are equal if all values are equal."""
     return tuple(sorted((name, value) for name, value in params.items()))
 
 
 class Goal(StrEnum):
-    """The direction of the objective."""
+    """The direction of an objective."""
 
     MAXIMIZE = "maximize"
     MINIMIZE = "minimize"
@@ -229,26 +228,22 @@ class Goal(StrEnum):
 class Objective:
     """The recorded metric that ranks trials, with further goals and constraints."""
 
-    # As Keras logs it: "val_accuracy", "val_loss". A further goal may be in `MEASURED`.
-    name: str
+    name: str  # as Keras logs the metric: "val_accuracy"; a further goal may be in `MEASURED`
     goal: Goal
-    # A trial's best epoch counts, not its last.
-    take_best: bool = field(default=False, repr=False)
-    # If not 0, a trial's best epoch from this epoch on is its `epochs`.
+    take_best: bool = field(default=False, repr=False)  # whether a trial's best epoch counts, not the last epoch
+    # If not 0, `epochs` is not searched: a trial's best epoch, from this number on, is the value of `epochs`.
     epochs_from: int = field(default=0, repr=False)
-    # More goals: then the best trials form a Pareto front.
-    further: tuple["Objective", ...] = field(default=(), repr=False)
-    # A constraint over goals that the winner meets.
-    where: str = field(default="", repr=False)
+    further: tuple["Objective", ...] = field(default=(), repr=False)  # if any, the best trials form a Pareto front
+    where: str = field(default="", repr=False)  # a constraint over goals that the winner must meet
 
     @property
     def directions(self) -> tuple[Goal, ...]:
-        """The directions of all goals, this goal first."""
+        """The directions of all goals: of this objective, then of `further`."""
         return self.goal, *(objective.goal for objective in self.further)
 
     @property
     def is_share(self) -> bool:
-        """Are the values in [0, 1]? Then differences are printed in points (hundredths)."""
+        """Whether the values are in [0, 1]. If so, differences are printed in points (hundredths)."""
         return self.name.endswith(_SHARES)
 
     def key(self, value: float) -> float:

@@ -1,4 +1,4 @@
-"""Flatten a spec into plain data, so that two specs can be compared and each difference has a key."""
+"""Compare the specs (checked space files) of two runs. Each difference has a dotted key: `metric.goal`."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -12,7 +12,7 @@ from keras_sweep.space.text import quote
 
 
 def flatten_spec(spec: SweepSpec) -> dict[str, Any]:
-    """Map dotted keys to JSON values of everything that decides a trial, but not the engine or the number of trials."""
+    """Return dotted key -> JSON value of all settings that decide a trial, without engine and number of trials."""
     goals = spec.objective.further
     flat: dict[str, Any] = {
         "data": _describe_data(spec),
@@ -53,7 +53,7 @@ def flatten_spec(spec: SweepSpec) -> dict[str, Any]:
 
 
 def _flatten(key: str, value: Any) -> dict[str, Any]:
-    """Flatten a map into `KEY.NAME` and its values; a tuple becomes a list."""
+    """Return "KEY.NAME" -> value for every value of nested maps; {key: value} for any other value."""
     if isinstance(value, Mapping):
         return {
             leaf: plain for name, inner in value.items() for leaf, plain in _flatten(f"{key}.{name}", inner).items()
@@ -62,7 +62,7 @@ def _flatten(key: str, value: Any) -> dict[str, Any]:
 
 
 def describe_computation(flat: Mapping[str, Any], metric: str) -> str:
-    """Describe the arguments of a metric or the loss for the end of a sentence: " (loss: mean_squared_error)"."""
+    """Describe the settings of a metric or loss, from `flatten_spec`: " (loss: mean_squared_error)"; "" without any."""
     name = metric.removeprefix("val_")
     is_loss = name.endswith("loss") and name not in flat.get("metrics", ())
     keys = [key for key in flat if key.startswith("loss" if is_loss else f"metrics.{name}.")]
@@ -70,7 +70,7 @@ def describe_computation(flat: Mapping[str, Any], metric: str) -> str:
 
 
 def describe_differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """List differences by keys of a space file: `parameters.learning_rate.max: 1.0 -> 0.1`."""
+    """List the differences of two results of `flatten_spec`: "parameters.learning_rate.max: 1.0 -> 0.1"."""
     # Compared as text, since 1, 1.0 and true are equal in Python.
     before, after = ({key: repr(value) for key, value in flat.items()} for flat in (old, new))
     changed = [key for key in {**old, **new} if before.get(key) != after.get(key)]

@@ -1,7 +1,4 @@
-"""The checked, frozen content of a space file. All other modules read it, and never the file.
-
-Each section is defined once, here. The reader, its messages and the JSON Schema use its fields and bounds.
-"""
+"""The checked content of a space file, which all other modules read. Messages and JSON Schema use these sections."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -57,14 +54,14 @@ class ReduceLROnPlateau:
 
 WATCHING = {"early_stopping": EarlyStopping, "reduce_lr_on_plateau": ReduceLROnPlateau}  # sections of `training`
 SCHEDULE = frozenset({"schedule", "warmup"})  # parameters that move the learning rate from step to step
-MODEL_PREFIX = "model."  # of arguments of the model as parameters
-LOSS_PREFIX = "loss."  # of arguments of the loss as parameters
-DEFAULT_OPTIMIZER = "rmsprop"  # as `keras.Model.compile`
-TRAINING_PREFIX = "training."  # of keys of `training` as parameters
+MODEL_PREFIX = "model."  # parameters with this prefix are arguments of the model
+LOSS_PREFIX = "loss."  # parameters with this prefix are arguments of the loss
+DEFAULT_OPTIMIZER = "rmsprop"  # the default of `keras.Model.compile`
+TRAINING_PREFIX = "training."  # parameters with this prefix are keys of `training`
 
 
 def is_user_function(loss: str) -> bool:
-    """Return whether a loss is a user's function, "module:function"."""
+    """Return whether the name of a loss is a user's "module:function"."""
     return ":" in loss
 
 
@@ -90,13 +87,13 @@ class Training:
 
     @property
     def is_watched(self) -> bool:
-        """Does a metric decide how long a trial trains, or its learning rate?"""
+        """Whether a metric decides how long a trial trains, or the learning rate."""
         return self.early_stopping is not None or self.reduce_lr_on_plateau is not None
 
 
 @dataclass(config=STRICT, frozen=True, slots=True)
 class EarlyTerminate:
-    """Stop poor trials early. The keys are the same as in a W&B sweep file."""
+    """Stop poor trials early. The keys are as in a W&B sweep file."""
 
     type: str = Field(description="the pruning rule: hyperband, successive_halving, halving or median")
     min_iter: int = default(1, "epochs before trials are compared for the first time", ge=1)
@@ -106,7 +103,7 @@ class EarlyTerminate:
 
 @dataclass(config=STRICT, frozen=True, slots=True)
 class Stop:
-    """When to end the search early."""
+    """End the search early."""
 
     value: float = Field(description="the search ends when a trial reaches this value of the metric")
 
@@ -116,7 +113,7 @@ GENERATION = 16  # default number of trials that are suggested together, if they
 
 @dataclass(config=STRICT, frozen=True, slots=True)
 class SearchSettings:
-    """What suggests trials, how many, and from which seed."""
+    """How trials are suggested, how many, and from which seed."""
 
     engine: str = default("optuna", "the library that suggests trials")
     sampler: str = "tpe"
@@ -138,7 +135,7 @@ class SearchSettings:
 
     @property
     def engine_name(self) -> str:
-        """The engine and its sampler as a record names them: "optuna/tpe"."""
+        """The engine and the sampler as a record names them: "optuna/tpe"."""
         return f"{self.engine}/{self.sampler}"
 
 
@@ -166,18 +163,18 @@ class Output:
 
     loss: str
     loss_arguments: Mapping[str, Value] = dataclasses.field(default_factory=dict)
-    metrics: tuple[str, ...] = ()  # each is recorded with the output's name before it: "price_mae"
+    metrics: tuple[str, ...] = ()  # "mae"; the record adds the output's name: "price_mae"
     metric_arguments: Mapping[str, Mapping[str, Value]] = dataclasses.field(default_factory=dict)
-    weight: float | None = None  # of its loss in the sum of all losses; None: 1
-    own: bool = False  # the model compiles itself with the loss, and takes the labels as they are
+    weight: float | None = None  # of this loss in the sum of all losses; None: 1
+    own: bool = False  # whether the model compiles itself with the loss; it then gets unchanged labels
 
 
 def list_recorded_names(outputs: Mapping[str, Output]) -> tuple[str, ...]:
-    """List the recorded names of losses and metrics of outputs: "price_loss", "price_mae"."""
+    """Return the names by which losses and metrics of all outputs are recorded: "price_loss", "price_mae"."""
     return tuple(f"{name}_{metric}" for name, output in outputs.items() for metric in ("loss", *output.metrics))
 
 
-LOSS_OF_OUTPUTS = "that of each output"  # the word for a loss in messages, where there are several
+LOSS_OF_OUTPUTS = "that of each output"  # the name of `loss` in messages, if each output has its own loss
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -187,38 +184,37 @@ class SweepSpec:
     name: str  # the file's stem, or `--name`
     folder: Path  # of the file: `python:` modules and relative paths start here
     data: DataSpec
-    # Keras's name, or a user's "module:function". For a model that compiles itself "" until it is built.
-    loss: str
+    loss: str  # Keras's name, or "module:function"; "" until a model that compiles itself is built
     objective: Objective
     text: str = ""  # the file as it was read, after `--set`
     model: ModelSpec = dataclasses.field(default_factory=ModelSpec)
-    metrics: tuple[str, ...] = ()  # the names by which they are recorded
+    metrics: tuple[str, ...] = ()  # the names under which metrics are recorded
     space: SearchSpace = dataclasses.field(default_factory=lambda: SearchSpace(()))
     search: SearchSettings = dataclasses.field(default_factory=SearchSettings)
     loss_arguments: Mapping[str, Value] = dataclasses.field(default_factory=dict)
-    # Arguments by metric. "python" is the "module:function" of a user's metric.
+    # Metric -> arguments. "python" is the "module:function" of a user's metric.
     metric_arguments: Mapping[str, Mapping[str, Value]] = dataclasses.field(default_factory=dict)
     outputs: Mapping[str, Output] = dataclasses.field(default_factory=dict)  # by name, if `loss` is a map of outputs
-    own: tuple[str, ...] = ()  # "loss", "metrics": taken from the user's model, as the file has none
+    own: tuple[str, ...] = ()  # "loss", "metrics": left to the `compile` of the user's model
     training: Training = dataclasses.field(default_factory=Training)
     early_terminate: EarlyTerminate | None = None
     finalists: Finalists | None = dataclasses.field(default_factory=Finalists)  # None: none are trained
-    finalists_asked: bool = False  # the file asks for them: they may take more than a quarter of the search's epochs
+    finalists_asked: bool = False  # whether the file has `finalists`: no limit of a quarter of the search's epochs
     finish: Finish = dataclasses.field(default_factory=Finish)
-    scale: TargetScale | None = None  # of a target that is transformed; known once the rows are read
+    scale: TargetScale | None = None  # of a transformed target; known once the rows are read
     schedule_epochs: int = 0  # the epochs of a learning-rate schedule; 0: the trial's `epochs`
-    file: str = dataclasses.field(default="space file", compare=False)  # in messages: its path, or `Spec`
+    file: str = dataclasses.field(default="space file", compare=False)  # for messages: the path, or `Spec`
     warnings: tuple[str, ...] = ()  # likely mistakes that do not stop a sweep
 
     @property
     def code(self) -> tuple[str, ...]:
-        """The user's functions, each "module:function"."""
+        """All functions of the user, each "module:function"."""
         of_data = (self.data.source,) if find_source(self.data.kind).names == "function" else ()
         return (*of_data, *self.training_code)
 
     @property
     def training_code(self) -> tuple[str, ...]:
-        """The user's functions without the function that returns rows."""
+        """All functions of the user, without the function that returns rows."""
         model = (self.model.source,) if self.model.kind == "python" else ()
         losses = [self.loss, *(output.loss for output in self.outputs.values())]
         user_losses = [loss for loss in losses if is_user_function(loss)]
@@ -227,17 +223,17 @@ class SweepSpec:
         return (*model, *user_losses, *metrics, *(callback.python for callback in self.training.callbacks))
 
     def output(self, name: str) -> "SweepSpec":
-        """Return the sweep as if the model had this output alone."""
+        """Return the spec of a model that has the output `name` alone."""
         only = self.outputs[name]
         of_metrics: Any = {"metrics": only.metrics, "metric_arguments": only.metric_arguments}
         return dataclasses.replace(self, loss=only.loss, loss_arguments=only.loss_arguments, outputs={}, **of_metrics)
 
     def part(self, of_all: Any, name: str) -> Any:
-        """Return an output's item of a dict by name, or of a tuple by position."""
+        """Return what `of_all` has for the output `name`: a dict by output name, or a tuple in the order of outputs."""
         return of_all[list(self.outputs).index(name)] if isinstance(of_all, tuple) else of_all[name]
 
     def find_output(self, metric: str) -> tuple[str, str] | None:
-        """Split "val_price_mae" into output and metric, ("price", "val_mae"); None if no output has the metric."""
+        """Split "val_price_mae" into ("price", "val_mae"), output and metric; None if no output has the metric."""
         before, bare = ("val_" if metric.startswith("val_") else ""), metric.removeprefix("val_")
         for name, output in self.outputs.items():
             if bare.removeprefix(f"{name}_") in ("loss", *output.metrics) and bare.startswith(f"{name}_"):
@@ -246,14 +242,14 @@ class SweepSpec:
 
     @property
     def needs_user_code(self) -> bool:
-        """Are models compiled with a loss or a metric that plain Keras does not have?"""
+        """Whether models are compiled with a loss or metric that plain Keras does not have."""
         parts = [self, *map(self.output, self.outputs)]
         own_metric = any("python" in values for part in parts for values in part.metric_arguments.values())
         return self.scale is not None or any(is_user_function(part.loss) for part in parts) or own_metric
 
     @property
     def sampler_space(self) -> SearchSpace:
-        """The space that engines draw from. If `epochs` is read off the curve, it is fixed to its maximum."""
+        """The space that engines draw from. If the best epoch becomes `epochs`, `epochs` is fixed to the maximum."""
         if not self.objective.epochs_from:
             return self.space
         _, longest = self.space.get_bounds("epochs", 0)
@@ -262,5 +258,5 @@ class SweepSpec:
 
     @property
     def needs_refit(self) -> bool:
-        """Is the winner trained again on all rows? Always with folds, where a trial has several models."""
+        """Whether the winner is trained again on all rows: always with folds, since a trial then has several models."""
         return self.finish.refit or self.data.split.folds > 0

@@ -6,12 +6,11 @@ import unicodedata
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-# Cc: terminal control. Cf: among them the bidirectional overrides. Cs: lone surrogates of undecodable file names.
-# Zl, Zp: line separators.
+# Cc: terminal control. Cf: bidirectional overrides. Cs: surrogates of undecodable bytes. Zl, Zp: line separators.
 UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 JOINERS = frozenset("\u200c\u200d")  # Cf, but ordinary writing uses them
 LONGEST = 60  # characters of a value that an error repeats
-LIKENESS = 0.66  # of a misspelt name and the right name: two of three letters match
+LIKENESS = 0.66  # of a misspelt and the right name, at least: two of three letters match
 _ALLOWED = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -29,7 +28,7 @@ def escape(text: str) -> str:
 
 
 def escape_markdown(text: object) -> str:
-    """Escape signs of Markdown and HTML, which a name may have."""
+    """Escape characters that Markdown or HTML would interpret."""
     plain = re.sub(r"([\\|`*\[\]<>&])", r"\\\1", escape(str(text)))
     return re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", plain)
 
@@ -40,7 +39,7 @@ def strip_styles(text: str) -> str:
 
 
 def quote(value: object) -> str:
-    """Format a value for an error message as in a file, in a line of at most 60 characters."""
+    """Format a value for an error message, as a file has it, in a line of at most 60 characters."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -58,7 +57,7 @@ def quote(value: object) -> str:
 
 
 def format_yaml_list(texts: Iterable[str]) -> str:
-    """Format texts as a list of a space file: `[id, "?"]`."""
+    """Format texts as a YAML list: `[id, "?"]`."""
     constants = ("null", "true", "false")
     plain = (text if text.isidentifier() and text.lower() not in constants else json.dumps(text) for text in texts)
     return f"[{', '.join(plain)}]"
@@ -78,12 +77,12 @@ def did_you_mean(name: object, known: Iterable[str]) -> str | None:
 
 
 def pluralize(count: int, noun: str) -> str:
-    """`1 trial`, `12 trials`."""
+    """Format a count with its noun: "1 trial", "12 trials"."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def join(names: Iterable[str], word: str = "") -> str:
-    """Join names for a sentence: `a, b, c`, or with the word "or" `a, b or c`."""
+    """Join names for a sentence: "a, b, c", or if `word` is "or": "a, b or c"."""
     items = list(names)
     if word and len(items) > 1:
         items[-2:] = [f"{items[-2]} {word} {items[-1]}"]
@@ -91,14 +90,14 @@ def join(names: Iterable[str], word: str = "") -> str:
 
 
 def itemize(values: Iterable[object], most: int = 5) -> str:
-    """List the first values for a sentence, as in a file: `'a', 'b', ...`."""
+    """List the first `most` values for a sentence, as in a file: "'a', 'b', ..."."""
     items = list(values)
     shown = [repr(value[:LONGEST] if isinstance(value, str) else value) for value in items[:most]]
     return ", ".join([*shown, "..."] if len(items) > most else shown)
 
 
 def check_sweep_name(name: str) -> str | None:
-    """Return the rule that a sweep's name breaks; None if the name is allowed."""
+    """Return the rule that a sweep's name breaks, as a sentence; None if the name is allowed."""
     if _ALLOWED.fullmatch(name):
         return None
     rule = "a sweep's name must be at most 64 letters (a-z), digits, `.`, `_` or `-`, and not begin with `.` or `-`"

@@ -1,4 +1,4 @@
-"""Parameters of the data, like `data.window`, which decide a trial's rows. A variant is a set of their values."""
+"""Parameters of the data, like `data.window`, decide a trial's rows. A variant is a set of values for all of them."""
 
 from dataclasses import asdict, replace
 from typing import TypeAlias
@@ -8,23 +8,23 @@ from keras_sweep.space.distributions import Value
 from keras_sweep.space.search_space import Params, SearchSpace, identity
 from keras_sweep.space.sweep_spec import SweepSpec
 
-DATA_PREFIX = "data."  # of options of the source, or of arguments of a function that returns rows
-Variant: TypeAlias = tuple[tuple[str, Value], ...]  # names and values
+DATA_PREFIX = "data."  # parameters with this prefix: options of the source, or arguments of a function of rows
+Variant: TypeAlias = tuple[tuple[str, Value], ...]  # (name, value) pairs, sorted
 
 
 def get_variant(params: Params) -> Variant:
-    """Return a trial's variant; () without parameters of the data."""
+    """Return the `data.*` values of a trial; () without parameters of the data."""
     return identity({name: value for name, value in params.items() if name.startswith(DATA_PREFIX)})
 
 
 def get_data_space(space: SearchSpace) -> SearchSpace:
-    """Return the space of the data's parameters. Its points are the variants: a single empty point without any."""
+    """Return the space of the `data.*` parameters. If there are none, its only configuration is {}."""
     parameters = tuple(parameter for parameter in space.parameters if parameter.name.startswith(DATA_PREFIX))
     return SearchSpace(parameters, dict(get_variant(space.constants)))
 
 
 def apply_variant(spec: SweepSpec, params: Params) -> SweepSpec:
-    """Return the sweep with the data options of a trial's parameters."""
+    """Return the spec with the data options that the `data.*` values of `params` set."""
     values = {name.removeprefix(DATA_PREFIX): value for name, value in get_variant(params)}
     if not values or spec.data.options is None:
         return spec
@@ -35,7 +35,7 @@ def apply_variant(spec: SweepSpec, params: Params) -> SweepSpec:
 
 
 def apply_first_variant(spec: SweepSpec) -> SweepSpec:
-    """Return the sweep with the data options of its first variant. A series also gets the longest window of all."""
+    """Return the spec with the first combination of `data.*` values. A series also gets the longest window of all."""
     points = list(get_data_space(spec.space).points())
     is_series = isinstance(spec.data.options, SeriesOptions)
     windows = [point["data.window"] for point in points if is_series and "data.window" in point]

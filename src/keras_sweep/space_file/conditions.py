@@ -1,4 +1,4 @@
-"""Check `when` and `where`: can conditions hold, and do optimizers accept the arguments of their trials?"""
+"""Check the conditions of parameters (`when`), the constraints of trials (`where`) and arguments of optimizers."""
 
 import math
 import random
@@ -21,7 +21,7 @@ Parameters = Mapping[str, Parameter]  # by name, only parameters without faults
 
 
 def check_conditions(parameters: Parameters, names: tuple[str, ...], faults: Faults) -> None:
-    """Report conditions that name an unknown parameter, a value that it never has, or form a cycle."""
+    """Report conditions on unknown parameters or impossible values, and cycles. `names` has faulty parameters too."""
     _check_cases(parameters, faults)
     for parameter in parameters.values():
         for condition in parameter.when:
@@ -66,7 +66,7 @@ def _check_cases(parameters: Parameters, faults: Faults) -> None:
 
 
 def check_optimizer_arguments(ordered: Sequence[Parameter], names: tuple[str, ...], faults: Faults) -> None:
-    """Report arguments that an optimizer of their trials does not accept, with the `when` that fixes it."""
+    """Report a parameter, like `momentum`, that an optimizer of its trials does not accept. The hint is a `when`."""
     optimizer = next((parameter for parameter in ordered if parameter.name == "optimizer"), None)
     if "optimizer" in names and optimizer is None:
         return  # the searched optimizers are not known
@@ -81,7 +81,7 @@ def check_optimizer_arguments(ordered: Sequence[Parameter], names: tuple[str, ..
         return  # other names are reported already
     if optimizer is not None and optimizer.when and DEFAULT_OPTIMIZER not in searched:
         searched.append(DEFAULT_OPTIMIZER)
-    # By parameter: the optimizers of trials that have it, from its conditions and their conditions.
+    # Parameter -> optimizers of the trials that have it, from its conditions and the conditions of their parameters.
     possible: dict[str, list[str]] = {}
     for parameter in ordered:
         name = parameter.name
@@ -99,7 +99,6 @@ def check_optimizer_arguments(ordered: Sequence[Parameter], names: tuple[str, ..
 
 
 def _check_optimizers_accept(parameter: Parameter, possible: list[str], faults: Faults, *, named: bool) -> None:
-    """Report an argument that a possible optimizer of its trials does not accept."""
     name, takers, path = parameter.name, list_optimizers_with(parameter.name), get_path(parameter)
     able = [optimizer for optimizer in possible if optimizer in takers]
     if able == possible:
@@ -114,7 +113,7 @@ def _check_optimizers_accept(parameter: Parameter, possible: list[str], faults: 
 
 
 def add_constraints(space: SearchSpace | None, faults: Faults) -> SearchSpace | None:
-    """Return the space with the constraints of `where`; report faulty constraints."""
+    """Return the space with the constraints of `where`. Report faulty constraints, also if there is no space."""
     texts, parameters = faults.root.at("where").plain if faults.has("where") else [], faults.root.at("parameters").value
     if not isinstance(texts, list):
         faults.add(("where",), f"must be a list of constraints, but got {quote(texts)}", AS_IN)

@@ -1,4 +1,4 @@
-"""Collect all faults and warnings of a file while it is read, and turn pydantic's errors into sentences."""
+"""Collect all faults (mistakes) and warnings of a space file. Turn pydantic's errors into sentences."""
 
 import contextlib
 from collections.abc import Collection, Mapping
@@ -31,9 +31,9 @@ _BOUNDS = {"minimum": "of at least", "exclusiveMinimum": "above", "maximum": "of
 
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """An annotation of a field: what a message says that its value must be, if the type does not say it."""
+    """An annotation of a field of a section: words for its allowed values, which messages use in place of the type."""
 
-    words: str = ""  # after "must be", as in "a loss of Keras"; "" lists the names
+    words: str = ""  # follows "must be" in a message: "a loss of Keras"; if "", the message lists the names
     names: Collection[str] | None = None  # all allowed values, read late, since plugins may add more
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
@@ -57,7 +57,7 @@ class Rule:
 
 
 def _describe_schema(schema: Mapping[str, Any]) -> str:
-    """Describe the values of a JSON Schema: "a whole number from 1 to 100"."""
+    """Describe the values that a JSON Schema allows: "a whole number from 1 to 100"."""
     number, *other = schema.get("anyOf", [schema])
     if "enum" in number:
         return join([f"`{name}`" for name in number["enum"]], "or")
@@ -85,14 +85,13 @@ class Faults:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """All warnings, in the order of the file."""
         return tuple(text for _, text in sorted(self._warnings, key=lambda found: found[0]))
 
     def has(self, key: str) -> bool:
         return self.root.at(key) is not self.root
 
     def add(self, path: Place, rule: str, hint: str | None = None) -> None:
-        """Add a rule that the value at a path breaks, with the line or option of the nearest existing node."""
+        """Add a fault: the value at `path` breaks `rule`. A missing value has the line of its nearest ancestor."""
         node = self.root.at(*path)
         key, line = join_path(path), node.line
         if node.option is not None:
@@ -105,7 +104,7 @@ class Faults:
         self._warnings.append((node.line or 0, f"{place}{join_path(path)}: {escape(text)}"))
 
     def check_value(self, kind: TypeAdapter[Any], path: Place, value: object) -> bool:
-        """Return whether the value at a path has the kind; add its faults if not."""
+        """Return whether the validator `kind` allows the value at `path`. If not, add the faults."""
         try:
             kind.validate_python(value)
         except ValidationError as error:
@@ -118,14 +117,10 @@ class Faults:
     def read_section(
         self, form: type[Form], path: Place, hints: Mapping[str, str] | None = None, apart: Collection[str] = ()
     ) -> Form | None:
-        """Read the map at a path as a section, and add its faults. Faulty keys, or a missing section, get defaults.
+        """Read the map at `path` as a section of the class `form`, and add its faults.
 
-        Args:
-            hints: what to write instead of unknown keys.
-            apart: keys that are sections and are read separately.
-
-        Returns:
-            The section; None if it is not a map or lacks a required key.
+        Faulty keys, and all keys of a missing section, get defaults. Return None if the value is not a map, or lacks a
+        required key. `hints` maps an unknown key to what to write instead. `apart` are keys that the caller reads.
         """
         if not self.has(str(path[0])):
             return form()

@@ -1,6 +1,6 @@
 """Tables of Keras's names and arguments, from keras_tables.json, so that no check of a space file imports Keras.
 
-`python -m tests.helpers.keras_tables` writes the file again. The tests compare it with Keras.
+`python -m tests.helpers.keras_tables` updates keras_tables.json. The tests compare the file with Keras.
 """
 
 import json
@@ -21,28 +21,28 @@ METRICS_TO_MAXIMIZE: tuple[str, ...] = tuple(TABLES["metrics_to_maximize"])
 METRICS_TO_MINIMIZE: tuple[str, ...] = tuple(TABLES["metrics_to_minimize"])
 # Metrics that `compile(metrics=[...])` accepts as text without arguments. Keras logs each under this name.
 METRICS: tuple[str, ...] = tuple(sorted({*METRICS_TO_MAXIMIZE, *METRICS_TO_MINIMIZE}))
-# Metrics that need an argument; then the arguments of losses and of metrics.
+# Metric that needs an argument -> "up" if more is better; below, name -> arguments of losses and of metrics.
 METRICS_OF_ARGUMENTS: Mapping[str, str] = TABLES["metrics_of_arguments"]
 LOSS_ARGUMENTS: Mapping[str, Sequence[str]] = TABLES["loss_arguments"]
 METRIC_ARGUMENTS: Mapping[str, Sequence[str]] = TABLES["metric_arguments"]
 ACTIVATIONS: tuple[str, ...] = tuple(TABLES["activations"])
 
-Kind: TypeAlias = TypeAdapter[Any]  # the allowed values; `Faults.check_value` compares
+Kind: TypeAlias = TypeAdapter[Any]  # validates values of a parameter or key, in `Faults.check_value`
 _KINDS: Mapping[str, Any] = {"float": float, "int": int, "bool": bool}
 
 
 def make_kind(annotation: Any) -> Kind:
-    """Return the kind of values of an annotation, as strict as a section's fields."""
+    """Return the validator of a type annotation. It is as strict as for fields of a section: "1" is no number."""
     return TypeAdapter(annotation, config=STRICT)
 
 
 def _make_argument_kind(kind: str, null: bool = False, **bounds: Any) -> Kind:
-    """Return the kind of an argument in the table. `null` may mean "off"."""
+    """Return the validator of an argument in the table: the type `kind`, within `bounds`; `null` also allows None."""
     number = _KINDS[kind]
     return make_kind(Annotated[number | None if null else number, Field(**bounds)])
 
 
-# By optimizer: its arguments, without `name` and `exclude_layers`. Optimizers that wrap another optimizer are left out.
+# Optimizer -> argument -> kind, without `name` and `exclude_layers`, and without optimizers that wrap an optimizer.
 OPTIMIZERS: Mapping[str, dict[str, Kind]] = {
     optimizer: {name: _make_argument_kind(**argument) for name, argument in arguments.items()}
     for optimizer, arguments in TABLES["optimizers"].items()
@@ -52,7 +52,7 @@ ARGUMENTS: Mapping[str, Kind] = ChainMap(*OPTIMIZERS.values())
 
 
 def is_maximized(metric: str) -> bool | None:
-    """Return whether a greater metric (or `val_` metric) is better; None if Keras does not have the metric."""
+    """Return whether greater values of a metric (or `val_` metric) are better; None for a metric that Keras lacks."""
     name = metric.removeprefix("val_")
     known = {**dict.fromkeys(METRICS), **METRICS_OF_ARGUMENTS, "loss": None}
     return (name in METRICS_TO_MAXIMIZE or known[name] == "up") if name in known else None

@@ -18,7 +18,7 @@ from keras_sweep.space_file.yaml_tree import Node, Plain, TreeError, parse_yaml
 
 
 def apply_options(root: Node, sets: Sequence[str], of_search: Mapping[str, str | int]) -> tuple[Node, list[Fault]]:
-    """Return the tree with all options applied, and the faults of the options. `of_search` has keys of `search`."""
+    """Apply `sets` (texts of `--set`) and `of_search` (key of `search` -> value). Return the new tree, and faults."""
     # `--engine` alone uses that engine's default sampler if it does not have the file's sampler.
     samplers = ENGINES.get(str(of_search.get("engine")), ())
     search, sampler = root.at("search"), root.at("search", "sampler").value
@@ -37,7 +37,7 @@ def apply_options(root: Node, sets: Sequence[str], of_search: Mapping[str, str |
 
 
 def parse_point(given: str | Mapping[str, Any] | None) -> Params | None:
-    """Parse the point of `--add`, `optimizer=adam epochs=10` or a map. Raises UsageError if it is not a point."""
+    """Parse the values of `--add`: "optimizer=adam epochs=10", or a dict. Raises UsageError for any other text."""
     if isinstance(given, str):
         try:
             pairs = [word.partition("=") for word in shlex.split(given)]
@@ -53,7 +53,7 @@ def parse_point(given: str | Mapping[str, Any] | None) -> Params | None:
 
 
 def _set_value(root: Node, path: tuple[str, ...], value: Node, option: str) -> Node:
-    """Return the tree with a value at a path, with maps added as needed. Raises TreeError if the path hits no map."""
+    """Return the tree with `value` at `path`. Create missing maps. Raises TreeError if a key on the way is no map."""
     here = dict(root.value) if isinstance(root.value, dict) else {}
     head, *rest = path
     if rest:
@@ -93,7 +93,7 @@ def _mark_option(node: Node, option: str) -> Node:
 
 
 def _resolve_key(root: Node, parts: list[str]) -> tuple[str, ...]:
-    """Turn a dotted key into a path. A parameter's name may have dots, and `parameters.` may be left out."""
+    """Turn the parts of a dotted key into a path. A parameter's name may have dots; `parameters.` may be left out."""
     if "" in parts:
         raise _make_error(f"a key must not have an empty part, but got {quote('.'.join(parts))}")
     has_section = parts[0] == "parameters"
@@ -120,7 +120,7 @@ def _resolve_key(root: Node, parts: list[str]) -> tuple[str, ...]:
 
 
 def dump_yaml(value: Plain, *, flow: bool | None = None) -> str:
-    """Write a value as YAML that reads back equal; use JSON if ruamel.yaml can't write what it can read."""
+    """Write a value as YAML that reads back equal. If ruamel.yaml can't do this, write the value as JSON."""
     try:
         text = dump_block_yaml(value, flow=flow)
         if parse_yaml(text).plain == value:
@@ -133,7 +133,7 @@ def dump_yaml(value: Plain, *, flow: bool | None = None) -> str:
 
 
 def dump_block_yaml(value: Plain, *, width: int = 120, flow: bool | None = None) -> str:
-    """Write a map as YAML blocks with lists of scalars in a line; with `flow` as a single line in braces."""
+    """Write a map as YAML: nested maps as blocks, lists of scalars in a line; with `flow`, all in braces."""
     from ruamel.yaml import YAML
 
     out = io.StringIO()

@@ -46,7 +46,7 @@ LOSS_PARAMETERS: Mapping[str, Kind] = {
 MODEL_ARGUMENTS: Mapping[str, Kind] = {f"{MODEL_PREFIX}{name}": kind for name, kind in DENSE_ARGUMENTS.items()}
 PLAIN: Mapping[str, Kind] = {**ARGUMENTS, **FIT_ARGUMENTS}  # parameters whose names have no dot
 KINDS: Mapping[str, Kind] = {**PLAIN, **LOSS_PARAMETERS, **TRAINING_ARGUMENTS, **MODEL_ARGUMENTS}
-# By argument of `fit` that is not a parameter: what to use instead.
+# Argument of `fit` that is not a parameter -> what to use instead.
 INSTEAD: Mapping[str, str] = {
     "callbacks": "use `early_stopping`, `reduce_lr_on_plateau` or `callbacks` of `training`",
     "class_weight": "put it under `training`, or use the parameter `training.class_weight`",
@@ -56,7 +56,7 @@ INSTEAD: Mapping[str, str] = {
 
 
 def read_parameters(faults: Faults, model: ModelSpec | None) -> SearchSpace | None:
-    """Return the search space; None with faults added if there are any. Adds warnings, too."""
+    """Read `parameters` as a search space, and add warnings. If there are faults, add them and return None."""
     before = len(faults.found)
     section = faults.root.at("parameters")
     python = model is not None and model.kind == "python"  # a HyperModel may define all parameters
@@ -89,7 +89,7 @@ def read_parameters(faults: Faults, model: ModelSpec | None) -> SearchSpace | No
 
 
 def _make_space(ordered: Iterable[Parameter]) -> SearchSpace:
-    """Make the search space. A constant with conditions becomes a choice with a single value."""
+    """Separate searched parameters from constants. A constant with conditions becomes a choice with a single value."""
     searched: list[Parameter] = []
     constants: dict[str, Value] = {}
     for parameter in ordered:
@@ -111,7 +111,7 @@ def _list_paths(name: str, faults: Faults) -> list[Place]:
 
 
 def _read_parameter(name: str, path: Place, faults: Faults) -> Parameter | None:
-    """Read the parameter or case at a path; None with faults added. Raises ParameterError for another fault."""
+    """Read the parameter at `path`. If keys are faulty, add them and return None. Other faults raise ParameterError."""
     node = faults.root.at(*path)
     if isinstance(node.value, list):
         text = quote(node.plain)
@@ -142,7 +142,7 @@ def _read_parameter(name: str, path: Place, faults: Faults) -> Parameter | None:
 
 
 def _read_distribution(block: ParameterForm, path: Place, faults: Faults) -> Distribution:
-    """Return the distribution of a block: with `take: best` the maximum. Raises ParameterError."""
+    """Return the distribution of a parameter. With `take: best` all trials have the maximum. Raises ParameterError."""
     if block.take is not None and path[1] != "epochs":
         raise ParameterError("take", "works for `epochs` only")
     if block.take == "best":
@@ -157,7 +157,7 @@ def _read_distribution(block: ParameterForm, path: Place, faults: Faults) -> Dis
 
 
 def _find_kind(name: str, model: ModelSpec | None, faults: Faults) -> Kind | None:
-    """Return the kind of a parameter's values; None if it is not known. Reports an unknown name."""
+    """Return the validator of a parameter's values; None if any value is allowed. Report an unknown name."""
     path, (what, known) = ("parameters", name), _find_group(name, model, faults)
     if known is None:
         argument = name.removeprefix(MODEL_PREFIX)
@@ -177,7 +177,7 @@ def _find_kind(name: str, model: ModelSpec | None, faults: Faults) -> Kind | Non
 
 
 def _find_group(name: str, model: ModelSpec | None, faults: Faults) -> tuple[str, Mapping[str, Kind] | None]:
-    """Return the group of a parameter, for a message, and its parameters; None if a function may accept any."""
+    """Return the group of `name` ("this loss"), and the group's name -> validator, or None if any name is allowed."""
     if name.startswith(DATA_PREFIX):
         return "this data source", list_data_parameters(faults)
     if name.startswith(LOSS_PREFIX):

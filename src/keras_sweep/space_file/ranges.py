@@ -18,24 +18,24 @@ _EXPONENTS = ("log_uniform", "q_log_uniform")
 
 
 class ParameterError(Exception):
-    """A fault of a parameter: the key (None for the parameter itself), the rule, and a hint."""
+    """A fault of a parameter: the key (None for the parameter itself), the rule that the key breaks, and a hint."""
 
     def __init__(self, key: str | None, rule: str, hint: str | None = None) -> None:
         super().__init__(key, rule, hint)
 
 
 class Constant(Categorical):
-    """The same value in every trial."""
+    """A distribution with a single value, which is the same in every trial."""
 
 
 def parse_value(name: str, plain: Any) -> Value:
-    """Convert a value of the file to a trial's value. Names of optimizers become lower case."""
+    """Convert a value of the file to a trial's value: lists become tuples, names of optimizers lower case."""
     known = name == "optimizer" and isinstance(plain, str) and plain.lower() in OPTIMIZERS
     return plain.lower() if known else to_value(plain)
 
 
 def make_distribution(block: ParameterForm, path: Place, faults: Faults) -> Distribution:
-    """Make the distribution of a block. Raises ParameterError if its keys contradict each other."""
+    """Convert a parameter's section to a distribution. Raises ParameterError if keys contradict each other."""
     try:
         if isinstance(block, ConstantSection):
             return Constant((parse_value(str(path[1]), block.value),))
@@ -48,7 +48,7 @@ def make_distribution(block: ParameterForm, path: Place, faults: Faults) -> Dist
 
 
 def list_limits(parameter: Parameter, faults: Faults) -> list[tuple[Place, Value]]:
-    """List the values to check with their paths: every choice, or both ends of a range."""
+    """Return (path, value) of all values that need a check: every choice, or both ends of a range."""
     drawn, path = parameter.distribution, get_path(parameter)
     if isinstance(drawn, Constant):
         block = faults.root.at(*path).value
@@ -60,7 +60,6 @@ def list_limits(parameter: Parameter, faults: Faults) -> list[tuple[Place, Value
 
 
 def get_path(parameter: Parameter) -> Place:
-    """Return the path of a parameter or case in the file."""
     return ("parameters", parameter.name, *([parameter.case - 1] if parameter.case else []))
 
 
@@ -94,7 +93,7 @@ def _make_range(block: RangeSection, path: Place, faults: Faults) -> Float | Int
 
 
 def _get_step_and_scale(block: RangeSection) -> tuple[float | None, bool]:
-    """Return the `q` of a range, and whether it is logarithmic, from its keys and its named distribution."""
+    """Return (step, whether the scale is logarithmic), from `q`, `log` and W&B's `distribution` of a range."""
     named, q = block.distribution, block.q
     if named is None:
         return q, bool(block.log)
@@ -108,7 +107,7 @@ def _get_step_and_scale(block: RangeSection) -> tuple[float | None, bool]:
 
 
 def _find_multiples(low: float, high: float, q: float) -> tuple[int, int]:
-    """Return the first and the last multiple of q in the range, in units of q. W&B rounds to multiples."""
+    """Return (first, last): first * q and last * q are the end multiples of q in the range. W&B rounds to multiples."""
     if max(abs(low), abs(high)) / q > MOST_STEPS:
         raise ParameterError("q", f"q={quote(q)} is too fine for a range from {quote(low)} to {quote(high)}")
     first, last = -_floor_divide(-low, q), _floor_divide(high, q)

@@ -34,7 +34,7 @@ REQUIRED = {
     "metric": "as in `metric: {name: val_accuracy, goal: maximize}`",
     "parameters": "as in `parameters: {learning_rate: {min: 1e-4, max: 1.0, log: true}}`",
 }
-# By key that users may expect at the top of the file: where it belongs.
+# Key that users may expect at the top of the file -> where the key belongs.
 OTHER_KEYS = {
     **INSTEAD,
     **dict.fromkeys(FIT_ARGUMENTS, "put it under `parameters`"),
@@ -51,11 +51,10 @@ def read_space_file(
     name: str | None = None,
     **options: str | int | None,
 ) -> SweepSpec:
-    """Read a space file, or a `text` in place of the file, and check all of it.
+    """Read and check a space file, or a `text` in place of the file. Raises SpaceFileError with all faults.
 
-    `sets` are changes of the command line, like "learning_rate.max=0.1". `name` is the sweep's, by default the file's
-    stem. The `options` `engine`, `sampler`, `trials` and `seed` override the keys of `search`, unless they are None.
-    Raises SpaceFileError with every fault of the file and of the options.
+    `sets` are texts of `--set`: "learning_rate.max=0.1". `name` is the sweep's name, by default the file's stem.
+    `options` override keys of `search`: `engine`, `sampler`, `trials`, `seed`; None has no effect.
     """
     path = Path(path)
     where = escape(str(path))
@@ -132,7 +131,7 @@ def read_space_file(
 
 
 def read_yaml_file(path: Path, text: str | None = None) -> tuple[str, Node]:
-    """Return the text of a YAML file and its tree. `text` replaces the file. Raises SpaceFileError."""
+    """Return (text, tree) of a YAML file, or of `text` in place of the file. Raises SpaceFileError."""
     try:
         text = _read_text(path) if text is None else text
         return text, parse_yaml(text)
@@ -150,14 +149,21 @@ def _read_text(path: Path) -> str:
             return decode_text(file.read(MOST_BYTES + 1))
     except FileNotFoundError:
         near = did_you_mean(path.name, [entry.name for entry in path.parent.glob("*.y*ml")])
+<<<<<<< ours
         raise TreeError(Fault("this file does not exist", hint=near or "`sweep init SOURCE` writes one")) from None
+||||||| base
+        raise TreeError(Fault("this file does not exist", hint=near or "`sweep init SOURCE` writes a space file")) from None
+=======
+        raise TreeError(
+            Fault("this file does not exist", hint=near or "`sweep init SOURCE` writes a space file")
+        ) from None
+>>>>>>> theirs
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL character
         reason = getattr(error, "strerror", None) or str(error)
         raise TreeError(Fault(f"the file can't be read: {escape(reason)}")) from None
 
 
 def _sort_and_escape(faults: Sequence[Fault]) -> list[Fault]:
-    """Sort faults by line, and escape characters that could control a terminal."""
     return [
         Fault(escape(fault.rule), escape(fault.key), fault.line, escape(fault.hint) if fault.hint else None)
         for fault in sorted(faults, key=lambda fault: fault.line or 0)
@@ -200,7 +206,7 @@ def _read_search(faults: Faults) -> SearchSettings | None:
 def _read_start_points(
     faults: Faults, start: Sequence[Any], space: SearchSpace, model: ModelSpec | None
 ) -> tuple[Any, ...]:
-    """Read the start points, and report values that no trial may have."""
+    """Read `search.start`, the configurations to train first. Report values that no trial can have."""
     points: list[Any] = []
     for index, plain in enumerate(start):
         path = ("search", "start", index)
@@ -213,7 +219,7 @@ def _read_start_points(
         point = space.normalize_point({name: parse_value(name, value) for name, value in plain.items()})
         for name, rule in space.find_misfits(point).items():
             known = space.names
-            if name in (*known, "") or model is None or model.kind != "python":  # its parameters are not known yet
+            if name in (*known, "") or model is None or model.kind != "python":  # the model may define more parameters
                 at = (*path, name) if name else path
                 faults.add(at, rule, None if name in (*known, "") else hint_at_key(name, known))
         points.append(point)
@@ -238,7 +244,7 @@ def _read_early_terminate(faults: Faults) -> EarlyTerminate | None:
 
 
 def _read_finalists(faults: Faults, space: SearchSpace | None) -> Finalists | None:
-    """Read `finalists`; None for `none`, if `seed` is a parameter, or with faults added."""
+    """Read `finalists`. Return None for `none`, for faults, and if `seed` is a parameter."""
     path, plain = ("finalists",), faults.root.plain.get("finalists", {})
     if plain == "none":
         return None
@@ -275,7 +281,7 @@ def _warn_of_sampler(faults: Faults, space: SearchSpace, search: SearchSettings,
 def _check_search(
     faults: Faults, objective: Objective | None, search: SearchSettings | None, early: EarlyTerminate | None
 ) -> None:
-    """Report samplers and engines that can't be used with `early_terminate` or several goals."""
+    """Report a sampler or engine that can't be used with `early_terminate`, or with several goals."""
     sampler = find_sampler(search) if search is not None else Capabilities
     if search is not None and early is not None and sampler.sets_epochs:
         faults.add(("early_terminate",), f"`sampler: {search.sampler}` stops poor trials by itself", "leave it out")

@@ -1,4 +1,4 @@
-"""Define the sections and keys of a space file, and its JSON Schema. Other modules check how sections fit together."""
+"""Define the sections and keys of a space file, and the JSON Schema. Other modules check sections together."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Union
@@ -53,27 +53,27 @@ DataName = Annotated[str, Rule("a known data set", DATA_NAMES)]
 
 
 class Section(BaseModel):
-    """A map with known keys."""
+    """A map that has only the keys that its class defines."""
 
     model_config = {**STRICT, "frozen": True}
 
 
 class ParameterSection(Section):
-    """The keys that every parameter may have. All but `log`, `when` and `take` are W&B's."""
+    """Keys that every parameter may have. W&B has the same keys, except `log`, `when` and `take`."""
 
     when: Conditions = optional("use the parameter only in trials where other parameters have these values")
     take: Annotated[str, Rule(names=("best", "last"))] = optional("for `epochs`: which epoch counts; `last` by default")
 
 
 class ConstantSection(ParameterSection):
-    """The same value in every trial."""
+    """A constant: the same value in every trial."""
 
     value: AnyValue = Field(description="the value in every trial")
     distribution: Annotated[str, Rule(names=("constant",))] = optional(WANDB_NAME)
 
 
 class ChoiceSection(ParameterSection):
-    """A choice among values."""
+    """A choice from a list of values."""
 
     values: Values = Field(description="the values to choose from", examples=[["sgd", "adam"]])
     probabilities: Shares = optional("how likely each value is; only for Optuna's `random` sampler")
@@ -94,7 +94,7 @@ ParameterForm = ConstantSection | ChoiceSection | RangeSection
 
 
 class MetricSection(Section):
-    """A metric and its direction."""
+    """A metric, and whether more or less is better."""
 
     name: Text = Field(description="`val_loss`, or `val_` and a metric", examples=["val_accuracy", "val_loss"])
     goal: Direction = optional("whether more or less is better; needed only for your own metric")
@@ -117,7 +117,7 @@ Target = Annotated[Text | TransformedTarget, Rule("a column, or {column: price, 
 
 
 def make_data_section(kind: str) -> type[Section]:
-    """Make the section of a kind of source."""
+    """Create the section class for a kind of data source: "csv", "images", ..."""
     source, fields = SOURCES.find(kind), dict[str, Any]()
     base: type[Section] = PythonData if source.names == "function" else Section
     if base is Section:
@@ -159,20 +159,20 @@ class DenseModel(Section):
 
 
 class WithArguments(Section):
-    """A map that names a function or class. Its other keys are arguments."""
+    """A map that names a function or class. All other keys are arguments of the function or class."""
 
     model_config = {"extra": "allow"}
     __pydantic_extra__: dict[str, AnyValue]
 
 
 class OwnFunction(WithArguments):
-    """Your own function that returns a model, or a `keras_tuner.HyperModel`. Other keys are its fixed arguments."""
+    """Your own function that returns a model, or a `keras_tuner.HyperModel`. Other keys are fixed arguments."""
 
     python: FunctionName = Field(description=BESIDE, examples=["my_model:build"])
 
 
 class OwnScore(OwnFunction):
-    """Your own loss or metric, which takes `y_true` and `y_pred`. Other keys are its arguments."""
+    """Your own loss or metric, which takes `y_true` and `y_pred`. Other keys are arguments."""
 
     __pydantic_extra__: dict[str, Any]
 
@@ -184,7 +184,7 @@ class LossSection(WithArguments):
 
 
 class MetricArguments(WithArguments):
-    """A metric of Keras with arguments of its class. The record has it by its name."""
+    """A metric of Keras with arguments of its class. The record lists the metric under this name."""
 
     name: Annotated[str, Rule("a metric of Keras", tuple(METRIC_ARGUMENTS))] = Field(description="its name")
 
@@ -232,7 +232,7 @@ class SpaceFile(Section):
 
 SECTIONS = tuple(SpaceFile.model_fields)
 WANDB_METHODS = {"bayes": "tpe", "grid": "grid", "random": "random"}  # W&B's `method` -> our sampler
-# By key at the top of a W&B sweep file that `sweep` skips: what to use instead.
+# Key at the top of a W&B sweep file that `sweep` skips -> what to use instead.
 SKIPPED_KEYS: Mapping[str, str] = {
     "program": "use `model: {{python: module:function}}`",
     "method": "use `search: {{sampler: {sampler}}}`",
@@ -255,7 +255,7 @@ FIT_PARAMETERS: Mapping[str, str] = {
 
 
 def make_space_file_schema() -> dict[str, Any]:
-    """Make the JSON Schema of a space file (draft 2020-12)."""
+    """Return the JSON Schema of space files (draft 2020-12), with the names of installed plugins."""
     data: Any = Union[DataName, *(make_data_section(kind) for kind in SOURCES)]
     data = (data, Field(description="Where the rows come from."))
     whole = create_model("SpaceFile", __base__=SpaceFile, __doc__=SpaceFile.__doc__, data=data)

@@ -22,11 +22,11 @@ from keras_sweep.space_file.sections import DENSE_ARGUMENTS, DataName, DenseSect
 
 MODELS = "`dense`, {dense: {units: 10}} or {python: module:function}"
 DATA_NAME = make_kind(DataName)
-MOST_VARIANTS = 64  # of the data
+MOST_VARIANTS = 64  # of the data: combinations of `data.*` values
 
 
 def read_data(faults: Faults) -> DataSpec | None:
-    """Read `data` and `split`; None with faults added."""
+    """Read `data` and `split`. If there are faults, add them and return None."""
     split = faults.read_section(Split, ("split",))
     if not faults.has("data"):
         return None
@@ -77,7 +77,7 @@ def _find_data_path(faults: Faults, path: Place, source: str, what: str) -> Path
 
 
 def list_data_parameters(faults: Faults) -> Mapping[str, Kind] | None:
-    """Return the kinds of possible parameters of the data, like `data.window`; None if a function accepts any."""
+    """Return "data.window" -> validator, for each option of the data source; None if a function accepts any name."""
     section = faults.root.at("data").plain
     kind = next((key for key in section if key in SOURCES), None) if isinstance(section, dict) else None
     source = SOURCES.find(kind) if kind else None
@@ -88,7 +88,7 @@ def list_data_parameters(faults: Faults) -> Mapping[str, Kind] | None:
 
 
 def check_variants(faults: Faults, space: SearchSpace | None, search: SearchSettings | None, *, rungs: bool) -> None:
-    """Report too many variants of the data, and rungs with several variants; `rungs` are from `early_terminate`."""
+    """Report too many combinations of `data.*` values, and several combinations with `rungs` (`early_terminate`)."""
     count = 1 if space is None else get_data_space(space).size
     if space is not None and count > MOST_VARIANTS:
         many = f"{count:,.0f}".replace("inf", "infinitely many")
@@ -105,7 +105,7 @@ def check_variants(faults: Faults, space: SearchSpace | None, search: SearchSett
 
 
 def check_split(faults: Faults) -> None:
-    """Report keys that contradict `groups`, `time` or `folds`."""
+    """Report keys of `split` that contradict `groups`, `time` or `folds`."""
     split = faults.root.plain.get("split")
     if not isinstance(split, dict):
         return
@@ -129,7 +129,7 @@ def check_split(faults: Faults) -> None:
 
 
 def read_model(faults: Faults) -> ModelSpec | None:
-    """Read `model`; None with faults added."""
+    """Read `model`. If there are faults, add them and return None."""
     if not faults.has("model"):
         return None
     node = faults.root.at("model")
@@ -156,7 +156,7 @@ def read_model(faults: Faults) -> ModelSpec | None:
 
 
 def read_function(faults: Faults, form: type[OwnFunction], path: Place) -> tuple[str, dict[str, Value]] | None:
-    """Read "module:function" under `python`, and its arguments; None with faults added."""
+    """Return ("module:function", arguments) of a map with `python`. If there are faults, add them and return None."""
     before = len(faults.found)
     section = faults.read_section(form, path)
     arguments = (section and section.model_extra) or {}
@@ -170,7 +170,7 @@ def read_function(faults: Faults, form: type[OwnFunction], path: Place) -> tuple
 
 
 def check_source(faults: Faults, path: Place, source: str) -> None:
-    """Check that a module of `module:function` exists and is not Python's own, without running it."""
+    """Report a fault if the module of "module:function" does not exist, or is Python's own. Nothing is imported."""
     if is_object_name(source):
         return  # a missing object is reported when it is used
     folder, module_name = faults.folder, source.split(":")[0]

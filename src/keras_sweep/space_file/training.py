@@ -36,7 +36,7 @@ CLASS_WEIGHT = make_kind(
 CALLBACKS = make_kind(
     Annotated[list[sections.PythonData], Rule("a list of your functions, as in [{python: my_callbacks:early}]")]
 )
-# By Keras callback, or another key that users may expect here: what to use instead.
+# Keras callback, or another key that users may expect in `training` -> what to use instead.
 KERAS_CALLBACKS: Mapping[str, str] = {
     "EarlyStopping": "use `training: {early_stopping: {patience: 3}}`",
     "ReduceLROnPlateau": "use `training: {reduce_lr_on_plateau: {patience: 3}}`",
@@ -48,7 +48,7 @@ KERAS_CALLBACKS: Mapping[str, str] = {
     "SwapEMAWeights": "use `parameters: {use_ema: true}`",
     **dict.fromkeys(("schedule", "warmup"), "put it under `parameters`"),
 }
-# By possible parameter: its kind.
+# Each possible parameter -> the validator of its values.
 ARGUMENTS: Mapping[str, Kind] = {
     f"{TRAINING_PREFIX}{section}.{name}": make_kind(Annotated[field.annotation, field])
     for section, form in WATCHING.items()
@@ -58,21 +58,21 @@ ARGUMENTS: Mapping[str, Kind] = {
 
 
 def list_left_to_model(faults: Faults) -> tuple[str, ...]:
-    """List what a user's model must compile itself, of "loss" and "metrics"."""
+    """Return which of "loss" and "metrics" the file leaves to the `compile` of the user's model."""
     model = faults.root.plain.get("model")
     is_users = isinstance(model, dict) and "python" in model
     return tuple(key for key in ("loss", "metrics") if is_users and key not in faults.root.plain)
 
 
 def has_named_outputs(faults: Faults) -> bool:
-    """Return whether `loss` maps outputs to losses. A loss with arguments has the key `name` or `python`."""
+    """Return whether `loss` maps outputs to losses. A single loss with arguments has the key `name` or `python`."""
     given = faults.root.plain.get("loss")
     of_outputs = isinstance(given, dict) and not {"name", "python"} & set(given)
     return of_outputs and any(isinstance(value, str | dict) for value in given.values())
 
 
 def read_outputs(faults: Faults) -> dict[str, Output]:
-    """Read `loss`, `metrics` and `loss_weights` of each output that `loss` names, and add faults."""
+    """Read `loss`, `metrics` and `loss_weights` of each output that `loss` names; {} without outputs. Add faults."""
     plain = faults.root.plain
     of_metrics, weights = plain.get("metrics", {}), plain.get("loss_weights", {})
     if not has_named_outputs(faults):
@@ -102,7 +102,7 @@ def read_outputs(faults: Faults) -> dict[str, Output]:
 
 
 def read_loss(faults: Faults, path: Place = ("loss",)) -> tuple[str, Arguments] | None:
-    """Read `loss`: its name ("" for the model's own) and arguments; None with faults added."""
+    """Return (name, arguments) of a loss; ("", {}) if the model has its own. None for faults, which are added."""
     if "loss" in list_left_to_model(faults):
         return "", {}
     if not faults.has("loss"):
@@ -116,7 +116,7 @@ def read_loss(faults: Faults, path: Place = ("loss",)) -> tuple[str, Arguments] 
 
 
 def read_metrics(faults: Faults, place: Place = ("metrics",)) -> dict[str, Arguments | None] | None:
-    """Read `metrics` with their arguments (None without); None with faults added."""
+    """Return metric -> its arguments, or None without arguments. If there are faults, add them and return None."""
     given, before = faults.root.at(*place).plain if faults.has("metrics") else [], len(faults.found)
     given = [given] if len(place) > 1 and isinstance(given, str | dict) else given
     found: list[tuple[str, Arguments | None]] = []
@@ -145,7 +145,7 @@ def read_metrics(faults: Faults, place: Place = ("metrics",)) -> dict[str, Argum
 def _read_with_arguments(
     faults: Faults, path: Place, kind: Kind, known: Mapping[str, Sequence[str]]
 ) -> tuple[str, Arguments] | None:
-    """Read a map with a name or "module:function" and arguments; None with faults added."""
+    """Return (name or "module:function", arguments) of a map; None with faults added. `known`: name -> arguments."""
     given, before = faults.root.at(*path).plain, len(faults.found)
     name = given.get("name")
     if "python" in given:
@@ -162,7 +162,7 @@ def _read_with_arguments(
 
 
 def read_objective(faults: Faults, metrics: Names, outputs: Mapping[str, Output]) -> Objective | None:
-    """Read `metric`; None with its fault added. Metrics of a model that compiles itself are known once it is built."""
+    """Read `metric`. If there are faults, add them and return None. `metrics` are all names, or None if faulty."""
     if not faults.has("metric"):
         return None
     given = faults.root.at("metric").plain
@@ -177,7 +177,7 @@ def read_objective(faults: Faults, metrics: Names, outputs: Mapping[str, Output]
 
 
 def add_choice(faults: Faults, objective: Objective | None, finish: Finish | None) -> Objective | None:
-    """Add the constraint of `finish: {choose: ...}` to the goals, and report faults."""
+    """Return `objective` with the constraint of `finish: {choose: ...}`, and report faults of `choose`."""
     if objective is None or finish is None or finish.choose is None:
         return objective
     path, given, names = ("finish", "choose"), finish.choose, [goal.name for goal in (objective, *objective.further)]
@@ -233,7 +233,7 @@ def _read_goal(faults: Faults, place: Place, metrics: Names, outputs: Mapping[st
 
 
 def read_training(faults: Faults, metrics: Names) -> Training | None:
-    """Read `training`; None with faults added. `metrics` are None if the recorded metrics are not known."""
+    """Read `training`. If there are faults, add them and return None. `metrics` are all names, or None if not known."""
     before, given = len(faults.found), faults.root.plain.get("training", {})
     section = faults.read_section(
         Training, ("training",), KERAS_CALLBACKS, apart=(*WATCHING, "class_weight", "callbacks")
@@ -273,7 +273,7 @@ def _read_watcher(faults: Faults, form: Any, name: str, metrics: Names) -> Any:
 
 
 def _has_no_keras_callback(faults: Faults, callbacks: Any) -> bool:
-    """Return whether no callback is named as in Keras; report what to use instead of a Keras callback."""
+    """Return whether the list names no callback of Keras. For each callback of Keras, report what to use instead."""
     before = len(faults.found)
     for index, callback in enumerate(callbacks if isinstance(callbacks, list) else ()):
         names = [callback] if isinstance(callback, str) else list(callback) if isinstance(callback, dict) else []

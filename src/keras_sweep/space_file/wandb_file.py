@@ -1,7 +1,7 @@
-"""Convert a W&B sweep file into sections of a space file, and note what has no counterpart here.
+"""Convert a W&B sweep file into sections of a space file, and note what a space file does not have.
 
-Source: https://docs.wandb.ai/guides/sweeps/sweep-config-keys. Parameters have the same keys here, so they are copied.
-In W&B a user's program gives parameters their meaning. Here their usual names decide.
+Source: https://docs.wandb.ai/guides/sweeps/sweep-config-keys. A parameter has the same keys in both files. In W&B a
+user's program gives a parameter its meaning. This module guesses the meaning from the parameter's name.
 """
 
 import math
@@ -26,14 +26,12 @@ _HIDDEN = ("units", "hidden_units", "hidden_size", "hidden_dim", "hidden_layer_s
 _MEANINGS = dict.fromkeys(_HIDDEN, "model.hidden") | dict.fromkeys(("epoch", "num_epochs", "n_epochs"), "epochs")
 _MEANINGS |= {"activation": "model.hidden_activation", "dropout_rate": "model.dropout", "lr": "learning_rate"}
 _MEANINGS |= {"opt": "optimizer", "random_seed": "seed", "acc": "accuracy"}
-# Parameters of whole numbers.
-_WHOLE = ("epochs", "batch_size", "seed", "model.hidden")
-# By key of a space file: the key of a W&B file.
-_KEYS = {"search.trials": "run_cap", "search.stop.value": "metric.target"}
+_WHOLE = ("epochs", "batch_size", "seed", "model.hidden")  # parameters of whole numbers
+_KEYS = {"search.trials": "run_cap", "search.stop.value": "metric.target"}  # our key -> key of W&B
 
 
 def read_wandb_file(path: Path, notes: list[str]) -> dict[str, Any]:
-    """Read a W&B sweep file as sections; append differences to `notes`. Raises UsageError if it is another file."""
+    """Return section -> content of a space file. Append differences to `notes`. Raises UsageError for another file."""
     plain = read_yaml_file(path)[1].plain
     if not isinstance(plain, dict) or not isinstance(plain.get("parameters"), dict):
         raise UsageError(f"{path} is not a W&B sweep file: it has no map `parameters`")
@@ -59,13 +57,13 @@ def read_wandb_file(path: Path, notes: list[str]) -> dict[str, Any]:
 
 
 def to_wandb_fault(path: Path, fault: Fault) -> Fault:
-    """Turn a fault of a space file into a fault of the W&B file that the section comes from."""
+    """Turn a fault of the converted space file into a fault of the W&B file, with key and line there."""
     key = _KEYS.get(fault.key, fault.key)
     return replace(fault, key=key, line=read_yaml_file(path)[1].at(*key.split(".")).line)
 
 
 def _convert_early_terminate(plain: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
-    """Convert the section: `min_iter`, where the first bracket ends, replaces W&B's number of brackets."""
+    """Convert `early_terminate`. `min_iter`, the epoch of the first rung, replaces W&B's `max_iter` and `s`."""
     section = {name: value for name, value in plain.items() if name not in ("max_iter", "s", "strict")}
     most, eta, brackets = plain.get("max_iter"), plain.get("eta", 3), plain.get("s", 1)
     if all(type(number) is int and 0 < number < 1000 for number in (most, eta, brackets)):
@@ -79,7 +77,7 @@ def _convert_early_terminate(plain: Mapping[str, Any], notes: list[str]) -> dict
 
 
 def _find_metric(name: str) -> str | None:
-    """Find Keras's metric for a name: `accuracy` for `val/acc`; None if Keras does not have it."""
+    """Find Keras's metric for a name: `accuracy` for `val/acc`; None if Keras does not have the metric."""
     plain = re.sub(r"^((val|valid|validation|epoch|eval|test|dev)[/_.-])+", "", name.lower())
     plain = _MEANINGS.get(plain, plain)
     return plain if plain in (*METRICS, "loss") else None

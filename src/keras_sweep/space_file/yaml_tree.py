@@ -1,7 +1,7 @@
-"""Parse YAML into a tree of plain values with lines. No file can run code or use much time or memory.
+"""Parse YAML into a tree of values with line numbers. No file can run code or use much time or memory.
 
-ruamel.yaml scans and parses. This module builds the tree from its events, since only there size, depth and aliases of
-a hostile file can be limited while it is read, and every key keeps its line.
+ruamel.yaml turns text into events. This module builds the tree from these events. In this way it limits size, depth
+and aliases while a hostile file is read, and every key keeps its line.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from keras_sweep.space.distributions import Scalar
 from keras_sweep.space.text import escape, quote
 
 MOST_BYTES = 256 * 1024
-MOST_NODES = 20_000  # keys, values and list items, with aliases written out
+MOST_NODES = 20_000  # keys, values and list items; an alias counts as its whole copy
 DEEPEST = 12
 INT64 = 2**63
 
@@ -42,13 +42,13 @@ class Node:
     """A value of the file: a scalar, a list of nodes or a map of nodes."""
 
     value: Scalar | list[Node] | dict[str, Node]
-    line: int | None = None  # of its key, or of itself in a list; counted from 1
-    option: str | None = None  # the command's option that gave it: "--set learning_rate.max=0.1"
-    nodes: int = field(default=1, compare=False)  # with all below it
+    line: int | None = None  # of the value's key, or of the value in a list; counted from 1
+    option: str | None = None  # the option that set the value: "--set learning_rate.max=0.1"
+    nodes: int = field(default=1, compare=False)  # the number of nodes, with all below this node
 
     @property
     def plain(self) -> Plain:
-        """The value without lines, as JSON has it."""
+        """The value without line numbers, as JSON has it."""
         if isinstance(self.value, dict):
             return {key: node.plain for key, node in self.value.items()}
         if isinstance(self.value, list):
@@ -56,7 +56,7 @@ class Node:
         return self.value
 
     def at(self, *path: str | int) -> Node:
-        """Return the node at a path, or its nearest existing ancestor."""
+        """Return the node at a path of keys and list indexes, or its nearest existing ancestor."""
         node = self
         for part in path:
             below: Node | None = None
@@ -132,7 +132,7 @@ class _Builder:
         self._nodes = 0
 
     def document(self) -> Node | None:
-        """Build the tree of the only document; None without a document."""
+        """Build the tree of the only document; None if the text has no document."""
         root = None
         for event in self._events:
             if type(event).__name__ == "DocumentStartEvent":
