@@ -43,7 +43,7 @@ def can_use_flat_layout(template: Template) -> bool:
 
 @dataclass(frozen=True)
 class _ArrayLayout:
-    """Stores a variable of T lanes: a kernel [in, out] as an array [out * T, in], any other variable as a vector."""
+    """Stores a variable of all lanes: a kernel [in, out] as [out * lanes, in], any other variable as a vector."""
 
     shape: tuple[int, ...]  # of a lane. Arrays are NumPy's, or JAX's during tracing
     lanes: int
@@ -58,11 +58,11 @@ class _ArrayLayout:
         return view.reshape(self.shape[0], -1).T if len(self.shape) == 2 else view.ravel()
 
     def to_view(self, array: Any) -> Any:
-        """Return the stored array as [*shape, T]. This changes strides and copies no bytes."""
+        """Return the stored array as [*shape, lanes]. This changes strides and copies no bytes."""
         return (array.T if len(self.shape) == 2 else array).reshape(*self.shape, self.lanes)
 
     def broadcast(self, values: Any) -> Any:
-        """Repeat [T] values to the stored array's shape. A kernel gets only a column, to save memory traffic."""
+        """Repeat a value per lane to the stored array's shape. A kernel gets a column, to save memory traffic."""
         if len(self.shape) == 2:
             return jnp.broadcast_to(values, (self.shape[1], self.lanes)).reshape(-1, 1)
         return jnp.broadcast_to(values, (*self.shape, self.lanes)).ravel()
@@ -75,7 +75,7 @@ class _ArrayLayout:
 
 
 class FlatLayout:
-    """Stores a variable of all lanes as a single array, and updates the array by a Keras optimizer per variant."""
+    """Stores a variable of all lanes as a single array, and updates the array by each optimizer of the signature."""
 
     def __init__(self, template: Template, lanes: int) -> None:
         self._template = template
@@ -163,7 +163,7 @@ class FlatLayout:
         return optimizer_numbers, numbers.model, self._make_width_masks(numbers.model)
 
     def _make_width_masks(self, lane_numbers: LaneNumbers | None) -> list[Any] | None:
-        """Return a mask per variable, true for the weights of a lane's narrow model. None: no layer is widened."""
+        """Return a mask per variable: false for weights that only pad narrow layers. Return None without padding."""
         shared = self._template.shared
         if lane_numbers is None or shared is None or not shared.inputs:
             return None
@@ -181,7 +181,7 @@ class FlatLayout:
     ) -> tuple[State, list[Any]]:
         """Train all lanes on the same batch. Return the new state and the new metrics. Traced by JAX.
 
-        `numbers` come from `prepare`. `weights` [B] weight rows in the loss. `mask` [B] is 1 for rows, 0 for padding.
+        `numbers` come from `prepare`. `weights` [rows] weight the loss. `mask` [rows] is 0 for padding, 1 otherwise.
         """
         trainable, other, slots = state
         optimizer_numbers, model_numbers, width_masks = numbers
@@ -227,8 +227,8 @@ class FlatLayout:
     def test(self, state: State, metrics: list[Any], numbers: Any, *batch: Any) -> tuple[State, list[Any], Any]:
         """Evaluate a batch of validation rows: x, y and perhaps row weights. Return (state, metrics, right). Traced.
 
-        `right` [T, B] says whether a lane predicts a row right. `right` is None if the objective is not a share of
-        right rows. As in `fit`, non-trainable variables may change.
+        `right` [lanes, rows] says whether a lane predicts a row right. If the objective is not a share of right rows,
+        `right` is None. As in `fit`, non-trainable variables may change.
         """
         trainable, other, slots = state
         test = jax.vmap(lambda *lane: self._template.test(*lane, *batch), in_axes=([-1] * len(trainable), 0, 0, -1))
@@ -291,9 +291,9 @@ def is_softmax_regression(template: Template) -> bool:
 def softmax_gradients(
     template: Template, lanes: int, trainable: list[Any], metrics: list[Any], x: Any, y: Any
 ) -> tuple[list[Any], list[Any]]:
-    """Return the gradients of a batch in all lanes, and the metrics after the batch ([T] each). Traced by JAX.
+    """Return a batch's gradients in all lanes, and each metric's values [lanes] after the batch. Traced by JAX.
 
-    Gradients are stored like the variables: kernels [C * T, in], biases [C * T]. Labels `y` are [B] or [B, 1].
+    Gradients are kernels [classes * lanes, in] and biases [classes * lanes]. Labels `y` are [rows] or [rows, 1].
     """
     classes, rows = template.model.layers[-1].units, len(x)
     x = x.reshape(rows, -1).astype("float32")

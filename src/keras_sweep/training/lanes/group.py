@@ -128,7 +128,7 @@ class LaneGroup(Group):
         return self._program.layout.copy_lane(self._state, self._places.index(lane))
 
     def _choose_program(self) -> Program | FoldedProgram:
-        """Return the program for the active lanes. If the program is new, move the lanes' states there."""
+        """Return the program for the lanes that still train. If the program is new, move the lanes' states to it."""
         program = self._program
         if program is None and self._count:
             program = self._programs.get_program(self.signature, self._count)
@@ -140,7 +140,7 @@ class LaneGroup(Group):
         return program
 
     def _find_active_lanes(self, epoch: int) -> tuple[list[Lane], int]:
-        """Return the lanes still in the program after an epoch, and the program's size with empty lanes."""
+        """Return the lanes still in the program after an epoch, and the program's lane count with empty lanes."""
         active = [lane for lane in self.lanes if lane.has_place(epoch)]
         return active, self._programs.count_places(self.signature, len(self.lanes), len(active))
 

@@ -25,7 +25,7 @@ from keras_sweep.training.lanes.structure import ACTIVATIONS, OwnModel, find_num
 
 
 class LaneNumbers(NamedTuple):
-    """The numbers of a lane's model. For a program of T lanes, each array has an extra last axis [T]."""
+    """The numbers of a lane's model. For a program of several lanes, each array has an extra last axis [lanes]."""
 
     numbers: Any  # [M, 2] in the order of `find_numbers`: value, 1 - value
     widths: Any  # [U] of the widened layers, 0 if the layer is absent
@@ -33,7 +33,7 @@ class LaneNumbers(NamedTuple):
 
     @classmethod
     def from_model(cls, own_model: OwnModel) -> LaneNumbers:
-        """Collect a model's numbers. As in Keras, 1 - value is computed in double precision."""
+        """Collect a model's numbers. Their complements (1 - value) have double precision, as in Keras."""
         values = np.array([number for layer in own_model.layers for number in layer.numbers.values()], np.float64)
         widths = [layer.width for layer in own_model.layers if layer.width is not None]
         choices = [layer.choice for layer in own_model.layers if layer.choice is not None]
@@ -42,7 +42,7 @@ class LaneNumbers(NamedTuple):
 
 
 class Numbers(NamedTuple):
-    """The numbers in which the T lanes of a program differ, as NumPy arrays, or as JAX arrays during tracing."""
+    """The numbers in which the lanes of a program differ, as NumPy arrays, or as JAX arrays during tracing."""
 
     learning_rates: Any  # [T]
     variants: Any  # [T] index of the optimizer in the signature
@@ -92,12 +92,12 @@ class SharedStructure:
         return cls(len(find_numbers(model)), inputs, in_order, dropouts, optional, choices)
 
     def make_numbers(self, lanes: int) -> LaneNumbers:
-        """Return placeholder numbers with the shapes for this many lanes, to trace a program with."""
+        """Return placeholder numbers in the shapes for this many lanes, for tracing a program."""
         widths, choices = (np.zeros((len(layers), lanes), np.int32) for layers in (self.inputs, self.activations))
         return LaneNumbers(np.full((self.numbers, 2, lanes), PLACEHOLDER, np.float32), widths, choices)
 
     def find_lengths(self, widths: Any) -> list[Any]:
-        """Return [2U]: output lengths of the U widened layers, and widths. An absent layer has width 0."""
+        """Return the output lengths of all widened layers, followed by the layers' widths (0: absent). Traced."""
         output_lengths: list[Any] = []
         for width, inputs in zip(widths, self.inputs, strict=True):
             output_lengths.append(jnp.where(width > 0, width, output_lengths[-1] if inputs is None else inputs))

@@ -124,24 +124,24 @@ class Program:
         self._rows = data.x, data.y, weights
 
     def order(self, epoch: int) -> Any:
-        """Return the indices [N] of the training rows in the order of an epoch, counted from 0."""
+        """Return the indices of the training rows in the order of an epoch, counted from 0."""
         order = self._template.order.draw_epoch(epoch)
         return order if self._data.train is None else self._data.train[order]
 
     def epoch(self, state: State, numbers: Numbers, order: Any, rates: Any = None) -> tuple[State, Logs]:
         """Train an epoch on the rows with the indices `order`. Return the new state, and logs as in `fit`.
 
-        JAX deletes the arrays of `state`. `rates(N)` returns learning rates [N, T] for up to N steps, or None.
+        JAX deletes the arrays of `state`. `rates(rows)` returns learning rates [steps, lanes], or None.
         """
         numbers = numbers._replace(rates=rates and rates(len(order)))
         state, logs = self._epoch_program(state, numbers, *self._cut_batches(order), self._rows)
         return state, {name: np.asarray(values) for name, values in logs.items()}
 
     def validate(self, state: State, numbers: Numbers) -> tuple[State, Logs, Any, Any]:
-        """Evaluate all N validation rows. Return (state, logs, finite, right), with logs as in Keras's `evaluate`.
+        """Evaluate all validation rows. Return (state, logs, finite, right), with logs as in Keras's `evaluate`.
 
-        `finite` [T] says whether all weights of a lane are finite. `right` [T, N] says whether a lane predicts a row
-        right. `right` is None if the objective is not a share of right rows.
+        `finite` [lanes] says whether all weights of a lane are finite. `right` [lanes, rows] says whether a lane
+        predicts a row right. If the objective is not a share of right rows, `right` is None.
         """
         other, logs, finite, right = self._validation_program(state, numbers, *self._data.validation)
         if self._keeps_state:
@@ -150,7 +150,7 @@ class Program:
         return state, logs, np.asarray(finite), None if right is None else np.asarray(right)
 
     def _cut_batches(self, order: Any) -> tuple[Any, ...]:
-        """Cut row indices into full batches [S, B] and the short last batch. Do not cut if steps are masked."""
+        """Cut row indices into full batches [steps, rows] and a short last batch. If the program pads, do not cut."""
         if self._template.signature.masked:
             return (order,)
         whole = len(order) // self._batch_size * self._batch_size
@@ -162,7 +162,7 @@ class Program:
         return lowered.compile(self._compile_options)
 
     def _compute_logs(self, metrics: list[Any]) -> Logs:
-        """Return name -> [T] of each metric whose result is a single number. Traced by JAX."""
+        """Return name -> [lanes] of each metric whose result is a single number. Traced by JAX."""
         model = self._template.model
 
         def compute_lane_logs(metrics: list[Any]) -> dict[str, Any]:
@@ -175,7 +175,7 @@ class Program:
         return dict(jax.vmap(compute_lane_logs)(jax.lax.optimization_barrier(metrics)))
 
     def _train_epoch(self, state: State, numbers: Numbers, steps: Any, tail: Any, data: Any) -> tuple[State, Logs]:
-        """Train on `steps` [S, B], the row indices of full batches, and on `tail`, the short last batch. Traced."""
+        """Train on `steps` [steps, rows], the indices of full batches, and on the short last batch `tail`. Traced."""
         prepared, metrics = self._begin_epoch(numbers)
 
         def body(carry: tuple[State, list[Any]], step: tuple[Any, Any]) -> tuple[Any, None]:
@@ -190,7 +190,7 @@ class Program:
         return state, self._compute_logs(metrics)
 
     def _train_masked_epoch(self, state: State, numbers: Numbers, order: Any, data: Any) -> tuple[State, Logs]:
-        """Train on batches of `numbers.batch_size` rows, padded to B rows by rows of weight 0. Traced by JAX."""
+        """Train on batches of `numbers.batch_size` rows. Padding rows of weight 0 give all steps the same length."""
         prepared, metrics = self._begin_epoch(numbers)
         size = numbers.batch_size
 
@@ -229,14 +229,14 @@ class Program:
         return epoch
 
     def _begin_epoch(self, numbers: Numbers) -> tuple[Any, list[Any]]:
-        """Return the layout's form of the numbers (with schedules: the numbers) and the initial metrics. Traced."""
+        """Return (numbers, initial metrics). The layout prepares numbers, unless learning rates change in steps."""
         metrics = [jnp.broadcast_to(value, (self.lanes, *value.shape)) for value in self._template.metrics]
         return (self.layout.prepare(numbers) if numbers.rates is None else numbers), metrics
 
     def _step(
         self, state: State, metrics: Any, prepared: Any, rows: Any, data: Any, rates: Any = None, mask: Any = None
     ) -> tuple[State, list[Any]]:
-        """Train on the rows with indices `rows` [B]. `mask` [B] is 0 for padding. `rates` [T]: learning rates."""
+        """Train on the rows of `data` with the indices `rows`. `mask` is 0 for padding. `rates` [lanes]. Traced."""
         if rates is not None:
             prepared = self.layout.prepare(prepared._replace(learning_rates=rates))
         x, y, weights = jax.tree.map(lambda array: _take_rows(array, rows), data)

@@ -144,7 +144,7 @@ class Programs:
             return self._templates(signature, fold)
 
     def weights(self, lane: Lane, state: TrainingState) -> Weights:
-        """Return the lane's weights, ordered as by `model.get_weights()`. With folds, each fold's weights in turn."""
+        """Return the lane's weights, as `model.get_weights()` does. With folds, the weights of all folds in turn."""
         parts = self._split_by_fold(lane, state)
         return tuple(array for template, part in parts for array in template.weights(part, lane.own))
 
@@ -155,7 +155,7 @@ class Programs:
             return build_trained_model(self._spec, self._data, lane.suggestion.params, weights)
 
     def predict(self, lane: Lane, state: TrainingState) -> Array:
-        """Return outputs [N, ...] on validation rows. With folds, each fold's model predicts its held-out rows."""
+        """Return outputs [rows, ...] on validation rows. With folds, each fold's model predicts its held-out rows."""
         folds, train = self._data.folds, self._data.train
         inputs = [(fold.rows or train).take(fold.held).x for fold in folds] or [self._data.validation.x]
         parts = zip(self._split_by_fold(lane, state), inputs, strict=True)
@@ -188,7 +188,7 @@ class Programs:
         return join_models(models, is_cheap)
 
     def get_own_model(self, plan: TrainingPlan) -> OwnModel | None:
-        """Describe a trial's model so that others can share its program. Return None if only equal models can."""
+        """Describe a trial's model so that different models share a program. None if only equal models can."""
         # Without model parameters, all trials have the same model. Folds may have different columns.
         if not self._model_parameters or self._data.folds:
             return None

@@ -65,7 +65,7 @@ class Signature:
 
     @property
     def per_lane(self) -> tuple[str, ...]:
-        """The sorted names of the F optimizer arguments that differ per lane, for all optimizers of the program."""
+        """The sorted names of all optimizer arguments that differ per lane. Their number is F in shapes."""
         return tuple(sorted({name for variant in self.variants for name in variant.per_lane}))
 
 

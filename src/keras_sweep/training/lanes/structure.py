@@ -268,7 +268,7 @@ def _count_weights(layers: Sequence[Any], widths: Mapping[int, int]) -> int:
 
 
 def join_models(owns: Sequence[OwnModel | None], pays: Callable[[OwnModel, OwnModel], bool]) -> list[OwnModel | None]:
-    """Move each model into the structure of the deepest model that can hold it, if any. Keep the order of `owns`.
+    """Move each model into the structure of the deepest model that can hold the layers. Keep the order of `owns`.
 
     The result depends only on the models. `pays(model, deeper)` returns whether the deeper structure is worth its cost.
     """
@@ -313,7 +313,7 @@ def _embed_layer(layer: OwnLayer, target: OwnLayer) -> OwnLayer | None:
 
 
 def _make_pass_through(layer: OwnLayer) -> OwnLayer | None:
-    """Return the layer with numbers, or width 0, that make it return its input. None if nothing does."""
+    """Return the layer, changed so that it returns its input. Return None if the layer can't do that."""
     number = ("", NUMBER_OF.get(layer.facts["class"], ""))
     if number in layer.numbers:
         numbers = {**dict.fromkeys(layer.numbers, 0.0), number: 1.0 if number[1] == SLOPE else 0.0}

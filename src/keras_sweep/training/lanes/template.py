@@ -39,7 +39,7 @@ class Template:
 
     def __init__(self, spec: SweepSpec, signature: Signature, data: SearchData) -> None:
         """Build the signature's model for these data. Raise ModelError if the model can't be built."""
-        self.signature, spec = signature, replace(spec, own=())  # `spec` has their losses and metrics by now
+        self.signature, spec = signature, replace(spec, own=())  # `spec.loss` and `spec.metrics` are set
         plan = _make_plan(signature, signature.variants[0])
         if signature.structure:
             with without_tensorflow():
@@ -81,7 +81,7 @@ class Template:
         return [make_optimizer(_make_plan(self.signature, variant)) for variant in self.signature.variants]
 
     def make_numbers(self, lanes: int) -> Numbers:
-        """Return placeholder numbers with the shapes for this many lanes, to trace a program with."""
+        """Return placeholder numbers in the shapes for this many lanes, for tracing a program."""
         per_lane = np.full((len(self.signature.per_lane), 2, lanes), PLACEHOLDER, np.float32)
         batch = np.int32(self.signature.batch_size) if self.signature.masked else None
         model = None if self.shared is None else self.shared.make_numbers(lanes)
@@ -122,12 +122,12 @@ class Template:
         return forward
 
     def test(self, trainable: Any, other: Any, metrics: Any, lane: Any, *batch: Any) -> Any:
-        """Evaluate a lane on a batch. Return non-trainable variables, metrics, and whether rows are right [B]."""
+        """Evaluate a lane on a batch. Return non-trainable variables, metrics, and whether each row is right."""
         _, (other, metrics, outputs) = self.make_forward(training=False)(trainable, other, metrics, lane, *batch)
         return other, metrics, self.find_right_rows(batch[1], outputs)
 
     def update_metrics(self, metrics: Any, loss: Any, rows: Any, update: Callable[[Any], Any]) -> list[Any]:
-        """Return the metrics after a batch of `rows` rows. `update(metric)` updates all metrics but the loss."""
+        """Return the metric variables after a batch of `rows` rows. `update(metric)` updates all but the loss."""
         # As Keras 3.15's `Model._update_metrics_variables` on JAX: the loss metric weights a batch by its rows.
         mapping = list(zip(self.model.metrics_variables, metrics, strict=True))
         with keras.StatelessScope(state_mapping=mapping) as scope:
@@ -180,7 +180,7 @@ class Template:
         return jax.jit(call, compiler_options=None if self.has_convolution else Effort.MEDIUM.options)
 
     def predict(self, state: TrainingState, x: Any, own_model: OwnModel | None = None) -> Array:
-        """Return outputs [N, ...] of a lane's model on `x`. `own_model` is set if lanes have different models."""
+        """Return outputs [rows, ...] of a lane's model on `x`. `own_model` is set if lanes have different models."""
         trainable = self.average(state.trainable, state.optimizer)
         numbers = None if own_model is None else LaneNumbers.from_model(own_model)
         parts = [
@@ -210,7 +210,7 @@ class DataOrder:
         self._lock = threading.Lock()
 
     def draw_epoch(self, index: int) -> Array:
-        """Return the row indices [N] in the order of an epoch, counted from 0. Thread-safe."""
+        """Return the row indices in the order of epoch `index`, counted from 0. Thread-safe."""
         with self._lock:
             for epoch in range(min(index, len(self._states) - 1), index + 1):
                 self._random.set_state(self._states[epoch])
