@@ -1,11 +1,11 @@
-"""The flat layout: each variable of all lanes is an array, for optimizers that work element by element.
+"""Train lanes in the flat layout: a single array holds a variable of all lanes. Optimizers work element by element.
 
-T is the number of lanes, B the number of rows in a batch. XLA updates all lanes in a single loop.
+In shapes, T is the number of lanes, B the number of rows in a batch. XLA updates all lanes in a single loop.
 
-Softmax regression has its own training step. The rows of a batch are its last axis, where Keras has the C classes.
-Softmax, loss and accuracy of a row are loops over its few classes. XLA computes the rows of a batch side by side, and
-the matrix product uses the kernels as they are stored. A step of four lanes takes a seventh less time on a CPU. The
-arithmetic matches Keras's, operation by operation.
+Softmax regression, a model with a single dense layer, has its own training step. The rows of a batch are the last axis,
+where Keras has the C classes. Softmax, loss and accuracy of a row are loops over the few classes. XLA computes rows
+side by side, and the matrix product uses the kernels as they are stored. A step of four lanes takes a seventh less time
+on a CPU. The arithmetic matches Keras's, operation by operation.
 """
 
 import math
@@ -32,7 +32,7 @@ LOSS = "sparse_categorical_crossentropy"  # of softmax regression
 
 
 def can_use_flat_layout(template: Template) -> bool:
-    """Return whether optimizers and variables are plain enough, and the model has no convolution."""
+    """Return whether the model has only elementwise optimizers, and no weight constraint or convolution."""
     variables = template.model.trainable_variables
     plain = all(
         value.constraint is None and not getattr(value, "overwrite_with_gradient", False) for value in variables
@@ -43,17 +43,14 @@ def can_use_flat_layout(template: Template) -> bool:
 
 @dataclass(frozen=True)
 class _ArrayLayout:
-    """How the array of a variable is stored: a kernel [in, out] as [out * T, in], any other variable as a vector.
+    """Stores a variable of all lanes: a kernel [in, out] as [out * lanes, in], any other variable as a vector."""
 
-    XLA emits the gradients of kernels in this layout. Arrays are NumPy's, or JAX's during tracing.
-    """
-
-    shape: tuple[int, ...]  # of a lane
+    shape: tuple[int, ...]  # of a lane. Arrays are NumPy's, or JAX's during tracing
     lanes: int
 
     @property
     def array_shape(self) -> tuple[int, ...]:
-        if len(self.shape) == 2:
+        if len(self.shape) == 2:  # XLA emits the gradient of a kernel in this shape
             return self.shape[1] * self.lanes, self.shape[0]
         return (math.prod(self.shape) * self.lanes,)
 
@@ -61,11 +58,11 @@ class _ArrayLayout:
         return view.reshape(self.shape[0], -1).T if len(self.shape) == 2 else view.ravel()
 
     def to_view(self, array: Any) -> Any:
-        """Return the array as [*shape, T]. The transposition changes strides and copies no bytes."""
+        """Return the stored array as [*shape, lanes]. This changes strides and copies no bytes."""
         return (array.T if len(self.shape) == 2 else array).reshape(*self.shape, self.lanes)
 
     def broadcast(self, values: Any) -> Any:
-        """Expand [T] values to match the array: to a column for a kernel, which costs no memory traffic. Traced."""
+        """Repeat a value per lane to the stored array's shape. A kernel gets a column, to save memory traffic."""
         if len(self.shape) == 2:
             return jnp.broadcast_to(values, (self.shape[1], self.lanes)).reshape(-1, 1)
         return jnp.broadcast_to(values, (*self.shape, self.lanes)).ravel()
@@ -78,10 +75,7 @@ class _ArrayLayout:
 
 
 class FlatLayout:
-    """Keeps each variable of all lanes in an array, which has its own optimizer.
-
-    If lanes use different optimizers, each optimizer updates its own lanes. That costs less than a program for each.
-    """
+    """Stores a variable of all lanes as a single array, and updates the array by each optimizer of the signature."""
 
     def __init__(self, template: Template, lanes: int) -> None:
         self._template = template
@@ -111,7 +105,7 @@ class FlatLayout:
 
     @cached_property
     def _initial_slots(self) -> Arrays:
-        """Return a lane's optimizer variables before its first step. They do not depend on the lane."""
+        """The optimizer variables of a lane before its first step. They are the same for every lane."""
         return tuple(
             np.array(slot.value)
             for variable in self._template.model.trainable_variables
@@ -120,7 +114,7 @@ class FlatLayout:
         )
 
     def initial_state(self, own_model: OwnModel | None = None) -> TrainingState:
-        """Return a lane's state before its first epoch. `own_model` is its model in a shared structure."""
+        """Return a lane's state before the first epoch. `own_model` is set if lanes have different models."""
         trainable, other = self._template.trainable, self._template.other
         if own_model is not None:
             trainable, other = resize_arrays(own_model.trainable, trainable), resize_arrays(own_model.other, other)
@@ -152,7 +146,7 @@ class FlatLayout:
         return [layout.to_view(array) for layout, array in zip(self._layouts, trainable, strict=True)]
 
     def prepare(self, numbers: Numbers) -> Any:
-        """Convert the numbers to the form that `step` takes, once an epoch. Traced."""
+        """Convert the numbers, once an epoch, to the form that `step` and `test` take. Traced by JAX."""
         signature = self._template.signature
         variants = range(len(signature.variants)) if len(signature.variants) > 1 else ()
         per_lane = list(zip(signature.per_lane, numbers.per_lane, strict=True))
@@ -169,7 +163,7 @@ class FlatLayout:
         return optimizer_numbers, numbers.model, self._make_width_masks(numbers.model)
 
     def _make_width_masks(self, lane_numbers: LaneNumbers | None) -> list[Any] | None:
-        """Mark what belongs to each lane's own model, a mask per variable. None if no layer is widened."""
+        """Return a mask per variable: false for weights that only pad narrow layers. Return None without padding."""
         shared = self._template.shared
         if lane_numbers is None or shared is None or not shared.inputs:
             return None
@@ -185,9 +179,9 @@ class FlatLayout:
     def step(
         self, state: State, metrics: list[Any], numbers: Any, x: Any, y: Any, weights: Any = None, mask: Any = None
     ) -> tuple[State, list[Any]]:
-        """Train on a batch, which all lanes share. Traced.
+        """Train all lanes on the same batch. Return the new state and the new metrics. Traced by JAX.
 
-        `weights` are the rows' weights in the loss. In masked steps, `mask` [B] is 1 for rows and 0 for padding.
+        `numbers` come from `prepare`. `weights` [rows] weight the loss. `mask` [rows] is 0 for padding, 1 otherwise.
         """
         trainable, other, slots = state
         optimizer_numbers, model_numbers, width_masks = numbers
@@ -204,23 +198,21 @@ class FlatLayout:
                 return losses.sum(), (other_after, metrics_after)
 
             gradients, (other, metrics) = jax.grad(loss, has_aux=True)(trainable)
-        # Weights that widen a lane's layer get gradient zero, so they stay zero.
+        # The extra weights of a widened layer get gradient zero, so these weights stay zero.
         if width_masks is not None:
             gradients = [jnp.where(mine, gradient, 0) for mine, gradient in zip(width_masks, gradients, strict=True)]
         new_trainable, new_slots = self._apply(trainable, slots, gradients, optimizer_numbers)
         return (new_trainable, list(other), new_slots), list(metrics)
 
     def _apply(self, trainable: Any, slots: Any, gradients: Any, numbers: Any) -> tuple[list[Any], list[Any]]:
-        """Return trainable and optimizer variables after a step. Traced.
-
-        If lanes have several optimizers, each changes its own lanes in the output of the previous optimizer.
-        """
+        """Apply the gradients. Return the new trainable variables and optimizer variables. Traced by JAX."""
         new_trainable, new_slots, remaining = [], [], list(slots)
         variants = self._template.signature.variants
         for variable, optimizers, value, gradient, (rate, masks, per_lane) in zip(
             self._variables, self._optimizers, trainable, gradients, numbers, strict=True
         ):
             self._traced_rate = rate
+            # Each optimizer changes its own lanes. This costs less than a program for each optimizer.
             for optimizer, variant, mask in zip(optimizers, variants, masks or [None], strict=True):
                 count = len(optimizer.variables)
                 before, remaining = remaining[:count], remaining[count:]
@@ -233,9 +225,10 @@ class FlatLayout:
         return new_trainable, new_slots
 
     def test(self, state: State, metrics: list[Any], numbers: Any, *batch: Any) -> tuple[State, list[Any], Any]:
-        """Evaluate a batch of validation rows: x, y and perhaps row weights. Traced.
+        """Evaluate a batch of validation rows: x, y and perhaps row weights. Return (state, metrics, right). Traced.
 
-        Other variables may change, as in `fit`. The last value is [T, B] whether each row is right, None if unknown.
+        `right` [lanes, rows] says whether a lane predicts a row right. If the objective is not a share of right rows,
+        `right` is None. As in `fit`, non-trainable variables may change.
         """
         trainable, other, slots = state
         test = jax.vmap(lambda *lane: self._template.test(*lane, *batch), in_axes=([-1] * len(trainable), 0, 0, -1))
@@ -243,17 +236,14 @@ class FlatLayout:
         return (trainable, list(other), slots), list(metrics), right
 
     def find_finite_lanes(self, state: State) -> Any:
-        """Return [T] whether all trainable variables of a lane are finite. Traced."""
         views = [jnp.isfinite(view).all(tuple(range(view.ndim - 1))) for view in self._to_views(state[0])]
         return jnp.stack([jnp.ones(self._lanes, bool), *views]).all(0)
 
 
 def _update_lanes(optimizer: Any, state: list[tuple[Any, Any]], gradient: Any, mask: Any) -> list[Any]:
-    """Apply an optimizer in the lanes where `mask` is true, and return the new values. Traced.
+    """Apply an optimizer in the lanes where `mask` is true, or in all lanes if None. Return the new values. Traced.
 
-    The choice is made at each assignment, so XLA reads a lane's rows only for the optimizer that the lane uses. A
-    choice at the end would keep both old and new values in memory. `state` has the variable, then the variables of its
-    optimizer, each with its value.
+    `state` pairs Keras variables with their values: first the trained variable, after it each optimizer variable.
     """
     (variable, _), *_ = state
 
@@ -264,20 +254,21 @@ def _update_lanes(optimizer: Any, state: list[tuple[Any, Any]], gradient: Any, m
         def add_update(self, update: tuple[Any, Any]) -> None:
             self.was_updated = True
             updated_variable, value = update
-            # A variable of another shape is shared by all lanes.
+            # A variable of another shape is shared by all lanes. With a mask at each assignment, XLA reads a lane only
+            # for the lane's optimizer. A mask on the final values would keep old and new values in memory.
             if mask is not None and updated_variable.shape == variable.shape:
                 value = jnp.where(mask, value, self.get_current_value(updated_variable))
             super().add_update((updated_variable, value))
 
     with MaskedScope(state_mapping=state) as scope:
         optimizer.apply([gradient])
-    if not scope.was_updated:  # each optimizer would have updated all lanes
+    if not scope.was_updated:  # otherwise each optimizer would silently update all lanes
         raise AttributeError("keras.StatelessScope has no `add_update`")
     return [scope.get_current_value(trained_variable) for trained_variable, _ in state]
 
 
 def is_softmax_regression(template: Template) -> bool:
-    """Return whether the model is a plain dense layer with softmax, and loss and metrics take integer labels."""
+    """Return whether `softmax_gradients` can train the model: a softmax layer, integer labels, no row weights."""
     model = template.model
     if template.row_weights is not None:
         return False
@@ -300,9 +291,9 @@ def is_softmax_regression(template: Template) -> bool:
 def softmax_gradients(
     template: Template, lanes: int, trainable: list[Any], metrics: list[Any], x: Any, y: Any
 ) -> tuple[list[Any], list[Any]]:
-    """Compute the gradients of a batch, and the metrics after it ([T] each). Traced.
+    """Return a batch's gradients in all lanes, and each metric's values [lanes] after the batch. Traced by JAX.
 
-    Gradients have the shapes of the variables: kernels [C * T, in], biases [C * T]. Labels are [B] or [B, 1].
+    Gradients are kernels [classes * lanes, in] and biases [classes * lanes]. Labels `y` are [rows] or [rows, 1].
     """
     classes, rows = template.model.layers[-1].units, len(x)
     x = x.reshape(rows, -1).astype("float32")

@@ -1,4 +1,4 @@
-"""Train the lanes of a program through the epochs."""
+"""Train a group: the lanes of a program, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from keras_sweep.trial.result import Seconds
 
 
 class LaneGroup(Group):
-    """Trains its lanes in programs that shrink when lanes leave."""
+    """Lanes that train together in a compiled program. When a lane ends, the rest may move to a smaller program."""
 
     def __init__(
         self,
@@ -32,14 +32,20 @@ class LaneGroup(Group):
         lanes: Sequence[Lane],
         objective: Objective,
         epoch: int,
-        begins: Mapping[int, TrainingState | None],  # by trial number; None: initial weights
-        places: Sequence[Lane] = (),  # the lanes in the first places of an interrupted program
-        count: int = 0,  # places of this program, used again so that the last digits match
+        begins: Mapping[int, TrainingState | None],
+        places: Sequence[Lane] = (),
+        count: int = 0,
     ) -> None:
-        """Start after `epoch` epochs with lanes that share a signature and a batch size."""
+        """Continue lanes of the same signature and batch size after `epoch` epochs.
+
+        Args:
+            begins: The state of each lane after `epoch`, by trial number. None: initial weights.
+            places: The lanes that a program had when it was interrupted, in the program's order.
+            count: The number of lanes of this program, used again so that the last digits of the scores match.
+        """
         super().__init__(programs, lanes, objective, epoch, begins)
         self.signature = lanes[0].signature
-        self._places = list(places)  # the program's first lanes; copies fill the other places
+        self._places = list(places)  # the program's first lanes; copies of a lane fill the rest
         self._count = count
         self._program: Program | FoldedProgram | None = None  # created by the training thread
         self._state: Any = None  # of the program
@@ -68,7 +74,6 @@ class LaneGroup(Group):
             report(self._advance())
 
     def _advance(self) -> Report:
-        """Train and validate an epoch. The first epoch, and epochs after lanes left, may compile."""
         active_lanes = [lane for lane in self.lanes if lane.training]
         times = [time.perf_counter()]
         program = self._choose_program()
@@ -76,7 +81,7 @@ class LaneGroup(Group):
         lanes = self._places + self._places[:1] * (program.lanes - len(self._places))
         numbers = self._collect_numbers(lanes)
         order = program.order(self.epoch)
-        state, self._state = self._state, None  # the program consumes it
+        state, self._state = self._state, None  # the program deletes the arrays
         state, logs = program.epoch(state, numbers, order, partial(self._compute_rates, lanes))
         times.append(time.perf_counter())
         state, validation, finite, right = program.validate(state, numbers)
@@ -105,7 +110,7 @@ class LaneGroup(Group):
         return self._program.layout.copy_lane(self._state, place)._replace(right=right)
 
     def list_program_sizes(self) -> Iterator[int]:
-        """Yield the number of lanes of each program that the group will need, as far as is known."""
+        """Yield the number of lanes of each program that the group needs, if no lane ends before its last epoch."""
         end_epochs = sorted({lane.plan.epochs for lane in self.lanes if lane.plan.epochs > self.epoch})
         for epoch in (self.epoch, *end_epochs[:-1]):
             active, count = self._find_active_lanes(epoch)
@@ -123,7 +128,7 @@ class LaneGroup(Group):
         return self._program.layout.copy_lane(self._state, self._places.index(lane))
 
     def _choose_program(self) -> Program | FoldedProgram:
-        """Return the program for the active lanes, and put their states into it."""
+        """Return the program for the lanes that still train. If the program is new, move the lanes' states to it."""
         program = self._program
         if program is None and self._count:
             program = self._programs.get_program(self.signature, self._count)
@@ -135,7 +140,7 @@ class LaneGroup(Group):
         return program
 
     def _find_active_lanes(self, epoch: int) -> tuple[list[Lane], int]:
-        """Return the lanes with a place after an epoch, and the number of places in their program."""
+        """Return the lanes still in the program after an epoch, and the program's lane count with empty lanes."""
         active = [lane for lane in self.lanes if lane.has_place(epoch)]
         return active, self._programs.count_places(self.signature, len(self.lanes), len(active))
 
@@ -147,7 +152,7 @@ class LaneGroup(Group):
 
     def _collect_numbers(self, lanes: Sequence[Lane]) -> Numbers:
         per_lane = [[lane.per_lane.get(name, PLACEHOLDER) for lane in lanes] for name in self.signature.per_lane]
-        values = np.array(per_lane).reshape(len(per_lane), len(lanes))  # in double precision, as in Keras
+        values = np.array(per_lane).reshape(len(per_lane), len(lanes))  # double precision, as in Keras
         parts = [LaneNumbers.from_model(lane.own) for lane in lanes if lane.own is not None]
         return Numbers(
             np.array([lane.learning_rate for lane in lanes], np.float32),
@@ -158,9 +163,9 @@ class LaneGroup(Group):
         )
 
     def _compute_rates(self, lanes: Sequence[Lane], rows: int) -> Any:
-        """Return the learning rates [N, T] of each step of this epoch, if lanes have schedules. N: number of rows."""
+        """Return learning rates [rows, lanes] of the steps of this epoch. Return None without schedules."""
         first = -(-rows // lanes[0].plan.batch_size) * self.epoch
-        steps = np.arange(first, first + rows, dtype=np.float32)  # an epoch has at most this many
+        steps = np.arange(first, first + rows, dtype=np.float32)  # at most this many, the rest is unused
         scheduled = [(lane.learning_rate, lane.plan.schedule) for lane in lanes if lane.plan.schedule]
         lane_rates = [keras_schedule(start, *schedule.over(rows))(steps, np) for start, schedule in scheduled]
         return np.stack(lane_rates, axis=1).astype(np.float32) if lane_rates else None

@@ -1,4 +1,4 @@
-"""The numbers that differ between lanes, and how they enter a model or an optimizer during tracing.
+"""Put the numbers that differ between lanes into a model or an optimizer while JAX traces a program.
 
 Keras keeps a momentum, a dropout rate or a penalty factor as a Python float. A program would compile this float as a
 constant. So an array of the lanes' values replaces each float. Numbers also select widths and activations.
@@ -25,7 +25,7 @@ from keras_sweep.training.lanes.structure import ACTIVATIONS, OwnModel, find_num
 
 
 class LaneNumbers(NamedTuple):
-    """The numbers of a lane's model. With T lanes, each array has a last axis of length T."""
+    """The numbers of a lane's model. For a program of several lanes, each array has an extra last axis [lanes]."""
 
     numbers: Any  # [M, 2] in the order of `find_numbers`: value, 1 - value
     widths: Any  # [U] of the widened layers, 0 if the layer is absent
@@ -33,7 +33,7 @@ class LaneNumbers(NamedTuple):
 
     @classmethod
     def from_model(cls, own_model: OwnModel) -> LaneNumbers:
-        """Collect the numbers. Complements are computed in double precision, as in Keras."""
+        """Collect a model's numbers. Their complements (1 - value) have double precision, as in Keras."""
         values = np.array([number for layer in own_model.layers for number in layer.numbers.values()], np.float64)
         widths = [layer.width for layer in own_model.layers if layer.width is not None]
         choices = [layer.choice for layer in own_model.layers if layer.choice is not None]
@@ -42,7 +42,7 @@ class LaneNumbers(NamedTuple):
 
 
 class Numbers(NamedTuple):
-    """What differs between the lanes of a program, except their variables. NumPy arrays, or JAX's during tracing."""
+    """The numbers in which the lanes of a program differ, as NumPy arrays, or as JAX arrays during tracing."""
 
     learning_rates: Any  # [T]
     variants: Any  # [T] index of the optimizer in the signature
@@ -54,7 +54,7 @@ class Numbers(NamedTuple):
 
 @dataclass(frozen=True)
 class SharedStructure:
-    """Where the lanes' numbers go in a model of a shared structure. Layers are identified by their index."""
+    """Where per-lane numbers belong in a model that lanes share. A layer is identified by its index."""
 
     numbers: int  # M
     # [U] The number of inputs of each widened layer. None if they are the outputs of the previous widened layer.
@@ -92,12 +92,12 @@ class SharedStructure:
         return cls(len(find_numbers(model)), inputs, in_order, dropouts, optional, choices)
 
     def make_numbers(self, lanes: int) -> LaneNumbers:
-        """Return numbers in the right shapes, to trace a program with."""
+        """Return placeholder numbers in the shapes for this many lanes, for tracing a program."""
         widths, choices = (np.zeros((len(layers), lanes), np.int32) for layers in (self.inputs, self.activations))
         return LaneNumbers(np.full((self.numbers, 2, lanes), PLACEHOLDER, np.float32), widths, choices)
 
     def find_lengths(self, widths: Any) -> list[Any]:
-        """Return [2U] the output length of each widened layer, then its own width, 0 if it is absent. Traced."""
+        """Return the output lengths of all widened layers, followed by the layers' widths (0: absent). Traced."""
         output_lengths: list[Any] = []
         for width, inputs in zip(widths, self.inputs, strict=True):
             output_lengths.append(jnp.where(width > 0, width, output_lengths[-1] if inputs is None else inputs))
@@ -105,12 +105,9 @@ class SharedStructure:
 
 
 class PerLaneValue:
-    """Replaces a Python float above zero by the lanes' values, or by the value of a lane.
+    """Replaces a positive Python float of Keras by an array: the value of a lane, or the values of all lanes."""
 
-    Keras computes complements (1 - value) in double precision before it rounds, so they are passed in. Keras compares a
-    dropout rate with 1, but no argument of an optimizer.
-    """
-
+    # Keras rounds 1 - value from double precision, so the complements are arguments.
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, values: Any, complements: Any) -> None:
@@ -129,6 +126,7 @@ class PerLaneValue:
     __rmul__ = __mul__
 
     def __eq__(self, other: object) -> bool:
+        # Keras compares a dropout rate with 1, but no argument of an optimizer.
         if other not in (0, 1):
             raise TypeError("a value per lane can only be compared with 0 and 1")
         return False
@@ -139,7 +137,7 @@ class PerLaneValue:
 
 @contextmanager
 def set_attributes(values: Iterable[tuple[Any, str, Any]]) -> Iterator[None]:
-    """Set attributes of objects inside the context. This bypasses Keras's tracking of attributes."""
+    """Set each (object, attribute, value) inside the context, without Keras's tracking, and undo this at the end."""
     with ExitStack() as before:
         for owner, name, value in values:
             if name in vars(owner):
@@ -152,7 +150,7 @@ def set_attributes(values: Iterable[tuple[Any, str, Any]]) -> Iterator[None]:
 
 @contextmanager
 def use_lane_numbers(model: Any, shared: SharedStructure | None, lane_numbers: LaneNumbers | None) -> Iterator[None]:
-    """Give the model the numbers of a lane inside the context, if lanes share a structure. Traced."""
+    """Put a lane's numbers into the model inside the context. If no structure is shared, do nothing. Traced by JAX."""
     if shared is None or lane_numbers is None:
         yield
         return
@@ -160,7 +158,7 @@ def use_lane_numbers(model: Any, shared: SharedStructure | None, lane_numbers: L
     layers, lengths = model.layers, shared.find_lengths(widths)
     values: list[tuple[Any, str, Any]] = []
     for index, (owner, name) in enumerate(find_numbers(model)):
-        takes_arrays = type(owner).__name__ in ("LeakyReLU", "LanePenalty")  # other layers compare it with 0
+        takes_arrays = type(owner).__name__ in ("LeakyReLU", "LanePenalty")  # other layers compare the number with 0
         number = numbers[index, 0]
         values.append((owner, name, number if takes_arrays else PerLaneValue(number, numbers[index, 1])))
         if type(owner).__name__ == "GaussianDropout":
@@ -176,12 +174,12 @@ def use_lane_numbers(model: Any, shared: SharedStructure | None, lane_numbers: L
 
 
 def _call_optional_dense(layer: Any, width: Any, inputs: Any, **named: Any) -> Any:
-    """Call a dense layer as wide as its input. In a lane that lacks the layer, return the input."""
+    """Return the outputs of a dense layer. In a lane that lacks the layer (`width` 0), return the inputs."""
     return jnp.where(width > 0, type(layer).call(layer, inputs, **named), inputs)
 
 
 def _call_gaussian_dropout(layer: Any, inputs: Any, training: bool = False) -> Any:
-    """Call Keras's layer, without its square root of a Python float."""
+    """Compute Keras's `GaussianDropout` with a traced rate. Keras's own `call` works only with a Python float."""
     if not training:
         return inputs
     deviation = jnp.sqrt(layer.rate * (1 / (1.0 - layer.rate)))
@@ -189,7 +187,7 @@ def _call_gaussian_dropout(layer: Any, inputs: Any, training: bool = False) -> A
 
 
 def _call_dropout(layer: Any, width: Any, inputs: Any, training: bool = False) -> Any:
-    """Call dropout after a widened layer. It drops what it would drop after the narrow layer."""
+    """Apply dropout after a widened layer. Drop the same elements as after the narrow layer of `width` columns."""
     from jax.extend.random import threefry2x32_p
 
     if not training:
@@ -207,7 +205,7 @@ def _call_dropout(layer: Any, width: Any, inputs: Any, training: bool = False) -
 
 
 def list_activations(spec: SweepSpec) -> tuple[str, ...]:
-    """List the activations that trials of this space choose among, by Keras's names. () if there is no choice."""
+    """List the Keras names of the activations that the space's trials choose among. Return () if fewer than two."""
     chosen = set()
     for parameter in spec.space.parameters:
         distribution = parameter.distribution
@@ -220,7 +218,7 @@ def list_activations(spec: SweepSpec) -> tuple[str, ...]:
 
 
 def choose_activation(names: Sequence[str], choice: Any, inputs: Any) -> Any:
-    """Apply the activation of each lane, given by its index in `names`. Traced."""
+    """Apply the activation `names[choice]` to the inputs. JAX traces `choice`, so all activations are computed."""
     outputs = jnp.zeros_like(inputs)
     for index, name in enumerate(names):
         is_chosen = choice == index

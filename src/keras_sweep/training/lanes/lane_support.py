@@ -1,4 +1,4 @@
-"""Decide whether a sweep can train as lanes, and say why not."""
+"""Decide whether a sweep's trials can train as lanes of compiled programs. If they can't, say why."""
 
 import traceback
 from dataclasses import replace
@@ -25,10 +25,7 @@ KNOWN_KERAS, KNOWN_JAX = ("3.15.",), ("0.10.", "0.11.", "0.12.")  # prefixes of 
 
 
 def why_not_lanes(spec: SweepSpec, data: SearchData) -> str | None:
-    """Return a line that says why the sweep can't train as lanes, or None if it can.
-
-    The check builds the model in the middle of the space. The runner reports a model that can't be built there.
-    """
+    """Return, as a line of text, why the sweep's trials can't train as lanes. Return None if no reason is found."""
     if (missing_internals := _find_missing_internals(spec)) is not None:
         return missing_internals
     # Folds keep a second copy of their validation rows.
@@ -47,11 +44,8 @@ def why_not_lanes(spec: SweepSpec, data: SearchData) -> str | None:
 
 
 def _find_missing_internals(spec: SweepSpec) -> str | None:
-    """Say what this version of Keras or JAX lacks that lanes use; None if nothing is missing.
-
-    A dense model is traced in both layouts, which calls each private name that lanes use. That takes half a second, so
-    known versions are not traced.
-    """
+    """Return why the installed Keras or JAX can't train lanes, or None. Versions known to work are not checked."""
+    # The check takes half a second. It traces a dense model in both layouts, which uses all private names of lanes.
     if keras.__version__.startswith(KNOWN_KERAS) and jax.__version__.startswith(KNOWN_JAX):
         return None
     objective = Objective("val_accuracy", Goal.MAXIMIZE)
@@ -70,14 +64,14 @@ def _find_missing_internals(spec: SweepSpec) -> str | None:
 
 
 def _find_model_problem(spec: SweepSpec, data: SearchData) -> str | None:
-    """Say why a step of two lanes can't be traced, or differs each time; None if there is no problem."""
+    """Return why lanes can't train the model in the middle of the space. None: lanes can, or building fails."""
     plan = training_plan(spec, spec.space.make_example(0.5))
     if build_own_model(spec, plan.model_arguments, plan.seed, data) is not None:
         return None  # all layers are known, so tracing is not needed
     try:
         template = Template(spec, make_signature(plan), data)
         layout = choose_layout(template, 2)  # traces the model
-    except BaseException as error:  # the runner reports it for each trial
+    except BaseException as error:  # the runner reports the error for each trial
         if not is_user_error(error):
             raise
         return None
@@ -99,7 +93,7 @@ def _find_model_problem(spec: SweepSpec, data: SearchData) -> str | None:
 
 
 def _trace_step(template: Template, layout: Layout, rows: Rows) -> str:
-    """Return the jaxpr of a training and a validation step of two lanes on these rows."""
+    """Return the jaxpr, as text, of a training step and a validation step of two lanes on these rows."""
 
     def program(state: Any, metrics: Any, numbers: Any) -> Any:
         numbers = layout.prepare(numbers)
@@ -110,5 +104,5 @@ def _trace_step(template: Template, layout: Layout, rows: Rows) -> str:
 
 
 def _first_line(error: BaseException) -> str:
-    """Return the first line of an error, even if JAX's own `str` of it fails."""
+    """Return the first line of an error. `str(error)` may raise for JAX's own errors."""
     return traceback.format_exception_only(error)[0].splitlines()[0]

@@ -1,7 +1,7 @@
 """Group trials into programs. The result depends only on the trials and the device's description.
 
-The shape of a program changes the last digits of its sums. So nothing here depends on a clock, a measured speed, the
-number of threads, earlier compilations, or a lane's progress.
+The shape of a program changes the last digits of its sums. So nothing here depends on time, a measured speed, threads,
+earlier compilations, or a lane's progress.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -14,7 +14,7 @@ CPU_BYTES = 1 << 30  # rough memory limit of a program; on an accelerator, half 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One trial to pack."""
+    """A trial that waits to train in a program."""
 
     number: int
     key: Hashable  # jobs with the same key may share a program
@@ -22,17 +22,15 @@ class Job:
 
 
 def round_lane_count(lanes_needed: int) -> int:
-    """Round up to the next of `LANE_COUNTS`."""
+    """Round up to the next number of `LANE_COUNTS`. A number above the largest stays as it is."""
     return next((count for count in LANE_COUNTS if count >= lanes_needed), lanes_needed)
 
 
 def pack(jobs: Sequence[Job], limits: Mapping[Hashable, int]) -> list[tuple[int, ...]]:
-    """Return the trial numbers of each program, longest training first. `limits` has the most lanes of each key.
-
-    Trials of similar length share a program, so that few lanes stay empty.
-    """
+    """Return the trial numbers of each program. Jobs with equal keys share programs of up to `limits[key]` lanes."""
     programs: list[tuple[int, ...]] = []
     for key in dict.fromkeys(job.key for job in jobs):
+        # Trials of similar length share a program, so that few lanes stay empty.
         key_jobs = sorted((job for job in jobs if job.key == key), key=lambda job: (-job.epochs, job.number))
         numbers = [job.number for job in key_jobs]
         programs += [tuple(numbers[start : start + limits[key]]) for start in range(0, len(numbers), limits[key])]
@@ -40,14 +38,14 @@ def pack(jobs: Sequence[Job], limits: Mapping[Hashable, int]) -> list[tuple[int,
 
 
 def split_in_half(numbers: tuple[int, ...]) -> list[tuple[int, ...]]:
-    """Split a program's trials into two programs that train in parallel. A single trial is not split."""
+    """Split a program's trial numbers into two programs that train in parallel. A single trial is not split."""
     middle = (len(numbers) + 1) // 2
     return [numbers[:middle], numbers[middle:]] if len(numbers) > 1 else [numbers]
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A device as JAX describes it."""
+    """The processor that trains the lanes, as JAX describes it."""
 
     platform: str = "cpu"
     kind: str = "cpu"
@@ -56,7 +54,6 @@ class Device:
 
     @property
     def is_cpu(self) -> bool:
-        """Whether this is a CPU. There, large lanes gain little from sharing a program."""
         return self.platform == "cpu"
 
     @property

@@ -37,7 +37,7 @@ Layout: TypeAlias = FlatLayout | StackedLayout
 
 @dataclass(frozen=True)
 class DeviceData:
-    """The training and validation rows on the device, which all programs read."""
+    """The rows in the memory of the CPU or GPU, which all programs read. A CPU does not copy suitable arrays."""
 
     x: Any
     y: Any
@@ -46,7 +46,7 @@ class DeviceData:
 
     @classmethod
     def from_search_data(cls, data: SearchData) -> list[DeviceData]:
-        """Put the rows on the device, once per fold. Folds share rows. On a CPU, suitable arrays are not copied."""
+        """Put the rows on the device. Return an item per fold, or a single item without folds."""
         x, y = jax.device_put((data.train.x, data.train.y))
         if not data.folds:
             shares_rows = data.validation is data.train  # for the refit on all rows
@@ -64,21 +64,21 @@ class DeviceData:
 
     @property
     def shapes(self) -> Any:
-        """The shapes that a program is compiled for."""
+        """The number of training rows, and the shapes of all arrays. A program is compiled for these shapes."""
         rows = len(self.y) if self.train is None else len(self.train)
         return rows, *(array.shape for part in (self.x, self.y, *self.validation) for array in leaves(part))
 
 
 def choose_layout(template: Template, lanes: int) -> Layout:
-    """Return the fastest layout that works for the signature."""
+    """Return the flat layout if it works for this model and optimizer, otherwise the slower stacked layout."""
     return FlatLayout(template, lanes) if can_use_flat_layout(template) else StackedLayout(template, lanes)
 
 
 class Program:
-    """Trains the lanes of a signature. Compiled on creation, for a fixed number of lanes."""
+    """A compiled program that trains and validates a fixed number of lanes, all with the same signature."""
 
     def __init__(self, template: Template, lanes: int, data: DeviceData, *, row_wise: bool, effort: Effort) -> None:
-        """Compile for T lanes. `row_wise`: whether validation scores do not depend on the batch size."""
+        """Compile for `lanes` lanes. `row_wise`: whether validation scores are the same for any batch size."""
         self.lanes = lanes
         self._set_data(template, data)
         self._batch_size = template.signature.batch_size
@@ -103,11 +103,11 @@ class Program:
             elif template.has_convolution:
                 self._epoch_program = self._build_steps(state, step_numbers, *batches)
             else:
-                self._epoch_program = self._compile(self._whole_epoch, state, step_numbers, *batches, self._rows)
+                self._epoch_program = self._compile(self._train_epoch, state, step_numbers, *batches, self._rows)
             self._validation_program = validation.result()
 
     def with_data(self, template: Template, data: DeviceData) -> Program:
-        """Return this program for a template and rows that differ only in values: weights, row order, rows."""
+        """Return this compiled program for other initial weights, row orders and rows, all of the same shapes."""
         if template is self._template and data is self._data:
             return self
         program = copy.copy(self)
@@ -124,24 +124,24 @@ class Program:
         self._rows = data.x, data.y, weights
 
     def order(self, epoch: int) -> Any:
-        """Return [N] the training rows in the order of epoch `epoch`, counted from 0."""
+        """Return the indices of the training rows in the order of an epoch, counted from 0."""
         order = self._template.order.draw_epoch(epoch)
         return order if self._data.train is None else self._data.train[order]
 
     def epoch(self, state: State, numbers: Numbers, order: Any, rates: Any = None) -> tuple[State, Logs]:
-        """Train an epoch over all training rows in this order. Consumes `state`; logs are as in `fit`.
+        """Train an epoch on the rows with the indices `order`. Return the new state, and logs as in `fit`.
 
-        `rates` is called with N. It returns [N, T] learning rates of each step, or None, as in `LaneGroup`.
+        JAX deletes the arrays of `state`. `rates(rows)` returns learning rates [steps, lanes], or None.
         """
         numbers = numbers._replace(rates=rates and rates(len(order)))
         state, logs = self._epoch_program(state, numbers, *self._cut_batches(order), self._rows)
         return state, {name: np.asarray(values) for name, values in logs.items()}
 
     def validate(self, state: State, numbers: Numbers) -> tuple[State, Logs, Any, Any]:
-        """Evaluate the N validation rows.
+        """Evaluate all validation rows. Return (state, logs, finite, right), with logs as in Keras's `evaluate`.
 
-        Returns the state, logs as in `evaluate`, [T] whether a lane's weights are finite, and [T, N] whether a lane
-        predicts a row right. The last is None if the objective is not a share of right rows.
+        `finite` [lanes] says whether all weights of a lane are finite. `right` [lanes, rows] says whether a lane
+        predicts a row right. If the objective is not a share of right rows, `right` is None.
         """
         other, logs, finite, right = self._validation_program(state, numbers, *self._data.validation)
         if self._keeps_state:
@@ -150,7 +150,7 @@ class Program:
         return state, logs, np.asarray(finite), None if right is None else np.asarray(right)
 
     def _cut_batches(self, order: Any) -> tuple[Any, ...]:
-        """Cut the order into [S, B] and the short last batch. If steps are masked, the order stays whole."""
+        """Cut row indices into full batches [steps, rows] and a short last batch. If the program pads, do not cut."""
         if self._template.signature.masked:
             return (order,)
         whole = len(order) // self._batch_size * self._batch_size
@@ -162,7 +162,7 @@ class Program:
         return lowered.compile(self._compile_options)
 
     def _compute_logs(self, metrics: list[Any]) -> Logs:
-        """Return the metrics that are a number per lane: name -> [T]. Traced."""
+        """Return name -> [lanes] of each metric whose result is a single number. Traced by JAX."""
         model = self._template.model
 
         def compute_lane_logs(metrics: list[Any]) -> dict[str, Any]:
@@ -174,8 +174,8 @@ class Program:
         # Without the barrier XLA replaces division by a constant by a product, which rounds differently.
         return dict(jax.vmap(compute_lane_logs)(jax.lax.optimization_barrier(metrics)))
 
-    def _whole_epoch(self, state: State, numbers: Numbers, steps: Any, tail: Any, data: Any) -> tuple[State, Logs]:
-        """Train on batches of equal length, then on the shorter last batch. Traced."""
+    def _train_epoch(self, state: State, numbers: Numbers, steps: Any, tail: Any, data: Any) -> tuple[State, Logs]:
+        """Train on `steps` [steps, rows], the indices of full batches, and on the short last batch `tail`. Traced."""
         prepared, metrics = self._begin_epoch(numbers)
 
         def body(carry: tuple[State, list[Any]], step: tuple[Any, Any]) -> tuple[Any, None]:
@@ -190,7 +190,7 @@ class Program:
         return state, self._compute_logs(metrics)
 
     def _train_masked_epoch(self, state: State, numbers: Numbers, order: Any, data: Any) -> tuple[State, Logs]:
-        """Train on batches of any length, in steps of a fixed length. Padding rows get weight 0. Traced."""
+        """Train on batches of `numbers.batch_size` rows. Padding rows of weight 0 give all steps the same length."""
         prepared, metrics = self._begin_epoch(numbers)
         size = numbers.batch_size
 
@@ -208,7 +208,7 @@ class Program:
         return state, self._compute_logs(metrics)
 
     def _build_steps(self, state: State, numbers: Numbers, steps: Any, tail: Any) -> Callable[..., tuple[State, Logs]]:
-        """Return a function that trains an epoch with a call per step."""
+        """Compile a training step. Return a function that trains an epoch with a call per step."""
         begin = jax.jit(self._begin_epoch).lower(numbers).compile()
         prepared, metrics = begin(numbers)
         rates = None if numbers.rates is None else numbers.rates[0]
@@ -229,14 +229,14 @@ class Program:
         return epoch
 
     def _begin_epoch(self, numbers: Numbers) -> tuple[Any, list[Any]]:
-        """Return the prepared numbers, if all steps share them, and the metrics before the first step. Traced."""
+        """Return (numbers, initial metrics). The layout prepares numbers, unless learning rates change in steps."""
         metrics = [jnp.broadcast_to(value, (self.lanes, *value.shape)) for value in self._template.metrics]
         return (self.layout.prepare(numbers) if numbers.rates is None else numbers), metrics
 
     def _step(
         self, state: State, metrics: Any, prepared: Any, rows: Any, data: Any, rates: Any = None, mask: Any = None
     ) -> tuple[State, list[Any]]:
-        """Train on these rows. `mask` [B] is 0 for padding, `rates` [T] are this step's learning rates. Traced."""
+        """Train on the rows of `data` with the indices `rows`. `mask` is 0 for padding. `rates` [lanes]. Traced."""
         if rates is not None:
             prepared = self.layout.prepare(prepared._replace(learning_rates=rates))
         x, y, weights = jax.tree.map(lambda array: _take_rows(array, rows), data)
@@ -269,14 +269,11 @@ class Program:
 
 
 class FoldedProgram:
-    """Runs the program of each fold in turn, like a `Program`. Its states and orders are lists with an item per fold.
-
-    It is its own layout: a lane's state holds the variables of the first fold, then of the second fold, and so on.
-    """
+    """The programs of all folds, used like a single program. States and orders are lists with an item per fold."""
 
     def __init__(self, programs: Sequence[Program], data: SearchData) -> None:
         self.lanes = programs[0].lanes
-        self.layout = self
+        self.layout = self  # a lane's state has the variables of all folds, in order
         self._programs = programs
         self._data = data
 
@@ -302,7 +299,7 @@ class FoldedProgram:
         return [part for part, _ in results], self._join_logs([logs for _, logs in results], order)
 
     def validate(self, state: Any, numbers: Numbers) -> tuple[Any, Logs, Any, Any]:
-        """Return metrics and right rows over all rows. The fold that left a row out scores it."""
+        """Evaluate each row by the fold that did not train on it. Return the same values as `Program.validate`."""
         results = [program.validate(part, numbers) for program, part in zip(self._programs, state, strict=True)]
         states, logs, finite, right = zip(*results, strict=True)
         right_rows = None if right[0] is None else join_fold_rows([fold_right.T for fold_right in right], self._data).T

@@ -1,4 +1,4 @@
-"""Create the templates, structures and programs of a space, each only once, and say what they are like."""
+"""Create and cache the templates (built models), structures and compiled programs that train the trials of a space."""
 
 import math
 import threading
@@ -37,8 +37,8 @@ from keras_sweep.trial.result import Weights
 
 CACHE_SIZE = 64  # entries per cache; a sweep over model arguments has a signature for nearly every trial
 # On a CPU, larger models train with a lane per program. Sharing hardly makes a lane faster (784-16-10 by a fifth,
-# 784-32-10 by a tenth, 784-128-10 is slower, at any batch size), and single lanes need no programs for 4, 2 and 1.
-# Models with loops do the same, because their programs take longest to compile.
+# 784-32-10 by a tenth, 784-128-10 is slower, at any batch size), and needs three programs: for 4, 2 and 1 lanes.
+# Models with loops train with a lane per program, too, because these programs take longest to compile.
 MAX_SHARED_WEIGHTS = 10_000
 # A trial's padding rows and layers may compute this many numbers: 0.2 s, less than a program takes to compile.
 MAX_EXTRA = 2e7
@@ -51,9 +51,9 @@ ProgramEntry: TypeAlias = tuple[threading.Lock, dict[Hashable, Program]]  # data
 
 
 class Programs:
-    """Creates what trains a spec on its data, and keeps the most recently used objects.
+    """Creates and caches the compiled programs that train the trials of a spec on its data.
 
-    Answers about a signature depend only on the signature, the spec and the data, not on earlier calls.
+    A result for a signature depends only on the signature, the spec, the data and the device, not on earlier calls.
     """
 
     def __init__(self, spec: SweepSpec, data: SearchData, device: Device = CPU) -> None:
@@ -85,14 +85,14 @@ class Programs:
 
     @cached_property
     def has_own_optimizer(self) -> bool:
-        """Whether models are already compiled, with optimizers that the space does not replace."""
+        """Whether the user's models are compiled with an optimizer, and the space names none."""
         if self._spec.model.kind != "dense":
-            with suppress(ModelError):  # the trials report it
+            with suppress(ModelError):  # each trial reports the error
                 return brings_optimizer(self._spec, first_model(self._spec, self._get_data(0))[0])
         return False
 
     def make_plan(self, params: Params) -> TrainingPlan:
-        """Return a trial's plan, with its model's optimizer. Raises ModelError if lanes can't use that optimizer."""
+        """Return a trial's plan, with the optimizer of a user's model, if any. Raise ModelError if unsupported."""
         plan = training_plan(self._spec, params)
         if not self.has_own_optimizer:
             return plan
@@ -111,7 +111,7 @@ class Programs:
             self.needed_keys.add(key)
 
     def get_program(self, signature: Signature, lanes: int) -> Program | FoldedProgram:
-        """Return the signature's compiled program. With folds, it is compiled once per number of rows."""
+        """Return the signature's compiled program. Folds with equal numbers of rows share a compilation."""
         key = (self.to_shared_signature(signature), lanes)
         parts = [(self.get_template(signature, fold), data) for fold, data in enumerate(self._device_data)]
         with self._programs_lock:
@@ -139,23 +139,23 @@ class Programs:
         return DeviceData.from_search_data(self._data)
 
     def get_template(self, signature: Signature, fold: int = 0) -> Template:
-        """Return the signature's template for a fold. Raises ModelError if it can't be created."""
+        """Return the built model of a signature, on a fold's data. Raise ModelError if the model can't be built."""
         with self._build_lock:
             return self._templates(signature, fold)
 
     def weights(self, lane: Lane, state: TrainingState) -> Weights:
-        """Return the weights that `fit` leaves. With folds, the weights of all folds in order."""
+        """Return the lane's weights, as `model.get_weights()` does. With folds, the weights of all folds in turn."""
         parts = self._split_by_fold(lane, state)
         return tuple(array for template, part in parts for array in template.weights(part, lane.own))
 
     def model(self, lane: Lane, state: TrainingState) -> tuple[Any, Arrays]:
-        """Return a lane's Keras model and rows for it. With folds, the model of the first fold."""
+        """Return the lane's trained Keras model and validation inputs. With folds, the model of the first fold."""
         weights = self.weights(lane, state)
         with self._build_lock:
             return build_trained_model(self._spec, self._data, lane.suggestion.params, weights)
 
     def predict(self, lane: Lane, state: TrainingState) -> Array:
-        """Return outputs [N, ...] on the validation rows. With folds, the fold that left a row out predicts it."""
+        """Return outputs [rows, ...] on validation rows. With folds, each fold's model predicts its held-out rows."""
         folds, train = self._data.folds, self._data.train
         inputs = [(fold.rows or train).take(fold.held).x for fold in folds] or [self._data.validation.x]
         parts = zip(self._split_by_fold(lane, state), inputs, strict=True)
@@ -170,12 +170,12 @@ class Programs:
         return self._data.fold(fold) if self._data.folds else self._data
 
     def to_shared_signature(self, signature: Signature) -> Signature:
-        """Drop the seed from a signature, unless a custom model may draw constants with it."""
+        """Return the signature with seed 0, unless a custom model may draw constants with the seed."""
         ignores_seed = self._spec.model.kind == "dense" or signature.structure
         return replace(signature, seed=0) if ignores_seed else signature
 
     def get_own_models(self, plans: Sequence[TrainingPlan], *, joined: bool) -> list[OwnModel | None]:
-        """Return `get_own_model` of each plan. If `joined`, shallow models use the structure of the deepest."""
+        """Return `get_own_model` of each plan. If `joined`, a shallow model may get a deeper structure."""
         models = [self.get_own_model(plan) for plan in plans]
         if not joined:
             return models
@@ -188,8 +188,8 @@ class Programs:
         return join_models(models, is_cheap)
 
     def get_own_model(self, plan: TrainingPlan) -> OwnModel | None:
-        """Return a trial's model in its shared structure; None if the trial can't share a structure."""
-        # Without model parameters, a single template serves all. Folds may have different columns.
+        """Describe a trial's model so that different models share a program. None if only equal models can."""
+        # Without model parameters, all trials have the same model. Folds may have different columns.
         if not self._model_parameters or self._data.folds:
             return None
         with self._build_lock:
@@ -203,11 +203,11 @@ class Programs:
         return build_own_model(self._spec, from_key(arguments), seed, self._get_data(0), **options)
 
     def _count_steps(self, batch_size: int) -> int:
-        """Count the steps of the longest trial."""
+        """Return the number of training steps of the longest trial of the space with this batch size."""
         return math.ceil(len(self._get_data(0).train) / batch_size) * self._most_epochs
 
     def narrow(self, signature: Signature, variant: OptimizerVariant) -> Signature:
-        """Keep only the variants of the signature that can share a program with `variant`."""
+        """Return the signature with only the optimizers (variants) that can share a program with `variant`."""
         if len(signature.variants) == 1:
             return signature
         optimizers = zip(signature.variants, self.get_template(signature).optimizer_kinds, strict=True)
@@ -217,12 +217,13 @@ class Programs:
         return narrowed if can_share else replace(signature, variants=(variant,))
 
     def mask(self, signature: Signature) -> Signature:
-        """Return the signature of a masked program that trials with other batch sizes share, if it pays.
+        """Return the signature of a program that trials with different batch sizes can share.
 
-        Rows beyond the trial's batch size get weight 0. So whole batches and the short last batch share a step, too.
+        If sharing is impossible or costs too much, return `signature`.
         """
         if not signature.structure or not has_row_mean_scores(self._spec):
             return signature
+        # Rows beyond a trial's batch size get weight 0. So full batches and the short last batch share a step, too.
         if not has_independent_rows(signature.structure, training=True) or self.choose_effort(signature) is Effort.FULL:
             return signature
         rows, size = len(self._get_data(0).train), signature.batch_size
@@ -241,7 +242,7 @@ class Programs:
         return replace(signature, batch_size=step, masked=True) if shared or rows % size else signature
 
     def find_lane_limit(self, signature: Signature) -> int:
-        """Return the most lanes of the signature's program: 1 if more are no faster, or do not fit in memory."""
+        """Return the most lanes of a program. Return 1 if more lanes are no faster, or do not fit in memory."""
         template = self.get_template(signature)
         if template.has_convolution:
             return 1
@@ -255,20 +256,14 @@ class Programs:
         return int(min(max(self._device.bytes // lane_bytes, 1), self._device.lanes))
 
     def is_faster_in_pairs(self, signature: Signature) -> bool:
-        """Return whether two programs, each with half the lanes, are faster: long training on a CPU.
-
-        XLA gives each kernel of a program to all cores, and waiting threads spin. Alone on two cores, a program of four
-        lanes takes 1.3 times as long as on one core, and twice the CPU time.
-        """
+        """Return whether two programs with half the lanes each are faster, as in long training on a CPU."""
+        # XLA gives each kernel of a program to all cores, and waiting threads spin. Alone on two cores, a program of
+        # four lanes takes 1.3 times as long as on one core, and twice the CPU time.
         return self._device.is_cpu and self.choose_effort(signature) is Effort.FULL
 
     def _choose_effort(self, signature: Signature) -> Effort:
-        """Choose how much effort XLA spends on compiling the signature's program.
-
-        A model with loops is compiled as in `fit`. Less effort saves at most a third of the compile time, and an LSTM's
-        steps take three to seven times as long.
-        """
         template = self.get_template(signature)
+        # With less effort, an LSTM compiles at most a third faster, and steps take three to seven times as long.
         if template.has_loop:
             return Effort.FULL
         compile_effort = effort(self._count_steps(signature.batch_size) * self._count_numbers(signature))
@@ -279,15 +274,13 @@ class Programs:
         return int(template.model.count_params() + signature.batch_size * template.layer_outputs)
 
     def segment_epochs(self, signature: Signature) -> int:
-        """Return the most epochs per segment of a worker: about a second, at least an epoch."""
+        """Return how many epochs a worker trains before it reports: work for about a second, at least an epoch."""
         steps = math.ceil(len(self._get_data(0).train) / signature.batch_size) * max(len(self._data.folds), 1)
         return max(int(SEGMENT // (steps * self._count_numbers(signature) * self.find_lane_limit(signature))), 1)
 
     def count_places(self, signature: Signature, group_size: int, active: int) -> int:
-        """Return how many lanes the program has in which `active` of a group's lanes train.
-
-        Small lanes share a program to the end, because an empty lane costs less than a compilation.
-        """
+        """Return the program's size, with empty lanes, when `active` of a group's `group_size` lanes train."""
         if (group_size == 1 and not signature.structure) or self.choose_effort(signature) is Effort.FULL:
             return round_lane_count(active)
+        # Small lanes share a program to the end, because an empty lane costs less than a compilation.
         return round_lane_count(self.find_lane_limit(signature))

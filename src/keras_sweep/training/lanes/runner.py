@@ -1,6 +1,6 @@
-"""The compiled runner trains trials as lanes of a few programs, with the same numbers as `fit`.
+"""Train trials as lanes of a few compiled programs (the `compiled` runner), with the same scores as `fit`.
 
-Grouping changes the last digits of a lane's numbers, so it depends only on the trials.
+Which trials share a program changes the last digits of their scores. So grouping depends only on the trials.
 """
 
 from collections import Counter
@@ -48,9 +48,10 @@ class LaneGeneration(TrainingGeneration):
         programs.needed_keys, programs.compiled_keys = set(), set()
 
     def _select(self, trials: Sequence[Suggestion], wanted: frozenset[int]) -> list[tuple[Suggestion, OwnModel | None]]:
-        """Find the wanted trials, the trials that are compared with them, and all that may share their programs.
+        """Select the wanted trials, the trials that rungs compare, and all trials that may share a program with either.
 
-        Either all trials that may share a program are there, or none, because grouping changes last digits.
+        Return each trial with its model, or with None if only equal models share programs. The selection never
+        separates trials that may share a program, because grouping changes the last digits of scores.
         """
         plans = [training_plan(self._spec, trial.params) for trial in trials]
         for index, trial in enumerate(trials):
@@ -60,9 +61,9 @@ class LaneGeneration(TrainingGeneration):
         is_due = [trial.number in wanted or has_rung for trial, has_rung in zip(trials, compared, strict=True)]
         if any(self._programs.get_own_model(plan) for plan in compress(plans, is_due)):
             own_models = self._programs.get_own_models(plans, joined=self._ends is None)  # kept states keep their depth
-        else:  # only equal models share programs, so others need not be built
+        else:  # only equal models share programs, so none is built here
             own_models = [None] * len(plans)
-        # Trials that may share a program have this in common. Narrower signatures never join two trials.
+        # Only trials with equal keys may share a program. Later, signatures only become narrower.
         keys = [
             replace(make_signature(plan, structure=own.structure if own else ""), variants=())
             for plan, own in zip(plans, own_models, strict=True)
@@ -72,7 +73,7 @@ class LaneGeneration(TrainingGeneration):
 
     @property
     def programs(self) -> list[tuple[int, int]]:
-        """The number of programs to compile for each signature, and its number of trials."""
+        """(Number of programs to compile, number of trials) of each signature."""
         trials = Counter(self._programs.to_shared_signature(lane.signature) for lane in self.lanes.values())
         programs = Counter(signature for signature, _ in self._programs.needed_keys)
         return [(count, trials[signature]) for signature, count in programs.items()]
@@ -87,10 +88,10 @@ class LaneGeneration(TrainingGeneration):
                     survivors.append(lane)
         other_groups = [group for group in self.groups if group not in waiting]
         survivors.sort(key=lambda lane: lane.number)
-        self.groups = other_groups + self._group_lanes(survivors, parted=True)  # all lanes with a rung are there
+        self.groups = other_groups + self._group_lanes(survivors, parted=True)  # `survivors` has all lanes with a rung
 
     def _group_lanes(self, lanes: Sequence[Lane], *, parted: bool = False) -> list[LaneGroup]:
-        """Pack lanes into groups. `parted` permits splitting a lone group: all lanes that could join it are there."""
+        """Pack lanes into groups. `parted`: no other lanes can join, so a lone group may be split in two."""
         keys = {lane.number: (lane.signature, len(lane.rows), lane.plan.batch_size) for lane in lanes if lane.training}
         jobs = [Job(number, key, self.lanes[number].plan.epochs - key[1]) for number, key in keys.items()]
         limits: dict[Hashable, int] = {key: self._programs.find_lane_limit(key[0]) for key in set(keys.values())}
@@ -124,7 +125,7 @@ class LaneGeneration(TrainingGeneration):
             variant, own_model = make_variant(plan), None
             signature = self._signature(plan, variant, own_model)
         template = self._programs.get_template(signature)
-        self._programs.find_lane_limit(signature)  # traces the model, which may raise for this trial
+        self._programs.find_lane_limit(signature)  # traces the model, and raises if this trial's model can't be traced
         index = signature.variants.index(variant)
         arguments: Mapping[str, Any] = plan.optimizer_arguments  # `float` raises if the rate is no number
         rate = float(arguments.get(signatures.LEARNING_RATE, template.optimizer_kinds[index].learning_rate))
@@ -153,7 +154,7 @@ class LaneGeneration(TrainingGeneration):
 
 
 class CompiledRunner(GroupRunner):
-    """Trains a generation as lanes of compiled programs, with a thread per core."""
+    """Trains the trials of a generation as lanes of compiled programs. On a CPU, each core has a thread."""
 
     name = "compiled/jax"
     generation = GENERATION
@@ -194,7 +195,6 @@ class CompiledRunner(GroupRunner):
         return generation.programs
 
     def _train_here(self, stack: ExitStack, stopping: Callable[[], bool], tell: Tell) -> tuple[Train, int]:
-        """Train an epoch at a time in a thread pool."""
         del stopping, tell
         policy = keras.config.dtype_policy()  # each thread has its own policy
         pool = ThreadPoolExecutor(self._threads, "lanes", keras.config.set_dtype_policy, (policy,))

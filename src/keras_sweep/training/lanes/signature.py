@@ -1,4 +1,4 @@
-"""Decide which trials may share a program. They differ only in learning rates and other numbers per lane."""
+"""Decide which trials may share a compiled program: trials that differ only in numbers, like the learning rate."""
 
 import math
 from collections.abc import Collection, Mapping
@@ -12,7 +12,7 @@ from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import LOSS_PREFIX, MODEL_PREFIX, TRAINING_PREFIX, SweepSpec
 from keras_sweep.trial.plan import FIT_PARAMETERS, TrainingPlan, training_plan
 
-LEARNING_RATE = "learning_rate"  # every Keras optimizer keeps it as a variable
+LEARNING_RATE = "learning_rate"  # every Keras optimizer keeps the rate as a variable
 # Used to build an optimizer before the lanes' values are known. Any valid number except zero works.
 PLACEHOLDER = 0.5
 # Every lane pays for all variants: sgd, rmsprop and adam together cost 14 % more than adam alone.
@@ -42,7 +42,7 @@ Arguments: TypeAlias = tuple[tuple[str, str, Value], ...]  # (name, type, value)
 
 @dataclass(frozen=True, slots=True)
 class OptimizerVariant:
-    """An optimizer, its arguments that are compiled into a program, and its arguments that differ per lane."""
+    """An optimizer's name, the arguments that are compiled into a program, and the arguments that differ per lane."""
 
     optimizer: str
     constants: Arguments = ()
@@ -51,26 +51,26 @@ class OptimizerVariant:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a program is compiled for, except the number of lanes. The runner sets data, loss and metrics."""
+    """What all lanes of a program have in common, apart from what the sweep fixes: data, loss and metrics."""
 
     model: Arguments
     variants: tuple[OptimizerVariant, ...]  # each lane uses a variant
     batch_size: int
     seed: int  # of initial weights and row order: lanes share every batch
-    structure: str = ""  # if different models share the program; `model` is then empty
-    loss: Arguments = ()
+    structure: str = ""  # if different models share the program: `OwnModel.structure`, and `model` is empty
+    loss: Arguments = ()  # arguments of the loss
     class_weight: ClassWeights = None
     scheduled: bool = False  # whether each step has its own learning rates
     masked: bool = False  # whether trials have smaller batches than `batch_size`, padded with rows of weight 0
 
     @property
     def per_lane(self) -> tuple[str, ...]:
-        """The F arguments whose values differ per lane."""
+        """The sorted names of all optimizer arguments that differ per lane. Their number is F in shapes."""
         return tuple(sorted({name for variant in self.variants for name in variant.per_lane}))
 
 
 def to_key(values: Mapping[str, Value]) -> Arguments:
-    """Convert a mapping to a hashable key."""
+    """Convert a mapping to a hashable key: (name, type, value) of each item, sorted by name."""
     return tuple((name, type(value).__name__, value) for name, value in sorted(values.items()))
 
 
@@ -79,7 +79,7 @@ def from_key(arguments: Arguments) -> dict[str, Value]:
 
 
 def is_elementwise(optimizer: Any) -> bool:
-    """Return whether the update of an element depends only on the history of this element."""
+    """Return whether this is a plain Keras optimizer that updates each weight independently of all other weights."""
     name = type(optimizer).__name__
     if name not in OPTIMIZERS or type(optimizer) is not getattr(keras.optimizers, name, None):
         return False
@@ -95,7 +95,7 @@ def can_vary_per_lane(optimizer: str, name: str, value: Value) -> bool:
 
 
 def make_variant(plan: TrainingPlan, varying: Collection[str] = ()) -> OptimizerVariant:
-    """Return the plan's optimizer without its learning rate. Arguments in `varying` differ per lane if they can."""
+    """Describe the plan's optimizer without its learning rate. Arguments in `varying` differ per lane if they can."""
     arguments = {name: value for name, value in plan.optimizer_arguments.items() if name != LEARNING_RATE}
     per_lane = sorted(
         name for name, value in arguments.items() if name in varying and can_vary_per_lane(plan.optimizer, name, value)
@@ -107,7 +107,7 @@ def make_variant(plan: TrainingPlan, varying: Collection[str] = ()) -> Optimizer
 def make_signature(
     plan: TrainingPlan, variants: tuple[OptimizerVariant, ...] | None = None, structure: str = ""
 ) -> Signature:
-    """Return the plan's signature. `variants` lists the optimizers of all lanes, by default the plan's optimizer."""
+    """Return a plan's signature, with all optimizers of the program (default: the plan's) and `OwnModel.structure`."""
     model = () if structure else to_key(plan.model_arguments)
     class_weight = plan.training.class_weight
     weights = tuple(class_weight.items()) if isinstance(class_weight, Mapping) else class_weight
@@ -116,10 +116,7 @@ def make_signature(
 
 
 def list_optimizer_variants(spec: SweepSpec) -> tuple[OptimizerVariant, ...]:
-    """List the optimizers of this space with their constants. () if there are too many.
-
-    The result depends only on the space, so all generations share programs.
-    """
+    """List all optimizers of the space, which are compiled into each program. Return () if there are too many."""
     parameters = [
         param
         for param in spec.space.parameters
@@ -127,6 +124,7 @@ def list_optimizer_variants(spec: SweepSpec) -> tuple[OptimizerVariant, ...]:
     ]
     names = {parameter.name for parameter in parameters}
     conditions = {condition.parameter for parameter in parameters for condition in parameter.when}
+    # Only the space decides, so all generations share programs.
     if not conditions <= names | set(spec.space.constants):
         return ()
     varying = names & PER_LANE - conditions
@@ -145,12 +143,12 @@ def list_optimizer_variants(spec: SweepSpec) -> tuple[OptimizerVariant, ...]:
 
 
 def _is_nonzero_number(value: Value) -> bool:
-    """Return whether the value may differ per lane. Zero may not: Keras makes no momentum slot for 0."""
+    """Return whether the value is a number except 0. With momentum 0, Keras has no momentum variable."""
     return isinstance(value, int | float) and not isinstance(value, bool) and value != 0
 
 
 def _merge(distribution: Distribution) -> Distribution:
-    """Replace all values that may differ per lane by a placeholder. Compiled-in values stay."""
+    """Return a choice among the values to compile in. All numbers that may differ per lane become `PLACEHOLDER`."""
     if isinstance(distribution, Categorical):
         constants = tuple(choice for choice in distribution.choices if not _is_nonzero_number(choice))
         return Categorical(constants if len(constants) == len(distribution.choices) else (*constants, PLACEHOLDER))

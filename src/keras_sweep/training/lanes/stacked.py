@@ -1,6 +1,6 @@
-"""The stacked layout: lanes are the first axis of every variable, and `fit`'s own step is mapped over them.
+"""Store lanes as the first axis of every variable, and map Keras's own training step over the lanes.
 
-It works for every optimizer. For elementwise optimizers it is two to three times slower than `FlatLayout`.
+This layout works for every optimizer. For elementwise optimizers it is two to three times slower than `FlatLayout`.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ from keras_sweep.training.lanes.template import Template
 
 
 class StackedLayout:
-    """Maps `fit`'s training step over the first axis of every variable. Has the methods of `FlatLayout`."""
+    """Trains lanes by Keras's own training step and `jax.vmap`. Has the methods of `FlatLayout`."""
 
     def __init__(self, template: Template, lanes: int) -> None:
         self._model = template.model
@@ -31,8 +31,7 @@ class StackedLayout:
         self._rate_place = next((i for i, variable in enumerate(optimizer.variables) if variable is rate), None)
 
     def initial_state(self, own_model: OwnModel | None = None) -> TrainingState:
-        """Return a lane's state before its first epoch. This layout can't share structures."""
-        assert own_model is None
+        assert own_model is None  # only the flat layout holds different models
         slots = tuple(np.array(variable.value) for variable in self._model.optimizer.variables)
         return TrainingState(self._template.trainable, self._template.other, slots)
 
@@ -56,7 +55,6 @@ class StackedLayout:
         assert mask is None
         trainable, other, slots = state
         slots = [numbers if place == self._rate_place else slot for place, slot in enumerate(slots)]
-
         batch = (x, y) if weights is None else (x, y, weights)
 
         def train_lane(trainable: Any, other: Any, slots: Any, metrics: Any) -> Any:
@@ -75,7 +73,7 @@ class StackedLayout:
         return (trainable, list(other), slots), list(metrics), right
 
     def _map_over_lanes(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        """Map a function of a lane over all lanes. A single lane is not mapped, so it runs `fit`'s own program."""
+        """Turn a function of a lane into a function of all lanes. A lone lane runs without `vmap`, just as in `fit`."""
         if self._lanes > 1:
             mapped: Callable[..., Any] = jax.vmap(call)
             return mapped

@@ -1,4 +1,4 @@
-"""Find what the models of a space have in common, so that they share a program.
+"""Describe models by structures. Models with the same structure share a program, although they differ in numbers.
 
 Only chains of Keras's own layers can share a structure. They may differ in numbers that enter sums and products
 (dropout rates, penalty factors, ...), in the activations of hidden layers, and in widths. A narrow layer is stored in a
@@ -43,7 +43,7 @@ _KNOWN = frozenset(NUMBER_OF) | {
     *("Dense", "ReLU", "ELU", "Activation", "Flatten", "Reshape", "Rescaling"),
     *("BatchNormalization", "LayerNormalization"),
 }
-# These layers do not mix columns.
+# Between dense layers, these layers do not mix columns.
 _ELEMENTWISE = ("Dense", "Dropout", "ReLU", "LeakyReLU", "Activation", "BatchNormalization")
 
 Number: TypeAlias = tuple[str, str]  # penalty argument, or "" for the layer's own number; name of the number
@@ -61,7 +61,7 @@ class OwnLayer:
 
 @dataclass(frozen=True, eq=False)
 class OwnModel:
-    """A trial's own model in the structure that it shares with other models."""
+    """A trial's model, described as a member of a structure: the chain of layers that several models share."""
 
     row: tuple[tuple[int | None, ...], str]  # shape and dtype of an input row
     layers: tuple[OwnLayer, ...]
@@ -69,22 +69,22 @@ class OwnModel:
 
     @cached_property
     def structure(self) -> str:
-        """What models must have in common to share a program, as JSON."""
+        """The structure as JSON. Models with equal structures may share a program."""
         return json.dumps({"input": self.row, "layers": [layer.facts for layer in self.layers]}, sort_keys=True)
 
     @property
     def trainable(self) -> Arrays:
-        """Initial values, in the order of `model.trainable_variables`."""
+        """The initial values of the trial's trainable variables, in Keras's order."""
         return tuple(array for layer in self.layers for array in layer.trainable)
 
     @property
     def other(self) -> Arrays:
-        """Initial values, in the order of `model.non_trainable_variables`."""
+        """The initial values of the trial's non-trainable variables, in Keras's order."""
         return tuple(array for layer in self.layers for array in layer.other)
 
 
 class LanePenalty:
-    """A Keras penalty whose factors are set during tracing. A factor of 0 gives 0, even if the sum overflows."""
+    """An L1 or L2 penalty of Keras with factors set during tracing. Factor 0 gives 0, even if the sum overflows."""
 
     def __init__(self, penalty: Any) -> None:
         self.factors = FACTORS[type(penalty).__name__]
@@ -101,7 +101,7 @@ class LanePenalty:
 
 
 def build_structure_model(structure: str) -> Any:
-    """Build an uncompiled model of a structure, with placeholders for numbers and zeros for weights."""
+    """Build an uncompiled Keras model of a structure (JSON), with placeholders for numbers and zeros for weights."""
     structure_facts = json.loads(structure)
     shape, dtype = structure_facts["input"]
     layers = []
@@ -118,7 +118,7 @@ def build_structure_model(structure: str) -> Any:
 
 
 def find_numbers(model: Any) -> list[tuple[Any, str]]:
-    """Return (owner, attribute) of every per-lane number of a model from `build_structure_model`."""
+    """Return (layer or penalty, attribute) of every per-lane number of a model from `build_structure_model`."""
     places = []
     for layer in list_layers(model):
         name = NUMBER_OF.get(type(layer).__name__)
@@ -135,14 +135,14 @@ def list_layers(model: Any) -> list[Any]:
 
 
 def has_independent_rows(structure: str, *, training: bool) -> bool:
-    """Return whether a model of this structure computes each row of a batch independently."""
+    """Return whether this structure (JSON) computes each row of a batch independently, in training or not."""
     layers = json.loads(structure)["layers"]
     penalized = any("activity_regularizer" in facts["config"] for facts in layers)
     return not penalized and not (training and any(facts["class"] == "BatchNormalization" for facts in layers))
 
 
 def resize_arrays(arrays: Sequence[Any], targets: Sequence[Any]) -> Arrays:
-    """Cut arrays, or pad them with zeros, to the shapes of the targets."""
+    """Cut each array, or pad it with zeros, to the shape of the target in the same position."""
     resized = []
     for array, target in zip(arrays, targets, strict=True):
         cut = array[tuple(slice(length) for length in target.shape)]
@@ -153,12 +153,12 @@ def resize_arrays(arrays: Sequence[Any], targets: Sequence[Any]) -> Arrays:
 def make_own_model(
     model: Any, *, widen: Callable[[int], bool] | None = None, activations: Sequence[str] = ()
 ) -> OwnModel | None:
-    """Describe a new model in the structure that it may share; None if it has an unknown part.
+    """Describe a newly built Keras model. Return None if a part of the model can't be shared.
 
-    `widen` decides, from the number of weights of the widened model, whether to widen layers. None: never.
-    `activations` are the choices of the space.
+    `widen(weights)` says whether to widen layers, given the model's weights after widening. None: never. Only a widened
+    model may have another activation per lane. `activations` are the names that trials of the space choose among.
     """
-    if not _is_known(model):
+    if not _is_known_chain(model):
         return None
     layers = list_layers(model)
     descriptions = [_describe_layer(layer) for layer in layers]
@@ -172,7 +172,7 @@ def make_own_model(
     }
     new_widths = {index: next((size for size in WIDTHS if size >= width), width) for index, width in own_widths.items()}
     weights = _count_weights(layers, new_widths)
-    # Layers before the last dense layer have a choice of activations, if the space offers theirs.
+    # Before the last dense layer, a layer's activation may differ per lane, if it is an activation of the space.
     before_last = descriptions[: max(dense, default=0)]
     names = [facts["config"].get("activation") for facts, _ in before_last]
     choices = {index: activations.index(name) for index, name in enumerate(names) if name in activations}
@@ -181,7 +181,7 @@ def make_own_model(
     own_layers, output_width = [], None
     for index, (layer, (facts, numbers)) in enumerate(zip(layers, descriptions, strict=True)):
         config = facts["config"]
-        if config.get("rate", config.get("stddev")) == 0 and not numbers:  # it returns its input
+        if config.get("rate", config.get("stddev")) == 0 and not numbers:  # the layer returns its input
             continue
         if index in choices:
             config["activation"] = "linear"
@@ -199,8 +199,7 @@ def make_own_model(
     return OwnModel((tuple(row.shape[1:]), str(row.dtype)), tuple(own_layers), weights)
 
 
-def _is_known(model: Any) -> bool:
-    """Return whether a model is a chain of known Keras layers, without custom parts."""
+def _is_known_chain(model: Any) -> bool:
     if type(model).__name__ not in ("Sequential", "Functional") or not type(model).__module__.startswith("keras."):
         return False
     if len(model.inputs) != 1 or len(model.outputs) != 1:
@@ -231,7 +230,7 @@ def _is_known(model: Any) -> bool:
 
 
 def _describe_layer(layer: Any) -> tuple[dict[str, Any], dict[Number, float]]:
-    """Return a layer's class and configuration with placeholders, and the numbers that they replace."""
+    """Return a layer's class and configuration, with placeholders for per-lane numbers, and these numbers."""
     kind, config, numbers = type(layer).__name__, json.loads(json.dumps(layer.get_config())), {}
     del config["name"]
     name = NUMBER_OF.get(kind, "")
@@ -257,7 +256,7 @@ def _is_elementwise(facts: Mapping[str, Any]) -> bool:
 
 
 def _count_weights(layers: Sequence[Any], widths: Mapping[int, int]) -> int:
-    """Estimate the number of weights of a model with widened layers."""
+    """Estimate the number of weights if dense layers have these widths (layer index -> units)."""
     total, width = 0, 0
     for index, layer in enumerate(layers):
         if type(layer).__name__ == "Dense":
@@ -269,9 +268,9 @@ def _count_weights(layers: Sequence[Any], widths: Mapping[int, int]) -> int:
 
 
 def join_models(owns: Sequence[OwnModel | None], pays: Callable[[OwnModel, OwnModel], bool]) -> list[OwnModel | None]:
-    """Put each model into the structure of the deepest model that can hold it, or keep its own structure.
+    """Move each model into the structure of the deepest model that can hold the layers. Keep the order of `owns`.
 
-    The result depends only on the models. `pays(model, deeper)` says whether the deeper structure is worth its cost.
+    The result depends only on the models. `pays(model, deeper)` returns whether the deeper structure is worth its cost.
     """
     models = {own.structure: own for own in owns if own is not None}.values()
     deepest = [own for own in models if not any(_embed_model(own, deeper) for deeper in models if deeper is not own)]
@@ -285,11 +284,10 @@ def join_models(owns: Sequence[OwnModel | None], pays: Callable[[OwnModel, OwnMo
 
 
 def _embed_model(model: OwnModel, deeper: OwnModel) -> OwnModel | None:
-    """Put a model into the structure of a deeper model; None if it does not fit."""
+    """Return the model in the structure of a deeper model. Return None if the model does not fit."""
     if model.row != deeper.row:
         return None
-    # Each layer of the shallow model takes the first deeper layer that fits. The deeper layers that are not taken
-    # return their input. If a layer fits nowhere, the model does not fit.
+    # Each layer takes the first deeper layer that fits. All other deeper layers return their input.
     remaining = list(model.layers)
     layers = []
     for layer in deeper.layers:
@@ -304,7 +302,7 @@ def _embed_model(model: OwnModel, deeper: OwnModel) -> OwnModel | None:
 
 
 def _embed_layer(layer: OwnLayer, target: OwnLayer) -> OwnLayer | None:
-    """Put a layer into the place of a deeper model's layer, which may have more penalties; None if it does not fit."""
+    """Describe the layer like `target`, with factor 0 for extra penalties. Return None if the layers differ."""
 
     def drop_penalties(facts: Mapping[str, Any]) -> Mapping[str, Any]:
         return {**facts, "config": {name: value for name, value in facts["config"].items() if name not in PENALTIES}}
@@ -315,7 +313,7 @@ def _embed_layer(layer: OwnLayer, target: OwnLayer) -> OwnLayer | None:
 
 
 def _make_pass_through(layer: OwnLayer) -> OwnLayer | None:
-    """Change a layer so that it returns its input; None if it can't."""
+    """Return the layer, changed so that it returns its input. Return None if the layer can't do that."""
     number = ("", NUMBER_OF.get(layer.facts["class"], ""))
     if number in layer.numbers:
         numbers = {**dict.fromkeys(layer.numbers, 0.0), number: 1.0 if number[1] == SLOPE else 0.0}

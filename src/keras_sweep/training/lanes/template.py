@@ -1,4 +1,4 @@
-"""Build a model per signature. Its lanes start from this model, and their program is traced from it."""
+"""Build the template of a signature: the model that a program is traced from, and that its lanes start from."""
 
 import math
 import threading
@@ -32,14 +32,14 @@ from keras_sweep.trial.result import Weights
 
 
 class Template:
-    """A model as `fit` starts with it: seeded, built, compiled, its metrics built and reset.
+    """A model as Keras's `fit` finds it: built with the seed, compiled, with new metrics. Programs are traced from it.
 
-    Create templates in a single thread at a time, because each seeds the process's global generators.
+    Never create two templates at once: each template seeds the random generators of the process.
     """
 
     def __init__(self, spec: SweepSpec, signature: Signature, data: SearchData) -> None:
-        """Raises ModelError, as `compile_model` does."""
-        self.signature, spec = signature, replace(spec, own=())  # it already names their losses and metrics
+        """Build the signature's model for these data. Raise ModelError if the model can't be built."""
+        self.signature, spec = signature, replace(spec, own=())  # `spec.loss` and `spec.metrics` are set
         plan = _make_plan(signature, signature.variants[0])
         if signature.structure:
             with without_tensorflow():
@@ -54,7 +54,7 @@ class Template:
         weights: Any = signature.class_weight
         self._weighs_rows = data.weighs
         self.row_weights = row_weights(dict(weights) if isinstance(weights, tuple) else weights, data)
-        self._first_batch = each(lambda array: array[: plan.batch_size].copy(), train.x)  # a view keeps all rows
+        self._first_batch = each(lambda array: array[: plan.batch_size].copy(), train.x)  # a view would keep all rows
         one_batch = (self._first_batch, train.y[: plan.batch_size])
         self.model._symbolic_build(data_batch=one_batch)  # noqa: SLF001  # Keras 3.15: as `fit` builds the metrics
         self.model.reset_metrics()
@@ -74,21 +74,24 @@ class Template:
 
     @cached_property
     def optimizer_kinds(self) -> list[Any]:
-        """An optimizer of each variant of the signature, for inspection. They are never built."""
+        """An unbuilt Keras optimizer for each `OptimizerVariant` of the signature, only for inspection."""
         return self.make_optimizers()
 
     def make_optimizers(self) -> list[Any]:
         return [make_optimizer(_make_plan(self.signature, variant)) for variant in self.signature.variants]
 
     def make_numbers(self, lanes: int) -> Numbers:
-        """Return numbers in the right shapes, to trace a program with."""
+        """Return placeholder numbers in the shapes for this many lanes, for tracing a program."""
         per_lane = np.full((len(self.signature.per_lane), 2, lanes), PLACEHOLDER, np.float32)
         batch = np.int32(self.signature.batch_size) if self.signature.masked else None
         model = None if self.shared is None else self.shared.make_numbers(lanes)
         return Numbers(np.zeros(lanes, np.float32), np.zeros(lanes, np.int32), per_lane, model, batch)
 
     def make_forward(self, *, training: bool) -> Callable[..., Any]:
-        """Return the first half of `fit`'s step on a lane. It returns loss, (other variables, metrics, outputs)."""
+        """Return the forward pass of a lane, the first half of `fit`'s step. Traced by JAX.
+
+        The returned function computes loss, (non-trainable variables, metrics, outputs).
+        """
         model = self.model
         optimizer_variables = [variable.value for variable in model.optimizer.variables]  # only loss scaling reads them
 
@@ -119,15 +122,13 @@ class Template:
         return forward
 
     def test(self, trainable: Any, other: Any, metrics: Any, lane: Any, *batch: Any) -> Any:
-        """Evaluate a batch on a lane: its other variables, its metrics, and which rows are right. Traced."""
+        """Evaluate a lane on a batch. Return non-trainable variables, metrics, and whether each row is right."""
         _, (other, metrics, outputs) = self.make_forward(training=False)(trainable, other, metrics, lane, *batch)
         return other, metrics, self.find_right_rows(batch[1], outputs)
 
     def update_metrics(self, metrics: Any, loss: Any, rows: Any, update: Callable[[Any], Any]) -> list[Any]:
-        """Return the metrics after a batch of `rows` rows. `update` is called with each metric except the loss. Traced.
-
-        Like Keras 3.15's `Model._update_metrics_variables` on JAX, where the loss metric weights a batch by its rows.
-        """
+        """Return the metric variables after a batch of `rows` rows. `update(metric)` updates all but the loss."""
+        # As Keras 3.15's `Model._update_metrics_variables` on JAX: the loss metric weights a batch by its rows.
         mapping = list(zip(self.model.metrics_variables, metrics, strict=True))
         with keras.StatelessScope(state_mapping=mapping) as scope:
             self.model._loss_tracker.update_state(loss, sample_weight=rows)  # noqa: SLF001  # Keras 3.15: as above
@@ -136,7 +137,7 @@ class Template:
         return [scope.get_current_value(variable) for variable, _ in mapping]
 
     def average(self, trainable: Sequence[Any], optimizer: Sequence[Any]) -> list[Any]:
-        """Return the trainable variables that score a lane: with `use_ema`, their averages, as `fit` leaves them."""
+        """Return the variables to score a lane with: `trainable` or, with `use_ema`, the moving averages."""
         return [
             variable if index is None else optimizer[index]
             for variable, index in zip(trainable, self._average_places, strict=True)
@@ -144,11 +145,8 @@ class Template:
 
     @cached_property
     def has_convolution(self) -> bool:
-        """Whether the model has a convolution.
-
-        On a CPU, XLA compiles a convolution in a loop or mapped over lanes to code that is three to fifteen times
-        slower (jax-ml/jax#12868). A model with a convolution trains a lane at a time, step by step.
-        """
+        """Whether the model has a convolution. If so, each lane trains alone, with a call for each step."""
+        # On a CPU, convolutions in a loop or mapped over lanes are 3 to 15 times slower: jax-ml/jax#12868.
         return "conv_general_dilated" in self._jaxpr_text
 
     @cached_property
@@ -158,8 +156,6 @@ class Template:
 
     @cached_property
     def _jaxpr_text(self) -> str:
-        """The jaxpr of the model's call in training on a batch."""
-
         def call(trainable: Any, other: Any, x: Any) -> Any:
             return self.model.stateless_call(trainable, other, x, **_training_argument(self.model, training=True))
 
@@ -167,7 +163,7 @@ class Template:
 
     @cached_property
     def layer_outputs(self) -> int:
-        """Approximate number of outputs of all layers per row. The number of weights if layers have no known output."""
+        """Approximate count of numbers that all layers output per row, or of weights if an output is unknown."""
         try:
             return sum(math.prod(layer.output.shape[1:]) for layer in self.model.layers) or 1
         except (AttributeError, TypeError, ValueError):  # a subclassed model has layers without outputs
@@ -184,7 +180,7 @@ class Template:
         return jax.jit(call, compiler_options=None if self.has_convolution else Effort.MEDIUM.options)
 
     def predict(self, state: TrainingState, x: Any, own_model: OwnModel | None = None) -> Array:
-        """Return the model's outputs [N, ...] with a lane's variables. `own_model` is set in a shared structure."""
+        """Return outputs [rows, ...] of a lane's model on `x`. `own_model` is set if lanes have different models."""
         trainable = self.average(state.trainable, state.optimizer)
         numbers = None if own_model is None else LaneNumbers.from_model(own_model)
         parts = [
@@ -194,7 +190,7 @@ class Template:
         return np.concatenate([np.asarray(part) for part in parts])
 
     def weights(self, state: TrainingState, own_model: OwnModel | None = None) -> Weights:
-        """Return the weights that `fit` leaves, in the order of `model.get_weights()`."""
+        """Return a lane's weights in the order of `model.get_weights()`, as `fit` leaves the weights."""
         arrays: Arrays = (*self.average(state.trainable, state.optimizer), *state.other)
         if own_model is not None:
             arrays = resize_arrays(arrays, (*own_model.trainable, *own_model.other))
@@ -202,23 +198,19 @@ class Template:
 
 
 class DataOrder:
-    """Row indices of any epoch, as `keras.Model.fit` draws them on the JAX backend.
-
-    `fit` draws each epoch's order from NumPy's global generator. It draws an extra permutation before the first epoch,
-    because its symbolic build opens the iterator once.
-    """
+    """Draws the row order of any epoch from NumPy's random state, as `keras.Model.fit` does on the JAX backend."""
 
     def __init__(self, state: Any, rows: int) -> None:
-        """Start at a state of `numpy.random.get_state()`, as it is when `fit` is called."""
+        """Start from `state`: what `numpy.random.get_state()` returns when `fit` is called."""
         self.rows = rows  # N
         self._random = np.random.RandomState()
         self._random.set_state(state)
-        self._random.permutation(rows)
+        self._random.permutation(rows)  # extra, because the symbolic build of `fit` opens the iterator once
         self._states = [self._random.get_state()]  # [epochs] before each epoch, 2.5 kB each
         self._lock = threading.Lock()
 
     def draw_epoch(self, index: int) -> Array:
-        """Return [N] row indices of an epoch, counted from 0. Thread-safe."""
+        """Return the row indices in the order of epoch `index`, counted from 0. Thread-safe."""
         with self._lock:
             for epoch in range(min(index, len(self._states) - 1), index + 1):
                 self._random.set_state(self._states[epoch])
@@ -229,7 +221,7 @@ class DataOrder:
 
 
 def _training_argument(model: Any, *, training: bool) -> dict[str, bool]:
-    """Return the keyword `training` if the model's `call` takes it, as in `fit`."""
+    """Return the keyword argument `training` if the model's `call` has this parameter, otherwise {}."""
     return {"training": training} if "training" in model.call_signature_parameters else {}
 
 
@@ -247,9 +239,10 @@ def _make_plan(signature: Signature, variant: OptimizerVariant) -> TrainingPlan:
 def build_own_model(
     spec: SweepSpec, arguments: Mapping[str, Value], seed: int, data: SearchData, **how: Any
 ) -> OwnModel | None:
-    """Build the model of these arguments, and describe it by `make_own_model`; None if it can't be built.
+    """Build the model of these arguments, and describe it by `make_own_model(model, **how)`.
 
-    Call this in a single thread at a time, because it seeds the process's global generators.
+    Return None if the model can't be built or shared. Never build two models at once: each build seeds the random
+    generators of the process.
     """
     if isinstance(data.train.x, dict | tuple):  # a chain of layers has a single input array
         return None

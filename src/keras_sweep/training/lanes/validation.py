@@ -1,4 +1,4 @@
-"""Choose how many validation rows are evaluated at once: many if scores do not depend on it, else as in `fit`."""
+"""Choose the batch size of validation: large if scores do not depend on the batch size, otherwise as in `fit`."""
 
 import json
 from typing import Any
@@ -25,7 +25,7 @@ ROW_LOSSES = frozenset(
 )
 # Hinge losses turn 0 into -1 if a batch contains only zeros and ones.
 _BATCH_DEPENDENT = frozenset({"hinge", "squared_hinge"})
-# With a single output column, these may broadcast every label against every output of a batch.
+# With a single output column, these functions may broadcast every label against every output of a batch.
 _BATCH_DEPENDENT_IN_ONE_COLUMN = frozenset(
     {"poisson", "kl_divergence", "kld", "cosine_similarity", "pearson_correlation", "concordance_correlation"}
 )
@@ -38,27 +38,22 @@ _SUMS = frozenset(
 
 
 def has_row_mean_scores(spec: SweepSpec) -> bool:
-    """Return whether loss and metrics are known to be means of per-row values."""
+    """Return whether the loss and all metrics are known to be means of a value per row."""
     return spec.loss in ROW_LOSSES and set(spec.metrics) <= ROW_LOSSES | ACCURACIES
 
 
 def choose_validation_batch(template: Template, *, row_wise: bool, rows: int, lanes: int) -> int:
-    """Return the number of validation rows in a batch: the trial's batch size, unless `row_wise`.
-
-    A large divisor of `rows` is preferred, since a short last batch is slow.
-    """
+    """Return the batch size of validation: the trial's, unless scores are the same for any batch size (`row_wise`)."""
     if not row_wise:
         return template.signature.batch_size
     most_rows = max(min(MAX_ROWS, MAX_BYTES // (4 * lanes * template.layer_outputs)), 1)
+    # A short last batch is slow.
     divisor = max(size for size in range(1, most_rows + 1) if rows % size == 0)
     return divisor if divisor * 4 >= most_rows else most_rows
 
 
 def can_use_any_batch_size(spec: SweepSpec, template: Template, rows: Rows) -> bool:
-    """Return whether validation scores are known to be the same for any batch size.
-
-    Loss and metrics must be known, layers must be Keras's own, and a step must change only the metrics.
-    """
+    """Return whether validation scores are known to be the same for any batch size."""
     if template.signature.structure and has_row_mean_scores(spec):
         return has_independent_rows(template.signature.structure, training=False)
     excluded = _BATCH_DEPENDENT | (_BATCH_DEPENDENT_IN_ONE_COLUMN if rows.y.size == len(rows.y) else frozenset())
@@ -71,7 +66,7 @@ def can_use_any_batch_size(spec: SweepSpec, template: Template, rows: Rows) -> b
 
 
 def has_independent_layers(model: Any) -> bool:
-    """Return whether the model consists of Keras's own layers that treat each row independently."""
+    """Return whether the model has only Keras's own layers that compute each row of a batch independently."""
     if type(model).__name__ not in ("Sequential", "Functional") or not type(model).__module__.startswith("keras."):
         return False
     try:
@@ -95,7 +90,7 @@ def has_independent_layers(model: Any) -> bool:
 
 
 def has_stateful_test_step(template: Template, rows: Rows) -> bool:
-    """Return whether a traced validation step changes more than metrics. The caller holds `template.tracing`."""
+    """Return whether `test_step` changes variables other than metrics. The caller must hold `template.tracing`."""
     trainable, metrics = list(template.trainable), list(template.metrics)
 
     def step(other: Any) -> Any:
