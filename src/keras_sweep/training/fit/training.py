@@ -1,4 +1,4 @@
-"""Train a model on a set of rows with Keras's `fit` or a HyperModel's `fit`, and collect what its epochs bring."""
+"""Train a model with Keras's `fit` or a HyperModel's `fit`, and collect the metrics, times and states of its epochs."""
 
 import json
 import math
@@ -87,9 +87,10 @@ class FitTraining:
         *,
         moves: bool = False,
     ) -> None:
-        """Train from epoch `epoch` to `until` with `fit`, or until `after` returns False. Raises anything.
+        """Train from epoch `epoch` to `until` with `fit`, or until `after` returns False. Raises what user code raises.
 
-        `rate` returns the learning rate if a callback controls it. `moves` keeps the final state for a later resume.
+        `rate` returns the learning rate for the next epoch, or None if no callback sets it. `moves` keeps the final
+        state.
         """
         self._state_to_restore, self._known_state = self._known_state or (self.state() if self.rows else None), None
         self._until, self._after, self._rate, self._moves = until, after, rate, moves
@@ -131,10 +132,10 @@ class FitTraining:
         return scores
 
     def end(self, *, is_scored_elsewhere: bool) -> None:
-        """Store the weights that `fit` left. They replace the last epoch's weights in the trial's score.
+        """Store the weights after `fit` returned, which score the trial in place of the last epoch's weights.
 
-        If the last epoch was validated with other weights, score the model again. `is_scored_elsewhere` skips this: the
-        trial is scored by another epoch or not at all.
+        If the last epoch was validated with other weights, evaluate the model again. `is_scored_elsewhere` skips this,
+        if another epoch scores the trial, or none.
         """
         self.end_weights = tuple(self.model.get_weights())
         if not is_scored_elsewhere and not all(map(np.array_equal, self.tested_weights, self.end_weights)):
@@ -154,10 +155,10 @@ class FitTraining:
 
     @property
     def seconds(self) -> Seconds:
-        """Seconds by part since the start of the build.
+        """The seconds of compiling, training and validation since the start of the build.
 
-        Compiling lasts until the first batch. A shorter last batch and validation compile later, so the first epoch's
-        excess over the other epochs counts as compiling, too.
+        Compiling lasts until the first batch. A shorter last batch and validation compile later. So the time by which
+        the first epoch exceeds the other epochs counts as compiling.
         """
         now = (time.perf_counter() if self._is_fitting or not self._epochs else self._epoch_ended) - self._idle
         compiling = (self._first_batch or now) - self._started
@@ -227,17 +228,17 @@ class FitTraining:
 
 
 class OwnFitTraining(FitTraining):
-    """Training by a HyperModel's own `fit`. Its phases form a curve, in training order, whatever their epoch numbers.
+    """Training by a HyperModel's own `fit`, which may call `model.fit` several times.
 
-    A phase is a `model.fit` with the callbacks. Keras's own callbacks stop each phase; `Controls` do not watch it.
-    Epochs that are trained after the trial was stopped do not count.
+    The curve has the epochs of all calls, in training order. Keras's own callbacks stop each call; `Controls` is
+    unused. Epochs after the trial was stopped do not count.
     """
 
     def _call_fit(self, train: Any, callbacks: list[Any], batches: dict[str, Any], weights: Any, epoch: int) -> None:
-        """Call the HyperModel's `fit`.
+        """Call the HyperModel's `fit`. Returned metrics score the trial; the objective may be the best epoch's.
 
-        The metrics that it returns are the score; the objective may come from its best epoch. If it returns no metrics,
-        the best epoch is the score, as in KerasTuner. Raises ModelError for a number that is not the objective.
+        Without returned metrics, the best epoch scores the trial, as in KerasTuner. Raises ModelError if `fit` returns
+        a number that is not the objective.
         """
         del epoch
         fit, data = self._fit, replace(self.data, train=train)
@@ -274,7 +275,7 @@ class OwnFitTraining(FitTraining):
             self.scored = Scored(None, is_score, at_end=True)
 
     def _is_evaluated(self, name: str, value: float) -> bool:
-        """Return whether `evaluate` gives this value on the validation rows; False if it can't run."""
+        """Return whether `evaluate` gives this value on the validation rows; False if `evaluate` fails."""
         with suppress(Exception):  # the model may not be compiled
             return math.isclose(self.evaluate()[name.removeprefix("val_")], value, rel_tol=CLOSE)
         return False
@@ -290,7 +291,7 @@ class OwnFitTraining(FitTraining):
 
 
 def _measure_first_excess(seconds: Sequence[float]) -> float:
-    """Return by how much the first value exceeds the mean of the others; 0 without others."""
+    """Return by how much the first value exceeds the mean of the later values; at least 0."""
     first, *later = seconds or (0.0,)
     return max(first - sum(later) / len(later), 0.0) if later else 0.0
 

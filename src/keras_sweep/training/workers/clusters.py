@@ -1,6 +1,6 @@
-"""Use the workers of a running Dask or Ray cluster. No cluster is started.
+"""Use the workers of a running Dask or Ray cluster. This package starts no cluster.
 
-Dask's own configuration says how to connect, including TLS. Ray is not started, since it would listen on all networks.
+Dask's own configuration says how to connect, including TLS. A new Ray cluster would listen on all networks.
 """
 
 import signal
@@ -21,10 +21,10 @@ NAMESPACE = "keras-sweep"
 
 
 class DaskCluster(ExecutorPool):
-    """The workers of a Dask scheduler. They may come and go."""
+    """The workers of a Dask scheduler. Workers may join and leave during a sweep."""
 
     def __init__(self, address: str) -> None:
-        """Connect. Raises MissingPackage, or SweepError if no scheduler answers."""
+        """Connect to the scheduler. Raises MissingPackage, or SweepError if no scheduler answers."""
         try:
             import dask
         except ImportError as error:
@@ -78,17 +78,17 @@ class DaskCluster(ExecutorPool):
 
 
 def is_set_on_dask(name: str) -> bool:
-    """Return whether the event is set. Called on a worker."""
+    """On a worker, return whether the Dask event is set."""
     from distributed import Event, get_client
 
     return bool(Event(name, client=get_client()).is_set())
 
 
 class RayCluster(Pool):
-    """The workers of this machine's cluster (`ray`), or of a remote cluster (`ray://HOST:PORT`)."""
+    """The workers of this machine's Ray cluster (`ray`), or of a remote Ray cluster (`ray://HOST:PORT`)."""
 
     def __init__(self, address: str) -> None:
-        """Connect. Raises MissingPackage, or SweepError if no cluster answers."""
+        """Connect to the cluster. Raises MissingPackage, or SweepError if no cluster answers."""
         try:
             import ray
         except ImportError as error:
@@ -108,7 +108,7 @@ class RayCluster(Pool):
         answer.set_running_or_notify_cancel()  # can't be cancelled: a stopping worker answers soon
 
         def pass_on(finished: Future[Any]) -> None:
-            """Pass on a worker's result, or its error without the Ray error around it, which has a whole traceback."""
+            """Copy the worker's result or error to `answer`. Ray's own error around it would have a whole traceback."""
             error = finished.exception()
             if error is None:
                 answer.set_result(finished.result())
@@ -157,7 +157,7 @@ class RayCluster(Pool):
 
 
 def is_set_on_ray(key: str) -> bool:
-    """Return whether the event is set. Called on a worker, whose core Ray lends out during `ray.get`."""
+    """On a worker, return whether the Ray event is set. `ray.get` would lend out the worker's core meanwhile."""
     import ray
 
     return bool(ray.get_actor(key, namespace=NAMESPACE).is_set.remote().future().result())

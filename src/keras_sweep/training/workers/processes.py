@@ -25,9 +25,10 @@ WORKER_ENV = {"LOKY_MAX_MEMORY_LEAK_SIZE": "1e18"}  # bytes
 
 
 class ProcessPool(ExecutorPool):
-    """Runs each process in its own executor, so a killed process takes no work of other processes with it.
+    """Worker processes, each with its own executor, so that a killed process loses only its own call.
 
-    The processes start fresh, as with `spawn`, but do not import the user's script. They share cores if these are few.
+    The processes start fresh, as with `spawn`, but do not import the user's script. If cores are few, processes share
+    cores.
     """
 
     are_alone = True
@@ -91,10 +92,10 @@ class ProcessPool(ExecutorPool):
 
 
 class PoolProcess:
-    """A process that starts at its first call, and again after it ended.
+    """A process that starts at the first call, and starts again if it has ended.
 
-    Calls and results pass through a file, and the pipe carries only its path in a write. The reader of a pipe waits
-    forever if the writer is killed in the middle of a message.
+    Calls and results pass through a file. The pipe carries only the file's path, in a single write. The reader of a
+    pipe waits forever if the writer is killed in the middle of a message.
     """
 
     def __init__(self, own_cores: list[int], file: Path) -> None:
@@ -121,13 +122,13 @@ class PoolProcess:
 
 
 def call_from_file(path: Path) -> None:
-    """Call the function in a file, and write its result to the file. Runs in a started process."""
+    """In a started process, call the function that is pickled in a file, and write the result to the file."""
     function, arguments = pickle.loads(path.read_bytes())
     path.write_bytes(cloudpickle.dumps(function(*arguments)))
 
 
 def start_process(parent: int, folder: Path, own_cores: list[int]) -> None:
-    """Pin a new process to these cores, ignore Ctrl-C, and end it with its parent or the parent's folder."""
+    """Set up a new process: pin it to these cores, ignore Ctrl-C, end it with its parent or the parent's folder."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.dup2(2, 1)  # stdout is for the command's answer
     with suppress(AttributeError, OSError):  # only on Linux, and a sandbox may refuse it
