@@ -45,9 +45,9 @@ def make_optimizer(plan: TrainingPlan) -> Any:
 def keras_schedule(start: float, kind: str, steps: int, warmup: float) -> Any:
     """Return a `LearningRateSchedule` over `steps` steps.
 
-    The rate rises from 0 at step 0 to `start` over the share `warmup` of the steps. By `kind`, the rate is constant
-    from there, or falls to 0 ("cosine", "linear") or to a hundredth ("exponential"), as in Keras's `CosineDecay`,
-    `PolynomialDecay` and `ExponentialDecay`.
+    The rate rises from 0 at step 0 to `start` over the share `warmup` of the steps. Afterwards the rate stays, or falls
+    to 0 (`kind` "cosine", "linear") or to a hundredth ("exponential"), as in Keras's `CosineDecay`, `PolynomialDecay`
+    and `ExponentialDecay`.
     """
     import keras
 
@@ -68,12 +68,12 @@ def keras_schedule(start: float, kind: str, steps: int, warmup: float) -> Any:
 
 
 def compile_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> Any:
-    """Build and compile the model of a trial, as `compile_trial` does."""
+    """Build and compile a model. See `compile_trial`."""
     return compile_trial(spec, plan, data)[0]
 
 
 def compile_trial(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> tuple[Any, partial[Any] | None]:
-    """Build and compile the model. Return (model, `fit` of the HyperModel if the HyperModel trains it, else None).
+    """Build and compile a model. Return (model, `fit` of a HyperModel that trains the model itself, or else None).
 
     `keras.utils.set_random_seed(plan.seed)` runs first, so the seed decides initial weights, data order and dropout.
     The model's own `compile` supplies the optimizer, loss and metrics that the space leaves out.
@@ -117,7 +117,7 @@ def brings_optimizer(spec: SweepSpec, model: Any) -> bool:
 
 
 def fits_itself(spec: SweepSpec) -> bool:
-    """Return whether the model comes from a HyperModel with an own `fit`."""
+    """Return whether the model comes from a HyperModel that has its own `fit`."""
     return spec.model.kind != "dense" and has_own_fit(load_python(spec.model.source, spec.folder))
 
 

@@ -143,7 +143,7 @@ def join_states(states: Sequence[TrainingState]) -> TrainingState:
 
 
 def split_state(state: TrainingState, count: int) -> list[TrainingState]:
-    """Undo `join_states`: return the states of `count` folds, without `right`."""
+    """Undo `join_states`: return the states of `count` folds, with an empty field `right`."""
     parts = state._replace(right=())
     return [
         TrainingState(*(part[len(part) * i // count : len(part) * (i + 1) // count] for part in parts))

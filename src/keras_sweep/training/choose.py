@@ -30,11 +30,11 @@ class MakeRunner(Protocol):
         notice: Callable[[str], None] = lambda _: None,  # receives a sentence for the user
         workers: Pool | None = None,  # passed only if the user asks for workers; None trains in this process
     ) -> Runner:
-        """Return a runner. Raises UsageError if the model or the data can't be trained; SweepError on a worker."""
+        """Return a runner. Raises UsageError if it can't train the model on the data; SweepError if workers can't."""
 
 
 def choose_runner(spec: SweepSpec, data: SearchData, choice: str | None, **options: Any) -> tuple[Runner, str | None]:
-    """Return (the sweep's runner, a sentence why trials can't train compiled). The sentence is None if `choice` is set.
+    """Return (runner, reason). `reason` says why `fit` was chosen; None if trials train compiled or `choice` is set.
 
     `choice` is a name in `RUNNERS`; None uses the compiled runner if it can train the sweep, else `fit`. `options` are
     keyword arguments of `MakeRunner`. An option that is None is left out, because a plugin's runner may not know it.
@@ -93,7 +93,7 @@ def _why_not_compiled(spec: SweepSpec, data: SearchData) -> str | None:
 
 
 def _find_unsupported_part(spec: SweepSpec, data: SearchData) -> str | None:
-    """Return which part of the model's own `compile` lanes don't support; None if sample trials have none."""
+    """Return the part of the model's own `compile` that lanes don't support, or None. Checks a few sample trials."""
     if spec.model.kind == "dense" or not (spec.own or brings_optimizer(spec, first_model(spec, data)[0])):
         return None
     parts = (plain_parts(spec, model) for model in draw_models(spec, data))

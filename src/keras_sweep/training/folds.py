@@ -1,4 +1,4 @@
-"""Combine the models of a trial's folds: each row is predicted by the model that did not train on it."""
+"""Combine the models of a trial's folds: each row is predicted by the model that did not train on the row."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -24,7 +24,7 @@ def fold_outputs(
 ) -> list[Arrays]:
     """Return the out-of-fold outputs [N, ...] of all rows, for each item of `weights`.
 
-    An item has the weights of all folds' models after an epoch, fold after fold. `call` maps (model, x) to outputs.
+    An item has the weights of all folds' models, fold after fold. `call` returns a model's outputs for inputs.
     """
     parts = []
     for index in range(len(data.folds)):
@@ -48,10 +48,11 @@ def build_trained_model(spec: SweepSpec, data: SearchData, params: Params, weigh
 
 
 def join_scores(name: str, values: Sequence[Any], rows: Sequence[Array], weights: Array | None) -> Any:
-    """Combine a metric's values on the folds into the value over all rows: float64, a number or an array [T].
+    """Combine a metric's values on the folds into its value over all rows: float64, a number or an array [T].
 
-    A value is the mean over a fold's rows, whose indices are in `rows`. A metric that is not a mean is treated as a
-    mean. `weights` are [N] sample weights. Keras divides a loss by the number of rows even with weights.
+    Each fold's value is the mean over the rows whose indices are in the same item of `rows`. A metric that is not a
+    mean is treated as a mean. `weights` are [N] sample weights. Keras divides a loss by the number of rows even with
+    weights.
     """
     weighs = None if name in ("loss", "val_loss") else weights
     counts = np.array(
@@ -66,7 +67,7 @@ def join_scores(name: str, values: Sequence[Any], rows: Sequence[Array], weights
 
 
 def join_fold_rows(parts: Sequence[Array], data: SearchData) -> Array:
-    """Join values for each fold's validation rows into [N, ...], in the order of all rows."""
+    """Join arrays for the folds' validation rows into [N, ...], in the order of all rows."""
     joined = np.concatenate(parts)
     together = np.empty_like(joined)
     together[np.concatenate([fold.held for fold in data.folds])] = joined

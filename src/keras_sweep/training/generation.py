@@ -40,7 +40,7 @@ class TrainingGeneration(ABC):
         """
         unbuilt: list[tuple[Suggestion, BaseException]] = []
         selected = self._select(trials, wanted)
-        if self._programs.phase is not None:  # with `fit`, each trial reports its own build
+        if self._programs.phase is not None:  # None with `fit`: each trial reports its own build
             self._watch.emit(PhaseBegan("build", 0, len(selected)))
         last_event = time.monotonic()
         for done, (suggestion, own_model) in enumerate(selected):
@@ -63,7 +63,7 @@ class TrainingGeneration(ABC):
         return unbuilt
 
     def run_due_rungs(self) -> Iterator[Lane]:
-        """Let the pruner compare trials at each rung that all its trials have reached. Yield wanted lanes that stop."""
+        """Let the pruner compare trials at each rung that all its trials reached. Yield wanted lanes that it stops."""
         for rung in sorted({rung for lane in self.lanes.values() for rung in lane.rungs}):
             coming = [lane for lane in self.lanes.values() if self._waits_for_rung(rung, lane) and lane.can_reach(rung)]
             for lanes in [coming] * bool(coming) if self.compares_together else [[lane] for lane in coming]:
@@ -102,10 +102,12 @@ class TrainingGeneration(ABC):
 
     @abstractmethod
     def _make_group(self, numbers: Sequence[int], epoch: int, begins: Any = None, *places: Any) -> Group:
-        """Create a group of these trials after `epoch` epochs. By default the lanes start from their last states."""
+        """Create a group after `epoch` epochs. `begins`: number -> state. By default, lanes start from their last
+        states.
+        """
 
     def _run_rung(self, rung: int, numbers: Sequence[int]) -> list[Lane]:
-        """Let the pruner compare these trials at a rung. End and return the lanes that the pruner stops."""
+        """Let the pruner compare the trials `numbers` at a rung. End and return the lanes that the pruner stops."""
         name, lanes = self._spec.objective.name, [self.lanes[number] for number in numbers]
         rows = {lane.number: lane.rows[rung - 1] for lane in lanes}
         values = {number: row[name] for number, row in rows.items() if name in row}
@@ -116,7 +118,8 @@ class TrainingGeneration(ABC):
         return pruned
 
     def write(self, file: LatestCheckpoint, trials: Sequence[Suggestion]) -> None:
-        """Write the state of every lane that can resume, even if unwanted now. No group may be training."""
+        """Write the states of wanted and unwanted lanes, except lanes that can't resume. No group may be training."""
+        # A later run that asks for more trials may want the lanes that are unwanted now.
         restart = {lane.number for group in self.groups if not group.moves for lane in group.lanes if lane.training}
         saved = [lane for lane in self.lanes.values() if lane.end is not LaneEnd.FAILED and lane.number not in restart]
         if not any(lane.rows for lane in saved):
@@ -138,8 +141,8 @@ class TrainingGeneration(ABC):
     def restore(self, file: LatestCheckpoint, trials: Sequence[Suggestion]) -> None:
         """Restore lanes and groups before training, if the checkpoint belongs to `trials`.
 
-        If the user asked for more trials since, lanes that the checkpoint lacks start from the beginning. Trials that
-        can share a program are either all in the checkpoint or all missing.
+        If the user has asked for more trials since, lanes that the checkpoint lacks start from the beginning. Trials
+        that can share a program are either all in the checkpoint or all missing.
         """
         if (checkpoint := file.read(trials)) is None:
             return

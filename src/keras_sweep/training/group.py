@@ -66,12 +66,12 @@ class Group(ABC):
 
     @property
     def has_epochs_left(self) -> bool:
-        """Whether any lane still trains, even if no result is needed."""
+        """Whether any lane still trains, even if nobody needs its result."""
         return not self.finished and any(lane.training for lane in self.lanes)
 
     @property
     def training(self) -> bool:
-        """Whether any lane still trains and its result is needed."""
+        """Whether any lane still trains whose result is needed."""
         return not self.finished and any(lane.training and lane.is_needed for lane in self.lanes)
 
     def train(self, until: int, stopping: Callable[[], bool] = lambda: False, tell: Tell | None = None) -> Segment:
@@ -97,16 +97,16 @@ class Group(ABC):
         return Segment(self, reports)
 
     def next_stop(self, most: int) -> int:
-        """Return the next epoch at which a lane has a rung or ends, but at most `most` epochs ahead."""
+        """Return the epoch of the next rung or end of a lane, but at most `most` epochs after the current epoch."""
         ends = {epoch for lane in self.lanes if lane.training for epoch in (*lane.rungs, lane.plan.epochs)}
         return min(*(epoch for epoch in ends if epoch > self.epoch), self.epoch + most)
 
     @abstractmethod
     def segment_end(self) -> int:
-        """Return the epoch at which a worker returns the group to this process."""
+        """Return the epoch up to which a worker trains before the worker answers."""
 
     def at_rest(self) -> Self:
-        """Return a copy to pickle: its states are NumPy arrays, and it can't train until `attach` sets programs."""
+        """Return a copy that another process can `attach`: states are NumPy arrays, and programs are left out."""
         detached = copy.copy(self)
         detached._begins = {lane.number: self.state(lane) for lane in self._in_place}  # noqa: SLF001  # a copy of self
         return detached.attach(None)
@@ -126,11 +126,11 @@ class Group(ABC):
         self._begins = source._begins  # noqa: SLF001  # the same class
 
     def places(self) -> tuple[list[int], int]:
-        """Return (trials in the order of the compiled program, number of its lanes); ([], 0) before the start."""
+        """Return (trials in the order of the compiled program, its number of lanes); ([], 0) without a program."""
         return [], 0
 
     def state(self, lane: Lane) -> TrainingState | None:
-        """Return the lane's model state, or None before the first epoch. No thread may be training the group."""
+        """Return the lane's model and optimizer state; None before the first epoch. No thread may train the group."""
         return self._begins.get(lane.number)
 
     @property

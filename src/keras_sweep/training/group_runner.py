@@ -74,10 +74,10 @@ class GroupRunner(Runner):
 
     @abstractmethod
     def _train_here(self, stack: ExitStack, stopping: Callable[[], bool], tell: Tell) -> tuple[Train, int]:
-        """Return (function that trains a group's next epochs until `stack` closes, how many groups train at once)."""
+        """Return (function that trains a group until `stack` closes, number of groups that train at once)."""
 
     def run(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> Generator[Result, None, None]:
-        """Train the generation from its checkpoint or from the start. Yield the results of wanted trials."""
+        """Train the generation from its checkpoint or from the start. Yield the result of each wanted trial."""
         generation = self._generation(self._spec, self._programs, self._ends, watch)
         with self._wall.part("build"):
             unbuilt = generation.fill(trials, wanted)
@@ -134,7 +134,7 @@ class GroupRunner(Runner):
                 watch.emit(phase)
 
         def tell(report: Report) -> None:
-            """Log an epoch that this thread trained. Ask the pruner and write a checkpoint if they are due."""
+            """Log an epoch that this thread trained. Run the rungs and write the checkpoint that are due."""
             self._log_report(report, generation, watch)
             pruned.extend(generation.run_due_rungs())
             if self._checkpoint is not None and self._checkpoint.is_due():
@@ -176,7 +176,7 @@ class GroupRunner(Runner):
         return MAX_SEGMENTS
 
     def _pause_segments(self, segments: Segments, meanwhile: Callable[[], None]) -> list[tuple[Group, Future[Segment]]]:
-        """Wait until all groups have ended their current epochs. Return the unread segments with their groups."""
+        """Wait until each group has ended its current epoch. Return the unread segments with their groups."""
         if self._shared is None:
             return segments.pause(meanwhile)
         self._shared.workers.stop(now=True)
@@ -222,7 +222,7 @@ class GroupRunner(Runner):
                 watch.emit(EpochEnded(number, report.epoch, row))
 
     def _check(self, result: Result) -> Result:
-        """Return the result. Raises ModelError if it is trial 0 and the model's own `fit` returned no objective."""
+        """Return the result. Raises ModelError if the model's own `fit` returned no objective for trial 0."""
         if result.suggestion.recipe is None and result.number == 0 and (result.reason or "").startswith(RETURNED):
             raise ModelError(str(result.reason))
         return result

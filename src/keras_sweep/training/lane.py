@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # it imports JAX
 
 
 class Controls:
-    """Keras's `EarlyStopping` and `ReduceLROnPlateau`, fed with metrics only, so that every runner stops alike."""
+    """Keras's `EarlyStopping` and `ReduceLROnPlateau`, fed with metrics only, so they act alike in every runner."""
 
     def __init__(self, training: Training, learning_rate: float) -> None:
         # The callbacks use only this much of a model. The runner keeps the weights of `epoch_to_restore`.
@@ -41,7 +41,7 @@ class Controls:
     def from_training(
         cls, training: Training, learning_rate: float, rows: Iterable[Mapping[str, float]] = ()
     ) -> Controls | None:
-        """Create controls and replay the epochs of `rows`; None if `training` has neither callback."""
+        """Create controls, and feed them the earlier epochs `rows`. None if `training` has neither callback."""
         if not training.is_watched:
             return None
         controls = cls(training, learning_rate)
@@ -50,7 +50,7 @@ class Controls:
         return controls
 
     def end_epoch(self, row: Mapping[str, float]) -> dict[str, float]:
-        """Feed an epoch's metrics to the callbacks. Return the metrics, and the learning rate if a callback logs it."""
+        """Feed an epoch's metrics to the callbacks. Return the metrics, maybe with a learning rate from a callback."""
         logs = dict(row)
         for callback in self._callbacks:
             callback.on_epoch_end(self._epochs, logs)
@@ -71,7 +71,7 @@ class Controls:
 
     @property
     def epoch_to_restore(self) -> int | None:
-        """The epoch (from 1) whose weights early stopping would restore now; None keeps the last epoch's weights."""
+        """The epoch (from 1) whose weights early stopping would restore now; None for the last epoch."""
         has_best = self._stopping is not None and self._stopping.best_weights is not None
         return self._stopping.best_epoch + 1 if has_best else None
 
@@ -98,7 +98,7 @@ class LaneEnd(Enum):
 
 
 class Scored(NamedTuple):
-    """How to score a lane if the curve does not decide, since the user's code set weights or returned a score."""
+    """How to score a lane if the user's code set weights or returned a score. Otherwise the curve decides."""
 
     reason: str | None = None
     is_validation_score: bool = True
@@ -107,7 +107,7 @@ class Scored(NamedTuple):
 
 @dataclass(eq=False)
 class Lane:
-    """A trial in training: fixed facts about the program that trains it, and the progress after each epoch."""
+    """A trial in training: fixed facts about its program, and the progress after the last trained epoch."""
 
     suggestion: Suggestion
     signature: Any  # what all lanes of a program have in common (`Signature`); None with `fit`
@@ -209,7 +209,7 @@ class EndStates:
                     path.unlink()
 
     def keep(self, lane: Lane) -> None:
-        """Keep the final state of a trial that another trial may continue. Call this before the result is yielded."""
+        """Keep the final state of a finished trial that is no finalist. Call this before the result is yielded."""
         has_finished = lane.end in (LaneEnd.DONE, LaneEnd.STOPPED)
         if lane.last is None or not has_finished or lane.suggestion.recipe is not None:
             return
@@ -220,14 +220,14 @@ class EndStates:
             checkpoint.write(path, {"rows": lane.rows}, [lane.last, lane.best])
 
     def restore(self, lane: Lane) -> None:
-        """Start the lane from the final state of the trial that it continues, if kept. Only last digits may differ."""
+        """If the lane continues another trial whose final state is kept, start from there. Last digits may differ."""
         number = lane.suggestion.continues
         end_state = None if number is None else self.end(number)
         if end_state is not None and len(end_state[0]) <= lane.plan.epochs:
             lane.resume_from(*end_state)
 
     def end(self, number: int) -> End | None:
-        """Return the final state of a trial; None if no usable state is kept."""
+        """Return (rows, last state, best state) of a trial; None if no usable state is kept."""
         if self._folder is None:
             return self._memory.get(number)
         with suppress(checkpoint.Damaged):

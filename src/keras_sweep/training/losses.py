@@ -24,7 +24,8 @@ LEAST = 1e-6  # smallest 1 + value that `log` transforms
 def compile_arguments(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> dict[str, Any]:
     """Return the arguments of `compile`, except the optimizer and what the model's own `compile` supplies.
 
-    `arguments` are the trial's loss arguments. Raises ModelError if a loss or metric does not accept its arguments.
+    `arguments` are the arguments of the trial's loss. Raises ModelError if a loss or metric does not accept an
+    argument.
     """
     result: dict[str, Any] = {}
     if "loss" not in spec.own:
@@ -37,7 +38,7 @@ def compile_arguments(spec: SweepSpec, arguments: Mapping[str, Value], data: Sea
 
 
 def metrics_argument(spec: SweepSpec, data: SearchData) -> dict[str, Any]:
-    """Return the argument `metrics` of `compile`; `weighted_metrics` if rows have weights; {} if the model has its own."""
+    """Return {"metrics": ...}, or {"weighted_metrics": ...} if rows have weights. {} if the model has its own."""
     if "metrics" in spec.own:
         return {}
     outputs = {name: spec.output(name) for name, output in spec.outputs.items() if output.metrics}
@@ -57,7 +58,7 @@ def make_loss(spec: SweepSpec, arguments: Mapping[str, Value]) -> Any:
 
 @cache
 def _make_transformed_loss(loss: Any, scale: TargetScale) -> Callable[[Any, Any], Any]:
-    """Return a loss per row that takes targets and outputs in the target's own units, and transforms both first."""
+    """Return a loss per row. The loss takes targets and outputs in original units, and transforms both."""
     import keras
     from keras import ops
 
@@ -88,7 +89,7 @@ def _load_loss(name: str, arguments: tuple[tuple[str, Value], ...], folder: Path
 
 
 def make_metric(spec: SweepSpec, name: str) -> Any:
-    """Return `name`, or a new metric object of this name if the metric has arguments. Raises ModelError."""
+    """Return `name`, or a new metric object that logs this name if the metric has arguments. Raises ModelError."""
     import keras
 
     arguments = spec.metric_arguments.get(name)
@@ -121,7 +122,7 @@ def _construct(make: Callable[..., Any], name: str, arguments: Mapping[str, Any]
 
 
 def make_from_source(source: str, arguments: Mapping[str, Any], folder: Path) -> Any:
-    """Load the user's `module:name`. Call it with `arguments` if it is a class or a factory. Raises ModelError."""
+    """Load the user's `module:name`, and call it with `arguments` if it is a class or factory. Raises ModelError."""
     value: Any = load_python(source, folder, ModelError)
     if isinstance(value, type) or arguments or _needs_no_arguments(value):
         with guard_user_code(f"calling {display_name(source)} with {dict(arguments)} failed", folder, ModelError):
@@ -135,7 +136,7 @@ def make_from_source(source: str, arguments: Mapping[str, Any], folder: Path) ->
 
 
 def _needs_no_arguments(function: Any) -> bool:
-    """Return whether the function can be called without labels and outputs, so it is a factory."""
+    """Return whether the function can be called without labels and outputs, and so must be a factory."""
     try:
         inspect.signature(function).bind()
     except (TypeError, ValueError):
@@ -193,7 +194,7 @@ def class_weights(class_weight: ClassWeight, data: SearchData) -> dict[int, floa
 
 
 def check_class_weights(spec: SweepSpec, data: SearchData) -> None:
-    """Check that all class weights that trials may have belong to classes of the data. Raises UsageError."""
+    """Check that every class weight of the space belongs to a class of the data. Raises UsageError."""
     is_searched = "training.class_weight" in spec.space.names
     for class_weight in (spec.training.class_weight, "balanced" if is_searched else None):
         class_weights(class_weight, data)

@@ -40,7 +40,7 @@ def has_diverged(row: Mapping[str, float]) -> bool:
 
 
 def find_best_epoch(objective: Objective, values: Sequence[float]) -> int:
-    """Return the first epoch (from 1) with the best value. NaN marks an epoch without a value."""
+    """Return the epoch (from 1) with the best value, the first of equals. NaN marks an epoch without a value."""
     indices = [index for index, value in enumerate(values) if not math.isnan(value)]
     # If `epochs` is read off the curve, epochs that the parameter does not allow count only without allowed epochs.
     indices = [index for index in indices if index + 1 >= objective.epochs_from] or indices
@@ -59,7 +59,7 @@ def trial_objective(objective: Objective, suggestion: Suggestion) -> Objective:
 
 
 def make_curve(rows: Sequence[Mapping[str, float]]) -> Curve:
-    """Turn metrics per epoch into metric name -> values per epoch. A missing value becomes NaN."""
+    """Turn a dict of metrics per epoch into metric name -> values per epoch. A missing value becomes NaN."""
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: tuple(row.get(name, math.nan) for row in rows) for name in names}
 
@@ -143,8 +143,6 @@ class Failure:
 
 
 class TrialFailed(Exception):
-    """A trial can't be scored for a known reason."""
-
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.reason)
         self.failure = failure
@@ -189,7 +187,7 @@ def is_transient(error: BaseException) -> bool:
 
 
 def is_by_rows(spec: SweepSpec, metric: str) -> bool:
-    """Return whether a metric may be computed row by row. A metric of Keras with arguments can't be."""
+    """Return whether a metric may be computed row by row. A Keras metric with arguments may not."""
     return "python" in spec.metric_arguments.get(metric.removeprefix("val_"), ("python",))
 
 
@@ -213,7 +211,7 @@ class LoggedMetric:
         return row_scores(output.metric, output.spec.loss, output.value, output.rows, output.predict, row_function)
 
     def standard_error(self) -> float | None:
-        """Return the standard error; None if the metric combines several outputs or has no formula."""
+        """Return the standard error; None if the metric has no formula or combines several outputs."""
         output = self._restrict_to_output()
         if output.spec.outputs or not is_by_rows(output.spec, output.metric):
             return None
@@ -234,7 +232,7 @@ class LoggedMetric:
 def standard_error(
     metric: str, loss: str, value: float, rows: Rows, predict: Callable[[], Array], row_function: PerRow = None
 ) -> float | None:
-    """Return the standard error of the logged `value`; None without a formula. Other arguments as in `row_values`."""
+    """Return the standard error of a metric's logged `value`; None without a formula. Arguments: see `row_values`."""
     is_share, count, by_values = metric.removeprefix("val_") in ACCURACIES | TOP_K, float(len(rows)), None
     if count > 1 and (rows.weights is not None or not is_share):
         values = row_values(metric, loss, rows, predict, row_function)
@@ -273,7 +271,7 @@ def measure_goals(spec: SweepSpec, weights: Weights, model: Callable[[], tuple[A
 
 
 def count_flops(model: Any, x: Arrays) -> float:
-    """Return the floating-point operations to predict a row, as XLA counts them before compilation.
+    """Return the number of floating-point operations to predict a row, as XLA counts before compilation.
 
     Source: https://docs.jax.dev/en/latest/aot.html. Raises UsageError or ModelError if XLA can't count them.
     """

@@ -33,7 +33,7 @@ def is_row_by_row(metric: str, loss: str) -> bool:
 
 
 def is_mean_over_rows(spec: SweepSpec, metric: str) -> bool:
-    """Return whether a metric is a mean over rows. A sum of several outputs' losses is, if each loss is."""
+    """Return whether a metric is a mean over rows. A sum of outputs' losses is a mean if each loss is a mean."""
     if (place := spec.find_output(metric)) is not None:
         return is_row_by_row(place[1], spec.outputs[place[0]].loss)
     return all(is_row_by_row(metric, loss) for loss in [output.loss for output in spec.outputs.values()] or [spec.loss])
@@ -66,7 +66,7 @@ def row_values(
 
     `metric` is the name that Keras logs ("val_accuracy", "val_loss"), and `loss` names the loss. `predict` returns the
     outputs [N, ...], and is called only if needed. `row_function` is from `make_row_function`. If the rows have
-    weights, the result is weighted by `weigh_values`.
+    weights, `weigh_values` weighs the result.
     """
     import keras
 
@@ -100,7 +100,7 @@ def weigh_values(metric: str, values: npt.NDArray[np.float64], weights: Array) -
 
     For a loss, Keras divides the weighted sum by the number of rows. A metric is the weighted mean m, a ratio of two
     sums. Linearized, a row contributes m + w (v - m) / mean(w). The plain standard error of these values is the
-    weighted mean's. The same holds for differences of trials and for bags of rows. Sources: Cochran 1977, "Sampling
+    weighted mean's, also for differences of trials and for bootstrap bags of rows. Sources: Cochran 1977, "Sampling
     techniques", chapter 6; Gatz and Smith 1995, "The standard error of a weighted mean concentration".
     """
     w = weights.astype(np.float64)
@@ -119,7 +119,7 @@ def _compile(function: Callable[[Any, Any], Any]) -> Any:
 
 
 def find_accuracy_function(name: str, y: tuple[int, ...], outputs: tuple[int, ...]) -> Callable[[Any, Any], Any]:
-    """Return Keras's function of an accuracy. Like `compile`, choose for "accuracy" by the shapes [N, ...]."""
+    """Return Keras's function for an accuracy. The shapes of labels and outputs decide for "accuracy"."""
     import keras
 
     if name in ("accuracy", "acc"):
@@ -137,8 +137,7 @@ def row_scores(
     """Return (row scores, mean of the row values). Both are None if the metric has no row values.
 
     The scores are None if the row values do not add up to the logged `value`. The mean is None unless it contradicts
-    `value`. A loss may add a penalty on the weights, the same for each row. Metrics in `OF_ALL_ROWS` keep outputs and
-    labels as scores.
+    `value`. A loss may add a penalty on the weights, equal for all rows. Scores of AUC hold outputs and labels.
     """
     if _metric_name(metric, loss) in OF_ALL_ROWS:
         return from_outputs(predict(), ravel_column(rows.y), *rows.arrays[2:]), None
@@ -152,7 +151,7 @@ def row_scores(
 
 
 def penalty(metric: str, value: float, mean: float) -> float | None:
-    """Return `value` of a logged loss minus the `mean` of its rows; 0 within rounding. None for other differences."""
+    """Return what a logged `value` adds to the rows' `mean`: 0 within rounding, or a loss's penalty. Otherwise None."""
     rest = value - mean
     if abs(rest) <= CLOSE * max(abs(value), CLOSE):
         return 0.0
@@ -172,7 +171,7 @@ def _reshape_labels(y: Array, outputs: Array) -> Array:
 
 
 def right_rows(objective: str, y: Any, outputs: Any) -> Any:
-    """Return [B] traced booleans: is a row of a batch right? None if the objective is no share of right rows."""
+    """Return [B] traced: whether each row of a batch is predicted right. None if the objective is no accuracy."""
     name = objective.removeprefix("val_")
     is_share = name != objective and name in ACCURACIES | TOP_K
     if not is_share or getattr(outputs, "ndim", 0) != 2:  # with more dimensions, a row has a share, not a bit

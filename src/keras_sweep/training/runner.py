@@ -20,12 +20,12 @@ class Pruner(Protocol):
         """Return the epochs (from 1) after which the runner calls `rung`, for a trial of `epochs` epochs."""
 
     def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
-        """Return the numbers of the trials to stop after `epoch`. `values` has each trial's objective at `epoch`."""
+        """Return the numbers of the trials to stop after `epoch`. `values` maps trial numbers to objectives."""
 
 
 @dataclass(frozen=True, slots=True)
 class StopsAt:
-    """Stops each trial in `ends` at a fixed epoch, and no other trial. Replays recorded trials."""
+    """Stops trials at fixed epochs. The default stops no trial."""
 
     ends: Mapping[int, int] = field(default_factory=dict)  # trial number -> epoch
     name: str = "as recorded"
@@ -65,13 +65,13 @@ class Runner(Protocol):
         return 0
 
     def programs(self, trials: Sequence[Suggestion], wanted: frozenset[int], emit: Listener) -> list[tuple[int, int]]:
-        """Return (number of programs to compile, number of trials) for each group of trials that share programs."""
+        """Return (number of programs to compile, number of trials) for each set of trials that share programs."""
         del trials, emit
         return [(1, 1)] * len(wanted)
 
     @property
     def spent(self) -> Mapping[str, float]:
-        """The wall time of all `run` calls until now: name of a part ("train") -> seconds."""
+        """The seconds of all `run` calls until now, by part: "compile", "train"."""
         return {}
 
     def run(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> Generator[Result, None, None]:
@@ -87,7 +87,7 @@ class Runner(Protocol):
         del numbers
 
     def missing(self, trials: Sequence[Suggestion]) -> frozenset[int]:
-        """Return the numbers of trials that `trials` continue, but whose final states are needed and not kept."""
+        """Return the numbers of trials that `trials` continue, and whose final states are needed but lost."""
         del trials
         return frozenset()
 

@@ -55,7 +55,7 @@ class Segments:
             return bool(self._groups or self._busy) or not self._ended.empty()
 
     def next(self) -> list[tuple[Group, Future[Segment]]]:
-        """Return the next ended (group, segment); [] after `LOOK_SECONDS`. If `at_once` is 0, train a segment now."""
+        """Return [(group, ended segment)], or [] after `LOOK_SECONDS`. If `at_once` is 0, train a segment now."""
         if not self.at_once:
             group = next((group for group in self._groups if group.training and self.can_go_on(group)), None)
             return [] if group is None else [(group, self.train(group))]
@@ -64,7 +64,7 @@ class Segments:
         return []
 
     def pause(self, meanwhile: Callable[[], None]) -> list[tuple[Group, Future[Segment]]]:
-        """Begin no segment until `set`. Call `meanwhile` until no group trains, and return unread segments."""
+        """Begin no segment until `set`. Call `meanwhile` until no group trains, and return all unread segments."""
         with self._changed:
             self._paused = True
         while True:
@@ -104,9 +104,8 @@ class Segments:
 def train_segment(task: Task, device: Device | None, pickled: bytes, until: int, seconds: float = math.inf) -> Segment:
     """On a worker, train a pickled group up to epoch `until`. Stop earlier on request or after `seconds`.
 
-    The limit of `seconds` gives other groups a turn. On equal processors, results depend neither on the worker nor on
-    the length of segments. The group is pickled so that no thread sees a half-trained group. If `device` is None, `fit`
-    trains the group.
+    The limit gives other groups a turn. On equal processors, results depend neither on the worker nor on the length of
+    segments. Pickling keeps half-trained groups from other threads. If `device` is None, `fit` trains the group.
     """
     programs = task.tool(device, partial(_make_programs, device))
     group: Group = pickle.loads(pickled)

@@ -1,8 +1,7 @@
 """Train a trial with `fit`, as a group of a single lane.
 
 If training can be resumed exactly, a trial pauses at rungs, may move to another process, and trains its folds epoch by
-epoch. Otherwise a trial trains from start to end at once. The runner then reads the epochs later, as if they were
-trained up to each rung.
+epoch. Otherwise a trial trains from start to end at once. Its epochs are stored, and reported later, rung by rung.
 """
 
 from __future__ import annotations
@@ -40,8 +39,6 @@ Trained = TypeVar("Trained")
 
 
 class FitGroup(Group):
-    """A single trial that `fit` trains."""
-
     def __init__(
         self, programs: FitPrograms, lane: Lane, objective: Objective, epoch: int, begins: TrainingState | None
     ) -> None:
@@ -56,7 +53,7 @@ class FitGroup(Group):
 
     @property
     def remaining(self) -> int:
-        """The priority: started trials, then trials without rungs by length, then trials with rungs in order."""
+        """The priority: first started trials, then the longest trials without rungs, last trials with rungs."""
         return sys.maxsize if self.epoch else 0 if self.lane.rungs else super().remaining
 
     def segment_end(self) -> int:
@@ -167,7 +164,7 @@ class FitGroup(Group):
             raise TrialFailed(Failure(f"{what} only {sorted(curve)}"))
 
     def _train_ahead(self, train: Callable[[Tell], None]) -> None:
-        """Train from start to end, and store the epochs for `_read_ahead`. If training was stopped, store nothing."""
+        """Store the epochs that `train` reports, for `_read_ahead`. If training was stopped, store nothing."""
         lane, notes = self.lane, deque[tuple[Report, Lane]]()
 
         def note(report: Report) -> None:
@@ -189,7 +186,7 @@ class FitGroup(Group):
         self.epoch = 0
 
     def _read_ahead(self, until: int, report: Tell) -> None:
-        """Report the stored epochs up to `until`. Raises TrialFailed if training failed up to there."""
+        """Report the stored epochs up to `until`. Raises TrialFailed if training failed before `until`."""
         while self._ahead and self._ahead[0][0].epoch <= until and self.lane.end is not LaneEnd.PRUNED:
             note, snapshot = self._ahead.popleft()
             if note.failure is not None:
@@ -268,7 +265,7 @@ class FitGroup(Group):
         self._report_end(note)
 
     def _train_fold(self, live: LiveTrial, fold: int, train: Callable[[FitTraining], Trained]) -> Trained:
-        """Return what `train` returns for a fold. If `train` fails, raise TrialFailed that names the fold."""
+        """Return what `train` returns for the training of a fold. Raises TrialFailed that names the fold."""
         try:
             return train(self._get_part(live, fold))
         except BaseException as error:
@@ -285,7 +282,7 @@ class FitGroup(Group):
         by_fold: Sequence[Mapping[int, Weights]] = (),
         epoch: int = 0,
     ) -> dict[str, float]:
-        """Join an epoch's metrics over the folds. Compute metrics that need all rows from the weights in `by_fold`."""
+        """Join the folds' metrics of an epoch. Metrics over all rows (AUC) use the weights of `by_fold` at `epoch`."""
         data, spec, pooled = self._programs.data, self._programs.spec, self._programs.pooled_metrics
         pooled_names, row = {f"val_{name}" for name in pooled}, dict[str, float]()
         for name in rows[0]:

@@ -36,7 +36,7 @@ class LiveTrial:
 
     @property
     def has_trained(self) -> bool:
-        """Whether every model has trained since it was built from `begins`."""
+        """Whether each fold's model has trained since the build, so `begins` is outdated."""
         return len(self.parts) == len(self.begins) and all(part.rows for part in self.parts)
 
     def state(self) -> TrainingState:
@@ -69,13 +69,13 @@ class FitPrograms:
         self._live: LiveTrial | None = None
 
     def find_live(self, lane: Lane, epoch: int) -> LiveTrial | None:
-        """Return the lane's trial if its models are in memory, in their state after `epoch`; otherwise None."""
+        """Return the lane's trial if its models are in memory, in the state after `epoch`; otherwise None."""
         live = self._live
         return live if live is not None and (live.suggestion, live.epoch) == (lane.suggestion, epoch) else None
 
     @contextmanager
     def open_trial(self, lane: Lane, epoch: int, begins: TrainingState | None) -> Iterator[LiveTrial]:
-        """Yield the lane's trial to train from `epoch`. Other threads wait, since `fit` uses global random generators."""
+        """Yield the trial, ready to train from `epoch`. Other threads wait: `fit` uses global random generators."""
         with _trial_lock:
             live = self.find_live(lane, epoch) if epoch else None
             if live is None and self._live is not None and self.is_worker:
@@ -94,7 +94,7 @@ class FitPrograms:
                     self._live = None
 
     def get_part(self, live: LiveTrial, fold: int) -> FitTraining:
-        """Return the training of a fold, or of the only model. The first call builds the model."""
+        """Return the training of a fold (0 without folds). The first call builds the model."""
         if fold == len(live.parts):
             started = time.perf_counter()
             self.emit(PhaseBegan("build"))

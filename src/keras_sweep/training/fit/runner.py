@@ -39,7 +39,7 @@ class FitGeneration(TrainingGeneration):
         """Do nothing: every lane has its own group."""
 
     def _select(self, trials: Sequence[Suggestion], wanted: frozenset[int]) -> list[tuple[Suggestion, None]]:
-        """Return the wanted trials, and the earlier trials that rungs compare with wanted trials."""
+        """Return (trial, None) for wanted trials, and for earlier trials that rungs compare with wanted trials."""
         pruner = self._watch.pruner
         last = -1 if isinstance(pruner, StopsAt) else max(wanted, default=-1)  # `StopsAt` compares no trials
         before = [trial for trial in trials if trial.number < last]
@@ -64,7 +64,7 @@ class FitRunner(GroupRunner):
     """Trains every trial as a user would: seed, build, compile, then `fit` with validation after each epoch.
 
     A trial that continues another trial trains from its first epoch, with the same results. An interrupted trial
-    resumes from its checkpoint. With TensorFlow, or a callback, dataset or `fit` of the user, it starts again.
+    resumes from its checkpoint. With TensorFlow, or a callback, dataset or `fit` of the user, the trial starts again.
     """
 
     _generation = FitGeneration
@@ -105,7 +105,7 @@ class FitRunner(GroupRunner):
         return train, 0
 
     def _count_segments(self) -> int:
-        """Return the number of workers, so that a trial stays on its worker from segment to segment."""
+        """Return how many trials workers get at once: a trial per worker, so that the trial resumes there."""
         return (self._shared and self._shared.workers.count()) or MAX_SEGMENTS
 
 

@@ -89,8 +89,7 @@ class FitTraining:
     ) -> None:
         """Train from epoch `epoch` to `until` with `fit`, or until `after` returns False. Raises what user code raises.
 
-        `rate` returns the learning rate for the next epoch, or None if no callback sets it. `moves` keeps the final
-        state.
+        `rate` returns the next learning rate, or None if no callback sets it. `moves` keeps the final state to resume.
         """
         self._state_to_restore, self._known_state = self._known_state or (self.state() if self.rows else None), None
         self._until, self._after, self._rate, self._moves = until, after, rate, moves
@@ -132,10 +131,10 @@ class FitTraining:
         return scores
 
     def end(self, *, is_scored_elsewhere: bool) -> None:
-        """Store the weights after `fit` returned, which score the trial in place of the last epoch's weights.
+        """Store the weights after `fit` returned. They score the trial in place of the last epoch's weights.
 
-        If the last epoch was validated with other weights, evaluate the model again. `is_scored_elsewhere` skips this,
-        if another epoch scores the trial, or none.
+        If the last epoch was validated with other weights, evaluate the model again. Set `is_scored_elsewhere` if
+        another epoch or no epoch scores the trial: then the model is not evaluated.
         """
         self.end_weights = tuple(self.model.get_weights())
         if not is_scored_elsewhere and not all(map(np.array_equal, self.tested_weights, self.end_weights)):
@@ -155,10 +154,10 @@ class FitTraining:
 
     @property
     def seconds(self) -> Seconds:
-        """The seconds of compiling, training and validation since the start of the build.
+        """The seconds of compiling, training and validation since the build began.
 
-        Compiling lasts until the first batch. A shorter last batch and validation compile later. So the time by which
-        the first epoch exceeds the other epochs counts as compiling.
+        Compiling lasts until the first batch. A shorter last batch and validation compile later. So the first epoch's
+        excess over the other epochs counts as compiling, too.
         """
         now = (time.perf_counter() if self._is_fitting or not self._epochs else self._epoch_ended) - self._idle
         compiling = (self._first_batch or now) - self._started
@@ -230,15 +229,15 @@ class FitTraining:
 class OwnFitTraining(FitTraining):
     """Training by a HyperModel's own `fit`, which may call `model.fit` several times.
 
-    The curve has the epochs of all calls, in training order. Keras's own callbacks stop each call; `Controls` is
-    unused. Epochs after the trial was stopped do not count.
+    The curve has the epochs of all calls, in training order. Keras's own callbacks stop each call early, not
+    `Controls`. Epochs after the trial was stopped do not count.
     """
 
     def _call_fit(self, train: Any, callbacks: list[Any], batches: dict[str, Any], weights: Any, epoch: int) -> None:
-        """Call the HyperModel's `fit`. Returned metrics score the trial; the objective may be the best epoch's.
+        """Call the HyperModel's `fit`. The returned metrics score the trial.
 
         Without returned metrics, the best epoch scores the trial, as in KerasTuner. Raises ModelError if `fit` returns
-        a number that is not the objective.
+        a single number that is neither the objective of an epoch nor of the trained model.
         """
         del epoch
         fit, data = self._fit, replace(self.data, train=train)

@@ -20,11 +20,11 @@ class Pool(Protocol):
         """Let a worker call a function that is defined in a module. Raises any error if no worker can be reached."""
 
     def on_each(self, function: Callable[..., Any], *arguments: Any) -> list[Any]:
-        """Call the function on every worker, and return the results. A pool of unknown workers calls any worker."""
+        """Call the function on every worker, and return the results. If workers are not known, call any worker."""
         return [self.submit(function, *arguments).result()]
 
     def count(self) -> int | None:
-        """Return the number of workers, or None if it is unknown. A worker trains one group at a time."""
+        """Return the number of workers, or None if it is unknown. A worker runs one call at a time."""
         return None
 
     def spread(self, payload: bytes) -> Any:
@@ -32,7 +32,7 @@ class Pool(Protocol):
         return payload
 
     def stop_flag(self) -> Callable[[], bool]:
-        """Return a function, which can be pickled, that workers call after every epoch. True asks them to stop."""
+        """Return a picklable function that workers call after every epoch. If it returns True, workers stop."""
         return never_stop
 
     def stop(self, *, now: bool) -> None:
@@ -44,7 +44,7 @@ class Pool(Protocol):
         return
 
     def close(self) -> None:
-        """Release the workers. Workers that this process started end."""
+        """Release the workers, and end the processes that this process started."""
         return
 
 
@@ -80,7 +80,7 @@ KINDS = {
 def workers_of(workers: str | int | Executor | None) -> Callable[[], Pool] | None:
     """Return a function that opens the pool of the option `--workers`; None if this process trains everything.
 
-    Raises UsageError for an unknown kind. The function raises MissingPackage, or SweepError if no cluster answers.
+    Raises UsageError for an unknown kind. The returned function raises MissingPackage, or SweepError without a cluster.
     """
     if workers is None:
         return None

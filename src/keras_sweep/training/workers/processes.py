@@ -27,8 +27,7 @@ WORKER_ENV = {"LOKY_MAX_MEMORY_LEAK_SIZE": "1e18"}  # bytes
 class ProcessPool(ExecutorPool):
     """Worker processes, each with its own executor, so that a killed process loses only its own call.
 
-    The processes start fresh, as with `spawn`, but do not import the user's script. If cores are few, processes share
-    cores.
+    Processes start fresh, as with `spawn`, but do not import the user's script. If cores are few, processes share them.
     """
 
     are_alone = True
@@ -92,10 +91,10 @@ class ProcessPool(ExecutorPool):
 
 
 class PoolProcess:
-    """A process that starts at the first call, and starts again if it has ended.
+    """A process that starts at the first call, and starts again if the process has ended.
 
-    Calls and results pass through a file. The pipe carries only the file's path, in a single write. The reader of a
-    pipe waits forever if the writer is killed in the middle of a message.
+    Calls and results pass through a file. The pipe carries only the file's path, in a single write: if a writer is
+    killed in the middle of a message, the reader waits forever.
     """
 
     def __init__(self, own_cores: list[int], file: Path) -> None:
@@ -103,7 +102,7 @@ class PoolProcess:
         self._pool: Any = None
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Call the function in the process. Raises ChildProcessError if the process ended."""
+        """Call the function in the process. Raises ChildProcessError if the process was killed or ended."""
         if self._pool is None:
             initargs = os.getpid(), self._file.parent, self._cores
             self._pool = ProcessPoolExecutor(1, initializer=start_process, initargs=initargs, env=WORKER_ENV)

@@ -57,7 +57,7 @@ class Task:
     data: SearchData = field(init=False)  # read by the worker
 
     def open(self) -> Self:
-        """Read the data. Raises UsageError if data, packages, model code or settings differ from the sweep's."""
+        """Read the data. Raises UsageError if packages, model code, settings or data differ from the sweep's."""
         installed = get_versions()
         if packages := [name for name in (*SAME, self.backend) if installed.get(name) != self.versions.get(name)]:
             has, wants = (
@@ -93,7 +93,7 @@ class Task:
         return self
 
     def tool(self, key: Hashable, make: Callable[[SweepSpec, SearchData], Tool]) -> Tool:
-        """Return the object stored under `key`. The first call creates the object by `make`."""
+        """Return the object stored under `key`. The first call creates the object with `make`."""
         with _making:
             if key not in self._tools:
                 self._tools[key] = make(self.spec, self.data)
@@ -131,7 +131,7 @@ def call_on_worker(key: str, payload: bytes | Path, function: Callable[..., Any]
 
 
 def are_variants(first: SweepSpec, second: SweepSpec) -> bool:
-    """Return whether two specs are of the same sweep and differ only in their data, which a parameter chooses."""
+    """Return whether two specs belong to the same sweep, and differ in the data that a parameter chooses."""
     return first.data != second.data and replace(first, data=second.data, scale=second.scale) == second
 
 
@@ -177,7 +177,7 @@ class Client:
         self._tries: Counter[Hashable] = Counter()
 
     def look(self, look: Callable[[], Tool]) -> list[Tool]:
-        """Let every worker read the data, build a model and call `look`. Return the answers. Raises SweepError."""
+        """Let every worker read the data, build a model and call `look`. Return all answers, or raise SweepError."""
         while True:
             try:
                 if self.workers.count() == 0:
@@ -199,7 +199,7 @@ class Client:
             return failed
 
     def mark_lost(self, what: str, error: BaseException) -> None:
-        """Count a failed call and reconnect, so the caller can repeat it. Raises SweepError after `TRIES` failures."""
+        """Count a failed call ("read the data") and reconnect. Raises SweepError at the third failure of a call."""
         if isinstance(error, BrokenExecutor):  # the user's executor can't be renewed
             raise SweepError(
                 f"a process of {self.workers.name} ended and did not {what}: {describe_line(error)}",
