@@ -46,8 +46,7 @@ def keras_schedule(start: float, kind: str, steps: int, warmup: float) -> Any:
     """Return a `LearningRateSchedule` over `steps` steps.
 
     The rate rises from 0 at step 0 to `start` over the share `warmup` of the steps. Afterwards the rate stays, or falls
-    to 0 (`kind` "cosine", "linear") or to a hundredth ("exponential"), as in Keras's `CosineDecay`, `PolynomialDecay`
-    and `ExponentialDecay`.
+    to 0 (`kind` "cosine", "linear") or to a hundredth ("exponential"), as Keras's `CosineDecay` and others.
     """
     import keras
 
@@ -68,7 +67,6 @@ def keras_schedule(start: float, kind: str, steps: int, warmup: float) -> Any:
 
 
 def compile_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> Any:
-    """Build and compile a model. See `compile_trial`."""
     return compile_trial(spec, plan, data)[0]
 
 

@@ -98,6 +98,7 @@ class LatestCheckpoint:
     def write(
         self, trials: Sequence[Suggestion], facts: Mapping[str, Any], states: Sequence[TrainingState | None]
     ) -> None:
+        """Write states and JSON facts. The facts need "rows": trial number -> metrics of each epoch."""
         try:
             write(self._path, {"digest": self._digest(trials), **facts}, states)
         except RecordError as error:  # a full disk costs the checkpoint, not the sweep

@@ -50,9 +50,8 @@ def build_trained_model(spec: SweepSpec, data: SearchData, params: Params, weigh
 def join_scores(name: str, values: Sequence[Any], rows: Sequence[Array], weights: Array | None) -> Any:
     """Combine a metric's values on the folds into its value over all rows: float64, a number or an array [T].
 
-    Each fold's value is the mean over the rows whose indices are in the same item of `rows`. A metric that is not a
-    mean is treated as a mean. `weights` are [N] sample weights. Keras divides a loss by the number of rows even with
-    weights.
+    Each value is the mean over the rows whose indices are in the same item of `rows`. A metric that is not a mean is
+    treated as a mean. `weights` are [N] sample weights; Keras divides a loss by the number of rows even with weights.
     """
     weighs = None if name in ("loss", "val_loss") else weights
     counts = np.array(
@@ -61,7 +60,7 @@ def join_scores(name: str, values: Sequence[Any], rows: Sequence[Array], weights
     total = np.tensordot(counts, np.asarray(values, np.float64), axes=1)
     # The same number of right rows gives the same score, whichever folds contain them.
     if weights is None and name.removeprefix("val_") in ACCURACIES | TOP_K:
-        whole = np.round(total)  # float32 has blurred it
+        whole = np.round(total)  # float32 has rounded the values
         total = np.where(np.abs(total - whole) < 0.01, whole, total)
     return total / counts.sum()
 

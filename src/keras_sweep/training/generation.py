@@ -102,8 +102,9 @@ class TrainingGeneration(ABC):
 
     @abstractmethod
     def _make_group(self, numbers: Sequence[int], epoch: int, begins: Any = None, *places: Any) -> Group:
-        """Create a group after `epoch` epochs. `begins`: number -> state. By default, lanes start from their last
-        states.
+        """Create a group of the trials `numbers`, which have trained `epoch` epochs.
+
+        `begins` maps numbers to states, by default each lane's last state. `places` are what `Group.places` returned.
         """
 
     def _run_rung(self, rung: int, numbers: Sequence[int]) -> list[Lane]:
@@ -153,7 +154,7 @@ class TrainingGeneration(ABC):
                 lane.resume_from(facts["rows"][number], last, best)
                 lane.end = LaneEnd[entry["end"]] if entry["end"] is not None else None
                 lane.seconds = replace(Seconds(**entry["seconds"]), sampler=lane.seconds.sampler)
-        # The engine has forgotten the rungs, so it is asked about them again, in the same order.
+        # The engine has forgotten the rungs, so ask again about each rung, in the same order.
         for rung, numbers in facts["rungs"]:
             if set(numbers) <= set(self.lanes):
                 self._run_rung(rung, numbers)

@@ -94,7 +94,7 @@ class GroupRunner(Runner):
             for lane in generation.lanes.values():
                 if lane.rows and not lane.training and lane.wanted:
                     yield self._make_result(lane)
-            if not watch.stopping():  # workers finish what they are given
+            if not watch.stopping():  # workers would finish the groups that they get
                 yield from self._train(trials, generation, watch)
         finally:
             # Several groups train at once, so the waiting time is split in proportion to the groups' own times.
@@ -146,7 +146,7 @@ class GroupRunner(Runner):
             train, at_once = by_workers if self._shared else self._train_here(stack, watch.stopping, tell)
             segments = Segments(train, at_once, generation.can_go_on)
             stack.callback(self._pause_segments, segments, lambda: None)  # no training outlives this generator
-            yield from map(self._make_result, generation.run_due_rungs())  # on a resume, all may wait at a rung
+            yield from map(self._make_result, generation.run_due_rungs())  # after a resume, all lanes may wait
             segments.set(generation.groups)
             while segments.is_working:
                 tell_phase()
@@ -197,7 +197,7 @@ class GroupRunner(Runner):
                 self._shared.mark_lost(f"train trial {trials} from epoch {group.epoch + 1}", error)
                 continue
             for report in segment.result().reports:
-                if report.failure is not None:  # the failure ends all lanes of the program
+                if report.failure is not None:  # all lanes of the program fail together
                     for lane in [lane for lane in group.lanes if lane.training]:
                         lane.end = LaneEnd.FAILED
                         if lane.wanted:

@@ -19,7 +19,7 @@ from keras_sweep.training.outcome import make_curve
 from keras_sweep.trial.plan import TrainingPlan
 from keras_sweep.trial.result import Curve, Seconds, Suggestion
 
-if TYPE_CHECKING:  # it imports JAX
+if TYPE_CHECKING:  # `structure` imports JAX
     from keras_sweep.training.lanes.structure import OwnModel
 
 

@@ -24,8 +24,7 @@ LEAST = 1e-6  # smallest 1 + value that `log` transforms
 def compile_arguments(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> dict[str, Any]:
     """Return the arguments of `compile`, except the optimizer and what the model's own `compile` supplies.
 
-    `arguments` are the arguments of the trial's loss. Raises ModelError if a loss or metric does not accept an
-    argument.
+    `arguments` are the trial's loss arguments. Raises ModelError if a loss or metric does not accept an argument.
     """
     result: dict[str, Any] = {}
     if "loss" not in spec.own:

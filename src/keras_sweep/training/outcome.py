@@ -42,7 +42,7 @@ def has_diverged(row: Mapping[str, float]) -> bool:
 def find_best_epoch(objective: Objective, values: Sequence[float]) -> int:
     """Return the epoch (from 1) with the best value, the first of equals. NaN marks an epoch without a value."""
     indices = [index for index, value in enumerate(values) if not math.isnan(value)]
-    # If `epochs` is read off the curve, epochs that the parameter does not allow count only without allowed epochs.
+    # If `epochs` is read off the curve, epochs below the parameter's range count only if no other epoch has a value.
     indices = [index for index in indices if index + 1 >= objective.epochs_from] or indices
     return min(indices, key=lambda index: objective.key(values[index])) + 1
 
@@ -89,7 +89,7 @@ def make_result(
     name, scores, rows_value = spec.objective.name, None, None
     value = curve[name][epoch - 1]
     can_win = pruned_at is None or spec.objective.take_best
-    if right is not None and rows.weights is None:  # with weights, a row counts for more than right or wrong
+    if right is not None and rows.weights is None:  # with weights, rows count differently
         is_consistent = abs(float(right.astype(np.float64).mean()) - value) * len(rows) < 0.5
         scores = from_values(right) if is_consistent else None
     logged = LoggedMetric(
@@ -257,8 +257,8 @@ def standard_error(
 def measure_goals(spec: SweepSpec, weights: Weights, model: Callable[[], tuple[Any, Arrays]]) -> dict[str, float]:
     """Return goal -> value of the further goals among `parameters`, `flops` and `predict_seconds`.
 
-    `model` returns (Keras model, input rows). With folds, the model is the first fold's, `weights` are the weights of
-    all folds, and `parameters` is the mean over the folds.
+    `model` returns (Keras model, input rows). With folds, both are the first fold's, `weights` has the weights of all
+    folds, and `parameters` is the mean over the folds.
     """
     names, values = {goal.name for goal in spec.objective.further}, {}
     if "parameters" in names:  # counted as by `keras.Model.count_params`

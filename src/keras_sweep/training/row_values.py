@@ -22,7 +22,7 @@ LOSSES = frozenset(
     | {"mean_squared_error", "mse", "mean_absolute_error", "mae", "mean_absolute_percentage_error", "mape"}
     | {"mean_squared_logarithmic_error", "msle", "cosine_similarity"}
 )  # means over rows; a row's value depends only on its own output and label
-LEAST_MISMATCH = 1e-2  # relative difference that neither rounding nor rows between two classes explain
+LEAST_MISMATCH = 1e-2  # smallest relative difference that neither rounding nor ties between classes explain
 CLOSE = 1e-3  # maximal relative difference between the mean over rows and the logged value
 
 
@@ -174,7 +174,7 @@ def right_rows(objective: str, y: Any, outputs: Any) -> Any:
     """Return [B] traced: whether each row of a batch is predicted right. None if the objective is no accuracy."""
     name = objective.removeprefix("val_")
     is_share = name != objective and name in ACCURACIES | TOP_K
-    if not is_share or getattr(outputs, "ndim", 0) != 2:  # with more dimensions, a row has a share, not a bit
+    if not is_share or getattr(outputs, "ndim", 0) != 2:  # with more dimensions, a row can be partly right
         return None
     labels = y.reshape(outputs.shape) if y.size == outputs.size else y
     function = find_accuracy_function(name, labels.shape, outputs.shape)

@@ -105,7 +105,7 @@ def train_segment(task: Task, device: Device | None, pickled: bytes, until: int,
     """On a worker, train a pickled group up to epoch `until`. Stop earlier on request or after `seconds`.
 
     The limit gives other groups a turn. On equal processors, results depend neither on the worker nor on the length of
-    segments. Pickling keeps half-trained groups from other threads. If `device` is None, `fit` trains the group.
+    segments. A pickled group is a copy, so no thread sees it half-trained. If `device` is None, `fit` trains the group.
     """
     programs = task.tool(device, partial(_make_programs, device))
     group: Group = pickle.loads(pickled)

@@ -104,7 +104,7 @@ class FitGroup(Group):
         def after(row: dict[str, float]) -> bool:
             nonlocal interrupted
             self._log(lane, row, part.scored_state, finite=True)
-            if part.can_set_weights and lane.end is LaneEnd.DONE:  # a user's `fit` may train on; it ends on return
+            if part.can_set_weights and lane.end is LaneEnd.DONE:  # a user's `fit` ends only when it returns
                 lane.end = None
             report(self._make_report(live))
             at_end = len(lane.rows) == lane.plan.epochs
@@ -114,7 +114,7 @@ class FitGroup(Group):
         try:
             part.train(self.epoch, min(until, lane.plan.epochs), after, self._current_rate, moves=self.moves)
         except BaseException:
-            if interrupted or lane.end is LaneEnd.PRUNED:  # a user's `fit` may fail without all of its epochs
+            if interrupted or lane.end is LaneEnd.PRUNED:  # a user's `fit` may raise if it is stopped early
                 return
             raise
         waits = self.moves and lane.training and self.epoch == until  # at a rung

@@ -80,7 +80,7 @@ class FitPrograms:
             live = self.find_live(lane, epoch) if epoch else None
             if live is None and self._live is not None and self.is_worker:
                 self._live = None
-                gc.collect()  # before `only_new_garbage` freezes what is left
+                gc.collect()  # before the remaining objects are frozen
             with nullcontext() if live is not None or not self.is_worker else collect_only_new_garbage():
                 if live is None:
                     self._live = None

@@ -49,7 +49,7 @@ class FitGeneration(TrainingGeneration):
     def _make_lane(self, suggestion: Suggestion, own_model: None, *, wanted: bool) -> Lane:
         plan = training_plan(self._spec, suggestion.params)
         rungs = self._watch.pruner.rungs(plan.epochs)
-        if fits_itself(self._spec):  # Keras's own callbacks watch each phase of the model's `fit`
+        if fits_itself(self._spec):  # Keras's own callbacks stop each `model.fit` early
             plan = replace(plan, training=Training())
         return Lane(suggestion, None, plan, math.nan, 0, {}, rungs, own_model, None, wanted)
 

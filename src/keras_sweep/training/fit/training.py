@@ -53,8 +53,8 @@ class FitTraining:
 
         self.rows: list[dict[str, float]] = []  # the curve, a row per epoch
         self.tested_weights: Weights = ()  # validated in the last epoch; only kept if `can_set_weights`
-        self._testing_weights: Weights = ()  # of the validation in progress
-        self.end_row: dict[str, float] | None = None  # replaces the last row, if it does not score `end_weights`
+        self._testing_weights: Weights = ()  # validated in the current epoch
+        self.end_row: dict[str, float] | None = None  # replaces the last row if that does not score `end_weights`
         self.end_weights: Weights = ()  # after `fit` returned
         self.scored = Scored()
         self.has_stopped = False  # whether `after` has ended the training
@@ -188,7 +188,7 @@ class FitTraining:
         if self._state_to_restore is None:
             return
         state, self._state_to_restore = self._state_to_restore, None
-        # Not earlier: `fit` has built the model and drawn a first order of rows, which it does not use.
+        # Not earlier: until now, `fit` has built the model and drawn an order of rows that is not used.
         for variables, arrays in zip(self._variables(), state[:3], strict=True):
             for variable, array in zip(variables, arrays, strict=True):
                 variable.assign(array)
@@ -280,7 +280,7 @@ class OwnFitTraining(FitTraining):
         return False
 
     def _end_epoch(self, epoch: int, logs: Mapping[str, Any] | None) -> None:
-        del epoch  # each phase counts from 0 again
+        del epoch  # each `model.fit` counts from 0 again
         if self.has_stopped:
             self.model.stop_training = True
             return

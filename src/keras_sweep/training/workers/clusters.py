@@ -56,7 +56,7 @@ class DaskCluster(ExecutorPool):
         return sum(self._client.nthreads().values())
 
     def on_each(self, function: Callable[..., Any], *arguments: Any) -> list[Any]:
-        # A cluster without workers may start them when it gets work.
+        # A cluster without workers may start workers when it gets work.
         return list(self._client.run(function, *arguments).values()) or super().on_each(function, *arguments)
 
     def spread(self, payload: bytes) -> Any:
@@ -78,7 +78,6 @@ class DaskCluster(ExecutorPool):
 
 
 def is_set_on_dask(name: str) -> bool:
-    """On a worker, return whether the Dask event is set."""
     from distributed import Event, get_client
 
     return bool(Event(name, client=get_client()).is_set())
@@ -149,7 +148,7 @@ class RayCluster(Pool):
                 f"no Ray cluster answers at {self.name}",
                 hint="Start it with `ray start --head`, or correct the address. Every finished trial is kept",
             ) from error
-        if threading.current_thread() is threading.main_thread():  # where Ray replaces the handler
+        if threading.current_thread() is threading.main_thread():  # Ray has replaced the handler here
             signal.signal(signal.SIGTERM, previous_handler)
         self._key = uuid.uuid4().hex  # workers find the event by name: an actor handle can't be pickled here
         named_actor = self._ray.remote(num_cpus=0)(threading.Event).options(name=self._key, namespace=NAMESPACE)
@@ -157,7 +156,7 @@ class RayCluster(Pool):
 
 
 def is_set_on_ray(key: str) -> bool:
-    """On a worker, return whether the Ray event is set. `ray.get` would lend out the worker's core meanwhile."""
+    """Return whether the event is set. Runs on a worker, whose core Ray would lend out during `ray.get`."""
     import ray
 
     return bool(ray.get_actor(key, namespace=NAMESPACE).is_set.remote().future().result())

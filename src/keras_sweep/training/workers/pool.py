@@ -36,7 +36,7 @@ class Pool(Protocol):
         return never_stop
 
     def stop(self, *, now: bool) -> None:
-        """Set or clear the stop flag."""
+        """Set the stop flag if `now`, otherwise clear the flag."""
         del now
 
     def renew(self) -> None:

@@ -38,7 +38,7 @@ class ProcessPool(ExecutorPool):
         self._folder = TemporaryDirectory(prefix=f"keras-sweep-{os.getpid()}-")
         self._stop = Path(self._folder.name, "stop")
         all_cores = list_cores()
-        self._idle: queue.LifoQueue[PoolProcess] = queue.LifoQueue()  # a trial continues where its model is
+        self._idle: queue.LifoQueue[PoolProcess] = queue.LifoQueue()  # last in, first out: a trial keeps its process
         for index in reversed(range(count)):
             own_cores = all_cores[index::count] or all_cores[index % len(all_cores) :][:1]
             self._idle.put(PoolProcess(own_cores, Path(self._folder.name, f"call-{index}")))
@@ -61,7 +61,7 @@ class ProcessPool(ExecutorPool):
 
         try:
             return [future.result() for future in [self._executor.submit(call) for _ in range(self._count)]]
-        except BaseException:  # after a signal, some may wait for cancelled calls
+        except BaseException:  # after a signal, threads may wait for cancelled calls
             barrier.abort()
             raise
 

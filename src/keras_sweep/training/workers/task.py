@@ -36,7 +36,7 @@ from keras_sweep.training.workers.pool import Pool
 
 SAME = ("keras-sweep", "keras", "numpy")  # packages whose versions must match, like the backend's
 TRIES = 3  # of a segment or the first inspection, before the search ends
-LOOK_SECONDS = 0.2  # between two looks at the stop flag, and between attempts if no worker answers
+LOOK_SECONDS = 0.2  # between two checks of the stop flag, and between attempts if no worker answers
 Tool = TypeVar("Tool")
 
 
