@@ -1,7 +1,7 @@
-"""Read and swap the moving averages of weights that `use_ema` keeps.
+"""Read and swap the moving averages of the weights, which an optimizer with `use_ema` keeps.
 
-At its end, `fit` replaces the weights with these averages, so a trial's score and saved weights come from them.
-Each epoch is validated with the averages, as if `fit` ended there. Training then continues from the plain weights.
+At its end, `fit` replaces the weights by the averages. So a trial's score and saved weights come from the averages.
+Each epoch is validated with the averages, as if `fit` ended there. Training continues from the plain weights.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from keras_sweep.trial.result import Weights
 
 
 def averages(optimizer: Any) -> list[tuple[Any, Any]]:
-    """Return (trainable variable, its moving average) pairs of a built optimizer; an empty list without `use_ema`."""
+    """Return (trainable variable, moving average) pairs of a built optimizer; an empty list without `use_ema`."""
     inner = getattr(optimizer, "inner_optimizer", optimizer)  # loss scaling wraps the optimizer
     if inner is None:  # a model with its own training loop may have no optimizer
         return []
@@ -35,7 +35,7 @@ def get_average_weights(model: Any) -> Weights:
 
 
 def make_swap_callback() -> Any:
-    """Return a Keras callback that validates with the averages, exactly: `SwapEMAWeights` rounds on TensorFlow."""
+    """Return a callback that validates with the averages. Keras's `SwapEMAWeights` rounds on TensorFlow."""
     import keras
 
     class Swap(keras.callbacks.Callback):  # type: ignore[misc]

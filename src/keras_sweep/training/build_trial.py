@@ -24,7 +24,7 @@ others_draw = False
 
 
 def make_optimizer(plan: TrainingPlan) -> Any:
-    """Create the plan's optimizer, not built. Raises ModelError for an unknown optimizer or argument."""
+    """Create the plan's optimizer, without variables. Raises ModelError for an unknown optimizer or argument."""
     import keras
 
     try:
@@ -45,8 +45,8 @@ def make_optimizer(plan: TrainingPlan) -> Any:
 def keras_schedule(start: float, kind: str, steps: int, warmup: float) -> Any:
     """Return a `LearningRateSchedule` over `steps` steps.
 
-    The rate rises from 0 at step 0 to `start` over the share `warmup` of the steps. Then it stays, or falls to 0
-    (cosine, linear) or to a hundredth (exponential), as Keras's `CosineDecay`, `PolynomialDecay`, `ExponentialDecay`.
+    The rate rises from 0 at step 0 to `start` over the share `warmup` of the steps. Afterwards the rate stays, or falls
+    to 0 (`kind` "cosine", "linear") or to a hundredth ("exponential"), as Keras's `CosineDecay` and others.
     """
     import keras
 
@@ -67,12 +67,11 @@ def keras_schedule(start: float, kind: str, steps: int, warmup: float) -> Any:
 
 
 def compile_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> Any:
-    """Return the model of `compile_trial` without its `fit`."""
     return compile_trial(spec, plan, data)[0]
 
 
 def compile_trial(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> tuple[Any, partial[Any] | None]:
-    """Seed all generators, build and compile the model. Return it, and its HyperModel's `fit` if that trains it.
+    """Build and compile a model. Return (model, `fit` of a HyperModel that trains the model itself, or else None).
 
     `keras.utils.set_random_seed(plan.seed)` runs first, so the seed decides initial weights, data order and dropout.
     The model's own `compile` supplies the optimizer, loss and metrics that the space leaves out.
@@ -111,12 +110,12 @@ def _build_seeded_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -
 
 
 def brings_optimizer(spec: SweepSpec, model: Any) -> bool:
-    """Return whether the model's own `compile` set an optimizer and the space names none."""
+    """Return whether the model's own `compile` set an optimizer, and the space has no parameter `optimizer`."""
     return "optimizer" not in spec.space.names and getattr(model, "optimizer", None) is not None
 
 
 def fits_itself(spec: SweepSpec) -> bool:
-    """Return whether the model comes from a HyperModel that trains it with its own `fit`."""
+    """Return whether the model comes from a HyperModel that has its own `fit`."""
     return spec.model.kind != "dense" and has_own_fit(load_python(spec.model.source, spec.folder))
 
 
@@ -124,7 +123,7 @@ ROWS = 1024  # rows per call
 
 
 def call_model(model: Any, x: Arrays) -> Arrays:
-    """Return [N, ...] outputs, as `evaluate` computes them, without compiling a program as `predict` would."""
+    """Return outputs [N, ...] as `evaluate` computes them. Unlike `predict`, this compiles no program."""
     import keras
 
     try:
@@ -137,5 +136,5 @@ def call_model(model: Any, x: Arrays) -> Arrays:
 
 
 def predict_rows(model: Any, x: Arrays) -> Arrays:
-    """Return [N, ...] outputs by a compiled program; the last digits may differ from `call_model`."""
+    """Return outputs [N, ...] by `predict`, which compiles. The last digits may differ from `call_model`."""
     return each(np.asarray, model.predict(x, batch_size=ROWS, verbose=0))

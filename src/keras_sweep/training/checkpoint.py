@@ -28,7 +28,7 @@ Arrays: TypeAlias = tuple[npt.NDArray[np.generic], ...]
 
 
 class TrainingState(NamedTuple):
-    """A trial's variables after an epoch."""
+    """The variables of a trial's model and optimizer after an epoch."""
 
     trainable: Arrays  # in the order of `model.trainable_variables`
     other: Arrays = ()  # in the order of `model.non_trainable_variables`: moving averages, seeds of dropout
@@ -37,7 +37,7 @@ class TrainingState(NamedTuple):
     generators: tuple[Any, ...] = ()  # `fit`: the states of the process's random generators, JSON as bytes
 
 
-Checkpoint: TypeAlias = tuple[dict[str, Any], list[TrainingState | None]]  # (JSON facts, states)
+Checkpoint: TypeAlias = tuple[dict[str, Any], list[TrainingState | None]]  # (facts, states)
 
 
 class Damaged(Exception):
@@ -45,14 +45,14 @@ class Damaged(Exception):
 
 
 def write(path: Path, facts: Mapping[str, Any], states: Sequence[TrainingState | None]) -> None:
-    """Write facts (JSON) and states atomically, and create a missing folder. Raises RecordError."""
+    """Write JSON facts and states atomically, and create a missing folder. Raises RecordError if writing fails."""
     counts = [None if state is None else list(map(len, state)) for state in states]
     arrays = [array for state in states if state is not None for part in state for array in part]
     write_arrays(path, arrays, text=json.dumps({"version": VERSION, "counts": counts, "facts": facts}))
 
 
 def read(path: Path) -> Checkpoint | None:
-    """Read facts and states; None without a file. Raises Damaged if it is cut, altered or of another version."""
+    """Return (facts, states); None without a file. Raises Damaged if the file is cut, altered or of another version."""
     try:
         text, arrays = read_text_and_arrays(path)
         header = json.loads(text)
@@ -74,7 +74,7 @@ def read(path: Path) -> Checkpoint | None:
 
 
 def read_kept_epochs(folder: Path) -> dict[int, int]:
-    """Return the number of trained epochs by trial number, from the checkpoint in `folder`."""
+    """Return trial number -> number of trained epochs, from the checkpoint in `folder`; {} without a checkpoint."""
     with suppress(Damaged):
         if (checkpoint := read(folder / FILE)) is not None:
             return {int(number): len(rows) for number, rows in checkpoint[0]["rows"].items()}
@@ -83,10 +83,7 @@ def read_kept_epochs(folder: Path) -> dict[int, int]:
 
 @dataclass(eq=False)
 class LatestCheckpoint:
-    """The checkpoint that training resumes from. If the file can't be written or read, `notice` says so.
-
-    The facts hold "rows": trial number -> curve, a row per epoch.
-    """
+    """The checkpoint file that training resumes from. If writing or reading fails, `notice` receives a sentence."""
 
     folder: Path  # created if missing
     spec: SweepSpec
@@ -101,13 +98,14 @@ class LatestCheckpoint:
     def write(
         self, trials: Sequence[Suggestion], facts: Mapping[str, Any], states: Sequence[TrainingState | None]
     ) -> None:
+        """Write states and JSON facts. The facts need "rows": trial number -> metrics of each epoch."""
         try:
             write(self._path, {"digest": self._digest(trials), **facts}, states)
         except RecordError as error:  # a full disk costs the checkpoint, not the sweep
             self.notice(f"training continues without a checkpoint: {error.message}")
 
     def read(self, trials: Sequence[Suggestion]) -> Checkpoint | None:
-        """Return the checkpoint if it belongs to these trials. Call this when their training begins."""
+        """Return the checkpoint if it belongs to `trials`, else None. Also restarts the clock of `is_due`."""
         self._last_write = time.monotonic()
         try:
             checkpoint = read(self._path)
@@ -117,7 +115,7 @@ class LatestCheckpoint:
         return checkpoint if checkpoint is not None and checkpoint[0]["digest"] == self._digest(trials) else None
 
     def is_due(self) -> bool:
-        """Return whether it is time to write, and if so restart the clock."""
+        """Return whether `seconds` have passed since the last checkpoint. If so, the clock starts again."""
         now = time.monotonic()
         if now - self._last_write <= self.seconds:
             return False
@@ -128,7 +126,7 @@ class LatestCheckpoint:
         self._path.unlink(missing_ok=True)
 
     def _digest(self, trials: Sequence[Suggestion]) -> str:
-        """Hash what the numbers of training depend on: model, data, packages, trials and lane limit."""
+        """Hash what training results depend on: model, data, package versions, trials and lane limit."""
         import keras
 
         spec, backend = self.spec, keras.backend.backend()
@@ -141,12 +139,12 @@ class LatestCheckpoint:
 
 
 def join_states(states: Sequence[TrainingState]) -> TrainingState:
-    """Join the states of a trial's folds into a single state."""
+    """Concatenate the states of a trial's folds into a single state."""
     return TrainingState(*(tuple(chain.from_iterable(parts)) for parts in zip(*states, strict=True)))
 
 
 def split_state(state: TrainingState, count: int) -> list[TrainingState]:
-    """Split what `join_states` joined into `count` states, without `right`."""
+    """Undo `join_states`: return the states of `count` folds, with an empty field `right`."""
     parts = state._replace(right=())
     return [
         TrainingState(*(part[len(part) * i // count : len(part) * (i + 1) // count] for part in parts))

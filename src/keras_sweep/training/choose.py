@@ -19,7 +19,7 @@ from keras_sweep.training.workers.pool import Pool
 
 
 class MakeRunner(Protocol):
-    """Creates a runner. The runner's name begins with the name in the registry: "fit/tensorflow"."""
+    """Creates a runner. The name of a runner begins with the name that it is registered by: "fit/tensorflow"."""
 
     def __call__(
         self,
@@ -30,15 +30,14 @@ class MakeRunner(Protocol):
         notice: Callable[[str], None] = lambda _: None,  # receives a sentence for the user
         workers: Pool | None = None,  # passed only if the user asks for workers; None trains in this process
     ) -> Runner:
-        """Raises UsageError if it can't train this model on these data, SweepError if a worker can't."""
+        """Return a runner. Raises UsageError if it can't train the model on the data; SweepError if workers can't."""
 
 
 def choose_runner(spec: SweepSpec, data: SearchData, choice: str | None, **options: Any) -> tuple[Runner, str | None]:
-    """Create the sweep's runner. Without a `choice`, also return a line why the runner is not compiled.
+    """Return (runner, reason). `reason` says why `fit` was chosen; None if trials train compiled or `choice` is set.
 
-    `choice` is a name in `RUNNERS`, or None for the fastest possible runner. `options` are the keyword arguments of
-    `MakeRunner`; None is left out, because a plugin's runner may not know the argument.
-
+    `choice` is a name in `RUNNERS`; None uses the compiled runner if it can train the sweep, else `fit`. `options` are
+    keyword arguments of `MakeRunner`. An option that is None is left out, because a plugin's runner may not know it.
     Raises UsageError if the chosen runner can't train the sweep, or folds can't compute the objective.
     """
     name = spec.objective.name
@@ -94,7 +93,7 @@ def _why_not_compiled(spec: SweepSpec, data: SearchData) -> str | None:
 
 
 def _find_unsupported_part(spec: SweepSpec, data: SearchData) -> str | None:
-    """Return what the models of a few sample trials compile themselves with that lanes don't support."""
+    """Return the part of the model's own `compile` that lanes don't support, or None. Checks a few sample trials."""
     if spec.model.kind == "dense" or not (spec.own or brings_optimizer(spec, first_model(spec, data)[0])):
         return None
     parts = (plain_parts(spec, model) for model in draw_models(spec, data))

@@ -1,4 +1,4 @@
-"""Combine the models of a trial's folds: each row is predicted by the model that did not train on it."""
+"""Combine the models of a trial's folds: each row is predicted by the model that did not train on the row."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,9 +22,9 @@ def fold_outputs(
     weights: Sequence[Weights],
     call: Callable[[Any, Arrays], Arrays] = call_model,
 ) -> list[Arrays]:
-    """Return the out-of-fold outputs [N, ...] for each item of `weights`, in the order of all rows.
+    """Return the out-of-fold outputs [N, ...] of all rows, for each item of `weights`.
 
-    An item has a trial's weights after an epoch, fold after fold.
+    An item has the weights of all folds' models, fold after fold. `call` returns a model's outputs for inputs.
     """
     parts = []
     for index in range(len(data.folds)):
@@ -40,7 +40,7 @@ def fold_outputs(
 
 
 def build_trained_model(spec: SweepSpec, data: SearchData, params: Params, weights: Weights) -> tuple[Any, Arrays]:
-    """Return a trial's compiled Keras model with these weights (with folds, the first fold's) and its input rows."""
+    """Return (compiled Keras model with these weights, validation inputs). With folds, both are the first fold's."""
     rows = data.fold(0) if data.folds else data
     model = compile_model(spec, training_plan(spec, params), rows)
     model.set_weights(list(weights[: len(weights) // max(len(data.folds), 1)]))
@@ -48,10 +48,10 @@ def build_trained_model(spec: SweepSpec, data: SearchData, params: Params, weigh
 
 
 def join_scores(name: str, values: Sequence[Any], rows: Sequence[Array], weights: Array | None) -> Any:
-    """Join the folds' values of a metric into its value over all rows, float64: [T], or a single number.
+    """Combine a metric's values on the folds into its value over all rows: float64, a number or an array [T].
 
-    `values` are means over each fold's rows, whose numbers are in `rows`. A metric that is not a mean is treated as a
-    mean. `weights` are [N] sample weights; Keras divides a loss by the number of rows even with weights.
+    Each value is the mean over the rows whose indices are in the same item of `rows`. A metric that is not a mean is
+    treated as a mean. `weights` are [N] sample weights; Keras divides a loss by the number of rows even with weights.
     """
     weighs = None if name in ("loss", "val_loss") else weights
     counts = np.array(
@@ -60,13 +60,13 @@ def join_scores(name: str, values: Sequence[Any], rows: Sequence[Array], weights
     total = np.tensordot(counts, np.asarray(values, np.float64), axes=1)
     # The same number of right rows gives the same score, whichever folds contain them.
     if weights is None and name.removeprefix("val_") in ACCURACIES | TOP_K:
-        whole = np.round(total)  # float32 has blurred it
+        whole = np.round(total)  # float32 has rounded the values
         total = np.where(np.abs(total - whole) < 0.01, whole, total)
     return total / counts.sum()
 
 
 def join_fold_rows(parts: Sequence[Array], data: SearchData) -> Array:
-    """Put the folds' values of their left-out rows into the order of all rows: [N, ...]."""
+    """Join arrays for the folds' validation rows into [N, ...], in the order of all rows."""
     joined = np.concatenate(parts)
     together = np.empty_like(joined)
     together[np.concatenate([fold.held for fold in data.folds])] = joined

@@ -1,4 +1,4 @@
-"""Train the lanes of a generation up to their rungs, compare them there, and write and restore their checkpoint."""
+"""Group the lanes of a generation, compare trials at rungs, and write and restore the generation's checkpoint."""
 
 import time
 from abc import ABC, abstractmethod
@@ -17,9 +17,9 @@ from keras_sweep.trial.result import Seconds, Suggestion
 
 
 class TrainingGeneration(ABC):
-    """The lanes of a generation, and the groups that still train. Only the loop's thread uses it."""
+    """The lanes of a generation, and the groups that still train. Only the thread of `Runner.run` uses a generation."""
 
-    compares_together = True  # whether a rung waits for all its trials, or compares them in order
+    compares_together = True  # True: a rung compares all its trials at once; False: trial by trial, in order
 
     def __init__(self, spec: SweepSpec, programs: Any, ends: EndStates | None, watch: Watch) -> None:
         self.lanes: dict[int, Lane] = {}
@@ -34,14 +34,13 @@ class TrainingGeneration(ABC):
     def fill(
         self, trials: Sequence[Suggestion], wanted: frozenset[int]
     ) -> list[tuple[Suggestion, BaseException]] | None:
-        """Create and group lanes for wanted trials, and for trials that are compared or share a program with them.
+        """Create and group lanes for wanted trials, and for trials that share a rung or a program with wanted trials.
 
-        Returns:
-            The trials whose model can't be built, each with the error; None if the user stops the sweep.
+        Returns (trial, error) for each trial whose model can't be built; None if the user stops the sweep.
         """
         unbuilt: list[tuple[Suggestion, BaseException]] = []
         selected = self._select(trials, wanted)
-        if self._programs.phase is not None:  # with `fit`, each trial reports its own build
+        if self._programs.phase is not None:  # None with `fit`: each trial reports its own build
             self._watch.emit(PhaseBegan("build", 0, len(selected)))
         last_event = time.monotonic()
         for done, (suggestion, own_model) in enumerate(selected):
@@ -64,7 +63,7 @@ class TrainingGeneration(ABC):
         return unbuilt
 
     def run_due_rungs(self) -> Iterator[Lane]:
-        """Ask the pruner at every due rung, lowest first; yield the wanted lanes that it stops."""
+        """Let the pruner compare trials at each rung that all its trials reached. Yield wanted lanes that it stops."""
         for rung in sorted({rung for lane in self.lanes.values() for rung in lane.rungs}):
             coming = [lane for lane in self.lanes.values() if self._waits_for_rung(rung, lane) and lane.can_reach(rung)]
             for lanes in [coming] * bool(coming) if self.compares_together else [[lane] for lane in coming]:
@@ -84,30 +83,32 @@ class TrainingGeneration(ABC):
         return not any(lane.training and self._waits_for_rung(group.epoch, lane) for lane in group.lanes)
 
     def _waits_for_rung(self, rung: int, lane: Lane) -> bool:
-        """Return whether the lane must still be compared at this rung."""
         return rung in lane.rungs and not any(at == rung and lane.number in numbers for at, numbers in self._compared)
 
     @abstractmethod
     def _regroup(self, waiting: Sequence[Group]) -> None:
-        """Regroup the lanes that waited at a rung, after the rung stopped some of them."""
+        """Put the lanes of `waiting` groups into new groups, after a rung stopped some of these lanes."""
 
     @abstractmethod
     def _select(self, trials: Sequence[Suggestion], wanted: frozenset[int]) -> list[tuple[Suggestion, Any]]:
-        """Select the trials that need a lane, each with the second argument of `_make_lane`."""
+        """Return (trial, argument `own_model` of `_make_lane`) for each trial that needs a lane."""
 
     @abstractmethod
     def _make_lane(self, suggestion: Suggestion, own_model: Any, *, wanted: bool) -> Lane: ...
 
     def _group_lanes(self, lanes: Sequence[Lane]) -> Sequence[Group]:
-        """Group the lanes that still train. Each begins from its last state, or from initial weights."""
+        """Group the lanes that still train. A lane starts from its last state, or from initial weights."""
         return [self._make_group([lane.number], len(lane.rows)) for lane in lanes if lane.training]
 
     @abstractmethod
     def _make_group(self, numbers: Sequence[int], epoch: int, begins: Any = None, *places: Any) -> Group:
-        """Create a group of these trials, as `LaneGroup`. By default they begin from their last states."""
+        """Create a group of the trials `numbers`, which have trained `epoch` epochs.
+
+        `begins` maps numbers to states, by default each lane's last state. `places` are what `Group.places` returned.
+        """
 
     def _run_rung(self, rung: int, numbers: Sequence[int]) -> list[Lane]:
-        """Compare the trials at a rung; return the lanes that it stops."""
+        """Let the pruner compare the trials `numbers` at a rung. End and return the lanes that the pruner stops."""
         name, lanes = self._spec.objective.name, [self.lanes[number] for number in numbers]
         rows = {lane.number: lane.rows[rung - 1] for lane in lanes}
         values = {number: row[name] for number, row in rows.items() if name in row}
@@ -118,10 +119,8 @@ class TrainingGeneration(ABC):
         return pruned
 
     def write(self, file: LatestCheckpoint, trials: Sequence[Suggestion]) -> None:
-        """Write every lane's state, except lanes that can only restart. No group may be training.
-
-        Lanes that nobody wants now are included: a larger total of trials asks for them later.
-        """
+        """Write the states of wanted and unwanted lanes, except lanes that can't resume. No group may be training."""
+        # A later run that asks for more trials may want the lanes that are unwanted now.
         restart = {lane.number for group in self.groups if not group.moves for lane in group.lanes if lane.training}
         saved = [lane for lane in self.lanes.values() if lane.end is not LaneEnd.FAILED and lane.number not in restart]
         if not any(lane.rows for lane in saved):
@@ -141,10 +140,10 @@ class TrainingGeneration(ABC):
         file.write(trials, {"rows": rows, "lanes": lanes, "groups": groups, "rungs": self._compared}, states)
 
     def restore(self, file: LatestCheckpoint, trials: Sequence[Suggestion]) -> None:
-        """Restore a new generation's states from the checkpoint, if it belongs to these trials.
+        """Restore lanes and groups before training, if the checkpoint belongs to `trials`.
 
-        Another total of trials may need fewer lanes, or more, which start from the beginning. Trials that can share a
-        program are either all present or all absent.
+        If the user has asked for more trials since, lanes that the checkpoint lacks start from the beginning. Trials
+        that can share a program are either all in the checkpoint or all missing.
         """
         if (checkpoint := file.read(trials)) is None:
             return
@@ -155,12 +154,12 @@ class TrainingGeneration(ABC):
                 lane.resume_from(facts["rows"][number], last, best)
                 lane.end = LaneEnd[entry["end"]] if entry["end"] is not None else None
                 lane.seconds = replace(Seconds(**entry["seconds"]), sampler=lane.seconds.sampler)
-        # The engine has forgotten the rungs, so it is asked about them again, in the same order.
+        # The engine has forgotten the rungs, so ask again about each rung, in the same order.
         for rung, numbers in facts["rungs"]:
             if set(numbers) <= set(self.lanes):
                 self._run_rung(rung, numbers)
                 self._compared.append((rung, numbers))
-        # Resume the checkpoint's groups that have lanes here. Lanes that it does not know keep theirs.
+        # Resume the checkpoint's groups of needed lanes. Lanes that the checkpoint lacks keep their new groups.
         groups = [group for group in self.groups if str(group.lanes[0].number) not in facts["lanes"]]
         for entry in facts["groups"]:
             numbers, places = entry["lanes"], entry["places"]

@@ -1,4 +1,4 @@
-"""Train lanes epoch by epoch as a group, and decide after each epoch what a lane keeps. Subclasses do the training."""
+"""Train lanes epoch by epoch as a group, and keep the model states that scores, rungs and resumed trials need."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from keras_sweep.trial.result import Seconds
 
 @dataclass(frozen=True)
 class Report:
-    """What a group's epoch brought, by lane number. The group may have trained further since."""
+    """The metrics and the ended lanes of an epoch of a group. The group may have trained more epochs since."""
 
     epoch: int = 0  # counted from 1
     rows: Mapping[int, dict[str, float]] = field(default_factory=dict)  # metrics of the lanes that trained this epoch
@@ -30,13 +30,13 @@ class Report:
 
 @dataclass(frozen=True)
 class Segment:
-    """Some epochs of a group: the group after them, and a report of each epoch."""
+    """Some consecutive epochs of a group: the group after the last epoch, and a report of each epoch."""
 
     group: Group
     reports: Sequence[Report]
 
 
-Tell: TypeAlias = Callable[[Report], None]  # is called as soon as an epoch has ended
+Tell: TypeAlias = Callable[[Report], None]  # called with each epoch's report as soon as the epoch has ended
 
 
 class Group(ABC):
@@ -61,12 +61,12 @@ class Group(ABC):
 
     @property
     def remaining(self) -> int:
-        """The maximum number of lane epochs that are still to train."""
+        """The number of epochs left, summed over the lanes that train."""
         return sum(max(lane.plan.epochs - self.epoch, 0) for lane in self.lanes if lane.training)
 
     @property
     def has_epochs_left(self) -> bool:
-        """Whether any lane still trains, even if nobody needs its result now."""
+        """Whether any lane still trains, even if nobody needs its result."""
         return not self.finished and any(lane.training for lane in self.lanes)
 
     @property
@@ -75,9 +75,9 @@ class Group(ABC):
         return not self.finished and any(lane.training and lane.is_needed for lane in self.lanes)
 
     def train(self, until: int, stopping: Callable[[], bool] = lambda: False, tell: Tell | None = None) -> Segment:
-        """Train up to epoch `until`, or less if all lanes end, the program raises or `stopping()` is true.
+        """Train up to epoch `until`. Stop earlier if all lanes end, the program raises or `stopping()` is true.
 
-        With `tell`, each report goes to `tell` at once. The segment's reports then only say which lanes ended.
+        If `tell` is set, `tell` receives each report at once, and the returned reports only name the ended lanes.
         """
         reports: list[Report] = []
 
@@ -97,27 +97,26 @@ class Group(ABC):
         return Segment(self, reports)
 
     def next_stop(self, most: int) -> int:
-        """Return the epoch of the next rung or the next lane's end, but at most `most` epochs ahead."""
+        """Return the epoch of the next rung or end of a lane, but at most `most` epochs after the current epoch."""
         ends = {epoch for lane in self.lanes if lane.training for epoch in (*lane.rungs, lane.plan.epochs)}
         return min(*(epoch for epoch in ends if epoch > self.epoch), self.epoch + most)
 
     @abstractmethod
     def segment_end(self) -> int:
-        """Return the epoch up to which a worker trains before it answers."""
+        """Return the epoch up to which a worker trains before the worker answers."""
 
     def at_rest(self) -> Self:
-        """Return a copy without programs and with states as NumPy arrays, which another process can `attach`."""
+        """Return a copy that another process can `attach`: states are NumPy arrays, and programs are left out."""
         detached = copy.copy(self)
         detached._begins = {lane.number: self.state(lane) for lane in self._in_place}  # noqa: SLF001  # a copy of self
         return detached.attach(None)
 
     def attach(self, programs: Any) -> Self:
-        """Set the programs that train the group, and return the group."""
         self._programs = programs
         return self
 
     def take(self, source: Any) -> None:
-        """Copy the progress of this group's copy that trained elsewhere."""
+        """Copy the progress from `source`, a copy of this group that trained in another process."""
         if source is self:
             return
         mine = {lane.number: lane for lane in self.lanes}
@@ -127,24 +126,24 @@ class Group(ABC):
         self._begins = source._begins  # noqa: SLF001  # the same class
 
     def places(self) -> tuple[list[int], int]:
-        """Return the trial numbers in the program's first places, and its count of places; ([], 0) at the start."""
+        """Return (trials in the order of the compiled program, its number of lanes); ([], 0) without a program."""
         return [], 0
 
     def state(self, lane: Lane) -> TrainingState | None:
-        """Return the lane's state, or None before its first epoch. No thread may be training the group."""
+        """Return the lane's model and optimizer state; None before the first epoch. No thread may train the group."""
         return self._begins.get(lane.number)
 
     @property
     def _in_place(self) -> Sequence[Lane]:
-        """The lanes whose states the group holds."""
+        """The lanes whose model states the group holds."""
         return self.lanes
 
     @abstractmethod
     def _train(self, until: int, stopping: Callable[[], bool], report: Tell) -> None:
-        """Train up to epoch `until` or until `stopping()`, and report each epoch."""
+        """Train up to epoch `until`, or until `stopping()` is true. Call `report` after each epoch."""
 
     def _log(self, lane: Lane, row: dict[str, float], state: Callable[[], TrainingState], *, finite: bool) -> None:
-        """Add an epoch's metrics to the lane, and keep the state if the trial's score, a rung or its end needs it."""
+        """Add the metrics `row` to the lane. Keep `state()` if the score, a rung or the trial's end needs the state."""
         lane.log(row, finite=finite and not has_diverged(row))
         if lane.end is LaneEnd.DIVERGED or self._objective.name not in row:
             return

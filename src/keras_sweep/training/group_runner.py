@@ -1,4 +1,4 @@
-"""The base of this package's runners: train a generation in groups, in this process or by workers."""
+"""The base class of both runners: train a generation in groups of lanes, in this process or by workers."""
 
 import copy
 import pickle
@@ -31,11 +31,11 @@ from keras_sweep.trial.events import EpochEnded, PhaseBegan
 from keras_sweep.trial.result import DIVERGED, Result, Suggestion
 
 Train: TypeAlias = Callable[[Group], Future[Segment]]
-MAX_SEGMENTS = 1_000  # that workers get at once; their executor queues what exceeds the number of workers
+MAX_SEGMENTS = 1_000  # sent to workers at once; the executor queues segments beyond the number of workers
 
 
 class GroupRunner(Runner):
-    """Trains a generation in groups of lanes. Subclasses define the groups and the programs that train them."""
+    """Trains a generation in groups of lanes. A subclass defines the groups, and the programs that train a group."""
 
     _generation: type[TrainingGeneration]
     _programs: Any  # set by the subclass
@@ -50,7 +50,6 @@ class GroupRunner(Runner):
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
         notice: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Take the arguments of `MakeRunner`, and the seconds between two checkpoints."""
         enable_compile_cache()
         self._spec = spec
         self._data = data
@@ -70,15 +69,15 @@ class GroupRunner(Runner):
 
     @property
     def spent(self) -> Mapping[str, float]:
-        """Seconds by part: build, compile, train, validate, score, checkpoint."""
+        """The seconds spent on each part: build, compile, train, validate, score, checkpoint."""
         return self._wall.parts
 
     @abstractmethod
     def _train_here(self, stack: ExitStack, stopping: Callable[[], bool], tell: Tell) -> tuple[Train, int]:
-        """Return what trains a segment in this process until `stack` is closed, and how many segments train at once."""
+        """Return (function that trains a group until `stack` closes, number of groups that train at once)."""
 
     def run(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> Generator[Result, None, None]:
-        """Train the generation from the start, or resume it from its checkpoint."""
+        """Train the generation from its checkpoint or from the start. Yield the result of each wanted trial."""
         generation = self._generation(self._spec, self._programs, self._ends, watch)
         with self._wall.part("build"):
             unbuilt = generation.fill(trials, wanted)
@@ -95,7 +94,7 @@ class GroupRunner(Runner):
             for lane in generation.lanes.values():
                 if lane.rows and not lane.training and lane.wanted:
                     yield self._make_result(lane)
-            if not watch.stopping():  # workers finish what they are given
+            if not watch.stopping():  # workers would finish the groups that they get
                 yield from self._train(trials, generation, watch)
         finally:
             # Several groups train at once, so the waiting time is split in proportion to the groups' own times.
@@ -127,7 +126,7 @@ class GroupRunner(Runner):
         pruned: list[Lane] = []
 
         def tell_phase() -> None:
-            """Emit the phase if it changed. The phase of workers is not known."""
+            """Emit the training phase if it changed. Workers report no phases, so their phase is "train"."""
             nonlocal last_phase
             phase = self._programs.phase if self._shared is None else PhaseBegan("train")
             if phase is not None and phase != last_phase:
@@ -135,7 +134,7 @@ class GroupRunner(Runner):
                 watch.emit(phase)
 
         def tell(report: Report) -> None:
-            """Handle an epoch that ended inside a segment which this thread trains."""
+            """Log an epoch that this thread trained. Run the rungs and write the checkpoint that are due."""
             self._log_report(report, generation, watch)
             pruned.extend(generation.run_due_rungs())
             if self._checkpoint is not None and self._checkpoint.is_due():
@@ -147,7 +146,7 @@ class GroupRunner(Runner):
             train, at_once = by_workers if self._shared else self._train_here(stack, watch.stopping, tell)
             segments = Segments(train, at_once, generation.can_go_on)
             stack.callback(self._pause_segments, segments, lambda: None)  # no training outlives this generator
-            yield from map(self._make_result, generation.run_due_rungs())  # on a resume, all may wait at a rung
+            yield from map(self._make_result, generation.run_due_rungs())  # after a resume, all lanes may wait
             segments.set(generation.groups)
             while segments.is_working:
                 tell_phase()
@@ -177,7 +176,7 @@ class GroupRunner(Runner):
         return MAX_SEGMENTS
 
     def _pause_segments(self, segments: Segments, meanwhile: Callable[[], None]) -> list[tuple[Group, Future[Segment]]]:
-        """Pause the segments; workers stop after their current epochs."""
+        """Wait until each group has ended its current epoch. Return the unread segments with their groups."""
         if self._shared is None:
             return segments.pause(meanwhile)
         self._shared.workers.stop(now=True)
@@ -189,7 +188,7 @@ class GroupRunner(Runner):
     def _read_segments(
         self, ended: Sequence[tuple[Group, Future[Segment]]], generation: TrainingGeneration, watch: Watch
     ) -> Iterator[Result]:
-        """Emit what segments report, and yield the results of lanes that ended."""
+        """Emit the epochs of ended segments, and yield the results of lanes that ended. Count lost segments."""
         for group, segment in ended:
             if (error := error_of(segment)) is not None:
                 if self._shared is None:
@@ -198,7 +197,7 @@ class GroupRunner(Runner):
                 self._shared.mark_lost(f"train trial {trials} from epoch {group.epoch + 1}", error)
                 continue
             for report in segment.result().reports:
-                if report.failure is not None:  # the failure ends all lanes of the program
+                if report.failure is not None:  # all lanes of the program fail together
                     for lane in [lane for lane in group.lanes if lane.training]:
                         lane.end = LaneEnd.FAILED
                         if lane.wanted:
@@ -223,7 +222,7 @@ class GroupRunner(Runner):
                 watch.emit(EpochEnded(number, report.epoch, row))
 
     def _check(self, result: Result) -> Result:
-        """Raise ModelError if the first trial's own `fit` returned no value that ranks trials."""
+        """Return the result. Raises ModelError if the model's own `fit` returned no objective for trial 0."""
         if result.suggestion.recipe is None and result.number == 0 and (result.reason or "").startswith(RETURNED):
             raise ModelError(str(result.reason))
         return result

@@ -1,4 +1,4 @@
-"""A trial in training, the callbacks that watch its curve, and the end states that later trials continue from."""
+"""A trial in training, the callbacks that watch its curve, and the final states from which later trials continue."""
 
 from __future__ import annotations
 
@@ -19,19 +19,14 @@ from keras_sweep.training.outcome import make_curve
 from keras_sweep.trial.plan import TrainingPlan
 from keras_sweep.trial.result import Curve, Seconds, Suggestion
 
-if TYPE_CHECKING:  # it imports JAX
+if TYPE_CHECKING:  # `structure` imports JAX
     from keras_sweep.training.lanes.structure import OwnModel
 
 
 class Controls:
-    """A trial's `EarlyStopping` and `ReduceLROnPlateau`: Keras's own callbacks, fed with the epochs of any runner.
-
-    They see no model. So a compiled lane, a trial with `fit` and a resumed trial stop at the same epoch and have the
-    same learning rates.
-    """
+    """Keras's `EarlyStopping` and `ReduceLROnPlateau`, fed with metrics only, so they act alike in every runner."""
 
     def __init__(self, training: Training, learning_rate: float) -> None:
-        """Begin before the first epoch, which trains at `learning_rate`."""
         # The callbacks use only this much of a model. The runner keeps the weights of `epoch_to_restore`.
         self._optimizer = SimpleNamespace(learning_rate=_round_to_float32(learning_rate))
         self._model = SimpleNamespace(optimizer=self._optimizer, stop_training=False, get_weights=tuple)
@@ -46,7 +41,7 @@ class Controls:
     def from_training(
         cls, training: Training, learning_rate: float, rows: Iterable[Mapping[str, float]] = ()
     ) -> Controls | None:
-        """Replay the epochs of `rows`; None if the training has neither callback."""
+        """Create controls, and feed them the earlier epochs `rows`. None if `training` has neither callback."""
         if not training.is_watched:
             return None
         controls = cls(training, learning_rate)
@@ -55,7 +50,7 @@ class Controls:
         return controls
 
     def end_epoch(self, row: Mapping[str, float]) -> dict[str, float]:
-        """Feed an epoch's metrics to the callbacks. Return what Keras logs, maybe with a learning rate."""
+        """Feed an epoch's metrics to the callbacks. Return the metrics, maybe with a learning rate from a callback."""
         logs = dict(row)
         for callback in self._callbacks:
             callback.on_epoch_end(self._epochs, logs)
@@ -76,13 +71,13 @@ class Controls:
 
     @property
     def epoch_to_restore(self) -> int | None:
-        """The epoch (from 1) whose weights early stopping would restore now; None keeps the last epoch's weights."""
+        """The epoch (from 1) whose weights early stopping would restore now; None for the last epoch."""
         has_best = self._stopping is not None and self._stopping.best_weights is not None
         return self._stopping.best_epoch + 1 if has_best else None
 
 
 def make_control_callbacks(training: Training) -> list[Any]:
-    """Create the callbacks that the training configures, early stopping first."""
+    """Create the callbacks that `training` configures, early stopping first."""
     import keras
 
     kinds = {"early_stopping": keras.callbacks.EarlyStopping, "reduce_lr_on_plateau": keras.callbacks.ReduceLROnPlateau}
@@ -103,7 +98,7 @@ class LaneEnd(Enum):
 
 
 class Scored(NamedTuple):
-    """How a lane is scored if its curve does not decide: the user's code set weights or returned a score."""
+    """How to score a lane if the user's code set weights or returned a score. Otherwise the curve decides."""
 
     reason: str | None = None
     is_validation_score: bool = True
@@ -112,18 +107,18 @@ class Scored(NamedTuple):
 
 @dataclass(eq=False)
 class Lane:
-    """A trial in training: fixed facts about its program, and its progress after its last epoch."""
+    """A trial in training: fixed facts about its program, and the progress after the last trained epoch."""
 
     suggestion: Suggestion
-    signature: Any  # the `Signature` that it shares with the lanes of its program; None with `fit`
+    signature: Any  # what all lanes of a program have in common (`Signature`); None with `fit`
     plan: TrainingPlan
     learning_rate: float  # of the next epoch; schedules start from it
-    variant: int  # index in the signature's variants
-    per_lane: Mapping[str, float]  # the variant's argument values of this lane
+    variant: int  # index of the lane's optimizer in `signature.variants`
+    per_lane: Mapping[str, float]  # optimizer argument -> value, for arguments in which lanes differ
     rungs: tuple[int, ...]
-    own: OwnModel | None  # if its model shares a structure with other models
+    own: OwnModel | None  # the model, if other models share its structure
     controls: Controls | None  # with `fit`, set once the model is built
-    wanted: bool  # whether its result is asked for; otherwise it trains because other lanes need it
+    wanted: bool  # False: only trained because wanted lanes need it
     rows: list[dict[str, float]] = field(default_factory=list)  # the curve, a row per epoch
     seen: int = 0  # epochs that the loop's thread has read; `rows` may be ahead
     end: LaneEnd | None = None
@@ -153,15 +148,14 @@ class Lane:
         return make_curve(self.rows)
 
     def has_place(self, epoch: int) -> bool:
-        """Return whether the lane has a place in its program after `epoch`.
+        """Return whether the program still trains the lane after `epoch`.
 
-        A diverged lane keeps its place to its planned end. Otherwise the program's shape, and so the last digits of the
-        other lanes, would depend on the divergence.
+        A diverged lane trains to its planned end. Otherwise the divergence would change the last digits of other lanes.
         """
         return self.end not in (LaneEnd.PRUNED, LaneEnd.STOPPED) and epoch < self.plan.epochs
 
     def can_reach(self, rung: int) -> bool:
-        """Return whether the rung may compare the lane: it still trains, or finished at this rung or later."""
+        """Return whether a rung may compare the lane: the lane still trains, or finished at the rung or later."""
         ended = self.end in (LaneEnd.DONE, LaneEnd.STOPPED)
         return self.end is None or (ended and len(self.rows) >= rung)
 
@@ -171,7 +165,7 @@ class Lane:
         return None if controls is None else controls.epoch_to_restore
 
     def log(self, row: dict[str, float], *, finite: bool) -> None:
-        """Add an epoch's metrics. `finite` says whether the metrics and the weights are finite."""
+        """Add an epoch's metrics, and set `end` if the lane ends. `finite`: whether metrics and weights are finite."""
         if not finite:
             self.end = LaneEnd.DIVERGED
         elif self.controls is not None:
@@ -183,13 +177,13 @@ class Lane:
             self.end = LaneEnd.DONE
 
     def copy_progress(self, source: Lane) -> None:
-        """Copy the progress of the same trial's lane, except `seen`, which belongs to the loop's thread."""
+        """Copy the progress of `source`, a lane of the same trial, except `seen`, which the loop's thread sets."""
         vars(self).update({name: value for name, value in vars(source).items() if name != "seen"})
 
     def resume_from(
         self, rows: Sequence[dict[str, float]], last: TrainingState | None, best: TrainingState | None
     ) -> None:
-        """Continue after the earlier epochs of `rows`."""
+        """Replay the epochs of `rows`, and set the states after the last and after the best epoch."""
         self.last, self.best, self.seen = last, best, len(rows)
         self.rows, self.end = [], None
         for row in rows:
@@ -200,7 +194,7 @@ End: TypeAlias = tuple[list[dict[str, float]], TrainingState | None, TrainingSta
 
 
 class EndStates:
-    """End states by trial number, in files `trial-N.npz` of a folder, or in memory without a folder."""
+    """The final states of trials, in files `trial-N.npz` of a folder, or in memory without a folder."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
@@ -215,10 +209,7 @@ class EndStates:
                     path.unlink()
 
     def keep(self, lane: Lane) -> None:
-        """Keep the end state of a finished trial. Call this before anyone knows its result.
-
-        Failed and pruned trials and finalists are not kept, because no trial continues them.
-        """
+        """Keep the final state of a finished trial that is no finalist. Call this before the result is yielded."""
         has_finished = lane.end in (LaneEnd.DONE, LaneEnd.STOPPED)
         if lane.last is None or not has_finished or lane.suggestion.recipe is not None:
             return
@@ -229,17 +220,14 @@ class EndStates:
             checkpoint.write(path, {"rows": lane.rows}, [lane.last, lane.best])
 
     def restore(self, lane: Lane) -> None:
-        """Start the lane from the end state of the trial that it continues, if a usable state is kept.
-
-        Its numbers then equal an uninterrupted training's numbers, except in the last digits.
-        """
+        """If the lane continues another trial whose final state is kept, start from there. Last digits may differ."""
         number = lane.suggestion.continues
         end_state = None if number is None else self.end(number)
         if end_state is not None and len(end_state[0]) <= lane.plan.epochs:
             lane.resume_from(*end_state)
 
     def end(self, number: int) -> End | None:
-        """Return a trial's end state, if a usable state is kept."""
+        """Return (rows, last state, best state) of a trial; None if no usable state is kept."""
         if self._folder is None:
             return self._memory.get(number)
         with suppress(checkpoint.Damaged):

@@ -22,9 +22,9 @@ LEAST = 1e-6  # smallest 1 + value that `log` transforms
 
 
 def compile_arguments(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> dict[str, Any]:
-    """Return the arguments of `compile` except the optimizer, and except what the model's own `compile` supplies.
+    """Return the arguments of `compile`, except the optimizer and what the model's own `compile` supplies.
 
-    `arguments` are the trial's loss arguments. Raises ModelError if a loss or metric can't be created with arguments.
+    `arguments` are the trial's loss arguments. Raises ModelError if a loss or metric does not accept an argument.
     """
     result: dict[str, Any] = {}
     if "loss" not in spec.own:
@@ -37,7 +37,7 @@ def compile_arguments(spec: SweepSpec, arguments: Mapping[str, Value], data: Sea
 
 
 def metrics_argument(spec: SweepSpec, data: SearchData) -> dict[str, Any]:
-    """Return the metrics; as `weighted_metrics` if rows have weights, since Keras weighs no others."""
+    """Return {"metrics": ...}, or {"weighted_metrics": ...} if rows have weights. {} if the model has its own."""
     if "metrics" in spec.own:
         return {}
     outputs = {name: spec.output(name) for name, output in spec.outputs.items() if output.metrics}
@@ -49,7 +49,7 @@ def metrics_argument(spec: SweepSpec, data: SearchData) -> dict[str, Any]:
 
 
 def make_loss(spec: SweepSpec, arguments: Mapping[str, Value]) -> Any:
-    """Return the loss, which transforms targets and outputs first if the space transforms the target."""
+    """Return the loss for `compile`. If the space transforms the target, the loss transforms targets and outputs."""
     is_name = not arguments and not is_user_function(spec.loss)
     loss = spec.loss if is_name else _load_loss(spec.loss, tuple(sorted(arguments.items())), spec.folder)
     return loss if spec.scale is None else _make_transformed_loss(loss, spec.scale)
@@ -57,7 +57,7 @@ def make_loss(spec: SweepSpec, arguments: Mapping[str, Value]) -> Any:
 
 @cache
 def _make_transformed_loss(loss: Any, scale: TargetScale) -> Callable[[Any, Any], Any]:
-    """Return a loss per row that takes targets and outputs in the target's own units and transforms them first."""
+    """Return a loss per row. The loss takes targets and outputs in original units, and transforms both."""
     import keras
     from keras import ops
 
@@ -88,7 +88,7 @@ def _load_loss(name: str, arguments: tuple[tuple[str, Value], ...], folder: Path
 
 
 def make_metric(spec: SweepSpec, name: str) -> Any:
-    """Return a metric: its name, or with arguments a new object that is logged by this name. Raises ModelError."""
+    """Return `name`, or a new metric object that logs this name if the metric has arguments. Raises ModelError."""
     import keras
 
     arguments = spec.metric_arguments.get(name)
@@ -121,7 +121,7 @@ def _construct(make: Callable[..., Any], name: str, arguments: Mapping[str, Any]
 
 
 def make_from_source(source: str, arguments: Mapping[str, Any], folder: Path) -> Any:
-    """Load the user's `module:function`, and call it if it is a class or factory. Raises ModelError."""
+    """Load the user's `module:name`, and call it with `arguments` if it is a class or factory. Raises ModelError."""
     value: Any = load_python(source, folder, ModelError)
     if isinstance(value, type) or arguments or _needs_no_arguments(value):
         with guard_user_code(f"calling {display_name(source)} with {dict(arguments)} failed", folder, ModelError):
@@ -135,7 +135,7 @@ def make_from_source(source: str, arguments: Mapping[str, Any], folder: Path) ->
 
 
 def _needs_no_arguments(function: Any) -> bool:
-    """Return whether the function can be called without labels and outputs: then it is a factory."""
+    """Return whether the function can be called without labels and outputs, and so must be a factory."""
     try:
         inspect.signature(function).bind()
     except (TypeError, ValueError):
@@ -144,7 +144,7 @@ def _needs_no_arguments(function: Any) -> bool:
 
 
 def make_row_function(spec: SweepSpec, metric: str, arguments: Mapping[str, Value]) -> Callable[[Any, Any], Any] | None:
-    """Return the function that computes a metric ("val_loss") for each row of labels and outputs.
+    """Return the function (labels, outputs) -> values per row of a metric ("val_loss").
 
     `arguments` are the loss's arguments. Returns None for a metric that Keras knows by name, and for a metric object.
     """
@@ -161,12 +161,11 @@ def make_row_function(spec: SweepSpec, metric: str, arguments: Mapping[str, Valu
 
 
 def class_weights(class_weight: ClassWeight, data: SearchData) -> dict[int, float] | None:
-    """Return class number -> weight, as `fit(class_weight=...)` takes it; None if all classes count the same.
+    """Return class number -> weight for `fit(class_weight=...)`; None if all classes count the same.
 
     "balanced" weighs a class by N / (C n): N training rows, C classes, n rows of the class. Source: King and Zeng 2001,
-    "Logistic regression in rare events data", as in scikit-learn.
-
-    Raises UsageError if the labels are not classes, a class does not exist, or rows have sample weights.
+    "Logistic regression in rare events data", as in scikit-learn. Raises UsageError if the labels are not classes, a
+    class does not exist, or rows have sample weights.
     """
     if class_weight is None:
         return None
@@ -194,14 +193,14 @@ def class_weights(class_weight: ClassWeight, data: SearchData) -> dict[int, floa
 
 
 def check_class_weights(spec: SweepSpec, data: SearchData) -> None:
-    """Check that every class weight a trial may have belongs to a class of the data. Raises UsageError."""
+    """Check that every class weight of the space belongs to a class of the data. Raises UsageError."""
     is_searched = "training.class_weight" in spec.space.names
     for class_weight in (spec.training.class_weight, "balanced" if is_searched else None):
         class_weights(class_weight, data)
 
 
 def row_weights(class_weight: ClassWeight, data: SearchData) -> Array | None:
-    """Return [N] the weight of each training row under these class weights; None if all rows count the same."""
+    """Return [N], the weight of each training row under these class weights; None if all rows count the same."""
     weights = class_weights(class_weight, data)
     if weights is None:
         return data.train.weights
@@ -209,7 +208,7 @@ def row_weights(class_weight: ClassWeight, data: SearchData) -> Array | None:
 
 
 def _read_classes(data: SearchData) -> Array:
-    """Return [N] the class of each training row. Raises UsageError if the labels are not classes."""
+    """Return [N], the class of each training row. Raises UsageError if the labels are not classes."""
     y: Array = data.train.y
     if isinstance(y, dict | tuple):
         raise UsageError("Keras can't combine `class_weight` with several outputs", hint="Use `sample_weight`")

@@ -1,4 +1,4 @@
-"""Turn a finished training into a result, by the same rules for every runner, and measure further goals."""
+"""Make a trial's result from the finished training, by the same rules for every runner, and measure further goals."""
 
 from __future__ import annotations
 
@@ -40,34 +40,32 @@ def has_diverged(row: Mapping[str, float]) -> bool:
 
 
 def find_best_epoch(objective: Objective, values: Sequence[float]) -> int:
-    """Return the epoch (from 1) with the best value, the first of equals. NaN marks an epoch without a value.
-
-    If `epochs` is read off the curve, epochs that the parameter allows come first.
-    """
+    """Return the epoch (from 1) with the best value, the first of equals. NaN marks an epoch without a value."""
     indices = [index for index, value in enumerate(values) if not math.isnan(value)]
+    # If `epochs` is read off the curve, epochs below the parameter's range count only if no other epoch has a value.
     indices = [index for index in indices if index + 1 >= objective.epochs_from] or indices
     return min(indices, key=lambda index: objective.key(values[index])) + 1
 
 
 def find_scored_epoch(objective: Objective, values: Sequence[float], restored: int | None = None) -> int:
-    """Return the epoch (from 1) that scores a trial. `restored` is the epoch whose weights early stopping restores."""
+    """Return the epoch (from 1) that scores a trial. `restored`: the epoch whose weights early stopping restores."""
     return find_best_epoch(objective, values) if objective.take_best else restored or len(values)
 
 
 def trial_objective(objective: Objective, suggestion: Suggestion) -> Objective:
-    """Return the objective of a trial. For a finalist whose `epochs` were read off a curve, the last epoch counts."""
+    """Return the objective of a trial. A finalist whose `epochs` were read off a curve is scored by its last epoch."""
     reads_epochs = objective.epochs_from > 0 and suggestion.recipe is not None
     return replace(objective, take_best=False) if reads_epochs else objective
 
 
 def make_curve(rows: Sequence[Mapping[str, float]]) -> Curve:
-    """Turn logged rows into metric name -> values per epoch, with NaN for an epoch without the metric."""
+    """Turn a dict of metrics per epoch into metric name -> values per epoch. A missing value becomes NaN."""
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: tuple(row.get(name, math.nan) for row in rows) for name in names}
 
 
 def read_numbers(logs: Mapping[str, Any]) -> dict[str, float]:
-    """Return the metrics that Keras logs as a single number; a vector has no curve."""
+    """Return the logged metrics that are single numbers. A metric with several numbers has no curve."""
     return {name: float(np.asarray(value).item()) for name, value in logs.items() if np.size(value) == 1}
 
 
@@ -87,11 +85,11 @@ def make_result(
     right: Array | None = None,  # [N] whether each row was predicted correctly at that epoch, if the runner knows
     pruned_at: int | None = None,  # the epoch after which the pruner stopped the trial
 ) -> Result:
-    """Return the result of a completed or pruned trial; a FAIL if a further goal has no value."""
+    """Return the result of a completed or pruned trial; a FAIL if a further goal has no finite value."""
     name, scores, rows_value = spec.objective.name, None, None
     value = curve[name][epoch - 1]
     can_win = pruned_at is None or spec.objective.take_best
-    if right is not None and rows.weights is None:  # with weights, a row counts for more than right or wrong
+    if right is not None and rows.weights is None:  # with weights, rows count differently
         is_consistent = abs(float(right.astype(np.float64).mean()) - value) * len(rows) < 0.5
         scores = from_values(right) if is_consistent else None
     logged = LoggedMetric(
@@ -145,8 +143,6 @@ class Failure:
 
 
 class TrialFailed(Exception):
-    """A trial can't be scored for a known reason."""
-
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.reason)
         self.failure = failure
@@ -175,7 +171,7 @@ _MEMORY = ("RESOURCE_EXHAUSTED", "out of memory", "OOM when allocating")  # XLA,
 
 
 def is_transient(error: BaseException) -> bool:
-    """Return whether memory, disk or network failed. A missing or forbidden file is not transient."""
+    """Return whether memory, disk or network caused the error. A missing or forbidden file is not transient."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, MemoryError | ConnectionError | TimeoutError):
@@ -191,13 +187,13 @@ def is_transient(error: BaseException) -> bool:
 
 
 def is_by_rows(spec: SweepSpec, metric: str) -> bool:
-    """Return whether row values of the metric may be computable: not for a Keras metric with arguments."""
+    """Return whether a metric may be computed row by row. A Keras metric with arguments may not."""
     return "python" in spec.metric_arguments.get(metric.removeprefix("val_"), ("python",))
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedMetric:
-    """A metric that a trial logged, with everything that computes it row by row."""
+    """A logged value of a metric, with the inputs to compute the metric for each row."""
 
     spec: SweepSpec
     arguments: Mapping[str, Value]  # of the loss
@@ -215,7 +211,7 @@ class LoggedMetric:
         return row_scores(output.metric, output.spec.loss, output.value, output.rows, output.predict, row_function)
 
     def standard_error(self) -> float | None:
-        """Return the metric's standard error; None for a metric of several outputs together."""
+        """Return the standard error; None if the metric has no formula or combines several outputs."""
         output = self._restrict_to_output()
         if output.spec.outputs or not is_by_rows(output.spec, output.metric):
             return None
@@ -223,7 +219,7 @@ class LoggedMetric:
         return standard_error(output.metric, output.spec.loss, output.value, output.rows, output.predict, row_function)
 
     def _restrict_to_output(self) -> LoggedMetric:
-        """Return this metric as if its output were the model's only output; unchanged if it belongs to no output."""
+        """Return "val_price_mae" as "val_mae" of a model with the only output "price". Other metrics stay unchanged."""
         if (place := self.spec.find_output(self.metric)) is None:
             return self
         (name, metric), spec = place, self.spec
@@ -236,7 +232,7 @@ class LoggedMetric:
 def standard_error(
     metric: str, loss: str, value: float, rows: Rows, predict: Callable[[], Array], row_function: PerRow = None
 ) -> float | None:
-    """Return the standard error of a metric over all rows, or None without a formula. Arguments as in `row_values`."""
+    """Return the standard error of a metric's logged `value`; None without a formula. Arguments: see `row_values`."""
     is_share, count, by_values = metric.removeprefix("val_") in ACCURACIES | TOP_K, float(len(rows)), None
     if count > 1 and (rows.weights is not None or not is_share):
         values = row_values(metric, loss, rows, predict, row_function)
@@ -249,10 +245,9 @@ def standard_error(
         weights = rows.weights.astype(np.float64)
         count = float(weights.sum() ** 2 / (weights**2).sum())
     if is_share:
-        # A share p of right rows has the error sqrt(p (1 - p) / n). That is 0 if every row is right, as if more rows
-        # could not show a wrong row. Half of Wilson's 68.3 % interval (z = 1) is never 0. Wilson's is the wider if p is
-        # below 0.15 or above 0.85; unless rows are few, the difference is less than a shown digit. Source: Wilson 1927,
-        # "Probable inference, the law of succession, and statistical inference".
+        # A share p of right rows has the error sqrt(p (1 - p) / n), which is 0 if every row is right. Half of Wilson's
+        # 68.3 % interval (z = 1) is never 0, and is larger if p is below 0.15 or above 0.85. The difference is visible
+        # only with few rows. Wilson 1927, "Probable inference, the law of succession, and statistical inference".
         variance = max(value * (1 - value), 0.0) / count
         wilson = math.sqrt(variance + 1 / (4 * count**2)) / (1 + 1 / count)
         return max(math.sqrt(variance) if by_values is None else by_values, wilson)
@@ -260,10 +255,10 @@ def standard_error(
 
 
 def measure_goals(spec: SweepSpec, weights: Weights, model: Callable[[], tuple[Any, Arrays]]) -> dict[str, float]:
-    """Measure the further goals among `parameters`, `flops` and `predict_seconds`.
+    """Return goal -> value of the further goals among `parameters`, `flops` and `predict_seconds`.
 
-    With folds, `weights` are all models' weights, and `parameters` is the mean over the models. `model` returns the
-    Keras model (with folds, the first fold's) and its input rows.
+    `model` returns (Keras model, input rows). With folds, both are the first fold's, `weights` has the weights of all
+    folds, and `parameters` is the mean over the folds.
     """
     names, values = {goal.name for goal in spec.objective.further}, {}
     if "parameters" in names:  # counted as by `keras.Model.count_params`
@@ -276,7 +271,7 @@ def measure_goals(spec: SweepSpec, weights: Weights, model: Callable[[], tuple[A
 
 
 def count_flops(model: Any, x: Arrays) -> float:
-    """Return the floating-point operations of predicting a row, as XLA counts them before it compiles.
+    """Return the number of floating-point operations to predict a row, as XLA counts before compilation.
 
     Source: https://docs.jax.dev/en/latest/aot.html. Raises UsageError or ModelError if XLA can't count them.
     """
@@ -297,7 +292,7 @@ def count_flops(model: Any, x: Arrays) -> float:
 
 
 def measure_predict_seconds(model: Any, x: Arrays) -> float:
-    """Return the median seconds of `predict_on_batch` with the first rows, on this machine."""
+    """Return the median seconds of `predict_on_batch` on the first 32 rows, on this machine."""
     rows, durations = cut(x, 0, ROWS), []
     for _ in range(FIRST_CALLS + CALLS):
         started = time.perf_counter()

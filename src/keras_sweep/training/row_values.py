@@ -22,7 +22,7 @@ LOSSES = frozenset(
     | {"mean_squared_error", "mse", "mean_absolute_error", "mae", "mean_absolute_percentage_error", "mape"}
     | {"mean_squared_logarithmic_error", "msle", "cosine_similarity"}
 )  # means over rows; a row's value depends only on its own output and label
-LEAST_MISMATCH = 1e-2  # relative difference that neither rounding nor rows between two classes explain
+LEAST_MISMATCH = 1e-2  # smallest relative difference that neither rounding nor ties between classes explain
 CLOSE = 1e-3  # maximal relative difference between the mean over rows and the logged value
 
 
@@ -33,14 +33,14 @@ def is_row_by_row(metric: str, loss: str) -> bool:
 
 
 def is_mean_over_rows(spec: SweepSpec, metric: str) -> bool:
-    """Return whether a metric is a mean over rows. An output's loss decides its metric, all losses decide their sum."""
+    """Return whether a metric is a mean over rows. A sum of outputs' losses is a mean if each loss is a mean."""
     if (place := spec.find_output(metric)) is not None:
         return is_row_by_row(place[1], spec.outputs[place[0]].loss)
     return all(is_row_by_row(metric, loss) for loss in [output.loss for output in spec.outputs.values()] or [spec.loss])
 
 
 def find_pooled_metrics(spec: SweepSpec) -> tuple[str, ...]:
-    """Return the metrics ("auc") that rank trials but are not means over rows. With folds, they need all rows."""
+    """Return the metrics that need all rows at once ("auc"), if the objective is among them; otherwise ()."""
     if spec.outputs:
         return ()
     names = tuple(name for name in spec.metrics if "metrics" not in spec.own and not is_row_by_row(name, spec.loss))
@@ -48,7 +48,7 @@ def find_pooled_metrics(spec: SweepSpec) -> tuple[str, ...]:
 
 
 def score_all_rows(metric: Any, rows: Rows, outputs: Array) -> float:
-    """Compute a pooled metric over all rows. `metric` is from `make_metric`, labels are [N, ...], outputs [N, ...]."""
+    """Compute a metric over all rows at once. `metric` is from `make_metric`, `outputs` are [N, ...]."""
     import keras
 
     metric_object = keras.metrics.get(metric)
@@ -62,11 +62,11 @@ PerRow = Callable[[Any, Any], Any] | None
 def row_values(
     metric: str, loss: str, rows: Rows, predict: Callable[[], Array], row_function: PerRow = None
 ) -> npt.NDArray[np.float64] | None:
-    """Return [N] float64, what each row contributes to a metric; None if the metric is no known mean over rows.
+    """Return [N] float64, the contribution of each row to a metric; None if the metric is no known mean over rows.
 
-    `metric` is the name that Keras logs ("val_accuracy", "val_loss"), and `loss` names the loss. Labels are [N] or
-    [N, ...]. `predict` returns the model's outputs [N, ...]; it is called only if needed. `row_function` is from
-    `make_row_function`. If the rows have weights, `weigh_values` weighs the result.
+    `metric` is the name that Keras logs ("val_accuracy", "val_loss"), and `loss` names the loss. `predict` returns the
+    outputs [N, ...], and is called only if needed. `row_function` is from `make_row_function`. If the rows have
+    weights, `weigh_values` weighs the result.
     """
     import keras
 
@@ -99,9 +99,9 @@ def weigh_values(metric: str, values: npt.NDArray[np.float64], weights: Array) -
     """Return [N] values whose plain mean equals Keras's value for weighted rows.
 
     For a loss, Keras divides the weighted sum by the number of rows. A metric is the weighted mean m, a ratio of two
-    sums. Linearized, a row contributes m + w (v - m) / mean(w). The plain standard error of these values is that
-    of the weighted mean. This also holds for differences of trials and for bags of rows. Sources: Cochran 1977,
-    "Sampling techniques", chapter 6; Gatz and Smith 1995, "The standard error of a weighted mean concentration".
+    sums. Linearized, a row contributes m + w (v - m) / mean(w). The plain standard error of these values is the
+    weighted mean's, also for differences of trials and for bootstrap bags of rows. Sources: Cochran 1977, "Sampling
+    techniques", chapter 6; Gatz and Smith 1995, "The standard error of a weighted mean concentration".
     """
     w = weights.astype(np.float64)
     if metric.removeprefix("val_") == "loss":
@@ -112,14 +112,14 @@ def weigh_values(metric: str, values: npt.NDArray[np.float64], weights: Array) -
 
 @cache
 def _compile(function: Callable[[Any, Any], Any]) -> Any:
-    """Compile a single program; without it JAX compiles each operation."""
+    """Compile the function as a single program. Otherwise JAX would compile each operation."""
     import jax
 
     return jax.jit(function, compiler_options=Effort.LOW.options)
 
 
 def find_accuracy_function(name: str, y: tuple[int, ...], outputs: tuple[int, ...]) -> Callable[[Any, Any], Any]:
-    """Return Keras's function. Like `compile`, choose among three for "accuracy" by the shapes of the arguments."""
+    """Return Keras's function for an accuracy. The shapes of labels and outputs decide for "accuracy"."""
     import keras
 
     if name in ("accuracy", "acc"):
@@ -134,10 +134,10 @@ def find_accuracy_function(name: str, y: tuple[int, ...], outputs: tuple[int, ..
 def row_scores(
     metric: str, loss: str, value: float, rows: Rows, predict: Callable[[], Array], row_function: PerRow = None
 ) -> tuple[RowScores | None, float | None]:
-    """Return the row scores that a trial keeps, or None, and the rows' own value if it contradicts `value`.
+    """Return (row scores, mean of the row values). Both are None if the metric has no row values.
 
-    There are no scores if the metric has no row values or they don't add up to `value`. A loss may add a penalty on the
-    weights, which is the same for each row. Metrics in `OF_ALL_ROWS` keep outputs and labels.
+    The scores are None if the row values do not add up to the logged `value`. The mean is None unless it contradicts
+    `value`. A loss may add a penalty on the weights, equal for all rows. Scores of AUC hold outputs and labels.
     """
     if _metric_name(metric, loss) in OF_ALL_ROWS:
         return from_outputs(predict(), ravel_column(rows.y), *rows.arrays[2:]), None
@@ -151,7 +151,7 @@ def row_scores(
 
 
 def penalty(metric: str, value: float, mean: float) -> float | None:
-    """Return what a logged loss has beyond the mean of its rows: 0 up to rounding. None if they don't add up."""
+    """Return what a logged `value` adds to the rows' `mean`: 0 within rounding, or a loss's penalty. Otherwise None."""
     rest = value - mean
     if abs(rest) <= CLOSE * max(abs(value), CLOSE):
         return 0.0
@@ -164,17 +164,17 @@ def _metric_name(metric: str, loss: str) -> str:
 
 
 def _reshape_labels(y: Array, outputs: Array) -> Array:
-    """Reshape labels to the outputs: [N] to [N, 1] for outputs [N, 1], and [N, 1] to [N] for outputs [N, C]."""
+    """Reshape labels to outputs: [N] to [N, 1] for outputs [N, 1], and [N, 1] to [N] for outputs [N, C]."""
     if y.size == outputs.size:
         return y.reshape(outputs.shape)
     return y.reshape(outputs.shape[:-1]) if y.size * outputs.shape[-1] == outputs.size else y
 
 
 def right_rows(objective: str, y: Any, outputs: Any) -> Any:
-    """Return [B] traced, whether each row of a batch is right; None if the objective is not a share of right rows."""
+    """Return [B] traced: whether each row of a batch is predicted right. None if the objective is no accuracy."""
     name = objective.removeprefix("val_")
     is_share = name != objective and name in ACCURACIES | TOP_K
-    if not is_share or getattr(outputs, "ndim", 0) != 2:  # with more dimensions, a row has a share, not a bit
+    if not is_share or getattr(outputs, "ndim", 0) != 2:  # with more dimensions, a row can be partly right
         return None
     labels = y.reshape(outputs.shape) if y.size == outputs.size else y
     function = find_accuracy_function(name, labels.shape, outputs.shape)

@@ -1,4 +1,4 @@
-"""The runner protocol: a runner turns suggestions into results. It neither chooses trials nor keeps a record."""
+"""The protocol of runners, which train suggested trials. A runner neither chooses trials nor writes the record."""
 
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,22 +10,22 @@ from keras_sweep.trial.result import Result, Suggestion
 
 
 class Pruner(Protocol):
-    """Stops trials early. Every engine is a pruner."""
+    """Decides at rungs which trials stop early. Every engine is a pruner."""
 
     @property
     def name(self) -> str:
-        """The engine's name in the record: "optuna/tpe"."""
+        """The name of the engine in the record: "optuna/tpe"."""
 
     def rungs(self, epochs: int) -> tuple[int, ...]:
-        """Return the epochs after which `rung` must be called for a trial of `epochs` epochs."""
+        """Return the epochs (from 1) after which the runner calls `rung`, for a trial of `epochs` epochs."""
 
     def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
-        """Return the trials to stop after `epoch`. `values` has the objective of each trial that still trains there."""
+        """Return the numbers of the trials to stop after `epoch`. `values` maps trial numbers to objectives."""
 
 
 @dataclass(frozen=True, slots=True)
 class StopsAt:
-    """A pruner that stops trials at fixed epochs; by default it stops none."""
+    """Stops trials at fixed epochs. The default stops no trial."""
 
     ends: Mapping[int, int] = field(default_factory=dict)  # trial number -> epoch
     name: str = "as recorded"
@@ -39,22 +39,19 @@ class StopsAt:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Who observes and controls a training."""
+    """What a runner calls while trials train: the pruner, an event listener, and a check whether to stop."""
 
     pruner: Pruner = StopsAt()  # decides at rungs which trials to stop
-    emit: Listener = lambda _: None  # receives each `PhaseBegan`, and `EpochEnded` and `TrialResumed` of wanted trials
+    emit: Listener = lambda _: None  # receives `PhaseBegan`; `EpochEnded` and `TrialResumed` of wanted trials only
     stopping: Callable[[], bool] = lambda: False  # called after every epoch: has the user asked to stop?
 
 
 class Runner(Protocol):
-    """Trains the trials of a generation. A subclass needs `name` and `run`.
-
-    By default, a runner trains trial after trial, from the start, on any device.
-    """
+    """Trains the trials of a generation. A subclass must define `name` and `run`; the other members have defaults."""
 
     name: str  # "fit/tensorflow"
     generation: int = 1  # preferred number of trials per generation
-    ahead: int = 1  # preferred number of generations in advance, if no trial depends on another's result
+    ahead: int = 1  # preferred number of generations in advance, if the sampler does not learn from results
     device: Device | None = None  # the training device, if last digits depend on it
 
     @property
@@ -68,32 +65,32 @@ class Runner(Protocol):
         return 0
 
     def programs(self, trials: Sequence[Suggestion], wanted: frozenset[int], emit: Listener) -> list[tuple[int, int]]:
-        """Return (programs, trials) for each kind of program that these trials compile; by default a program each."""
+        """Return (number of programs to compile, number of trials) for each set of trials that share programs."""
         del trials, emit
         return [(1, 1)] * len(wanted)
 
     @property
     def spent(self) -> Mapping[str, float]:
-        """The wall time of all `run` calls until now: seconds by part."""
+        """The seconds of all `run` calls until now, by part: "compile", "train"."""
         return {}
 
     def run(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> Generator[Result, None, None]:
-        """Yield the result of every trial whose number is wanted, in any order, as soon as it is known.
+        """Yield the result of each trial whose number is in `wanted`, in any order, as soon as the result is known.
 
-        A trial that fails yields a FAIL. `trials` is always the whole generation, so that it alone can decide the
-        shapes of programs. Other trials need not be trained. All calls come from the thread that iterates. If
-        the user asks to stop, the iteration ends early. Once the generator is closed, nothing trains.
+        `trials` is always the whole generation, so programs have the same shapes whatever is wanted. Other trials need
+        not be trained. A trial that fails yields a FAIL. All calls come from the iterating thread. If the user asks to
+        stop, the iteration ends early. Once the generator is closed, nothing trains.
         """
 
     def keep_only(self, numbers: Collection[int]) -> None:
-        """Forget the end states of all other trials, because no later trial continues them."""
+        """Delete the final states of all trials except `numbers`, because no later trial continues the other trials."""
         del numbers
 
     def missing(self, trials: Sequence[Suggestion]) -> frozenset[int]:
-        """Return the trials that these trials continue and whose end states are needed, but not kept."""
+        """Return the numbers of trials that `trials` continue, and whose final states are needed but lost."""
         del trials
         return frozenset()
 
     def without_checkpoints(self) -> Self:
-        """Return a runner with the same numbers that uses no files, to train recorded trials again."""
+        """Return a runner with the same results that writes no files, to train recorded trials again."""
         return self

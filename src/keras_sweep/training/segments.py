@@ -1,4 +1,4 @@
-"""Decide which group trains next: the group with the most epochs left. This decides when a group trains, never how."""
+"""Decide when a group trains: the group with the most epochs left is next. The order never changes results."""
 
 from __future__ import annotations
 
@@ -26,13 +26,11 @@ if TYPE_CHECKING:  # a worker imports this module for `train_segment` before it 
 
 @dataclass(eq=False)
 class Segments:
-    """Trains segments of groups, several at once, beginning with `set`."""
+    """Trains several groups at once, a segment (some epochs of a group) at a time. Training begins with `set`."""
 
-    train: Callable[
-        [Group], Future[Segment]
-    ]  # trains the group's next segment; the future fails if the segment is lost
+    train: Callable[[Group], Future[Segment]]  # trains the next segment; the future fails if a worker loses it
     at_once: int  # 0 trains in this thread, inside `next`
-    can_go_on: Callable[[Group], bool]  # whether a group may train its next epoch; called while the lock is held
+    can_go_on: Callable[[Group], bool]  # whether a group may train its next epoch; called under the lock
 
     def __post_init__(self) -> None:
         self._ended: queue.SimpleQueue[tuple[Group, Future[Segment]]] = queue.SimpleQueue()
@@ -43,7 +41,7 @@ class Segments:
         self._paused = False
 
     def set(self, groups: Sequence[Group]) -> None:
-        """Train these groups, except finished groups, and check again which groups may train. Also ends a pause."""
+        """Replace the groups to train, end a pause, and begin segments. Lost segments train again."""
         with self._changed:
             self._paused = False
             self._lost.clear()
@@ -52,12 +50,12 @@ class Segments:
 
     @property
     def is_working(self) -> bool:
-        """Whether there is a group to train, or a segment to read."""
+        """Whether a group still trains, or an ended segment was not read."""
         with self._changed:
             return bool(self._groups or self._busy) or not self._ended.empty()
 
     def next(self) -> list[tuple[Group, Future[Segment]]]:
-        """Return the segment that ended next, or [] if none ends within moments. Without threads, train it now."""
+        """Return [(group, ended segment)], or [] after `LOOK_SECONDS`. If `at_once` is 0, train a segment now."""
         if not self.at_once:
             group = next((group for group in self._groups if group.training and self.can_go_on(group)), None)
             return [] if group is None else [(group, self.train(group))]
@@ -66,10 +64,7 @@ class Segments:
         return []
 
     def pause(self, meanwhile: Callable[[], None]) -> list[tuple[Group, Future[Segment]]]:
-        """Wait until no group trains, and return the unread segments. No segment begins until `set`.
-
-        This may take an epoch and its compilation. Meanwhile `meanwhile` is called a few times a second.
-        """
+        """Begin no segment until `set`. Call `meanwhile` until no group trains, and return all unread segments."""
         with self._changed:
             self._paused = True
         while True:
@@ -79,11 +74,11 @@ class Segments:
                     return [self._ended.get() for _ in range(self._ended.qsize())]
 
     def hold(self) -> AbstractContextManager[bool]:
-        """Return a context manager in which groups keep their states: finished segments wait to update them."""
+        """Return a lock. While the caller holds the lock, ended segments do not change their groups."""
         return self._changed
 
     def _begin(self) -> None:
-        """Begin segments of the groups that may train. The caller holds the lock."""
+        """Begin segments of groups that may train. The caller holds the lock."""
         while not self._paused and len(self._busy) < self.at_once:
             busy = self._busy | self._lost
             idle = [group for group in self._groups if group not in busy and group.training and self.can_go_on(group)]
@@ -107,11 +102,10 @@ class Segments:
 
 
 def train_segment(task: Task, device: Device | None, pickled: bytes, until: int, seconds: float = math.inf) -> Segment:
-    """On a worker, train a group up to epoch `until`, or less if asked to stop or after `seconds`.
+    """On a worker, train a pickled group up to epoch `until`. Stop earlier on request or after `seconds`.
 
-    Other groups may train after `seconds`. The numbers don't depend on the worker, the place or the length of segments,
-    if the processors are alike. The group is pickled, so that no thread sees it half-trained. Without a device, `fit`
-    trains it.
+    The limit gives other groups a turn. On equal processors, results depend neither on the worker nor on the length of
+    segments. A pickled group is a copy, so no thread sees it half-trained. If `device` is None, `fit` trains the group.
     """
     programs = task.tool(device, partial(_make_programs, device))
     group: Group = pickle.loads(pickled)

@@ -1,7 +1,7 @@
 """Train a trial with `fit`, as a group of a single lane.
 
-If its state can be set, a trial trains to its next stop, in any process, and its folds train in step. Otherwise it
-trains from start to end at once. Its epochs are then read later, when a rung is due or the other folds have trained.
+If training can be resumed exactly, a trial pauses at rungs, may move to another process, and trains its folds epoch by
+epoch. Otherwise a trial trains from start to end at once. Its epochs are stored, and reported later, rung by rung.
 """
 
 from __future__ import annotations
@@ -39,8 +39,6 @@ Trained = TypeVar("Trained")
 
 
 class FitGroup(Group):
-    """A single trial that `fit` trains."""
-
     def __init__(
         self, programs: FitPrograms, lane: Lane, objective: Objective, epoch: int, begins: TrainingState | None
     ) -> None:
@@ -55,7 +53,7 @@ class FitGroup(Group):
 
     @property
     def remaining(self) -> int:
-        """The priority: trials in training, then trials without rungs by length. Trials with rungs keep their order."""
+        """The priority: first started trials, then the longest trials without rungs, last trials with rungs."""
         return sys.maxsize if self.epoch else 0 if self.lane.rungs else super().remaining
 
     def segment_end(self) -> int:
@@ -95,18 +93,18 @@ class FitGroup(Group):
         return part
 
     def _current_rate(self) -> float | None:
-        """Return the learning rate if `ReduceLROnPlateau` controls it."""
+        """Return the learning rate if `ReduceLROnPlateau` controls it, else None."""
         controls, falls = self.lane.controls, self.lane.plan.training.reduce_lr_on_plateau is not None
         return controls.learning_rate if controls is not None and falls else None
 
     def _train_whole(self, live: LiveTrial, until: int, stopping: Callable[[], bool], report: Tell) -> None:
-        """Train a single model with a call of `fit`, and report each epoch at its end."""
+        """Train the trial without folds in a single call of `fit`, and report each epoch."""
         lane, part, interrupted = self.lane, live.parts[0], False
 
         def after(row: dict[str, float]) -> bool:
             nonlocal interrupted
             self._log(lane, row, part.scored_state, finite=True)
-            if part.can_set_weights and lane.end is LaneEnd.DONE:  # a user's `fit` may train on; it ends on return
+            if part.can_set_weights and lane.end is LaneEnd.DONE:  # a user's `fit` ends only when it returns
                 lane.end = None
             report(self._make_report(live))
             at_end = len(lane.rows) == lane.plan.epochs
@@ -116,7 +114,7 @@ class FitGroup(Group):
         try:
             part.train(self.epoch, min(until, lane.plan.epochs), after, self._current_rate, moves=self.moves)
         except BaseException:
-            if interrupted or lane.end is LaneEnd.PRUNED:  # a user's `fit` may fail without all of its epochs
+            if interrupted or lane.end is LaneEnd.PRUNED:  # a user's `fit` may raise if it is stopped early
                 return
             raise
         waits = self.moves and lane.training and self.epoch == until  # at a rung
@@ -124,7 +122,7 @@ class FitGroup(Group):
             self._end_trial(live, part, report)
 
     def _end_trial(self, live: LiveTrial, part: FitTraining, report: Tell) -> None:
-        """Score the weights that `fit` left, and report the trial's end."""
+        """Score the weights after `fit` returned, and report the trial's end."""
         lane = self.lane
         objective = trial_objective(self._objective, lane.suggestion)
         is_scored_elsewhere = (
@@ -166,7 +164,7 @@ class FitGroup(Group):
             raise TrialFailed(Failure(f"{what} only {sorted(curve)}"))
 
     def _train_ahead(self, train: Callable[[Tell], None]) -> None:
-        """Train from start to end, and store the epochs for `_read_ahead`; store nothing if training was stopped."""
+        """Store the epochs that `train` reports, for `_read_ahead`. If training was stopped, store nothing."""
         lane, notes = self.lane, deque[tuple[Report, Lane]]()
 
         def note(report: Report) -> None:
@@ -188,7 +186,7 @@ class FitGroup(Group):
         self.epoch = 0
 
     def _read_ahead(self, until: int, report: Tell) -> None:
-        """Report the stored epochs up to `until`. Raises TrialFailed if training failed there."""
+        """Report the stored epochs up to `until`. Raises TrialFailed if training failed before `until`."""
         while self._ahead and self._ahead[0][0].epoch <= until and self.lane.end is not LaneEnd.PRUNED:
             note, snapshot = self._ahead.popleft()
             if note.failure is not None:
@@ -198,7 +196,7 @@ class FitGroup(Group):
             report(note)
 
     def _train_folds(self, live: LiveTrial, until: int, stopping: Callable[[], bool], report: Tell) -> None:
-        """Train the folds in step, an epoch each; or fold after fold, if their states can't be set."""
+        """Train the folds together, epoch by epoch. If their states can't be restored, train fold after fold."""
         lane, count = self.lane, len(self._programs.data.folds)
         self._train_fold(live, 0, lambda _: None)
         if not self.moves:
@@ -206,7 +204,7 @@ class FitGroup(Group):
             return
 
         def train(part: FitTraining) -> int:
-            """Train a fold for an epoch. Return the number of trained epochs: 0 if a Keras setting limits them."""
+            """Train a fold for an epoch. Return the number of trained epochs: 0 if a Keras setting limits epochs."""
             before = len(part.rows)
             part.train(self.epoch, self.epoch + 1, lambda _: True, self._current_rate, moves=True)
             return len(part.rows) - before
@@ -223,7 +221,7 @@ class FitGroup(Group):
             self._report_end(report)
 
     def _train_folds_in_turn(self, live: LiveTrial, stopping: Callable[[], bool], note: Tell) -> None:
-        """Train each fold to its end, then join and report the epochs; report nothing if training was stopped."""
+        """Train each fold to its end. Join and report the epochs, unless training was stopped."""
         lane, count, interrupted = self.lane, len(self._programs.data.folds), False
         take_best = trial_objective(self._objective, lane.suggestion).take_best
         by_fold: list[dict[int, Weights]] = []  # for each trained fold: epoch -> weights
@@ -267,7 +265,7 @@ class FitGroup(Group):
         self._report_end(note)
 
     def _train_fold(self, live: LiveTrial, fold: int, train: Callable[[FitTraining], Trained]) -> Trained:
-        """Train a fold. Raises TrialFailed that names the fold."""
+        """Return what `train` returns for the training of a fold. Raises TrialFailed that names the fold."""
         try:
             return train(self._get_part(live, fold))
         except BaseException as error:
@@ -284,7 +282,7 @@ class FitGroup(Group):
         by_fold: Sequence[Mapping[int, Weights]] = (),
         epoch: int = 0,
     ) -> dict[str, float]:
-        """Join an epoch's metrics over the folds; compute pooled metrics with the models' weights after that epoch."""
+        """Join the folds' metrics of an epoch. Metrics over all rows (AUC) use the weights of `by_fold` at `epoch`."""
         data, spec, pooled = self._programs.data, self._programs.spec, self._programs.pooled_metrics
         pooled_names, row = {f"val_{name}" for name in pooled}, dict[str, float]()
         for name in rows[0]:

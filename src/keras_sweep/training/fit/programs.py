@@ -36,7 +36,7 @@ class LiveTrial:
 
     @property
     def has_trained(self) -> bool:
-        """Whether all models trained here, so they are not just built from `begins`."""
+        """Whether each fold's model has trained since the build, so `begins` is outdated."""
         return len(self.parts) == len(self.begins) and all(part.rows for part in self.parts)
 
     def state(self) -> TrainingState:
@@ -49,7 +49,7 @@ class LiveTrial:
 
 
 class FitPrograms:
-    """Builds models, and keeps the last trial's models while it can resume."""
+    """Builds models, and keeps the last trial's models in memory while the trial may resume."""
 
     phase = None  # each trial reports its own phase
 
@@ -69,18 +69,18 @@ class FitPrograms:
         self._live: LiveTrial | None = None
 
     def find_live(self, lane: Lane, epoch: int) -> LiveTrial | None:
-        """Return the trial if its models are in memory, in their state after this epoch."""
+        """Return the lane's trial if its models are in memory, in the state after `epoch`; otherwise None."""
         live = self._live
         return live if live is not None and (live.suggestion, live.epoch) == (lane.suggestion, epoch) else None
 
     @contextmanager
     def open_trial(self, lane: Lane, epoch: int, begins: TrainingState | None) -> Iterator[LiveTrial]:
-        """Open the trial for training from `epoch`. Other threads wait: `fit` draws from the process's generators."""
+        """Yield the trial, ready to train from `epoch`. Other threads wait: `fit` uses global random generators."""
         with _trial_lock:
             live = self.find_live(lane, epoch) if epoch else None
             if live is None and self._live is not None and self.is_worker:
                 self._live = None
-                gc.collect()  # before `only_new_garbage` freezes what is left
+                gc.collect()  # before the remaining objects are frozen
             with nullcontext() if live is not None or not self.is_worker else collect_only_new_garbage():
                 if live is None:
                     self._live = None
@@ -94,7 +94,7 @@ class FitPrograms:
                     self._live = None
 
     def get_part(self, live: LiveTrial, fold: int) -> FitTraining:
-        """Return the model of a fold, or the only model; build it on first use."""
+        """Return the training of a fold (0 without folds). The first call builds the model."""
         if fold == len(live.parts):
             started = time.perf_counter()
             self.emit(PhaseBegan("build"))
@@ -109,12 +109,11 @@ class FitPrograms:
         self._live = None
 
     def weights(self, lane: Lane, state: TrainingState) -> Weights:
-        """Return the trial's weights; with folds, fold after fold."""
         del lane
         return state.trainable
 
     def model(self, lane: Lane, state: TrainingState) -> tuple[Any, Arrays]:
-        """Return the trial's Keras model (with folds, the first fold's) in this state, and its input rows."""
+        """Return (Keras model in this state, validation inputs). With folds, both are the first fold's."""
         live = self._live
         if live is None or live.suggestion != lane.suggestion or self.data.folds:
             return build_trained_model(self.spec, self.data, lane.suggestion.params, state.trainable)
@@ -122,7 +121,7 @@ class FitPrograms:
         return live.parts[0].model, self.data.validation.x
 
     def predict(self, lane: Lane, state: TrainingState) -> Arrays:
-        """Return [N, ...] outputs on the validation rows; with folds, out of fold."""
+        """Return the outputs [N, ...] on the validation rows; with folds, the out-of-fold outputs."""
         if self.data.folds:
             return fold_outputs(self.spec, self.data, lane.suggestion.params, [state.trainable])[0]
         return call_model(*self.model(lane, state))

@@ -23,11 +23,11 @@ from keras_sweep.training.runner import StopsAt, Watch
 from keras_sweep.trial.plan import training_plan, watches
 from keras_sweep.trial.result import Suggestion
 
-AHEAD = 64  # generations in advance that workers get
+AHEAD = 64  # generations that workers train in advance
 
 
 class FitGeneration(TrainingGeneration):
-    """Lanes of a single trial each. A rung compares trials in their order, without waiting for later trials."""
+    """A generation with a group per trial. A rung compares trials in order, without waiting for later trials."""
 
     compares_together = False
 
@@ -39,7 +39,7 @@ class FitGeneration(TrainingGeneration):
         """Do nothing: every lane has its own group."""
 
     def _select(self, trials: Sequence[Suggestion], wanted: frozenset[int]) -> list[tuple[Suggestion, None]]:
-        """Select the wanted trials, and the earlier trials that rungs compare with them."""
+        """Return (trial, None) for wanted trials, and for earlier trials that rungs compare with wanted trials."""
         pruner = self._watch.pruner
         last = -1 if isinstance(pruner, StopsAt) else max(wanted, default=-1)  # `StopsAt` compares no trials
         before = [trial for trial in trials if trial.number < last]
@@ -49,7 +49,7 @@ class FitGeneration(TrainingGeneration):
     def _make_lane(self, suggestion: Suggestion, own_model: None, *, wanted: bool) -> Lane:
         plan = training_plan(self._spec, suggestion.params)
         rungs = self._watch.pruner.rungs(plan.epochs)
-        if fits_itself(self._spec):  # Keras's own callbacks watch each phase of the model's `fit`
+        if fits_itself(self._spec):  # Keras's own callbacks stop each `model.fit` early
             plan = replace(plan, training=Training())
         return Lane(suggestion, None, plan, math.nan, 0, {}, rungs, own_model, None, wanted)
 
@@ -63,8 +63,8 @@ class FitGeneration(TrainingGeneration):
 class FitRunner(GroupRunner):
     """Trains every trial as a user would: seed, build, compile, then `fit` with validation after each epoch.
 
-    A suggestion that continues another trial is trained from its first epoch, with the same numbers. A stopped trial
-    resumes from its checkpoint. It restarts on TensorFlow, and with the user's callbacks, dataset or `fit`.
+    A trial that continues another trial trains from its first epoch, with the same results. An interrupted trial
+    resumes from its checkpoint. With TensorFlow, or a callback, dataset or `fit` of the user, the trial starts again.
     """
 
     _generation = FitGeneration
@@ -105,12 +105,12 @@ class FitRunner(GroupRunner):
         return train, 0
 
     def _count_segments(self) -> int:
-        """Return the number of workers, so that a trial in training resumes on its worker."""
+        """Return how many trials workers get at once: a trial per worker, so that the trial resumes there."""
         return (self._shared and self._shared.workers.count()) or MAX_SEGMENTS
 
 
 def _find_stream_conflict(spec: SweepSpec) -> str | None:
-    """Return a setting of the space that needs training rows in memory, which a stream does not have."""
+    """Return a setting of the space that needs all training rows in memory; None if no setting does."""
     training, names = spec.training, [parameter.name for parameter in spec.space.parameters]
     conflicts = {
         "`finish: {refit: true}`": spec.needs_refit,

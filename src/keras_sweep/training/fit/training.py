@@ -1,4 +1,4 @@
-"""Train a model on a set of rows with Keras's `fit` or a HyperModel's `fit`, and collect what its epochs bring."""
+"""Train a model with Keras's `fit` or a HyperModel's `fit`, and collect the metrics, times and states of its epochs."""
 
 import json
 import math
@@ -53,8 +53,8 @@ class FitTraining:
 
         self.rows: list[dict[str, float]] = []  # the curve, a row per epoch
         self.tested_weights: Weights = ()  # validated in the last epoch; only kept if `can_set_weights`
-        self._testing_weights: Weights = ()  # of the validation in progress
-        self.end_row: dict[str, float] | None = None  # replaces the last row, if it does not score `end_weights`
+        self._testing_weights: Weights = ()  # validated in the current epoch
+        self.end_row: dict[str, float] | None = None  # replaces the last row if that does not score `end_weights`
         self.end_weights: Weights = ()  # after `fit` returned
         self.scored = Scored()
         self.has_stopped = False  # whether `after` has ended the training
@@ -87,9 +87,9 @@ class FitTraining:
         *,
         moves: bool = False,
     ) -> None:
-        """Train from epoch `epoch` to `until` with `fit`, or until `after` returns False. Raises anything.
+        """Train from epoch `epoch` to `until` with `fit`, or until `after` returns False. Raises what user code raises.
 
-        `rate` returns the learning rate if a callback controls it. `moves` keeps the final state for a later resume.
+        `rate` returns the next learning rate, or None if no callback sets it. `moves` keeps the final state to resume.
         """
         self._state_to_restore, self._known_state = self._known_state or (self.state() if self.rows else None), None
         self._until, self._after, self._rate, self._moves = until, after, rate, moves
@@ -131,10 +131,10 @@ class FitTraining:
         return scores
 
     def end(self, *, is_scored_elsewhere: bool) -> None:
-        """Store the weights that `fit` left. They replace the last epoch's weights in the trial's score.
+        """Store the weights after `fit` returned. They score the trial in place of the last epoch's weights.
 
-        If the last epoch was validated with other weights, score the model again. `is_scored_elsewhere` skips this: the
-        trial is scored by another epoch or not at all.
+        If the last epoch was validated with other weights, evaluate the model again. Set `is_scored_elsewhere` if
+        another epoch or no epoch scores the trial: then the model is not evaluated.
         """
         self.end_weights = tuple(self.model.get_weights())
         if not is_scored_elsewhere and not all(map(np.array_equal, self.tested_weights, self.end_weights)):
@@ -154,9 +154,9 @@ class FitTraining:
 
     @property
     def seconds(self) -> Seconds:
-        """Seconds by part since the start of the build.
+        """The seconds of compiling, training and validation since the build began.
 
-        Compiling lasts until the first batch. A shorter last batch and validation compile later, so the first epoch's
+        Compiling lasts until the first batch. A shorter last batch and validation compile later. So the first epoch's
         excess over the other epochs counts as compiling, too.
         """
         now = (time.perf_counter() if self._is_fitting or not self._epochs else self._epoch_ended) - self._idle
@@ -188,7 +188,7 @@ class FitTraining:
         if self._state_to_restore is None:
             return
         state, self._state_to_restore = self._state_to_restore, None
-        # Not earlier: `fit` has built the model and drawn a first order of rows, which it does not use.
+        # Not earlier: until now, `fit` has built the model and drawn an order of rows that is not used.
         for variables, arrays in zip(self._variables(), state[:3], strict=True):
             for variable, array in zip(variables, arrays, strict=True):
                 variable.assign(array)
@@ -227,17 +227,17 @@ class FitTraining:
 
 
 class OwnFitTraining(FitTraining):
-    """Training by a HyperModel's own `fit`. Its phases form a curve, in training order, whatever their epoch numbers.
+    """Training by a HyperModel's own `fit`, which may call `model.fit` several times.
 
-    A phase is a `model.fit` with the callbacks. Keras's own callbacks stop each phase; `Controls` do not watch it.
-    Epochs that are trained after the trial was stopped do not count.
+    The curve has the epochs of all calls, in training order. Keras's own callbacks stop each call early, not
+    `Controls`. Epochs after the trial was stopped do not count.
     """
 
     def _call_fit(self, train: Any, callbacks: list[Any], batches: dict[str, Any], weights: Any, epoch: int) -> None:
-        """Call the HyperModel's `fit`.
+        """Call the HyperModel's `fit`. The returned metrics score the trial.
 
-        The metrics that it returns are the score; the objective may come from its best epoch. If it returns no metrics,
-        the best epoch is the score, as in KerasTuner. Raises ModelError for a number that is not the objective.
+        Without returned metrics, the best epoch scores the trial, as in KerasTuner. Raises ModelError if `fit` returns
+        a single number that is neither the objective of an epoch nor of the trained model.
         """
         del epoch
         fit, data = self._fit, replace(self.data, train=train)
@@ -274,13 +274,13 @@ class OwnFitTraining(FitTraining):
             self.scored = Scored(None, is_score, at_end=True)
 
     def _is_evaluated(self, name: str, value: float) -> bool:
-        """Return whether `evaluate` gives this value on the validation rows; False if it can't run."""
+        """Return whether `evaluate` gives this value on the validation rows; False if `evaluate` fails."""
         with suppress(Exception):  # the model may not be compiled
             return math.isclose(self.evaluate()[name.removeprefix("val_")], value, rel_tol=CLOSE)
         return False
 
     def _end_epoch(self, epoch: int, logs: Mapping[str, Any] | None) -> None:
-        del epoch  # each phase counts from 0 again
+        del epoch  # each `model.fit` counts from 0 again
         if self.has_stopped:
             self.model.stop_training = True
             return
@@ -290,7 +290,7 @@ class OwnFitTraining(FitTraining):
 
 
 def _measure_first_excess(seconds: Sequence[float]) -> float:
-    """Return by how much the first value exceeds the mean of the others; 0 without others."""
+    """Return by how much the first value exceeds the mean of the later values; at least 0."""
     first, *later = seconds or (0.0,)
     return max(first - sum(later) / len(later), 0.0) if later else 0.0
 

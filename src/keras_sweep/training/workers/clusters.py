@@ -1,6 +1,6 @@
-"""Use the workers of a running Dask or Ray cluster. No cluster is started.
+"""Use the workers of a running Dask or Ray cluster. This package starts no cluster.
 
-Dask's own configuration says how to connect, including TLS. Ray is not started, since it would listen on all networks.
+Dask's own configuration says how to connect, including TLS. A new Ray cluster would listen on all networks.
 """
 
 import signal
@@ -21,10 +21,10 @@ NAMESPACE = "keras-sweep"
 
 
 class DaskCluster(ExecutorPool):
-    """The workers of a Dask scheduler. They may come and go."""
+    """The workers of a Dask scheduler. Workers may join and leave during a sweep."""
 
     def __init__(self, address: str) -> None:
-        """Connect. Raises MissingPackage, or SweepError if no scheduler answers."""
+        """Connect to the scheduler. Raises MissingPackage, or SweepError if no scheduler answers."""
         try:
             import dask
         except ImportError as error:
@@ -56,7 +56,7 @@ class DaskCluster(ExecutorPool):
         return sum(self._client.nthreads().values())
 
     def on_each(self, function: Callable[..., Any], *arguments: Any) -> list[Any]:
-        # A cluster without workers may start them when it gets work.
+        # A cluster without workers may start workers when it gets work.
         return list(self._client.run(function, *arguments).values()) or super().on_each(function, *arguments)
 
     def spread(self, payload: bytes) -> Any:
@@ -78,17 +78,16 @@ class DaskCluster(ExecutorPool):
 
 
 def is_set_on_dask(name: str) -> bool:
-    """Return whether the event is set. Called on a worker."""
     from distributed import Event, get_client
 
     return bool(Event(name, client=get_client()).is_set())
 
 
 class RayCluster(Pool):
-    """The workers of this machine's cluster (`ray`), or of a remote cluster (`ray://HOST:PORT`)."""
+    """The workers of this machine's Ray cluster (`ray`), or of a remote Ray cluster (`ray://HOST:PORT`)."""
 
     def __init__(self, address: str) -> None:
-        """Connect. Raises MissingPackage, or SweepError if no cluster answers."""
+        """Connect to the cluster. Raises MissingPackage, or SweepError if no cluster answers."""
         try:
             import ray
         except ImportError as error:
@@ -108,7 +107,7 @@ class RayCluster(Pool):
         answer.set_running_or_notify_cancel()  # can't be cancelled: a stopping worker answers soon
 
         def pass_on(finished: Future[Any]) -> None:
-            """Pass on a worker's result, or its error without the Ray error around it, which has a whole traceback."""
+            """Copy the worker's result or error to `answer`. Ray's own error around it would have a whole traceback."""
             error = finished.exception()
             if error is None:
                 answer.set_result(finished.result())
@@ -149,7 +148,7 @@ class RayCluster(Pool):
                 f"no Ray cluster answers at {self.name}",
                 hint="Start it with `ray start --head`, or correct the address. Every finished trial is kept",
             ) from error
-        if threading.current_thread() is threading.main_thread():  # where Ray replaces the handler
+        if threading.current_thread() is threading.main_thread():  # Ray has replaced the handler here
             signal.signal(signal.SIGTERM, previous_handler)
         self._key = uuid.uuid4().hex  # workers find the event by name: an actor handle can't be pickled here
         named_actor = self._ray.remote(num_cpus=0)(threading.Event).options(name=self._key, namespace=NAMESPACE)
@@ -157,7 +156,7 @@ class RayCluster(Pool):
 
 
 def is_set_on_ray(key: str) -> bool:
-    """Return whether the event is set. Called on a worker, whose core Ray lends out during `ray.get`."""
+    """Return whether the event is set. Runs on a worker, whose core Ray would lend out during `ray.get`."""
     import ray
 
     return bool(ray.get_actor(key, namespace=NAMESPACE).is_set.remote().future().result())

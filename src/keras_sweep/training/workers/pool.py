@@ -11,32 +11,32 @@ FORMS = "a number of processes, dask://HOST:PORT, ray://HOST:PORT, or ray for th
 
 
 class Pool(Protocol):
-    """Any number of workers. Subclasses need `name` and `submit`."""
+    """A pool of workers. A subclass must define `name` and `submit`; the other members have defaults."""
 
-    name: str  # of the workers in messages
+    name: str  # for messages
     are_alone: bool = False  # whether this package started their processes
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        """Let a worker call a function of a module. Raises any exception if no worker can be reached."""
+        """Let a worker call a function that is defined in a module. Raises any error if no worker can be reached."""
 
     def on_each(self, function: Callable[..., Any], *arguments: Any) -> list[Any]:
-        """Call the function on all known workers, or on any, and return the results. Raises what a worker raises."""
+        """Call the function on every worker, and return the results. If workers are not known, call any worker."""
         return [self.submit(function, *arguments).result()]
 
     def count(self) -> int | None:
-        """Return the number of workers, or None if it is unknown. A worker trains a segment at a time."""
+        """Return the number of workers, or None if it is unknown. A worker runs one call at a time."""
         return None
 
     def spread(self, payload: bytes) -> Any:
-        """Send bytes that every call needs to each worker once. Returns what to pass to `submit` instead."""
+        """Send `payload` to each worker once. Return the argument that replaces `payload` in calls of `submit`."""
         return payload
 
     def stop_flag(self) -> Callable[[], bool]:
-        """Return a function that can be pickled. Workers call it after every epoch, to ask whether to stop."""
+        """Return a picklable function that workers call after every epoch. If it returns True, workers stop."""
         return never_stop
 
     def stop(self, *, now: bool) -> None:
-        """Set or clear the stop flag."""
+        """Set the stop flag if `now`, otherwise clear the flag."""
         del now
 
     def renew(self) -> None:
@@ -44,7 +44,7 @@ class Pool(Protocol):
         return
 
     def close(self) -> None:
-        """Release the workers. Workers that this process started end."""
+        """Release the workers, and end the processes that this process started."""
         return
 
 
@@ -61,12 +61,12 @@ class ExecutorPool(Pool):
 
 
 def never_stop() -> bool:
-    """The flag of workers that can't receive a stop. They stop at the end of a segment."""
+    """Return False: the stop flag of workers that can't receive a stop. They stop at the end of a segment."""
     return False
 
 
 def error_of(future: Future[Any]) -> BaseException | None:
-    """Return why a finished call failed; None if it succeeded."""
+    """Return the exception of a finished call, or CancelledError; None if the call succeeded."""
     return CancelledError() if future.cancelled() else future.exception()
 
 
@@ -78,9 +78,9 @@ KINDS = {
 
 
 def workers_of(workers: str | int | Executor | None) -> Callable[[], Pool] | None:
-    """Return a function that opens the workers of `--workers`; None if this process trains everything.
+    """Return a function that opens the pool of the option `--workers`; None if this process trains everything.
 
-    Raises UsageError for an unknown kind. The function raises MissingPackage, or SweepError if no cluster answers.
+    Raises UsageError for an unknown kind. The returned function raises MissingPackage, or SweepError without a cluster.
     """
     if workers is None:
         return None

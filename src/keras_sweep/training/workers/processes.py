@@ -25,9 +25,9 @@ WORKER_ENV = {"LOKY_MAX_MEMORY_LEAK_SIZE": "1e18"}  # bytes
 
 
 class ProcessPool(ExecutorPool):
-    """Runs each process in its own executor, so a killed process takes no work of other processes with it.
+    """Worker processes, each with its own executor, so that a killed process loses only its own call.
 
-    The processes start fresh, as with `spawn`, but do not import the user's script. They share cores if these are few.
+    Processes start fresh, as with `spawn`, but do not import the user's script. If cores are few, processes share them.
     """
 
     are_alone = True
@@ -38,7 +38,7 @@ class ProcessPool(ExecutorPool):
         self._folder = TemporaryDirectory(prefix=f"keras-sweep-{os.getpid()}-")
         self._stop = Path(self._folder.name, "stop")
         all_cores = list_cores()
-        self._idle: queue.LifoQueue[PoolProcess] = queue.LifoQueue()  # a trial continues where its model is
+        self._idle: queue.LifoQueue[PoolProcess] = queue.LifoQueue()  # last in, first out: a trial keeps its process
         for index in reversed(range(count)):
             own_cores = all_cores[index::count] or all_cores[index % len(all_cores) :][:1]
             self._idle.put(PoolProcess(own_cores, Path(self._folder.name, f"call-{index}")))
@@ -61,7 +61,7 @@ class ProcessPool(ExecutorPool):
 
         try:
             return [future.result() for future in [self._executor.submit(call) for _ in range(self._count)]]
-        except BaseException:  # after a signal, some may wait for cancelled calls
+        except BaseException:  # after a signal, threads may wait for cancelled calls
             barrier.abort()
             raise
 
@@ -91,10 +91,10 @@ class ProcessPool(ExecutorPool):
 
 
 class PoolProcess:
-    """A process that starts at its first call, and again after it ended.
+    """A process that starts at the first call, and starts again if the process has ended.
 
-    Calls and results pass through a file, and the pipe carries only its path in a write. The reader of a pipe waits
-    forever if the writer is killed in the middle of a message.
+    Calls and results pass through a file. The pipe carries only the file's path, in a single write: if a writer is
+    killed in the middle of a message, the reader waits forever.
     """
 
     def __init__(self, own_cores: list[int], file: Path) -> None:
@@ -102,7 +102,7 @@ class PoolProcess:
         self._pool: Any = None
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Call the function in the process. Raises ChildProcessError if the process ended."""
+        """Call the function in the process. Raises ChildProcessError if the process was killed or ended."""
         if self._pool is None:
             initargs = os.getpid(), self._file.parent, self._cores
             self._pool = ProcessPoolExecutor(1, initializer=start_process, initargs=initargs, env=WORKER_ENV)
@@ -121,13 +121,13 @@ class PoolProcess:
 
 
 def call_from_file(path: Path) -> None:
-    """Call the function in a file, and write its result to the file. Runs in a started process."""
+    """In a started process, call the function that is pickled in a file, and write the result to the file."""
     function, arguments = pickle.loads(path.read_bytes())
     path.write_bytes(cloudpickle.dumps(function(*arguments)))
 
 
 def start_process(parent: int, folder: Path, own_cores: list[int]) -> None:
-    """Pin a new process to these cores, ignore Ctrl-C, and end it with its parent or the parent's folder."""
+    """Set up a new process: pin it to these cores, ignore Ctrl-C, end it with its parent or the parent's folder."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.dup2(2, 1)  # stdout is for the command's answer
     with suppress(AttributeError, OSError):  # only on Linux, and a sandbox may refuse it

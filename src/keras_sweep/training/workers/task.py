@@ -1,4 +1,4 @@
-"""What a worker has: the spec, the data that it reads once per process, and what it creates from both."""
+"""Send a sweep to workers. A worker reads the data once per process, and keeps the programs that it creates."""
 
 import gc
 import os
@@ -36,13 +36,13 @@ from keras_sweep.training.workers.pool import Pool
 
 SAME = ("keras-sweep", "keras", "numpy")  # packages whose versions must match, like the backend's
 TRIES = 3  # of a segment or the first inspection, before the search ends
-LOOK_SECONDS = 0.2  # between two looks at the stop flag, and between attempts if no worker answers
+LOOK_SECONDS = 0.2  # between two checks of the stop flag, and between attempts if no worker answers
 Tool = TypeVar("Tool")
 
 
 @dataclass(eq=False)
 class Task:
-    """A sweep that a worker trains for. Received by pickle; `open` adds what its process has."""
+    """A sweep as a worker receives it, by pickle. `open` reads the data in the worker's process."""
 
     spec: SweepSpec
     given: Mapping[str, Any]  # arrays and functions from the user's program that the spec names
@@ -57,7 +57,7 @@ class Task:
     data: SearchData = field(init=False)  # read by the worker
 
     def open(self) -> Self:
-        """Read the data. Raises UsageError if the data or the packages differ from the sweep's."""
+        """Read the data. Raises UsageError if packages, model code, settings or data differ from the sweep's."""
         installed = get_versions()
         if packages := [name for name in (*SAME, self.backend) if installed.get(name) != self.versions.get(name)]:
             has, wants = (
@@ -93,7 +93,7 @@ class Task:
         return self
 
     def tool(self, key: Hashable, make: Callable[[SweepSpec, SearchData], Tool]) -> Tool:
-        """Return the object under this key. It is created once from the spec and the data."""
+        """Return the object stored under `key`. The first call creates the object with `make`."""
         with _making:
             if key not in self._tools:
                 self._tools[key] = make(self.spec, self.data)
@@ -111,7 +111,7 @@ _open: dict[str, Task] = {}  # by key: the current sweep's task, or its tasks fo
 
 
 def call_on_worker(key: str, payload: bytes | Path, function: Callable[..., Any], *arguments: Any) -> Any:
-    """On a worker, call the function with the `Task` in the payload. The message of a SweepError names the worker."""
+    """On a worker, call `function(task, *arguments)`. The first call for `key` opens the task in `payload`."""
     try:
         with _opening:
             if key not in _open:
@@ -126,24 +126,24 @@ def call_on_worker(key: str, payload: bytes | Path, function: Callable[..., Any]
             task = _open[key]
         use_keras_config(task.config)  # also in this thread: each has its own dtype policy
         return function(task, *arguments)
-    except SweepError as error:  # subclasses can't be pickled
+    except SweepError as error:  # name the worker; subclasses can't be pickled
         raise SweepError(f"worker {socket.gethostname()}:{os.getpid()}: {error.message}", hint=error.hint) from None
 
 
 def are_variants(first: SweepSpec, second: SweepSpec) -> bool:
-    """Return whether two specs are of the same sweep with several variants of its data, and use different variants."""
+    """Return whether two specs belong to the same sweep, and differ in the data that a parameter chooses."""
     return first.data != second.data and replace(first, data=second.data, scale=second.scale) == second
 
 
 def inspect_worker(task: Task, look: Callable[[], Tool]) -> Tool:
-    """Return what `look` returns on a worker. Raises SweepError if the model can't be imported or built there."""
+    """On a worker, build a model and return `look()`. Raises SweepError if the model can't be imported or built."""
     if task.spec.model.kind != "dense":
         first_model(task.spec, task.data)
     return look()
 
 
 class Client:
-    """Lets workers train a sweep, or its winner's refit. Each worker receives the task once."""
+    """Lets workers train a sweep, or the refit of its winner. Each worker receives the task once."""
 
     def __init__(self, workers: Pool, spec: SweepSpec, data: SearchData, notice: Callable[[str], None]) -> None:
         """Pickle the task. Raises UsageError if a function or an array of the user can't be pickled."""
@@ -177,7 +177,7 @@ class Client:
         self._tries: Counter[Hashable] = Counter()
 
     def look(self, look: Callable[[], Tool]) -> list[Tool]:
-        """Let every worker read the data, build a model, and call `look`. Raises SweepError if a worker can't."""
+        """Let every worker read the data, build a model and call `look`. Return all answers, or raise SweepError."""
         while True:
             try:
                 if self.workers.count() == 0:
@@ -190,7 +190,7 @@ class Client:
                 time.sleep(LOOK_SECONDS)  # until the scheduler knows about lost workers
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        """Let a worker call the function with its `Task` and these arguments. Without workers, the future fails."""
+        """Let a worker call `function(task, *arguments)`. If no worker can be reached, the returned future fails."""
         try:
             return self.workers.submit(call_on_worker, self._key, self._send_payload(), function, *arguments)
         except Exception as error:
@@ -199,7 +199,7 @@ class Client:
             return failed
 
     def mark_lost(self, what: str, error: BaseException) -> None:
-        """Count a lost call, before workers repeat it. Raises SweepError after `TRIES` losses, or without workers."""
+        """Count a failed call ("read the data") and reconnect. Raises SweepError at the third failure of a call."""
         if isinstance(error, BrokenExecutor):  # the user's executor can't be renewed
             raise SweepError(
                 f"a process of {self.workers.name} ended and did not {what}: {describe_line(error)}",
