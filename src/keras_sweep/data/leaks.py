@@ -1,4 +1,4 @@
-"""Find leaks, which make scores better than on new rows. Only counts leave this module, since it sees test rows."""
+"""Find leaks, which make scores better than on new rows. Test rows are compared here, so only counts are returned."""
 
 from collections.abc import Callable, Iterator
 from functools import reduce
@@ -22,7 +22,8 @@ def find_leaks(parts: Parts, classes: bool) -> tuple[str, ...]:
 
 
 def _pairs(parts: Parts, extract: Callable[..., Array]) -> Iterator[tuple[str, Any, Any]]:
-    """Yield (name, held-out rows, training rows) of each fold, or of the validation rows, and of the test rows."""
+    """Yield (name, held-out values, training values) for each fold or the validation rows, then for the test rows.
+    `extract` returns the values of rows, [N, ...]. The name is "", "validation " or "test "."""
     train = extract(parts.train)
     for fold in parts.folds:
         yield "", train[fold.held], train[fold.train]
@@ -69,8 +70,9 @@ def _find_cut_groups(parts: Parts) -> Iterator[str]:
 
 
 def _find_telling_columns(train: RawRows, classes: bool) -> Iterator[str]:
-    """Yield a notice of columns that each predict the label: 1 - (mean distance of neighbours' labels in order of the
-    column) / (mean distance of any two rows) is near 1. For ranks of numbers this is Chatterjee's xi (2021)."""
+    """Yield a notice if columns alone predict the label. Rows are sorted by a column, and labels of neighbours
+    compared: 1 - (mean distance of neighbours) / (mean distance of any two rows) is near 1. For ranks of numbers this
+    is Chatterjee's xi (2021)."""
     if isinstance(train.x, dict | tuple) or not isinstance(train.y, np.ndarray):
         return
     x, y = train.x, train.y.reshape(-1)

@@ -1,4 +1,4 @@
-"""Read the source that a space file names under `data`. Rows are split in `split.py`."""
+"""Read the data source that a space file names under `data`. `split.py` splits the rows."""
 
 from __future__ import annotations
 
@@ -25,19 +25,18 @@ Features: TypeAlias = "Arrays | pl.DataFrame"
 
 @dataclass(frozen=True, slots=True)
 class RawRows(Rows):
-    """Hold rows as a source has them: `x` is an array or a table of columns, `y` is numbers or text."""
+    """Hold rows as the source has them: `x` is an array or a table of columns, `y` is numbers or text."""
 
     places: Mapping[str, npt.NDArray[np.intp]] = field(default_factory=dict)  # column -> [N] ranks of groups or times
 
     def take(self, rows: npt.NDArray[np.integer]) -> RawRows:
-        """Copy these rows. The copy shares no memory with the other rows."""
         base = Rows.take(self, rows)
         return RawRows(base.x, base.y, base.weights, {name: ranks[rows] for name, ranks in self.places.items()})
 
 
 @dataclass(frozen=True)
 class SourceRows:
-    """Hold all rows of a source. It may hold test rows, so it lives only while data are loaded."""
+    """Hold all rows of a source. The rows may include test rows, so the object lives only while data are loaded."""
 
     name: str
     rows: RawRows | None = None  # None if the source is split already: then `train` and other parts are set
@@ -70,7 +69,7 @@ DATA_NAMES = (*IMAGE_SETS, *SKLEARN_SETS)
 
 
 def image_set(data: DataSpec) -> ImageSet | None:
-    """Return the published picture set that `data` names, or None. Its test rows are in separate files."""
+    """Return the published picture set that `data` names, or None for other data."""
     return IMAGE_SETS.get(data.source) if data.kind == "named" else None
 
 
@@ -84,7 +83,7 @@ def read_source(data: DataSpec, folder: Path) -> SourceRows:
 
 
 def missing_path_error(what: str, path: Path) -> DataError:
-    """Make the error for a missing file or folder that a space file names."""
+    """Return the error for a path of a space file that does not exist. `what` says "file", "folder" or "database"."""
     hint = "Paths are relative to the space file. For `sweep verify`, set the folder with `--data-dir`"
     return DataError(f"there is no {what} {path}", hint=hint)
 
@@ -100,7 +99,7 @@ def read_named(data: DataSpec, _: Path) -> SourceRows:
 
 
 def read_sklearn_set(name: str) -> SourceRows:
-    """Read a data set of scikit-learn in its own units. `digits` gives 8 x 8 pictures, as 64 pixels in [0, 1]."""
+    """Read a data set of scikit-learn in its own units. `digits` gives 8 x 8 pictures, as 64 pixels from 0 to 1."""
     import polars as pl
     from sklearn import datasets
 
@@ -115,7 +114,7 @@ def read_sklearn_set(name: str) -> SourceRows:
 
 
 def unknown_name(name: str, sweeps: Sequence[str] = ()) -> DataError:
-    """Make the error for a name that no data set or sweep has. It suggests the nearest name, or lists all data sets."""
+    """Return the error for a name that no data set or sweep has. The hint has the nearest name, or all data sets."""
     near = find_nearest(name, (*DATA_NAMES, *sweeps))
     hint = f"Did you mean `{near}`?" if near else f"The data sets are {join(DATA_NAMES)}"
     return DataError(f"there is no data set {'or sweep ' if sweeps else ''}{name!r}", hint=hint)

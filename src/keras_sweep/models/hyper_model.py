@@ -40,7 +40,7 @@ Fit = Callable[..., Any]  # takes rows and the arguments of `keras.Model.fit`
 
 
 def is_hyper_model(value: Any) -> bool:
-    """Whether a value is a HyperModel (instance or class), or a function whose first parameter is `hp`."""
+    """Return whether a value is a HyperModel (instance or class), or a function whose first parameter is `hp`."""
     if _find_class(value) is not None:
         return True
     with suppress(TypeError, ValueError):  # no function, or a function without a signature
@@ -49,13 +49,13 @@ def is_hyper_model(value: Any) -> bool:
 
 
 def has_own_fit(value: object) -> bool:
-    """Whether a value is a HyperModel (instance or class) with its own `fit`."""
+    """Return whether a value is a HyperModel (instance or class) that defines its own `fit`."""
     kind = _find_class(value)
     return kind is not None and kind.fit is not sys.modules["keras_tuner"].HyperModel.fit
 
 
 def _find_class(value: object) -> Any:
-    """Return the class of a HyperModel, or of its instance; None for other values."""
+    """Return the class of a HyperModel (instance or class). Return None for other values."""
     keras_tuner = sys.modules.get("keras_tuner")  # imported, if there is a HyperModel
     kind = value if isinstance(value, type) else type(value)
     return kind if keras_tuner is not None and issubclass(kind, keras_tuner.HyperModel) else None
@@ -64,9 +64,9 @@ def _find_class(value: object) -> Any:
 def call_fit(fit: Fit, train: Rows, validation: Rows, *, begun: Callable[[], object], **kwargs: Any) -> Any:
     """Call a HyperModel's own `fit` as KerasTuner does, with rows and arguments of `keras.Model.fit`.
 
-    If Python refuses an argument before anything trains (see `begun`), it is dropped. `fit` may not take it, or may
-    pass it on beside `**kwargs`, as in `model.fit(*args, verbose=2, **kwargs)`. Raises ModelError if `sample_weight`
-    would be dropped.
+    If Python refuses an argument before training has begun, the argument is dropped, and `fit` is called again. `fit`
+    may not take the argument, or may pass it on beside `**kwargs`, as in `model.fit(*args, verbose=2, **kwargs)`.
+    Raises ModelError if `sample_weight` would be dropped.
     """
     kwargs["validation_data"] = validation.validation_data
     kwargs |= {} if train.weights is None else {"sample_weight": train.weights}
@@ -84,9 +84,11 @@ def call_fit(fit: Fit, train: Rows, validation: Rows, *, begun: Callable[[], obj
 
 
 def parse_fit_result(result: Any, objective: Objective) -> dict[str, float]:
-    """Return the metrics that a `fit` returned, by KerasTuner's rules. A number is `default_objective`. A list is the
-    mean of its parts, with the best epoch of a History. A History alone, or None, gives {}: then logged epochs count.
-    Raises ModelError for anything else."""
+    """Return the metrics that a HyperModel's `fit` returned, by KerasTuner's rules.
+
+    A number is the metric `default_objective`. A list gives the mean of its items; a History in it gives its best
+    epoch. A History alone, or None, gives {}: the logged epochs count. Raises ModelError for other results.
+    """
     import keras
 
     if result is None or isinstance(result, keras.callbacks.History):
@@ -113,7 +115,7 @@ def _select_best_epoch(result: Any, objective: Objective) -> Any:
 
 
 def make_hyper_parameters(values: Mapping[str, Value]) -> Any:
-    """Make `keras_tuner.HyperParameters` with these values. Other hyperparameters have their defaults."""
+    """Return `keras_tuner.HyperParameters` with these values. Other hyperparameters have their defaults."""
     import keras_tuner
 
     hyper_parameters = keras_tuner.HyperParameters()
@@ -122,11 +124,9 @@ def make_hyper_parameters(values: Mapping[str, Value]) -> Any:
 
 
 def convert_parameters(hyper_parameters: Iterable[Any]) -> tuple[Parameter, ...]:
-    """Convert `keras_tuner.HyperParameters.space` to parameters `model.NAME`, in order, so that conditions look back.
-
-    A name in several conditional scopes becomes a parameter that all scopes share. Raises ModelError if its range
-    differs between scopes.
-    """
+    """Convert `keras_tuner.HyperParameters.space` to parameters `model.NAME`, in order: a condition names only earlier
+    parameters. A name in several conditional scopes becomes a single parameter with merged conditions. Raises
+    ModelError if ranges differ between scopes."""
     merged: dict[str, Parameter] = {}
     for hp in hyper_parameters:
         name = MODEL_PREFIX + hp.name
@@ -137,8 +137,8 @@ def convert_parameters(hyper_parameters: Iterable[Any]) -> tuple[Parameter, ...]
 
 
 def convert_distribution(hyper_parameter: Any) -> Distribution:
-    """Convert a `keras_tuner` hyperparameter to a range. A logarithmic range with a step becomes a list of values.
-    `reverse_log` becomes uniform: no other engine has it."""
+    """Convert a `keras_tuner` hyperparameter to a range. A logarithmic range with a step becomes a list of values. The
+    sampling `reverse_log` becomes uniform, since no other engine has it."""
     kind = type(hyper_parameter).__name__
     if kind == "Boolean":
         return Categorical((False, True))
@@ -172,10 +172,10 @@ def _merge_parameters(a: Parameter, b: Parameter) -> Parameter:
 
 
 def explore_space(spec: SweepSpec, build: Callable[[Any], Any], fit: Fit | None, data: SearchData) -> SweepSpec:
-    """Add the hyperparameters that `build` asks for to the parameters of the sweep.
+    """Return the sweep with the hyperparameters that `build` and `fit` ask for among its parameters.
 
-    If the space file gives `model.NAME` a range or a value, that wins. Raises ModelError if no build gives a Keras
-    model, or if the space file names a hyperparameter that the model does not have.
+    If the space file gives `model.NAME` a range or a value, the space file wins. Raises ModelError if no build gives a
+    Keras model, or if the space file names a hyperparameter that the model does not have.
     """
     space = spec.space
     constants = {_strip_prefix(name): value for name, value in space.constants.items() if name.startswith(MODEL_PREFIX)}
@@ -194,10 +194,10 @@ def explore_space(spec: SweepSpec, build: Callable[[Any], Any], fit: Fit | None,
 
 
 def _add_fit(build: Callable[[Any], Any], fit: Fit, spec: SweepSpec, data: SearchData) -> Callable[[Any], None]:
-    """Return a function that builds a model and calls its HyperModel's `fit`, to see all hyperparameters.
+    """Return a function that builds a model and calls the HyperModel's `fit`, to see the hyperparameters of both.
 
-    With no epochs Keras trains and compiles nothing, but a second phase of training is reached. If `fit` asks for more
-    hyperparameters in an epoch, it gets an epoch. Errors may come from the few rows: only trials report them.
+    With 0 epochs Keras trains and compiles nothing, but a second phase of training is reached. If `fit` asks for more
+    hyperparameters in an epoch, `fit` gets an epoch. Errors are ignored, since the few rows may cause them.
     """
     import keras
 
@@ -243,7 +243,7 @@ class Exploration:
     answers: dict[str, dict[Value, tuple[frozenset[str], bool]]] = field(default_factory=dict)
 
     def run(self) -> None:
-        """Build until all hyperparameters are known. Raises ModelError if no build gives a model."""
+        """Build until all hyperparameters are known, or MOST_BUILDS times. Raises ModelError if all builds fail."""
         self._try({})
         while self._may_build():
             name = next((name for name in self.origins if name not in self.done), None)
@@ -262,7 +262,7 @@ class Exploration:
             raise self.faults[0]
 
     def parameters(self) -> tuple[Parameter, ...]:
-        """Return the parameters to search, each with its conditions, in an order in which conditions look back."""
+        """Return the parameters to search, with their conditions. A condition names only earlier parameters."""
         names = [*self.origins, *(variant.name for variant in self.variants)]
         ordered = sorted(self.variants, key=lambda variant: names.index(variant.name))
         free = [variant for variant in ordered if variant.name not in self.fixed]
@@ -271,7 +271,7 @@ class Exploration:
         return sort_parameters(map(self._add_conditions, convert_parameters(searched)))
 
     def _add_conditions(self, parameter: Parameter) -> Parameter:
-        """Add the conditions that the builds show: for which values of others this parameter is asked for."""
+        """Add a condition for each other hyperparameter whose value decides whether a build asks for this parameter."""
         name, when = _strip_prefix(parameter.name), list(parameter.when)
         skipped = {name, *self.fixed, *(_strip_prefix(condition.parameter) for condition in when)}
         for parent, answers in self.answers.items():
@@ -287,7 +287,7 @@ class Exploration:
         return self.builds < (MOST_FAULTS if len(self.faults) == self.builds else MOST_BUILDS)
 
     def _vary(self, name: str) -> None:
-        """Build with values of a hyperparameter that may lead to other code: every choice, or both ends of a range."""
+        """Build with every choice of a hyperparameter, or both ends of a range: other values may run other code."""
         distribution = convert_distribution(next(variant for variant in self.variants if variant.name == name))
         choices = distribution.values() if distribution.size <= MOST_VALUES else ()
         answers = self.answers[name] = dict[Value, tuple[frozenset[str], bool]]()
