@@ -47,7 +47,7 @@ RESULTS = (
     "test; a dict of these names; a dataset that `fit` takes; or datasets for training, validation and test"
 )
 KINDS = (("tensorflow", "data.Dataset"), ("keras", "utils.PyDataset"), ("torch", "utils.data.DataLoader"))
-MOST_BYTES = 4 << 30  # for a dataset
+MOST_BYTES = 4 << 30  # of a dataset that is read into memory
 FEWER = (
     "Limit it with `.take(n)`. Or, if it is the training dataset of a pair (training, validation), set "
     "`data: {python: ..., steps_per_epoch: 100}`"
@@ -127,8 +127,8 @@ class DatasetRows(dict[str, Any]):
     """Hold arrays that were read from datasets, by names like `x_train`."""
 
     notices: tuple[str, ...] = ()
-    streamed: Any = None  # the dataset that `fit` iterates; validation rows are in place of its rows
-    steps: int = 0  # batches in its epoch
+    streamed: Any = None  # the training dataset, if `fit` iterates it: validation rows replace its rows here
+    steps: int = 0  # batches in an epoch of `streamed`
 
 
 def rows_of_datasets(datasets: Any, steps: int | None = None) -> DatasetRows | None:
@@ -162,7 +162,7 @@ def is_dataset(value: Any) -> bool:
 
 def count_large_steps(dataset: Any) -> int:
     """Return the number of batches of a dataset larger than MOST_BYTES, else 0. Only the first batch is measured."""
-    with suppress(Exception):  # if the user's code raises, `read_dataset` raises again, and reports it
+    with suppress(Exception):  # `read_dataset` meets and reports the same error
         elements, count = _iterate_dataset(dataset)
         size = sum(array.nbytes for part in _to_numpy(next(elements)) for array in leaves(part)) if count > 1 else 0
         return count if size * count > MOST_BYTES else 0
@@ -250,7 +250,6 @@ def _rows_from_dict(arrays: dict[str, Any], name: str, place: str, how: Split) -
 
 
 def _match_columns(first: Arrays, y: Arrays) -> Arrays:
-
     def reshape(like: Array, array: Array) -> Array:
         in_column = {like.shape[1:], array.shape[1:]} == {(), (1,)}
         return array.reshape(len(array), *like.shape[1:]) if in_column else array

@@ -48,12 +48,12 @@ def check_task(spec: SweepSpec, data: SearchData, output_shape: Any = None, acti
         faults = [
             replace(fault, key=f"{fault.key.partition('[')[0]}.{name}" if fault.key else "")
             for name in spec.outputs
-            for fault in _faults(spec.output(name), _select(spec, data, name), output_shape[name], activation[name])
+            for fault in _check(spec.output(name), _select(spec, data, name), output_shape[name], activation[name])
         ]
     elif not spec.loss or several:  # the loss is in the user's `compile` or training loop
         return
     else:
-        faults = _faults(spec, data, output_shape, activation)
+        faults = _check(spec, data, output_shape, activation)
     if faults:
         raise SpaceFileError(spec.file, faults)
 
@@ -64,7 +64,7 @@ def _select(spec: SweepSpec, data: SearchData, name: str) -> SearchData:
     return replace(data, train=replace(data.train, y=y), classes=int(y.max()) + 1 if indices else None)
 
 
-def _faults(
+def _check(
     spec: SweepSpec, data: SearchData, output_shape: tuple[int | None, ...] | None, activation: str | None
 ) -> list[Fault]:
     faults = [*_label_faults(spec, data), *_metric_faults(spec, data, output_shape)]

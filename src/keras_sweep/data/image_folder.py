@@ -63,7 +63,7 @@ def _find_part_folders(root: Path) -> dict[str, Path]:
     """Return "train", "validation", "test" -> folder, or "" -> `root` if nothing is split. Raises DataError."""
     folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
     part_folders = {PARTS[path.name.lower()]: path for path in folders if path.name.lower() in PARTS}
-    if "train" not in part_folders or len(part_folders) == 1 < len(folders):  # then `train` is the name of a class
+    if "train" not in part_folders or len(part_folders) == 1 < len(folders):  # here `train` is the name of a class
         return {"": root}
     if unexpected := [path.name for path in folders if path not in part_folders.values()]:
         raise DataError(

@@ -26,9 +26,9 @@ Pixels = npt.NDArray[np.uint8]
 KERAS_ADDRESS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"  # as in keras/src/datasets
 DEBIAN_FOLDER = Path("/usr/share/datasets")
 SILENCE = 10  # seconds without an answer, after which a download fails
-APT_SECONDS = 300  # for a command of apt
-BOUNDARY = 64  # bytes
-GZIP = 16 + zlib.MAX_WBITS  # the format, for zlib
+APT_SECONDS = 300  # time limit for a command of apt
+BOUNDARY = 64  # bytes; see `scale_pixels`
+GZIP = 16 + zlib.MAX_WBITS  # zlib's code of the gzip format
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class ArrayFile:
     """Locate an array of a published set: in a gzipped IDX file, or as a member of an .npz file."""
 
     file: str
-    digest: str  # SHA-256 (hex) of the array's bytes in an IDX file; of the whole .npz file
-    member: str | None = None  # of an .npz file
+    digest: str  # SHA-256 (hex) of the array's bytes (IDX), or of the whole file (.npz)
+    member: str | None = None  # the array in an .npz file; None for an IDX file
 
     def read(self, folder: Path) -> Pixels:
         """Read the array from its file in `folder`. Raises DataError unless it is the published array."""
@@ -63,7 +63,7 @@ class ArrayFile:
 class ImageSet:
     """Describe a published set of pictures with class labels and separate test rows."""
 
-    name: str  # in a space file
+    name: str  # as in a space file
     title: str
     folder: str  # relative to Keras's folder of data sets, and to Debian's
     images: ArrayFile  # [N, H, W] or [N, H, W, 3] bytes
@@ -149,18 +149,18 @@ def unpack_debian_package(package: str, folder: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="keras-sweep-") as name:
         work = Path(name)
         try:
-            _call([*apt, "download", package], work)
+            _run_command([*apt, "download", package], work)
         except OSError:  # the package lists are missing or old: download new lists
             for part in ("lists/partial", "cache/archives/partial"):
                 (work / part).mkdir(parents=True)
             apt += ["-o", f"Dir::State::lists={work / 'lists'}", "-o", f"Dir::Cache={work / 'cache'}"]
-            _call([*apt, "update"], work)
-            _call([*apt, "download", package], work)
+            _run_command([*apt, "update"], work)
+            _run_command([*apt, "download", package], work)
         for archive in work.glob("*.deb"):
-            _call(["dpkg-deb", "-x", str(archive), str(folder)], work)
+            _run_command(["dpkg-deb", "-x", str(archive), str(folder)], work)
 
 
-def _call(command: list[str], work: Path) -> None:
+def _run_command(command: list[str], work: Path) -> None:
     try:
         subprocess.run(command, cwd=work, capture_output=True, text=True, timeout=APT_SECONDS, check=True)
     except subprocess.CalledProcessError as error:

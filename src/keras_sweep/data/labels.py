@@ -16,7 +16,7 @@ from keras_sweep.space.text import itemize
 
 class LabelForm(StrEnum):
     INDEX = "class indices"  # [N] or [N, ...] whole numbers 0 .. C - 1
-    ONE_HOT = "one-hot classes"  # [N, ..., C], or a share of each class
+    ONE_HOT = "one-hot classes"  # [N, ..., C] of 0 and 1, or a share of each class
     BINARY = "0 or 1"  # [N]; or [N, ...] numbers from 0 to 1
     NUMBER = "numbers"  # [N] or [N, ...] real numbers
     ANY = "any labels"  # for a user's own loss: [N] or [N, ...] numbers, or class indices
@@ -49,7 +49,7 @@ _NEEDS = (  # form, activations, losses of Keras with these needs
     (LabelForm.NUMBER, ("exponential", "softplus"), ("poisson",)),
     (LabelForm.NUMBER, (), ("cosine_similarity",)),
 )
-FOR_NUMBERS = "Use `loss: mean_squared_error` for numbers"  # a hint
+FOR_NUMBERS = "Use `loss: mean_squared_error` for numbers"  # a hint of errors
 # These metrics take labels of two classes only as [N, 1].
 COLUMN_METRICS = frozenset({"f1_score", "f_beta_score", "binary_crossentropy", "bce"})
 # Every loss that a space file may name. A test compares the names with Keras.
@@ -77,7 +77,7 @@ class Labels:
 
     form: LabelForm
     values: tuple[object, ...] | None = None  # [C], the source's value of each class, by index
-    names: tuple[str, ...] | None = None  # [C], for people
+    names: tuple[str, ...] | None = None  # [C], for messages
     in_column: bool = False  # whether labels [N] become [N, 1], which some metrics need
 
     @property

@@ -60,7 +60,7 @@ class Rows:
 class Stream:
     """Hold a training dataset that `fit` iterates, since the dataset never ends or does not fit into memory."""
 
-    begin: Callable[[], Any]  # returns the dataset; from its start, if a function of the user makes it
+    begin: Callable[[], Any]  # returns the dataset, from its start if a user's function creates it
     steps: int  # batches in an epoch
 
 
@@ -68,8 +68,8 @@ class Stream:
 class Fold:
     """Hold the row numbers of a fold: a model trains on the rows `train`, and scores the rows `held`."""
 
-    train: npt.NDArray[np.int32]  # indices of the rows that it trains on
-    held: npt.NDArray[np.int32]  # indices of the rows that it scores
+    train: npt.NDArray[np.int32]  # numbers of the rows to train on
+    held: npt.NDArray[np.int32]  # numbers of the rows to score
     rows: Rows | None = None  # all rows, encoded for this fold; None: `SearchData.train`
 
 
@@ -81,18 +81,18 @@ class SearchData:
     train: Rows
     validation: Rows
     fingerprint: str  # SHA-256 (hex) over the rows of both splits, in order
-    classes: int | None  # C; None for regression
+    classes: int | None  # the number of classes C; None for regression
     class_names: tuple[str, ...] | None = None
-    test_rows: int = 0  # how many rows are sealed; 0 if there are none
-    test_fingerprint: str | None = None  # SHA-256 (hex) of them; None for published files, which have digests
+    test_rows: int = 0  # the number of test rows, which the search does not see
+    test_fingerprint: str | None = None  # SHA-256 (hex) of the test rows; None for published files, which have digests
     preprocessing: TablePreprocessing | None = None  # for a table or series; None: the model takes the rows as they are
     image_shape: tuple[int, ...] | None = None  # (H, W) or (H, W, 3), if a row of x is a picture
-    notices: tuple[str, ...] = ()  # changes to the data that its owner may not expect
+    notices: tuple[str, ...] = ()  # changes to the data that the user may not expect
     leaks: tuple[str, ...] = ()  # reasons why scores may be too good
     scale: TargetScale | None = None  # for a transformed target; `y` of all rows keeps its own units
-    stream: Stream | None = None  # trained on instead of `train`, which then has the validation rows
-    folds: tuple[Fold, ...] = ()  # if there are any, `train` and `validation` are both all rows
-    variants: Mapping[Variant, SearchData] = field(default_factory=dict)  # if several; then this is the first
+    stream: Stream | None = None  # the training dataset, if `fit` iterates it; `train` then has the validation rows
+    folds: tuple[Fold, ...] = ()  # with folds, `train` and `validation` are both all rows
+    variants: Mapping[Variant, SearchData] = field(default_factory=dict)  # all, if there are several; this is the first
 
     @property
     def weighs(self) -> bool:

@@ -18,7 +18,7 @@ from keras_sweep.errors import DataError
 from keras_sweep.space.data_spec import CsvOptions, DataSpec, SeriesOptions
 from keras_sweep.space.text import pluralize, quote
 
-MOST_AGAIN = 0.1  # share of repeated times: more are several series, rather than an hour that a clock repeats
+MOST_AGAIN = 0.1  # share of repeated times: above, a file has several series; below, a clock repeats an hour
 LEAST_ALIKE = 0.8  # share of equal steps in a column that counts rows
 
 

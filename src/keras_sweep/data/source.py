@@ -47,9 +47,9 @@ class SourceRows:
     image_shape: tuple[int, ...] | None = None  # (H, W) or (H, W, 3), if a row of x is a picture
     pictures: ImageSet | None = None  # the published set, if x is its bytes; its test rows are in separate files
     series: tuple[str, ...] | None = None  # the column names, if a row of x is a window of a series
-    stream: Stream | None = None  # trained on instead of `train`; `train` then has the validation rows
+    stream: Stream | None = None  # the training dataset, if `fit` iterates it; `train` then has the validation rows
     notices: tuple[str, ...] = ()
-    leaks: tuple[str, ...] = ()  # found in the order of the rows
+    leaks: tuple[str, ...] = ()  # notices of leaks that the order of the rows shows
     ways: Mapping[str, str] = field(default_factory=dict)  # column -> how its texts were read as numbers or dates
 
 
@@ -107,7 +107,7 @@ def read_sklearn_set(name: str) -> SourceRows:
     dataset = datasets.load_diabetes(scaled=False) if name == "diabetes" else getattr(datasets, f"load_{name}")()
     classes = tuple(map(str, dataset.target_names)) if "target_names" in dataset else None
     if name == "digits":
-        pixels = (dataset.data / 16.0).astype(np.float32)  # of 0 to 16
+        pixels = (dataset.data / 16.0).astype(np.float32)  # the pixels are 0 to 16
         return SourceRows(name, RawRows(pixels, dataset.target), class_names=classes, image_shape=(8, 8))
     table = pl.DataFrame(dataset.data, list(map(str, dataset.feature_names)), orient="row")
     return SourceRows(name, RawRows(table, dataset.target), class_names=classes)

@@ -73,7 +73,7 @@ def _load(
     frame = pl.DataFrame(rows, names, orient="row", infer_schema_length=None)
     # Texts are read like a CSV file: SQLite has no dates, and has numbers as texts if a CSV file filled it.
     texts = [series.cast(pl.String) for series in frame if series.dtype in (pl.String, pl.Null)]
-    line = pl.Series("", range(len(rows)))  # without it a row with only a gap would be an empty line
+    line = pl.Series("", range(len(rows)))  # without this column, a row with only a gap would be an empty line
     content = pl.DataFrame([line, *(text.alias(f"{place} ") for place, text in enumerate(texts))]).write_csv().encode()
     read = pl.read_csv(content, infer_schema_length=None, try_parse_dates=True, null_values=gaps or None)
     typed = [series.alias(text.name) for series, text in zip(read.get_columns()[1:], texts, strict=True)]

@@ -30,13 +30,13 @@ from keras_sweep.data.written_values import to_numbers
 from keras_sweep.errors import DataError, TableError
 from keras_sweep.space.text import format_yaml_list, itemize, quote
 
-MOST_COLUMNS = 50_000  # more take minutes; wide rows, as of images, are arrays
-MOST_MIXED_COLUMNS = 2_000  # if some are text: then Keras builds an input for each column
+MOST_COLUMNS = 50_000  # more take minutes; wide rows, like images, belong into arrays
+MOST_MIXED_COLUMNS = 2_000  # the limit if some are text: Keras builds an input for each column
 MOST_CATEGORIES = 100
 MOST_NOTICES = 10
 LARGEST = 1e30  # sums and quotients stay inside the range of float32
-MOST_ALIKE = 20  # different texts: if more, and over half of the rows differ, they are ids or free text
-MISSING = ""  # in place of a missing text
+MOST_ALIKE = 20  # ids and free text have more different texts, which differ in over half of the rows
+MISSING = ""  # replaces a missing text
 NO_VALUE = frozenset({"na", "n/a", "#n/a", "nan", "null", "none", "?", "-", "--", ".", "missing", "unknown"})
 _ID = re.compile(r"(.*[^a-z])?(id|uuid)|(.*[a-z0-9])?(Id|ID)|([Ii]ndex|[Rr]ow|[Nn]r|[Nn]o|[Nn]umber|Unnamed: 0|)")
 
@@ -48,9 +48,9 @@ class NumberColumn:
     name: str
     fill: float = 0.0  # the training median, used for a missing value
     mean: float = 0.0
-    deviation: float = 0.0  # of the population; 0 if training rows have a single value: then there is no feature
-    indicator: bool = False  # whether training rows miss values: then a missing value has a feature
-    kept: bool = False  # whether a column of a single value has a feature, which is 0
+    deviation: float = 0.0  # of the population; 0 if training rows have a single value, which gives no feature
+    indicator: bool = False  # whether training rows miss values, which a second feature marks
+    kept: bool = False  # whether a column with a single value stays, as a feature that is 0
 
     @property
     def used(self) -> bool:
@@ -110,8 +110,8 @@ def check_columns(
     faults that the caller found. If `gaps` is false, the error does not suggest to leave fields empty."""
     values, category_faults = _number_values(table), []
 
-    def look(name: str, series: pl.Series) -> None:
-        if "\0" in name:  # a Keras file can't hold it
+    def check(name: str, series: pl.Series) -> None:
+        if "\0" in name:  # a Keras file can't hold this character
             raise DataError(f"column {quote(name)} has a null character in its name", hint="Rename it")
         if name in values:
             check_fits_32_bits(values[name], f"column {quote(name)}", gaps=True)
@@ -123,12 +123,12 @@ def check_columns(
             try:
                 _fit_text_column(name, series)
             except DataError as fault:
-                category_faults.append(fault)  # training rows decide: reported now only beside other faults
+                category_faults.append(fault)  # training rows decide: reported here only beside other faults
         else:
             hint = "Convert it to numbers (a date to days, for example) or remove it"
             raise DataError(f"column {quote(name)} must be numbers or text, but got {series.dtype}", hint=hint)
 
-    _, faults = _map_columns(table, look)
+    _, faults = _map_columns(table, check)
     if faults or others:
         options = odd_columns(table) if gaps else {}
         raise TableError(place, [*others, *faults, *category_faults], _describe_options(options), options)
@@ -223,7 +223,7 @@ def _fit_number_column(name: str, known: npt.NDArray[np.float64], *, missing: bo
     if (largest := np.abs(known).max()) > LARGEST:
         what = f"column {quote(name)} must have numbers up to {LARGEST:g}, but got {largest:g}"
         raise DataError(what, hint="Use a larger unit")
-    known = known.astype(np.float32).astype(np.float64)  # as the model sees them
+    known = known.astype(np.float32).astype(np.float64)  # the model gets float32
     deviation = float(np.float32(known.std())) if known.min() < known.max() else 0.0
     if 0 < deviation < 1 / LARGEST:
         raise DataError(f"column {quote(name)} has numbers that differ by less than 1e-30", hint="Use a smaller unit")

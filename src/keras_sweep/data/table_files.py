@@ -28,7 +28,7 @@ LEAST_VALUES = 10  # different values in a column of groups or times
 GROUP_NAME = r"(?i)(^|[^a-z])(id|patient|subject|person|user|customer|session|device)s?([^a-z]|$)|(?-i:[a-z]I[dD]$)"
 GROUP_CODE = r"^[A-Za-z]+[-_ ]?\d+$"  # P017, user_3
 Places = npt.NDArray[np.intp]
-# (options, texts that are gaps) -> (all columns, a function that reads columns again as text, if the file has text).
+# Takes (options, texts of missing values). Returns (all columns, a function that reads columns again as text, or None).
 Load: TypeAlias = Callable[[Any, list[str]], tuple[pl.DataFrame, Callable[..., pl.DataFrame] | None]]
 
 
@@ -130,7 +130,7 @@ def _load(load: Load, place: str, options: TableOptions, others: Sequence[str | 
     # In a date that polars reads, the month may be first, and the year 24 may be 2024.
     columns = read_as_text(pl.Date, pl.Datetime) + [col for col in frame if col.name in names and is_formatted(col)]
     values, ways, faults = read_texts(pl.DataFrame(columns), options.decimal, options.dates)
-    if "," in ways.values() or faults or options.decimal == ",":  # then 1.101 may be a thousand
+    if "," in ways.values() or faults or options.decimal == ",":  # 1.101 may be 1101
         columns += read_as_text(pl.Float64)
         values, ways, faults = read_texts(pl.DataFrame(columns), options.decimal, options.dates)
     if faults:

@@ -37,10 +37,10 @@ from keras_sweep.space.text import quote
 
 Inputs = Array | dict[str, Array]
 Numbers = npt.NDArray[np.float32]  # [N, columns], NaN for a missing value
-Codes = npt.NDArray[np.int32]  # [N, width], the characters of a column's texts
+Codes = npt.NDArray[np.int32]  # [N, width], the code points of a column's texts
 DATE_PARTS = ("year", "month", "day", "weekday", "hour")  # methods of polars; Monday is 1
 _DATE_PART = re.compile(rf"(.*) \(({'|'.join(DATE_PARTS)})\)", re.DOTALL)
-_TAKEN = re.compile(r"%(?=(?:25)*(?:2F|00))")  # text that looks like an escape
+_LIKE_ESCAPE = re.compile(r"%(?=(?:25)*(?:2F|00))")  # the % of a text that looks like an escape
 _ESCAPED = re.compile(r"%2F|%25(?=(?:25)*(?:2F|00))")
 _MEANING = {"%2F": "/", "%25": "%"}
 
@@ -49,10 +49,10 @@ _MEANING = {"%2F": "/", "%25": "%"}
 class TablePreprocessing:
     """Compute features in this order: standardised numbers, 0/1 for missing values, 0/1 for each category."""
 
-    columns: tuple[Column, ...]  # all columns of the file but the target, in its order, as `fit_columns` gives them
-    by_name: bool = False  # whether raw rows have other columns: then columns are selected by name
+    columns: tuple[Column, ...]  # all columns but the target, in the order of the file, from `fit_columns`
+    by_name: bool = False  # whether columns are selected by name, since raw rows have more columns
     steps: tuple[int, ...] = ()  # (window,) for a series: then raw rows are arrays [N, window, columns]
-    ways: Ways = field(default_factory=dict)  # how texts of a file's columns were read
+    ways: Ways = field(default_factory=dict)  # column -> how its texts were read
 
     @property
     def dropped(self) -> tuple[str, ...]:
@@ -75,7 +75,7 @@ class TablePreprocessing:
         return [column for column in self.columns if isinstance(column, TextColumn) and column.used]
 
     @property
-    def _places(self) -> list[int]:
+    def _used_indices(self) -> list[int]:
         return [index for index, column in enumerate(self.columns) if column.used]
 
     def inputs(self, raw: Any) -> Inputs:
@@ -86,9 +86,9 @@ class TablePreprocessing:
         if not self.takes_matrix:
             columns: list[Column] = [*self._numbers, *self._texts]
             return _name_inputs([column.name for column in columns], numbers, codes)
-        # A column without a feature is missing, whatever its values are in these rows.
+        # A column without a feature is NaN in every row, whatever its values are.
         matrix = np.full((len(numbers), len(self.columns)), np.nan, np.float32)
-        matrix[:, self._places] = numbers
+        matrix[:, self._used_indices] = numbers
         return matrix
 
     def transform(self, raw: Any) -> Numbers:
@@ -105,7 +105,7 @@ class TablePreprocessing:
         axis = 1 + len(self.steps)
         if self.takes_matrix:
             inputs = keras.Input((*self.steps, len(self.columns)), dtype="float32", name="columns")
-            numbers, codes = ops.take(inputs, self._places, axis=axis), []
+            numbers, codes = ops.take(inputs, self._used_indices, axis=axis), []
         else:
             singles = [keras.Input((1,), dtype="float32", name=input_name(column.name)) for column in self._numbers]
             codes = [keras.Input((col.width,), dtype="int32", name=input_name(col.name)) for col in self._texts]
@@ -116,7 +116,7 @@ class TablePreprocessing:
 
     def _read(self, raw: Any) -> tuple[Numbers, list[Codes]]:
         if self.steps:
-            return np.asarray(raw, np.float32)[..., self._places], []
+            return np.asarray(raw, np.float32)[..., self._used_indices], []
         names, widths = [column.name for column in self._numbers], {column.name: column.width for column in self._texts}
         return _read_columns(polars_table(raw), names, widths, self.ways.values())
 
@@ -160,7 +160,7 @@ def input_name(column: str) -> str:
     """Return the name of the model's input for a table column. Different columns get different names. Keras allows
     neither "/" nor an empty name, so "%2F" and "%00" replace them. If a column's name has these texts itself, their "%"
     becomes "%25", as in URLs. `column_name` is the inverse."""
-    return _TAKEN.sub("%25", column).replace("/", "%2F") or "%00"
+    return _LIKE_ESCAPE.sub("%25", column).replace("/", "%2F") or "%00"
 
 
 def column_name(name: str) -> str:

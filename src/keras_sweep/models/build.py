@@ -187,7 +187,7 @@ def make_builder(
     fit: Fit | None = hyper_model.fit if has_own_fit(hyper_model) else None
     function = hyper_model.build if isinstance(hyper_model, keras_tuner.HyperModel) else hyper_model
     owner = getattr(function, "__self__", None)
-    # A HyperModel wraps the `build` of its class. The parameters of the class's `build` say what it takes.
+    # A HyperModel wraps the `build` of its class. The class's `build` has the user's signature.
     arguments = select_accepted(type(owner).build if isinstance(owner, keras_tuner.HyperModel) else function, context)
 
     def build(hyper_parameters: Any) -> Any:
@@ -233,7 +233,7 @@ def call_symbolic(model: Any, data: SearchData) -> Any:
         warnings.simplefilter("ignore")  # Keras warns before it raises
         symbol, inputs = data.symbol(), getattr(model, "input", None)
         names = [getattr(tensor, "name", None) for tensor in inputs] if isinstance(inputs, list) else []
-        if names and isinstance(symbol, dict) and symbol.keys() >= set(names):  # a call takes them in this order
+        if names and isinstance(symbol, dict) and symbol.keys() >= set(names):  # a call takes the inputs in this order
             symbol = [symbol[name] for name in names]
         try:
             return model(_match_rank(symbol, getattr(model, "inputs", None)))
@@ -277,7 +277,7 @@ def model_code(spec: SweepSpec, *, now: bool = False) -> dict[str, str]:
 
 def find_changed_code(recorded: object, now: Mapping[str, str]) -> list[str]:
     """List the files that changed since the sweep began. Returns [] if the record has no digests."""
-    if not isinstance(recorded, Mapping) or not recorded or not now:  # the import reports missing files
+    if not isinstance(recorded, Mapping) or not recorded or not now:  # the import of the code reports missing files
         return []
     names = {str(name) for name in recorded} | set(now)
     return sorted(name for name in names if recorded.get(name) != now.get(name))

@@ -29,19 +29,19 @@ from keras_sweep.space.search_space import Condition, Objective, Parameter, Para
 from keras_sweep.space.sweep_spec import MODEL_PREFIX, SweepSpec
 
 DEFAULT_OBJECTIVE = "default_objective"  # KerasTuner's name of a number that `fit` returns
-RETURNED = "the model's `fit` returned"  # the beginning of errors
-MOST_BUILDS = 100  # of an exploration
+RETURNED = "the model's `fit` returned"  # how messages of errors begin
+MOST_BUILDS = 100  # in an exploration
 MOST_FAULTS = 16  # builds that raise before the first success
-MOST_VALUES = 16  # to try for a hyperparameter
-ROWS = 64  # for a trial call of a HyperModel's own `fit`
-MOST_SECONDS = 5.0  # for training in a trial call, which asks for no epochs
+MOST_VALUES = 16  # values to try for a hyperparameter
+ROWS = 64  # rows for a trial call of a HyperModel's own `fit`
+MOST_SECONDS = 5.0  # time limit of training in a trial call
 
 Fit = Callable[..., Any]  # takes rows and the arguments of `keras.Model.fit`
 
 
 def is_hyper_model(value: Any) -> bool:
     """Return whether a value is a HyperModel (instance or class), or a function whose first parameter is `hp`."""
-    if _find_class(value) is not None:
+    if _get_hyper_model_class(value) is not None:
         return True
     with suppress(TypeError, ValueError):  # no function, or a function without a signature
         return not isinstance(value, type) and next(iter(inspect.signature(value).parameters), None) == "hp"
@@ -50,13 +50,13 @@ def is_hyper_model(value: Any) -> bool:
 
 def has_own_fit(value: object) -> bool:
     """Return whether a value is a HyperModel (instance or class) that defines its own `fit`."""
-    kind = _find_class(value)
+    kind = _get_hyper_model_class(value)
     return kind is not None and kind.fit is not sys.modules["keras_tuner"].HyperModel.fit
 
 
-def _find_class(value: object) -> Any:
+def _get_hyper_model_class(value: object) -> Any:
     """Return the class of a HyperModel (instance or class). Return None for other values."""
-    keras_tuner = sys.modules.get("keras_tuner")  # imported, if there is a HyperModel
+    keras_tuner = sys.modules.get("keras_tuner")  # imported already, if any HyperModel exists
     kind = value if isinstance(value, type) else type(value)
     return kind if keras_tuner is not None and issubclass(kind, keras_tuner.HyperModel) else None
 
@@ -205,7 +205,7 @@ def _add_fit(build: Callable[[Any], Any], fit: Fit, spec: SweepSpec, data: Searc
 
     def build_and_fit(hyper_parameters: Any) -> None:
         model, deadline = build(hyper_parameters), time.monotonic() + MOST_SECONDS
-        if not model.compiled:  # any loss: it does not change which hyperparameters there are
+        if not model.compiled:  # any loss will do: hyperparameters do not depend on the loss
             model.compile(loss=spec.loss if spec.loss in LOSS_NEEDS else "mse")
 
         def check_time(*_: Any, **__: Any) -> None:
@@ -244,19 +244,19 @@ class Exploration:
 
     def run(self) -> None:
         """Build until all hyperparameters are known, or MOST_BUILDS times. Raises ModelError if all builds fail."""
-        self._try({})
+        self._build_with({})
         while self._may_build():
             name = next((name for name in self.origins if name not in self.done), None)
             if name is not None:
                 self._vary(name)
-            else:  # all these are done: enter a scope that no build was in
+            else:  # all these names are done: enter a scope that no build was in
                 new = next((item for item in self.variants if item.name not in {*self.origins, *self.done}), None)
                 if new is None:
                     break
                 name, values = new.name, dict[str, Value]()
                 for condition in new.conditions:
                     values |= {**self.origins.get(condition.name, {}), condition.name: condition.values[0]}
-                self._try(values)
+                self._build_with(values)
             self.done.add(name)
         if len(self.faults) == self.builds:
             raise self.faults[0]
@@ -277,7 +277,7 @@ class Exploration:
         for parent, answers in self.answers.items():
             if parent in skipped:
                 continue
-            # A build that raised may have asked for it later.
+            # A build that raised might have asked for the parameter later.
             values = tuple(value for value, (names, is_all) in answers.items() if name in names or not is_all)
             if len(values) < len(answers) and any(name in names for names, _ in answers.values()):
                 when.append(Condition(MODEL_PREFIX + parent, values))
@@ -295,21 +295,21 @@ class Exploration:
         def probe(values: Iterable[Value]) -> None:
             for value in values:
                 if name not in self.fixed and value not in answers and self._may_build():
-                    answers[value] = self._try({**self.origins[name], name: value})
+                    answers[value] = self._build_with({**self.origins[name], name: value})
 
         is_choice = isinstance(distribution, Categorical)
         probe(distribution.values()[:MOST_VALUES] if is_choice else (distribution.at(0.0), distribution.at(1.0)))
         if len({names for names, _ in answers.values()}) > 1:
             probe(choices)
-            # A condition lists values, so it is only known if every value was tried.
+            # A condition lists all its values, so every value must have been tried.
             self.answers[name] = {value: answers[value] for value in choices} if set(choices) == set(answers) else {}
 
-    def _try(self, values: Params) -> tuple[frozenset[str], bool]:
+    def _build_with(self, values: Params) -> tuple[frozenset[str], bool]:
         self.builds += 1
         is_all, hyper_parameters = True, make_hyper_parameters({**values, **self.fixed})
         try:
             self.build(hyper_parameters)
-        except ModelError as fault:  # the trial would fail, but names asked for before are known
+        except ModelError as fault:  # the names that the build asked for before the error are known
             self.faults.append(fault)
             is_all = False
         active = [item for item in hyper_parameters.space if hyper_parameters.is_active(item)]

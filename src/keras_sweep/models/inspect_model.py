@@ -24,8 +24,8 @@ from keras_sweep.space.text import itemize
 from keras_sweep.trial.plan import training_plan
 
 PLACES = (0.0, 0.5, 0.999999)  # positions in each range: a model that fails at the first may build at the next
-ROWS = 32  # to compute outputs for
-DRAWN = 16  # points at which to build models that compile themselves
+ROWS = 32  # rows to compute outputs for
+DRAWN = 16  # random configurations to build models for
 
 # Layers and operations that keep the range of an activation.
 _PASSING = frozenset({"Dropout", "Reshape", "Flatten", "Identity", "Squeeze", "ActivityRegularization", "Cast"})
@@ -39,7 +39,7 @@ class Inspection:
 
     spec: SweepSpec  # with a HyperModel's hyperparameters among its parameters
     output_shape: Any = None  # rows first; None for the dense model, which fits the labels
-    activation: Any = None  # the last, if known; with several outputs both are dicts by output name
+    activation: Any = None  # the last activation, if known; with several outputs both are dicts by output name
     notices: tuple[str, ...] = ()
 
 
@@ -60,7 +60,7 @@ def load_rows(spec: SweepSpec, data: SearchData | None = None) -> tuple[SweepSpe
     clear_session()  # a notebook may have created metrics
     model = first_model(spec, data)[0]
     names = list_outputs(model, getattr(model, "output", None))
-    if set(names) == set(spec.outputs):  # use the model's order: labels in a tuple have it
+    if set(names) == set(spec.outputs):  # labels in a tuple have the model's order
         spec = replace(spec, outputs={name: spec.outputs[name] for name in names})
     known = replace(spec, data=replace(spec.data, inputs=_column_inputs(model, data)))
     if spec.own:

@@ -15,7 +15,7 @@ from keras_sweep.process.backend import without_tensorflow
 
 PLAIN = "keras.models.load_model(path)"
 UNCOMPILED = "keras.models.load_model(path, compile=False)"
-ROWS = 8  # to compare two models on
+ROWS = 8  # rows on which two models are compared
 
 
 def fileable(model: Any, x: Arrays) -> Any:
@@ -113,7 +113,7 @@ def _make_functional(model: Any, x: Arrays) -> Any | None:
     import keras
 
     kwargs: dict[str, Any] = {"training": None} if "training" in model.call_signature_parameters else {}
-    with contextlib.suppress(Exception), warnings.catch_warnings():  # its `call` may do anything
+    with contextlib.suppress(Exception), warnings.catch_warnings():  # the model's `call` may do anything
         warnings.simplefilter("ignore")
         inputs = each(lambda array: keras.Input(array.shape[1:], dtype=str(array.dtype)), x)
         outputs = model.call(inputs, **kwargs)

@@ -55,7 +55,7 @@ def apply_own_compile(spec: SweepSpec, model: Any, *, trains_itself: bool) -> Sw
     """
     kwargs, keys_left = read_compile_arguments(model), list(spec.own)
     steps = ("compile", "train_step", "test_step", "metrics", "compute_metrics")
-    trains_itself |= any(_is_own(model, name) for name in steps)
+    trains_itself |= any(_is_overridden(model, name) for name in steps)
     if "loss" in keys_left and (loss := kwargs.get("loss")) is not None:
         outputs = _read_outputs(model, kwargs)
         name, arguments = (LOSS_OF_OUTPUTS, {}) if outputs else loss_and_arguments(loss)
@@ -89,11 +89,11 @@ def apply_own_compile(spec: SweepSpec, model: Any, *, trains_itself: bool) -> Sw
 
 def can_validate(model: Any) -> bool:
     """Return whether `evaluate` gives a loss. If only `train_step` is the user's, Keras's `test_step` may have none."""
-    steps = [name for name in ("train_step", "test_step", "compute_loss") if _is_own(model, name)]
+    steps = [name for name in ("train_step", "test_step", "compute_loss") if _is_overridden(model, name)]
     return steps != ["train_step"] or getattr(model, "loss", None) is not None or bool(model.losses)
 
 
-def _is_own(model: Any, name: str) -> bool:
+def _is_overridden(model: Any, name: str) -> bool:
     import keras
 
     return getattr(type(model), name) is not getattr(keras.Model, name)
@@ -176,7 +176,7 @@ def plain_parts(spec: SweepSpec, model: Any) -> tuple[str, dict[str, Value]] | s
         return "a `compile` of its own"
     if "loss" in spec.own:
         expected = (spec.loss, {**spec.loss_arguments})
-        # Lanes use the mean of rows.
+        # Lanes minimize the mean over rows: a weight or another reduction does not fit.
         is_sum = kwargs.get("loss_weights") or "reduction" in spec.loss_arguments
         if is_sum or spec.loss not in LOSS_NEEDS or loss_and_arguments(kwargs.get("loss")) != expected:
             return "a loss of its own"
