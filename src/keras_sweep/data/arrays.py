@@ -70,7 +70,7 @@ def arrays_by_name(arrays: Mapping[str, Array]) -> dict[str, Arrays]:
 
 
 def has_several_arrays(value: Any, rows: int | None = None) -> bool:
-    """Return whether a value is a dict, or a list of arrays. A list with `rows` items is a single array."""
+    """Return whether a value is a dict or a list of arrays. A list with `rows` items counts as a single array."""
     if isinstance(value, Mapping):
         return True
     is_list = isinstance(value, list | tuple) and rows is not None and len(value) != rows

@@ -55,8 +55,7 @@ def select_variant(spec: SweepSpec, data: SearchData, params: Params) -> tuple[S
 
 def load_variant(spec: SweepSpec) -> SearchData:
     """Load and encode the rows that `spec.data` names. Test rows in separate files are not read. Test rows of a split
-    are checked and dropped; only their number and fingerprint remain, for the evaluation after the search. Raises
-    DataError."""
+    are checked, but only their number and fingerprint are kept, for the evaluation. Raises DataError."""
     encoding = fit_encoding(spec, read_parts(spec))
     source, (train, validation) = encoding.parts.source, encoding.encode_search()
     if source.stream is not None:

@@ -42,7 +42,8 @@ INDEX_METRICS = frozenset({"accuracy", "acc", *_SPARSE})  # the only metrics tha
 def check_task(spec: SweepSpec, data: SearchData, output_shape: Any = None, activation: Any = None) -> None:
     """Check that the space file's loss and metrics fit the labels and the model. Raises SpaceFileError with every
     mismatch. `output_shape` (rows first) and `activation` (the last, None if unknown) describe a user's model. With
-    several outputs both are dicts by output name. For the dense model both are None: its arguments are checked."""
+    several outputs both are dicts by output name. For the dense model both are None: the arguments of the dense model
+    are checked."""
     several = isinstance(data.train.y, dict | tuple)
     if spec.outputs and several and output_shape is not None and "loss" not in spec.own:
         faults = [
@@ -76,7 +77,7 @@ def _check(
 
 
 def infer_output_shape(loss: str, data: SearchData) -> tuple[int, ...]:
-    """Return the output shape of a row that fits the labels. For class indices, its last axis is the classes."""
+    """Return the output shape of a row that fits the labels. For class indices, the last axis has all classes."""
     y, form = ravel_column(data.train.y), loss_needs(loss).form
     if y.ndim == 1:
         return (1 if form is LabelForm.BINARY else data.classes or 1,)
@@ -157,7 +158,7 @@ def _dense_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
 
 
 def _argument_values(spec: SweepSpec, argument: str) -> Iterator[tuple[str, tuple[Value, ...]]]:
-    """Yield (space file key, values) for each place that sets this argument. A range gives both ends."""
+    """Yield (space file key, values) for each key that sets this argument. A range gives both ends."""
     name = f"model.{argument}"
     if argument in spec.model.arguments:
         yield f"model.dense.{argument}", (spec.model.arguments[argument],)
@@ -208,8 +209,8 @@ def _output_faults(
 
 
 def _is_fitting(output: tuple[int | None, ...], needed: tuple[int, ...], form: LabelForm) -> bool:
-    """Return whether the output of a row has the needed shape. A last axis of 1 may be missing. If a row has several
-    class indices, the output may have more classes than the labels."""
+    """Return whether the output shape of a row fits. A last axis of 1 may be missing. If a row has several class
+    indices, the output may have more classes than the labels."""
     if len(needed) == 1:
         return output == needed
     if form is LabelForm.INDEX:

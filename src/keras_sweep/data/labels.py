@@ -121,7 +121,7 @@ class Labels:
 
 def fit_labels(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | None = None) -> Labels:
     """Find the classes of training labels, or check that the labels are numbers. `names` are class names that the
-    source knows. Raises DataError, with a hint that names a loss that fits."""
+    source knows. Raises DataError, with a fitting loss as the hint."""
     if not y.size and form is not LabelForm.ANY:
         hint = "Give `y` beside `x`, or leave out `loss` if your model compiles itself"
         raise DataError(f"`loss: {loss}` needs labels, but the data have none", hint=hint)
@@ -190,7 +190,7 @@ def _fit_classes(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | 
 
 
 def fit_scale(transform: str, labels: Labels, y: Array) -> TargetScale:
-    """Fit the scale of training targets, [N] or [N, 1], for "standard" or "log". Raises DataError for unfit targets."""
+    """Fit the scale of training targets, [N] or [N, 1]. `transform` is "standard" or "log". Raises DataError."""
     if labels.values is not None or labels.form not in (LabelForm.NUMBER, LabelForm.ANY) or y.size > len(y):
         raise DataError(
             f"`transform: {transform}` needs a target of numbers, but the loss takes {labels.form.value}",

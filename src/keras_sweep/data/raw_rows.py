@@ -42,8 +42,8 @@ def rows_in_order(spec: SweepSpec, data: SearchData) -> Rows:
 
 
 def whole(spec: SweepSpec, data: SearchData) -> SearchData:
-    """Return data that train and score on the training and validation rows together. The columns of a table are fitted
-    on all these rows. Raises DataError."""
+    """Merge training and validation rows: in the result, both parts have all these rows. The columns of a table are
+    fitted on the merged rows. Raises DataError."""
     if data.folds:
         return replace(data, folds=(), fingerprint=f"{data.fingerprint} without folds")
     if data.preprocessing is None:

@@ -29,7 +29,8 @@ def open_test(spec: SweepSpec, data: SearchData, like: SearchData | None = None)
 
 
 def open_raw_test(spec: SweepSpec, data: SearchData, like: SearchData) -> tuple[Any, Rows]:
-    """Return (x of the test rows as a model's file takes x, the encoded test rows). Raises DataError as `open_test`."""
+    """Return (x of the test rows as the exported model takes x, encoded test rows). `like` has the model's
+    preprocessing. Raises DataError as `open_test`."""
     rows, raw = _open_rows(spec, data)
     return (rows.x if like.preprocessing is None else like.preprocessing.inputs(raw)), rows
 

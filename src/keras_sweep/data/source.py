@@ -114,7 +114,7 @@ def read_sklearn_set(name: str) -> SourceRows:
 
 
 def unknown_name(name: str, sweeps: Sequence[str] = ()) -> DataError:
-    """Return the error for a name that no data set or sweep has. The hint has the nearest name, or all data sets."""
+    """Return the error for a name that no data set, and no sweep of `sweeps`, has. The hint has the nearest name."""
     near = find_nearest(name, (*DATA_NAMES, *sweeps))
     hint = f"Did you mean `{near}`?" if near else f"The data sets are {join(DATA_NAMES)}"
     return DataError(f"there is no data set {'or sweep ' if sweeps else ''}{name!r}", hint=hint)

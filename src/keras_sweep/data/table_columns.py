@@ -67,7 +67,7 @@ class TextColumn:
 
     @property
     def width(self) -> int:
-        """Return how many characters of a text to read: one more than any category has, so that longer texts differ."""
+        """Return how many characters of a text to read: one more than any category has. A longer text then differs."""
         return max(len(category) for category in self.categories) + 1
 
     @property

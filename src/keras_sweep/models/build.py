@@ -260,11 +260,10 @@ def count_classes(spec: SweepSpec, data: SearchData) -> int | None:
 
 
 def model_code(spec: SweepSpec, *, now: bool = False) -> dict[str, str]:
-    """Return file -> SHA-256 (hex) of the code of model and callbacks, with the modules that the code imports.
+    """Return file -> SHA-256 (hex) of the code of model and callbacks, and of the modules that the code imports.
 
-    Only files beside the space file count. If a Python program passed in a function, the keys are the parts of the
-    function (code, defaults, variables), as they were then or, with `now`, as they are at present. Return {} for the
-    dense model.
+    Only files beside the space file count. A function that a Python program passed in has no file: the keys are its
+    parts (code, defaults, variables), as passed in or, with `now`, at present. Return {} for the dense model.
     """
     digests: dict[str, str] = {}
     for source in spec.training_code:
@@ -276,7 +275,7 @@ def model_code(spec: SweepSpec, *, now: bool = False) -> dict[str, str]:
 
 
 def find_changed_code(recorded: object, now: Mapping[str, str]) -> list[str]:
-    """List the files that changed since the sweep began. Returns [] if the record has no digests."""
+    """Return the files whose digests differ between `recorded` and `now`, or [] if the record has no digests."""
     if not isinstance(recorded, Mapping) or not recorded or not now:  # the import of the code reports missing files
         return []
     names = {str(name) for name in recorded} | set(now)

@@ -81,7 +81,8 @@ def _column_inputs(model: Any, data: SearchData) -> tuple[str, ...]:
 
 
 def inspect_model(spec: SweepSpec, data: SearchData) -> Inspection:
-    """Build and inspect the model. Raises as `first_model` and `check_losses`, and ModelError for unfit outputs."""
+    """Build and inspect the model. Raises as `first_model` and `check_losses`. ModelError: outputs do not fit the
+    labels."""
     if spec.model.kind == "dense":
         return Inspection(spec)
     spec = add_own_parameters(spec, data)
