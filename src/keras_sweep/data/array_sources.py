@@ -1,7 +1,7 @@
 """Read arrays from an .npz file, or from a user's function, which may return datasets.
 
 A dataset (`tf.data.Dataset`, `keras.utils.PyDataset`, torch's `DataLoader`) is read into memory if it fits. This module
-never imports these packages: if a dataset exists, its package is imported already.
+never imports the packages of datasets: if a dataset exists, its package is imported already.
 """
 
 import sys
@@ -47,7 +47,7 @@ RESULTS = (
     "test; a dict of these names; a dataset that `fit` takes; or datasets for training, validation and test"
 )
 KINDS = (("tensorflow", "data.Dataset"), ("keras", "utils.PyDataset"), ("torch", "utils.data.DataLoader"))
-MOST_BYTES = 4 << 30  # for a dataset
+MOST_BYTES = 4 << 30  # of a dataset that is read into memory
 FEWER = (
     "Limit it with `.take(n)`. Or, if it is the training dataset of a pair (training, validation), set "
     "`data: {python: ..., steps_per_epoch: 100}`"
@@ -56,7 +56,7 @@ _OTHER_NAMES = {f"{letter}_val": f"{letter}_validation" for letter in LETTERS}
 
 
 def read_npz(data: DataSpec, folder: Path) -> SourceRows:
-    """Read an .npz file without unpickling. `target` names the labels, by default `y`. Raises DataError."""
+    """Read an .npz file without pickled objects. `data.target` names the labels, by default `y`. Raises DataError."""
     path, target, by = folder / data.source, data.target, data.split.by
     try:
         with path.open("rb") as stream, np.lib.npyio.NpzFile(stream, allow_pickle=False) as file:
@@ -84,7 +84,7 @@ def _select(names: Sequence[str], target: str, path: Path, by: str | None) -> di
 
 
 def call_python(data: DataSpec, folder: Path) -> SourceRows:
-    """Call a user's function and return its rows. Raises DataError with the user's file and line if it fails."""
+    """Call the user's function that `data` names. Return the rows. If the function fails, DataError names the line."""
     source, name = data.source, display_name(data.source)
     function = load_python(source, folder, DataError)
     place = name if is_object_name(source) else f"`python: {source}`"
@@ -124,18 +124,17 @@ def call_python(data: DataSpec, folder: Path) -> SourceRows:
 
 
 class DatasetRows(dict[str, Any]):
-    """Hold arrays by name that were read from datasets."""
+    """Hold arrays that were read from datasets, by names like `x_train`."""
 
     notices: tuple[str, ...] = ()
-    streamed: Any = None  # the dataset that `fit` iterates; validation rows are in place of its rows
-    steps: int = 0  # batches in its epoch
+    streamed: Any = None  # the training dataset, if `fit` iterates it: validation rows replace its rows here
+    steps: int = 0  # batches in an epoch of `streamed`
 
 
 def rows_of_datasets(datasets: Any, steps: int | None = None) -> DatasetRows | None:
-    """Read a dataset, or (training, validation[, test]) if some are datasets. Returns None without a dataset.
-
-    The training dataset is not read if it is too large, or if `steps` an epoch are given. Raises DataError.
-    """
+    """Read a dataset, or a tuple (training, validation[, test]) with datasets. Return None without a dataset. If the
+    training dataset exceeds MOST_BYTES, or if `steps` (batches per epoch) is set, the dataset is not read: `fit`
+    iterates the dataset. Raises DataError."""
     parts = [datasets] if is_dataset(datasets) else datasets if _is_list(datasets) else []
     if not any(map(is_dataset, parts)):
         return None
@@ -156,14 +155,14 @@ def rows_of_datasets(datasets: Any, steps: int | None = None) -> DatasetRows | N
 
 
 def is_dataset(value: Any) -> bool:
-    """Whether a value is a dataset of TensorFlow, Keras or torch."""
+    """Return whether a value is a dataset of TensorFlow, Keras or torch."""
     loaded = [(sys.modules[module], name) for module, name in KINDS if module in sys.modules]
     return any(isinstance(value, attrgetter(name)(module)) for module, name in loaded)
 
 
 def count_large_steps(dataset: Any) -> int:
-    """Count the batches of a dataset larger than MOST_BYTES, judged by the first. Returns 0 for a smaller dataset."""
-    with suppress(Exception):  # if the user's code raises, `read_dataset` raises again, and reports it
+    """Return the number of batches of a dataset larger than MOST_BYTES, else 0. Only the first batch is measured."""
+    with suppress(Exception):  # `read_dataset` meets and reports the same error
         elements, count = _iterate_dataset(dataset)
         size = sum(array.nbytes for part in _to_numpy(next(elements)) for array in leaves(part)) if count > 1 else 0
         return count if size * count > MOST_BYTES else 0
@@ -171,7 +170,7 @@ def count_large_steps(dataset: Any) -> int:
 
 
 def read_dataset(dataset: Any, part: str) -> tuple[list[Any], str]:
-    """Read x, y and weights of all batches, or rows, and make a notice of their size. Raises DataError."""
+    """Read a whole dataset. Return ([x, y, weights], notice of the size). `part` is like "train". Raises DataError."""
     name = f"the {part.replace('train', 'training')} dataset" if part else "the dataset"
     parts, size = [], 0
     try:
@@ -198,7 +197,7 @@ def read_dataset(dataset: Any, part: str) -> tuple[list[Any], str]:
 
 
 def _to_numpy(element: Any) -> list[Any]:
-    """Convert x, y and weights of a batch, or of a row, to NumPy arrays, with texts as `str`."""
+    """Convert x, y and weights of a batch, or of a row, to NumPy arrays. Texts become `str`."""
 
     def as_array(value: Any) -> Any:
         return decode_texts(np.asarray(value.detach().cpu() if hasattr(value, "detach") else value))
@@ -217,7 +216,7 @@ def _iterate_dataset(dataset: Any) -> tuple[Iterator[Any], int]:
 
 
 def name_arrays(arrays: Sequence[Any], part: str) -> dict[str, Any]:
-    """Map names to x, y and weights, if there are weights: `x_train`, `y_train`, `sample_weight_train`."""
+    """Return name -> array of x, y and any weights. For the part "_train", the names are `x_train` and so on."""
     pairs = zip(LETTERS, arrays, strict=False)
     return {f"{letter}{part}": array for letter, array in pairs if array is not None or letter in "xy"}
 
@@ -251,7 +250,6 @@ def _rows_from_dict(arrays: dict[str, Any], name: str, place: str, how: Split) -
 
 
 def _match_columns(first: Arrays, y: Arrays) -> Arrays:
-
     def reshape(like: Array, array: Array) -> Array:
         in_column = {like.shape[1:], array.shape[1:]} == {(), (1,)}
         return array.reshape(len(array), *like.shape[1:]) if in_column else array

@@ -23,7 +23,7 @@ STEPS_THAT_MATTER = 100  # numbers of 32 bits between a column's lowest and high
 
 
 def describe_value(value: Any) -> str:
-    """Describe a value by its type and shape, for a message."""
+    """Describe a value by type and shape, for a message: "ndarray of shape [3, 2] and type int64"."""
     kind = "None" if value is None else type(value).__name__.lstrip("_")
     if isinstance(value, dict | list | tuple):
         return f"a {kind} of {len(value):,}"
@@ -32,7 +32,8 @@ def describe_value(value: Any) -> str:
 
 
 def each(function: Callable[..., Any], first: Any, *more: Any) -> Any:
-    """Call a function with an array, or with each array of a dict or tuple. Return the same structure of results."""
+    """Apply a function to an array, or to each array of a dict or tuple. Further arguments are the matching arrays of
+    `more`. Return the results in the same structure."""
     if isinstance(first, Mapping):
         return {name: function(array, *(structure[name] for structure in more)) for name, array in first.items()}
     if isinstance(first, list | tuple):
@@ -41,17 +42,17 @@ def each(function: Callable[..., Any], first: Any, *more: Any) -> Any:
 
 
 def cut(arrays: Arrays, start: int, end: int | None = None) -> Arrays:
-    """Return rows `start` to `end` of all arrays, without row `end`."""
+    """Return the rows from `start` up to `end` of all arrays, without row `end`."""
     return each(lambda array: array[start:end], arrays)
 
 
 def leaves(arrays: Arrays) -> list[Any]:
-    """List the arrays of a structure, in order."""
+    """Return the arrays of a structure (an array, or a dict or tuple of arrays) as a list."""
     return list(by_name("", arrays).values())
 
 
 def by_name(name: str, arrays: Arrays) -> dict[str, Array]:
-    """Map names to arrays: `x` for an array, `x/a` and `x/b` for a dict, `x/0` and `x/1` for a tuple."""
+    """Return name -> array. For the name "x": `x` (an array), `x/a` and `x/b` (a dict), `x/0` and `x/1` (a tuple)."""
     if not isinstance(arrays, Mapping | tuple):
         return {name: arrays}
     parts = arrays.items() if isinstance(arrays, Mapping) else enumerate(arrays)
@@ -59,7 +60,7 @@ def by_name(name: str, arrays: Arrays) -> dict[str, Array]:
 
 
 def arrays_by_name(arrays: Mapping[str, Array]) -> dict[str, Arrays]:
-    """Undo `by_name`: build the structures from names like `x/a` or `x/0`."""
+    """Undo `by_name`: return name -> structure. Arrays `x/a` and `x/b` become a dict, `x/0` and `x/1` a tuple."""
     result: dict[str, Any] = {}
     for name, array in arrays.items():
         first, several, part = name.partition("/")
@@ -69,7 +70,7 @@ def arrays_by_name(arrays: Mapping[str, Array]) -> dict[str, Arrays]:
 
 
 def has_several_arrays(value: Any, rows: int | None = None) -> bool:
-    """Whether a value is a dict of arrays, or a list or tuple of arrays without an entry for each of the `rows`."""
+    """Return whether a value is a dict or a list of arrays. A list with `rows` items counts as a single array."""
     if isinstance(value, Mapping):
         return True
     is_list = isinstance(value, list | tuple) and rows is not None and len(value) != rows
@@ -77,7 +78,7 @@ def has_several_arrays(value: Any, rows: int | None = None) -> bool:
 
 
 def input_array(x: Any, what: str) -> Array:
-    """Return inputs as numbers, [N, ...], or as texts, [N] of `str`. Raises DataError for anything else."""
+    """Convert inputs to numbers [N, ...] or texts [N] of `str`. Raises DataError, where `what` names the inputs."""
     array = _as_array(x)
     if array.ndim and array.size == len(array) > 0 and all(isinstance(value, str) for value in array.flat):
         return array.reshape(-1).astype(object)
@@ -88,7 +89,8 @@ def input_array(x: Any, what: str) -> Array:
 
 
 def read_arrays(value: Any, read: Callable[[Any, str], Array], what: str, rows: int | None) -> Arrays:
-    """Apply `read` to an array, or to each array of several inputs or outputs. An input of several may be [N]."""
+    """Call `read`, like `input_array`, with an array, or with each of several arrays. A list with `rows` items is a
+    single array. If there are several inputs, an input [N] becomes [N, 1]."""
     if not has_several_arrays(value, rows):
         return read(value, what)
     if not len(value):
@@ -101,7 +103,7 @@ def read_arrays(value: Any, read: Callable[[Any, str], Array], what: str, rows: 
 
 
 def label_array(y: Any, what: str) -> Array:
-    """Return labels as numbers, [N] or [N, ...], or as texts, [N] or [N, C]. Raises DataError."""
+    """Convert labels to numbers [N, ...], or texts [N] or [N, C]. Raises DataError, where `what` names the labels."""
     array = _as_array(y)
     is_valid = array.ndim if array.dtype.kind in "fiub" else array.ndim in (1, 2) and array.dtype.kind in "UO"
     if not is_valid or not array.size:
@@ -124,12 +126,12 @@ def label_array(y: Any, what: str) -> Array:
 
 
 def ravel_column(y: Array) -> Array:
-    """Return labels [N, 1] as [N]. Other labels stay as they are."""
+    """Return labels [N, 1] as [N]. Labels of other shapes stay as they are."""
     return y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
 
 
 def weight_array(weights: Any, rows: int, what: str) -> Array:
-    """Return sample weights as [N] float32. Raises DataError unless each row has a number of at least 0."""
+    """Return sample weights as [N] float32. Raises DataError unless each of the `rows` has a number of at least 0."""
     array = _as_array(weights)
     if array.dtype.kind not in "fiub" or array.shape not in ((rows,), (rows, 1)):
         raise DataError(f"{what} must be a number for each of {rows:,} rows, [N], but got {describe_value(weights)}")
@@ -141,8 +143,8 @@ def weight_array(weights: Any, rows: int, what: str) -> Array:
 
 
 def find_blurred_columns(array: Array) -> list[int]:
-    """Find the columns of [N, F] with fewer than STEPS_THAT_MATTER numbers of 32 bits between their lowest and highest
-    value, for example the seconds of a day counted from 1970."""
+    """Find the columns of [N, F] with values too close for float32: fewer than STEPS_THAT_MATTER float32 numbers lie
+    between the lowest and highest value. An example is the time of a day in seconds since 1970."""
     low, high = array.min(axis=0).astype(np.float64), array.max(axis=0).astype(np.float64)
     step = np.spacing(np.maximum(np.abs(low), np.abs(high)).astype(np.float32)).astype(np.float64)
     close = np.flatnonzero((low < high) & (step * STEPS_THAT_MATTER > high - low))
@@ -150,7 +152,7 @@ def find_blurred_columns(array: Array) -> list[int]:
 
 
 def to_32_bits(x: Array) -> Array:
-    """Convert real numbers and booleans to float32. Texts and whole numbers stay, for layers that look them up."""
+    """Convert real numbers and booleans to float32. Whole numbers stay whole, for layers that look them up."""
     if x.dtype.kind in "fb":
         return x.astype(np.float32)
     if x.dtype.itemsize > 4 and x.dtype.kind != "O":
@@ -159,12 +161,12 @@ def to_32_bits(x: Array) -> Array:
 
 
 def copy_if_view(array: Array) -> Array:
-    """Return a contiguous array that is no view. A view would keep alive all rows, and give access to them."""
+    """Return a contiguous array that is no view. A view would keep all rows in memory, and give access to them."""
     return np.array(array, order="C") if array.base is not None else np.ascontiguousarray(array)
 
 
 def _as_array(value: Any) -> npt.NDArray[Any]:
-    """Convert a value by NumPy, with masked numbers as missing. Returns an empty array if NumPy fails."""
+    """Convert a value by NumPy. Masked numbers become NaN. If NumPy fails, return an empty array."""
     try:
         array = np.asarray(value.filled(np.nan) if np.ma.is_masked(value) else value)
         if array.dtype.kind == "O" and all(isinstance(item, int | float | np.number | np.bool) for item in array.flat):
@@ -182,7 +184,7 @@ def decode_texts(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def check_fits_32_bits(array: npt.NDArray[Any], what: str, *, gaps: bool = False) -> None:
-    """Raise DataError for a number that is infinite or beyond 32 bits, or for a gap unless `gaps` allows it."""
+    """Raise DataError if a number is infinite or beyond 32 bits. NaN also raises, unless `gaps` is true."""
     if array.dtype.kind == "f":
         bad = ~(np.abs(array) <= LARGEST_FLOAT32) & ~(gaps & np.isnan(array))
     elif array.dtype.itemsize > 4:

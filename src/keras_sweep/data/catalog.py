@@ -1,4 +1,4 @@
-"""Load the rows of a search from the `data` of a space file."""
+"""Load the rows of a search, as `data` in the space file describes them."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,8 @@ FEW_VARIANTS = 16  # up to this number, the size of all variants is not checked
 
 
 def load_search_data(spec: SweepSpec) -> SearchData:
-    """Load training and validation rows of every variant of the data, encoded for the loss. Raises DataError."""
+    """Load training and validation rows, encoded for the loss. A variant is a combination of values of the parameters
+    `data.*`. If there are several variants, the result is the first, and `variants` has all. Raises DataError."""
     points = list(get_data_space(spec.space).points())
     if len(points) == 1:
         return load_variant(spec)
@@ -47,17 +48,14 @@ def load_search_data(spec: SweepSpec) -> SearchData:
 
 
 def select_variant(spec: SweepSpec, data: SearchData, params: Params) -> tuple[SweepSpec, SearchData]:
-    """Return the sweep and its data for a trial with these parameters. Without variants both stay as they are."""
+    """Return (spec, data) for a trial's values of the parameters `data.*`. Without variants, both stay as they are."""
     variant = data.variants.get(get_variant(params))
     return (spec, data) if variant is None else (replace(apply_variant(spec, params), scale=variant.scale), variant)
 
 
 def load_variant(spec: SweepSpec) -> SearchData:
-    """Load the rows that `spec.data` names. Raises DataError.
-
-    Test rows in separate files are not read. Test rows that a split holds out are checked for the evaluation after the
-    search, sealed by their fingerprint, and dropped here.
-    """
+    """Load and encode the rows that `spec.data` names. Test rows in separate files are not read. Test rows of a split
+    are checked, but only their number and fingerprint are kept, for the evaluation. Raises DataError."""
     encoding = fit_encoding(spec, read_parts(spec))
     source, (train, validation) = encoding.parts.source, encoding.encode_search()
     if source.stream is not None:
@@ -95,7 +93,7 @@ def load_variant(spec: SweepSpec) -> SearchData:
 
 
 def make_set_spec(name: str) -> SweepSpec:
-    """Make a spec to look at a named set alone, with the loss that fits its labels."""
+    """Return a spec that has only a named data set, and a loss that fits its labels."""
     loss = {"diabetes": "mean_squared_error", "breast_cancer": "binary_crossentropy"}.get(name)
     return SweepSpec(
         name=name,

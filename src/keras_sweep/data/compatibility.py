@@ -1,4 +1,4 @@
-"""Check before training that loss, metrics, the model's output and the labels fit together."""
+"""Check before training that loss, metrics, model output and labels fit together."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -40,22 +40,21 @@ INDEX_METRICS = frozenset({"accuracy", "acc", *_SPARSE})  # the only metrics tha
 
 
 def check_task(spec: SweepSpec, data: SearchData, output_shape: Any = None, activation: Any = None) -> None:
-    """Check that the space file fits the data. Raises SpaceFileError with every mismatch.
-
-    `output_shape` (rows first) and `activation` (the last, if known) belong to a built model. For the dense model
-    its arguments are checked instead. With several outputs both are dicts by output name.
-    """
+    """Check that the space file's loss and metrics fit the labels and the model. Raises SpaceFileError with every
+    mismatch. `output_shape` (rows first) and `activation` (the last, None if unknown) describe a user's model. With
+    several outputs both are dicts by output name. For the dense model both are None: the arguments of the dense model
+    are checked."""
     several = isinstance(data.train.y, dict | tuple)
     if spec.outputs and several and output_shape is not None and "loss" not in spec.own:
         faults = [
             replace(fault, key=f"{fault.key.partition('[')[0]}.{name}" if fault.key else "")
             for name in spec.outputs
-            for fault in _faults(spec.output(name), _select(spec, data, name), output_shape[name], activation[name])
+            for fault in _check(spec.output(name), _select(spec, data, name), output_shape[name], activation[name])
         ]
     elif not spec.loss or several:  # the loss is in the user's `compile` or training loop
         return
     else:
-        faults = _faults(spec, data, output_shape, activation)
+        faults = _check(spec, data, output_shape, activation)
     if faults:
         raise SpaceFileError(spec.file, faults)
 
@@ -66,7 +65,7 @@ def _select(spec: SweepSpec, data: SearchData, name: str) -> SearchData:
     return replace(data, train=replace(data.train, y=y), classes=int(y.max()) + 1 if indices else None)
 
 
-def _faults(
+def _check(
     spec: SweepSpec, data: SearchData, output_shape: tuple[int | None, ...] | None, activation: str | None
 ) -> list[Fault]:
     faults = [*_label_faults(spec, data), *_metric_faults(spec, data, output_shape)]
@@ -78,7 +77,7 @@ def _faults(
 
 
 def infer_output_shape(loss: str, data: SearchData) -> tuple[int, ...]:
-    """Return the output shape of a row that fits the labels. Class indices add an axis of their highest value + 1."""
+    """Return the output shape of a row that fits the labels. For class indices, the last axis has all classes."""
     y, form = ravel_column(data.train.y), loss_needs(loss).form
     if y.ndim == 1:
         return (1 if form is LabelForm.BINARY else data.classes or 1,)
@@ -159,7 +158,7 @@ def _dense_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
 
 
 def _argument_values(spec: SweepSpec, argument: str) -> Iterator[tuple[str, tuple[Value, ...]]]:
-    """Yield (key, values) of a model argument. For a range the values are both ends."""
+    """Yield (space file key, values) for each key that sets this argument. A range gives both ends."""
     name = f"model.{argument}"
     if argument in spec.model.arguments:
         yield f"model.dense.{argument}", (spec.model.arguments[argument],)
@@ -175,7 +174,7 @@ def _argument_values(spec: SweepSpec, argument: str) -> Iterator[tuple[str, tupl
 def _output_faults(
     spec: SweepSpec, data: SearchData, output_shape: tuple[int | None, ...], activation: str | None
 ) -> Iterator[Fault]:
-    """Yield faults of a user's model: its output does not fit, or trains to nonsense without an error of Keras."""
+    """Yield faults of a user's model: a wrong output shape, or an activation that trains to nonsense silently."""
     needed, needs = infer_output_shape(spec.loss, data), loss_needs(spec.loss, spec.loss_arguments)
     usual = needs.usual
     lowest, highest = float(np.min(data.train.y)), float(np.max(data.train.y))
@@ -210,7 +209,8 @@ def _output_faults(
 
 
 def _is_fitting(output: tuple[int | None, ...], needed: tuple[int, ...], form: LabelForm) -> bool:
-    """Whether outputs of a row have the shape. A last axis of 1 may be missing, and there may be more classes."""
+    """Return whether the output shape of a row fits. A last axis of 1 may be missing. If a row has several class
+    indices, the output may have more classes than the labels."""
     if len(needed) == 1:
         return output == needed
     if form is LabelForm.INDEX:

@@ -1,7 +1,5 @@
-"""Read pictures from a folder for each class, or from class folders inside `train`, `validation` and `test`.
-
-Keras's `load_img` reads them: `image_dataset_from_directory` needs TensorFlow or grain on every backend.
-"""
+"""Read pictures from a folder for each class, or from class folders inside `train`, `validation` and `test`. Keras's
+`load_img` reads them: `image_dataset_from_directory` needs TensorFlow or grain on every backend."""
 
 import errno
 import os
@@ -62,10 +60,10 @@ def _read_parts(root: Path, options: ImageOptions) -> SourceRows:
 
 
 def _find_part_folders(root: Path) -> dict[str, Path]:
-    """Find the folder of each part, or the folder itself, as "", if nothing is split. Raises DataError."""
+    """Return "train", "validation", "test" -> folder, or "" -> `root` if nothing is split. Raises DataError."""
     folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
     part_folders = {PARTS[path.name.lower()]: path for path in folders if path.name.lower() in PARTS}
-    if "train" not in part_folders or len(part_folders) == 1 < len(folders):  # then `train` is the name of a class
+    if "train" not in part_folders or len(part_folders) == 1 < len(folders):  # here `train` is the name of a class
         return {"": root}
     if unexpected := [path.name for path in folders if path not in part_folders.values()]:
         raise DataError(
@@ -76,7 +74,7 @@ def _find_part_folders(root: Path) -> dict[str, Path]:
 
 
 def walk_folder(folder: Path, faults: list[OSError]) -> Iterator[tuple[Path, list[Path]]]:
-    """Walk a folder like `os.walk`, with links but without hidden files. Paths that can't be walked go to `faults`."""
+    """Yield (folder, files) of a folder and each subfolder, with links, without hidden files. Errors go to `faults`."""
     for place, folders, files in os.walk(folder, followlinks=True, onerror=faults.append):
         above = {os.path.realpath(parent) for parent in (Path(place), *Path(place).parents)}
         folders[:] = [name for name in folders if not name.startswith(".")]
@@ -88,7 +86,7 @@ def walk_folder(folder: Path, faults: list[OSError]) -> Iterator[tuple[Path, lis
 
 
 def _read_picture(root: Path, options: ImageOptions, path: Path) -> Any:
-    """Return the pixels of a picture, [H, W, C] float32, or a DataError with the reason why it has none."""
+    """Return the pixels of a picture, [H, W, C] float32. If the file is unreadable, return a DataError instead."""
     import keras
     from PIL import Image
 

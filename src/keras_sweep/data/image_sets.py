@@ -1,7 +1,5 @@
-"""Find, download and read published sets of pictures. Their test rows are in separate arrays.
-
-A set is data (`ImageSet`), and the code is the same for all sets. Each array is checked against its published digest.
-"""
+"""Find, download and read published picture sets, whose test rows are in separate arrays. Each set is an `ImageSet`.
+Each array is checked against its published digest."""
 
 import contextlib
 import hashlib
@@ -28,21 +26,21 @@ Pixels = npt.NDArray[np.uint8]
 KERAS_ADDRESS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"  # as in keras/src/datasets
 DEBIAN_FOLDER = Path("/usr/share/datasets")
 SILENCE = 10  # seconds without an answer, after which a download fails
-APT_SECONDS = 300  # for a command of apt
-BOUNDARY = 64  # bytes
-GZIP = 16 + zlib.MAX_WBITS  # the format, for zlib
+APT_SECONDS = 300  # time limit for a command of apt
+BOUNDARY = 64  # bytes; see `scale_pixels`
+GZIP = 16 + zlib.MAX_WBITS  # zlib's code of the gzip format
 
 
 @dataclass(frozen=True, slots=True)
 class ArrayFile:
-    """Locate an array of a set: in a gzipped IDX file, or as a member of an .npz file."""
+    """Locate an array of a published set: in a gzipped IDX file, or as a member of an .npz file."""
 
     file: str
-    digest: str  # SHA-256 (hex) of the array's bytes in an IDX file; of the whole .npz file
-    member: str | None = None  # of an .npz file
+    digest: str  # SHA-256 (hex) of the array's bytes (IDX), or of the whole file (.npz)
+    member: str | None = None  # the array in an .npz file; None for an IDX file
 
     def read(self, folder: Path) -> Pixels:
-        """Read, unpack and check the array. Raises DataError."""
+        """Read the array from its file in `folder`. Raises DataError unless it is the published array."""
         path = folder / self.file
         try:
             content: Any = path.read_bytes()
@@ -63,9 +61,9 @@ class ArrayFile:
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Hold a set of pictures with class labels, and a test set that its publisher held out."""
+    """Describe a published set of pictures with class labels and separate test rows."""
 
-    name: str  # in a space file
+    name: str  # as in a space file
     title: str
     folder: str  # relative to Keras's folder of data sets, and to Debian's
     images: ArrayFile  # [N, H, W] or [N, H, W, 3] bytes
@@ -84,14 +82,13 @@ class ImageSet:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The names of all files. Labels are first, since they are small."""
+        """Return the names of all files. Files of labels are first, since they are small."""
         return tuple(dict.fromkeys(array.file for array in self._arrays))
 
     def find(self) -> Path | None:
-        """Return the folder that has all files, if it is on this machine. No file is opened.
-
-        It is $SWEEP_DATA_DIR or its subfolder, Keras's cache ($KERAS_HOME or ~/.keras), Debian's, or the user's.
-        """
+        """Return the folder that has all files, or None if no folder on this machine has them. No file is opened. The
+        first match wins: $SWEEP_DATA_DIR or its subfolder, Keras's cache ($KERAS_HOME or ~/.keras), Debian's folder,
+        and the user's cache."""
         chosen = os.environ.get("SWEEP_DATA_DIR")
         keras_cache = Path(os.environ.get("KERAS_HOME") or "~/.keras") / "datasets"
         folders = [Path(chosen), Path(chosen) / self.folder] if chosen else []
@@ -102,16 +99,16 @@ class ImageSet:
         return next(whole, None)
 
     def locate(self) -> Path:
-        """Return the folder that has all files, and download them if needed. Raises DataError with the ways out."""
+        """Return the folder that has all files. Download missing files. The hint of a DataError names other ways."""
         return self.find() or self._fetch()
 
     def search_arrays(self) -> tuple[Pixels, Pixels]:
-        """Return pictures [N, ...] and labels [N], without test rows. Raises DataError."""
+        """Return pictures [N, ...] and labels [N] for the search, without test rows. Raises DataError."""
         folder = self.locate()
         return self.images.read(folder), self.labels.read(folder)
 
     def test_arrays(self) -> tuple[Pixels, Pixels]:
-        """Return the sealed test pictures and labels. Only `sealed_test` calls this. Raises DataError."""
+        """Return the test pictures and labels. Only the module `sealed_test` calls this. Raises DataError."""
         folder = self.locate()
         return self.test_images.read(folder), self.test_labels.read(folder)
 
@@ -147,23 +144,23 @@ class ImageSet:
 
 
 def unpack_debian_package(package: str, folder: Path) -> None:
-    """Download a Debian package by apt-get and unpack its files under `folder`, without root. Raises OSError."""
+    """Download a Debian package with apt-get, without root, and unpack its files under `folder`. Raises OSError."""
     apt = ["apt-get", "-q", "-o", f"Acquire::http::Timeout={SILENCE}", "-o", "Acquire::Retries=1"]
     with tempfile.TemporaryDirectory(prefix="keras-sweep-") as name:
         work = Path(name)
         try:
-            _call([*apt, "download", package], work)
+            _run_command([*apt, "download", package], work)
         except OSError:  # the package lists are missing or old: download new lists
             for part in ("lists/partial", "cache/archives/partial"):
                 (work / part).mkdir(parents=True)
             apt += ["-o", f"Dir::State::lists={work / 'lists'}", "-o", f"Dir::Cache={work / 'cache'}"]
-            _call([*apt, "update"], work)
-            _call([*apt, "download", package], work)
+            _run_command([*apt, "update"], work)
+            _run_command([*apt, "download", package], work)
         for archive in work.glob("*.deb"):
-            _call(["dpkg-deb", "-x", str(archive), str(folder)], work)
+            _run_command(["dpkg-deb", "-x", str(archive), str(folder)], work)
 
 
-def _call(command: list[str], work: Path) -> None:
+def _run_command(command: list[str], work: Path) -> None:
     try:
         subprocess.run(command, cwd=work, capture_output=True, text=True, timeout=APT_SECONDS, check=True)
     except subprocess.CalledProcessError as error:
@@ -173,11 +170,9 @@ def _call(command: list[str], work: Path) -> None:
 
 
 def scale_pixels(images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """Scale pictures to rows of pixels in [0, 1]: [N, H, W] bytes -> [N, H * W] float32.
-
-    The result is exactly `(images / 255.0).astype("float32").reshape(N, -1)`: for each of the 256 bytes, division in
-    float32 and in float64 rounds to the same number. This needs a single pass and no float64 copy.
-    """
+    """Scale pictures to rows of pixels from 0 to 1: [N, H, W] bytes -> [N, H * W] float32. The result is exactly
+    `(images / 255.0).astype("float32").reshape(N, -1)`: for each of the 256 bytes, division in float32 and in float64
+    rounds to the same number. Division in float32 needs a single pass and no float64 copy."""
     flat = images.reshape(len(images), -1)
     # JAX on the CPU reads arrays in place, without a copy, if they begin at a multiple of BOUNDARY.
     size = flat.size * np.dtype(np.float32).itemsize

@@ -15,10 +15,8 @@ from keras_sweep.space.text import itemize
 
 
 class LabelForm(StrEnum):
-    """Name the form of the labels that a loss takes."""
-
     INDEX = "class indices"  # [N] or [N, ...] whole numbers 0 .. C - 1
-    ONE_HOT = "one-hot classes"  # [N, ..., C], or a share of each class
+    ONE_HOT = "one-hot classes"  # [N, ..., C] of 0 and 1, or a share of each class
     BINARY = "0 or 1"  # [N]; or [N, ...] numbers from 0 to 1
     NUMBER = "numbers"  # [N] or [N, ...] real numbers
     ANY = "any labels"  # for a user's own loss: [N] or [N, ...] numbers, or class indices
@@ -33,7 +31,7 @@ class LossNeeds:
 
     @property
     def usual(self) -> str:
-        """The usual last activation."""
+        """Return the usual last activation: the first that fits, or "linear" if all fit."""
         return self.activations[0] if self.activations else "linear"
 
 
@@ -51,7 +49,7 @@ _NEEDS = (  # form, activations, losses of Keras with these needs
     (LabelForm.NUMBER, ("exponential", "softplus"), ("poisson",)),
     (LabelForm.NUMBER, (), ("cosine_similarity",)),
 )
-FOR_NUMBERS = "Use `loss: mean_squared_error` for numbers"  # a hint
+FOR_NUMBERS = "Use `loss: mean_squared_error` for numbers"  # a hint of errors
 # These metrics take labels of two classes only as [N, 1].
 COLUMN_METRICS = frozenset({"f1_score", "f_beta_score", "binary_crossentropy", "bce"})
 # Every loss that a space file may name. A test compares the names with Keras.
@@ -59,13 +57,13 @@ LOSS_NEEDS = {loss: LossNeeds(form, activations) for form, activations, losses i
 
 
 def loss_needs(loss: str, arguments: Mapping[str, object] | None = None) -> LossNeeds:
-    """Look up what a loss needs. A loss outside the table is a user's own loss, and takes any labels."""
+    """Return what a loss needs. A user's own loss takes any labels. The argument `from_logits` needs linear outputs."""
     needs = LOSS_NEEDS.get(loss, LossNeeds(LabelForm.ANY, ()))
     return LossNeeds(needs.form, ("linear",)) if arguments and arguments.get("from_logits") else needs
 
 
 def near_copies(texts: Iterable[object]) -> str:
-    """List texts that differ only in case and spaces, as the end of a sentence. Returns "" if there are none."""
+    """Return the end of a notice that lists texts which differ only in case and spaces, or "" if there are none."""
     spellings: dict[str, list[str]] = {}
     for text in sorted(set(map(str, texts))):
         spellings.setdefault("".join(text.casefold().split()), []).append(text)
@@ -79,16 +77,16 @@ class Labels:
 
     form: LabelForm
     values: tuple[object, ...] | None = None  # [C], the source's value of each class, by index
-    names: tuple[str, ...] | None = None  # [C], for people
+    names: tuple[str, ...] | None = None  # [C], for messages
     in_column: bool = False  # whether labels [N] become [N, 1], which some metrics need
 
     @property
     def classes(self) -> int | None:
-        """The number of classes C. None if labels are numbers, or if a row has several answers."""
+        """Return the number of classes C. Return None if labels are numbers, or if a row may have several classes."""
         return None if self.values is None else len(self.values)
 
     def for_metrics(self, metrics: Collection[str]) -> Labels:
-        """Return a copy that encodes labels in the shape that these metrics take."""
+        """Return a copy that encodes labels as [N, 1] rather than [N], if one of these metrics needs a column."""
         two = self.form is LabelForm.BINARY or (self.form is LabelForm.ANY and self.classes in (None, 2))
         return replace(self, in_column=two and not COLUMN_METRICS.isdisjoint(metrics))
 
@@ -122,7 +120,8 @@ class Labels:
 
 
 def fit_labels(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | None = None) -> Labels:
-    """Find the classes of training labels, or check that they are numbers. Raises DataError with a loss that fits."""
+    """Find the classes of training labels, or check that the labels are numbers. `names` are class names that the
+    source knows. Raises DataError, with a fitting loss as the hint."""
     if not y.size and form is not LabelForm.ANY:
         hint = "Give `y` beside `x`, or leave out `loss` if your model compiles itself"
         raise DataError(f"`loss: {loss}` needs labels, but the data have none", hint=hint)
@@ -138,10 +137,8 @@ def fit_labels(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | No
 
 
 def has_classes(y: Array, form: LabelForm) -> bool:
-    """Whether each row has a class, or yes-or-no answers: [N], or [N, C] of 0 and 1.
-
-    For `LabelForm.ANY`, classes are texts, booleans, and whole numbers 0 .. C - 1 of shape [N] or [N, 1].
-    """
+    """Return whether each row has a class, [N], or several yes-or-no answers, [N, C] of 0 and 1. For `LabelForm.ANY`,
+    classes are texts, booleans, and whole numbers 0 .. C - 1 of shape [N] or [N, 1]."""
     if form is LabelForm.NUMBER or y.ndim > 2:
         return False
     if form is LabelForm.ANY and y.dtype.kind not in "OUSb":
@@ -151,7 +148,7 @@ def has_classes(y: Array, form: LabelForm) -> bool:
 
 
 def _fit_several(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | None) -> Labels:
-    """Fit labels of several numbers a row: a column for each class, or an answer for each column, pixel or step."""
+    """Fit labels of several numbers per row: a column for each class, or an answer for each column, pixel or step."""
     sums = y.reshape(len(y), -1, y.shape[-1]).sum(axis=2)
     if form is not LabelForm.BINARY and has_classes(y, form) and (sums == 1).all():
         return Labels(form, tuple(range(y.shape[1])), names or tuple(map(str, range(y.shape[1]))))
@@ -193,7 +190,7 @@ def _fit_classes(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | 
 
 
 def fit_scale(transform: str, labels: Labels, y: Array) -> TargetScale:
-    """Fit the scale of training targets, [N] or [N, 1]. Raises DataError for classes, and unfit numbers."""
+    """Fit the scale of training targets, [N] or [N, 1]. `transform` is "standard" or "log". Raises DataError."""
     if labels.values is not None or labels.form not in (LabelForm.NUMBER, LabelForm.ANY) or y.size > len(y):
         raise DataError(
             f"`transform: {transform}` needs a target of numbers, but the loss takes {labels.form.value}",

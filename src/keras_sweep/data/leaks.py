@@ -1,4 +1,4 @@
-"""Find leaks, which make scores better than on new rows. Only counts leave this module, since it sees test rows."""
+"""Find leaks, which make scores better than on new rows. Test rows are compared here, so only counts are returned."""
 
 from collections.abc import Callable, Iterator
 from functools import reduce
@@ -11,8 +11,8 @@ from keras_sweep.data.arrays import Array, leaves
 from keras_sweep.data.source import Features, Parts, RawRows
 from keras_sweep.space.text import format_yaml_list, itemize
 
-LEAST_ROWS, LEAST_SHARE = 3, 0.015  # held-out rows equal to a training row: fewer hardly move a score
-SAMPLE, MOST_NUMBERS = 1_000, 2_000_000  # training rows, and numbers in them, that columns are checked on
+LEAST_ROWS, LEAST_SHARE = 3, 0.015  # of held-out rows that equal a training row: fewer hardly change a score
+SAMPLE, MOST_NUMBERS = 1_000, 2_000_000  # check columns on at most this many training rows, and numbers
 LEAST_APART, TELLS_ALL = 20, 0.95  # neighbours that differ by chance; the measure of a rule that is 99 % right
 
 
@@ -21,8 +21,9 @@ def find_leaks(parts: Parts, classes: bool) -> tuple[str, ...]:
     return (*_find_copies(parts), *_find_cut_groups(parts), *_find_telling_columns(parts.train, classes))
 
 
-def _pairs(parts: Parts, extract: Callable[..., Array]) -> Iterator[tuple[str, Any, Any]]:
-    """Yield (name, held-out rows, training rows) of each fold, or of the validation rows, and of the test rows."""
+def _pair(parts: Parts, extract: Callable[..., Array]) -> Iterator[tuple[str, Any, Any]]:
+    """Yield (name, held-out values, training values) for each fold or the validation rows, then for the test rows.
+    `extract` returns the values of rows, [N, ...]. The name is "", "validation " or "test "."""
     train = extract(parts.train)
     for fold in parts.folds:
         yield "", train[fold.held], train[fold.train]
@@ -35,7 +36,7 @@ def _pairs(parts: Parts, extract: Callable[..., Array]) -> Iterator[tuple[str, A
 def _find_copies(parts: Parts) -> Iterator[str]:
     counts: dict[str, Any] = {}
     # Each row has two hashes: of its features, and of its features and label.
-    for part, held, train in _pairs(parts, lambda rows: np.stack([x := _hash(rows.x), x * 31 + _hash(rows.y)], 1)):
+    for part, held, train in _pair(parts, lambda rows: np.stack([x := _hash(rows.x), x * 31 + _hash(rows.y)], 1)):
         alike, exact = np.isin(held[:, 0], train[:, 0]), np.isin(held[:, 1], train[:, 1])
         counts[part] = counts.get(part, 0) + np.array([len(held), alike.sum(), (alike & ~exact).sum()])
     shares = [
@@ -60,8 +61,8 @@ def _hash(rows: Features) -> npt.NDArray[np.int64]:
 
 
 def _find_cut_groups(parts: Parts) -> Iterator[str]:
-    for name in parts.train.places if parts.source.rows is not None else ():  # else parts have separate ranks
-        ids = [np.intersect1d(held, train) for _, held, train in _pairs(parts, lambda rows, key=name: rows.places[key])]
+    for name in parts.train.places if parts.source.rows is not None else ():  # ranks of separate parts do not compare
+        ids = [np.intersect1d(held, train) for _, held, train in _pair(parts, lambda rows, key=name: rows.places[key])]
         if cut := len(np.unique(np.concatenate(ids))):
             groups = format_yaml_list([name])[1:-1]
             fix = f"if rows of a group are alike, use `split: {{groups: {groups}}}`"
@@ -69,8 +70,9 @@ def _find_cut_groups(parts: Parts) -> Iterator[str]:
 
 
 def _find_telling_columns(train: RawRows, classes: bool) -> Iterator[str]:
-    """Yield a notice of columns that each predict the label: 1 - (mean distance of neighbours' labels in order of the
-    column) / (mean distance of any two rows) is near 1. For ranks of numbers this is Chatterjee's xi (2021)."""
+    """Yield a notice if columns alone predict the label. Rows are sorted by a column, and labels of neighbours
+    compared: 1 - (mean distance of neighbours) / (mean distance of any two rows) is near 1. For ranks of numbers this
+    is Chatterjee's xi (2021)."""
     if isinstance(train.x, dict | tuple) or not isinstance(train.y, np.ndarray):
         return
     x, y = train.x, train.y.reshape(-1)
@@ -83,7 +85,7 @@ def _find_telling_columns(train: RawRows, classes: bool) -> Iterator[str]:
     distance: Any = np.not_equal if classes else lambda a, b: np.abs(a - b)
     typical = distance(ranks[:, None], ranks).mean()
     ordered = ranks[x.argsort(axis=0, kind="stable")]
-    # Sorted labels have the smallest sum of steps that is possible, so it does not count against a column.
+    # Sorted labels have the smallest possible sum of steps. This sum does not count against a column.
     near = (distance(ordered[1:], ordered[:-1]).sum(axis=0) - ranks.max()) / len(rows) < (1 - TELLS_ALL) * typical
     telling = [name for name, is_telling in zip(names, near, strict=True) if is_telling]
     if telling and typical * len(rows) >= LEAST_APART:

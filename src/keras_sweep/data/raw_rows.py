@@ -18,7 +18,7 @@ AnyRows = TypeVar("AnyRows", bound=Rows)
 
 
 def raw_rows(spec: SweepSpec, data: SearchData) -> tuple[Any, Any]:
-    """Return x of the training and validation rows as the exported model takes them. For a table, x is raw columns."""
+    """Return x of (training rows, validation rows) as the exported model takes x: for a table, raw columns."""
     if data.preprocessing is None:
         return data.train.x, data.validation.x
     parts = read_parts(spec)
@@ -29,11 +29,9 @@ def raw_rows(spec: SweepSpec, data: SearchData) -> tuple[Any, Any]:
 
 
 def rows_in_order(spec: SweepSpec, data: SearchData) -> Rows:
-    """Return training and validation rows together, for cross-validation, without test rows.
-
-    Pictures keep their own order, and are float64, exactly `images / 255.0`: a sum of many pixels shows the difference.
-    Other rows are training rows, then validation rows.
-    """
+    """Return training and validation rows together, for cross-validation, without test rows. A published picture set
+    keeps its own order, and x is float64, exactly `images / 255.0`: a sum of many pixels shows the difference. Other
+    rows are training rows, then validation rows. Raises DataError for a dataset that is not read into memory."""
     if data.stream is not None:
         raise DataError(f"the training rows of {data.name} are a dataset, which is not read into memory")
     pictures = image_set(spec.data)
@@ -44,7 +42,8 @@ def rows_in_order(spec: SweepSpec, data: SearchData) -> Rows:
 
 
 def whole(spec: SweepSpec, data: SearchData) -> SearchData:
-    """Merge both parts, to train on and to score. Columns of a table are encoded by all rows. Raises DataError."""
+    """Merge training and validation rows: in the result, both parts have all these rows. The columns of a table are
+    fitted on the merged rows. Raises DataError."""
     if data.folds:
         return replace(data, folds=(), fingerprint=f"{data.fingerprint} without folds")
     if data.preprocessing is None:
@@ -58,12 +57,10 @@ def whole(spec: SweepSpec, data: SearchData) -> SearchData:
 
 
 def save_rows(path: Path, spec: SweepSpec, data: SearchData) -> None:
-    """Write x_train, y_train, x_validation and y_validation to an .npz file, with sample weights if there are any.
-
-    With folds, `fold` replaces the validation rows. It says which fold leaves a row out, counted from 0. If the model
-    takes a dict of columns, each column is an array: `x_validation/NAME`. Raises DataError if the rows can't be read,
-    and RecordError if the file can't be written.
-    """
+    """Write x_train, y_train, x_validation and y_validation to an .npz file, with sample weights if rows have weights.
+    With folds, an array `fold` replaces the validation rows: the number, from 0, of the fold that scores each row. If
+    the model takes a dict of columns, each column is an array, like `x_validation/NAME`. Raises DataError if the rows
+    can't be read, and RecordError if the file can't be written."""
     train, validation = raw_rows(spec, data)
     arrays = {} if data.stream else _name_arrays("train", train, data.train)
     if data.folds:

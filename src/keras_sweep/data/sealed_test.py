@@ -1,7 +1,5 @@
-"""Seal the test rows before a search, and open them after it. Only this module hands out test rows.
-
-Only evaluation opens them. Before the search `seal` checks that they can be evaluated, and returns their fingerprint.
-"""
+"""Keep test rows from the search: only this module hands them out, and only to the evaluation after the search. Before
+the search, `seal` checks that test rows can be evaluated, and returns their fingerprint."""
 
 from dataclasses import replace
 from typing import Any
@@ -14,7 +12,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 
 
 def seal(encoding: Encoding) -> tuple[int, str | None]:
-    """Count and fingerprint (SHA-256) the test rows; (0, None) if there are none. Raises DataError for unfit rows."""
+    """Count test rows and compute their SHA-256 (hex), None for a published set. Raises DataError for unfit rows."""
     if (pictures := encoding.parts.source.pictures) is not None:  # the files are checked when they are read
         return pictures.test_rows, None
     if encoding.parts.test is None:
@@ -24,13 +22,15 @@ def seal(encoding: Encoding) -> tuple[int, str | None]:
 
 
 def open_test(spec: SweepSpec, data: SearchData, like: SearchData | None = None) -> Rows:
-    """Return the sealed test rows, encoded as in `data` or `like`. Raises DataError if there are none, or others."""
+    """Return the encoded test rows. If `like` has preprocessing, `like` encodes x instead. Raises DataError if there
+    are no test rows, or if any rows have changed since the search."""
     rows, raw = _open_rows(spec, data)
     return rows if like is None or like.preprocessing is None else replace(rows, x=like.preprocessing.transform(raw))
 
 
 def open_raw_test(spec: SweepSpec, data: SearchData, like: SearchData) -> tuple[Any, Rows]:
-    """Return x of the sealed test rows as a model's file takes it, and the encoded rows. Raises DataError."""
+    """Return (x of the test rows as the exported model takes x, encoded test rows). `like` has the model's
+    preprocessing. Raises DataError as `open_test`."""
     rows, raw = _open_rows(spec, data)
     return (rows.x if like.preprocessing is None else like.preprocessing.inputs(raw)), rows
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Hold inputs and labels of a split, as `fit` takes them."""
+    """Hold inputs, labels and weights of some rows, as `fit` takes them."""
 
     x: Arrays  # [N, ...], float32 unless the user's function returns another type
     y: Arrays  # [N] or [N, 1] class indices or targets; [N, C] shares of classes; [N, ...] other labels
@@ -32,90 +32,89 @@ class Rows:
 
     @property
     def labels(self) -> Arrays | None:
-        """y as `fit` takes it. None if rows have no labels: then y is [N, 0]."""
+        """Return y as `fit` takes it. Return None if the rows have no labels, so that y is [N, 0]."""
         return self.y if any(array.size for array in leaves(self.y)) else None
 
     @property
     def arrays(self) -> tuple[Arrays, ...]:
-        """x, y and, if rows have weights, the weights."""
+        """Return (x, y), or (x, y, weights) if rows have weights."""
         return (self.x, self.y) if self.weights is None else (self.x, self.y, self.weights)
 
     @property
     def validation_data(self) -> tuple[Arrays | None, ...]:
-        """x, labels and weights as the `validation_data` of `fit`."""
+        """Return (x, labels), or (x, labels, weights), as the `validation_data` of `fit`."""
         return (self.x, self.labels, *self.arrays[2:])
 
     def take(self, rows: npt.NDArray[np.integer]) -> Rows:
-        """Copy these rows."""
+        """Copy the rows with these numbers. The copy shares no memory with the other rows."""
         return Rows(*(each(lambda array: array[rows], arrays) for arrays in self.arrays))
 
     @property
     def classes(self) -> npt.NDArray[np.intp]:
-        """The class of each row, [N]. Every row must have a single class."""
+        """Return the class of each row, [N]. Every row must have a single class."""
         y: Array = self.y
         return (y.argmax(axis=1) if y.ndim > 1 and y.shape[1] > 1 else y.reshape(-1)).astype(np.intp)
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """Hold a dataset that `fit` iterates instead of training rows. It never ends, or does not fit into memory."""
+    """Hold a training dataset that `fit` iterates, since the dataset never ends or does not fit into memory."""
 
-    begin: Callable[[], Any]  # returns the dataset; from its start, if a function of the user makes it
+    begin: Callable[[], Any]  # returns the dataset, from its start if a user's function creates it
     steps: int  # batches in an epoch
 
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """Hold a part of the rows. A model trains on all other rows, and scores this part."""
+    """Hold the row numbers of a fold: a model trains on the rows `train`, and scores the rows `held`."""
 
-    train: npt.NDArray[np.int32]  # indices of the rows that it trains on
-    held: npt.NDArray[np.int32]  # indices of the rows that it scores
+    train: npt.NDArray[np.int32]  # numbers of the rows to train on
+    held: npt.NDArray[np.int32]  # numbers of the rows to score
     rows: Rows | None = None  # all rows, encoded for this fold; None: `SearchData.train`
 
 
 @dataclass(frozen=True)
 class SearchData:
-    """Hold the two splits that a search works on."""
+    """Hold the training and validation rows of a search, and facts about them."""
 
     name: str  # "fashion_mnist", or the file's name
     train: Rows
     validation: Rows
     fingerprint: str  # SHA-256 (hex) over the rows of both splits, in order
-    classes: int | None  # C; None for regression
+    classes: int | None  # the number of classes C; None for regression
     class_names: tuple[str, ...] | None = None
-    test_rows: int = 0  # how many rows are sealed; 0 if there are none
-    test_fingerprint: str | None = None  # SHA-256 (hex) of them; None for published files, which have digests
+    test_rows: int = 0  # the number of test rows, which the search does not see
+    test_fingerprint: str | None = None  # SHA-256 (hex) of the test rows; None for published files, which have digests
     preprocessing: TablePreprocessing | None = None  # for a table or series; None: the model takes the rows as they are
     image_shape: tuple[int, ...] | None = None  # (H, W) or (H, W, 3), if a row of x is a picture
-    notices: tuple[str, ...] = ()  # changes to the data that its owner may not expect
+    notices: tuple[str, ...] = ()  # changes to the data that the user may not expect
     leaks: tuple[str, ...] = ()  # reasons why scores may be too good
     scale: TargetScale | None = None  # for a transformed target; `y` of all rows keeps its own units
-    stream: Stream | None = None  # trained on instead of `train`, which then has the validation rows
-    folds: tuple[Fold, ...] = ()  # if there are any, `train` and `validation` are both all rows
-    variants: Mapping[Variant, SearchData] = field(default_factory=dict)  # if several; then this is the first
+    stream: Stream | None = None  # the training dataset, if `fit` iterates it; `train` then has the validation rows
+    folds: tuple[Fold, ...] = ()  # with folds, `train` and `validation` are both all rows
+    variants: Mapping[Variant, SearchData] = field(default_factory=dict)  # all, if there are several; this is the first
 
     @property
     def weighs(self) -> bool:
-        """Whether rows have different weights. Then training rows have weights, and other parts may have some."""
+        """Return whether rows have weights. If so, all training rows have weights, and other parts may have some."""
         return self.train.weights is not None
 
     @property
     def names_of_classes(self) -> tuple[str, ...]:
-        """The names of the classes, or their numbers. () if a row has no class, or several."""
+        """Return the names of the classes, or their numbers as text. Return () if a row has no class, or several."""
         return self.class_names or tuple(map(str, range(self.classes))) if self.classes else ()
 
     @property
     def input_shape(self) -> Any:
-        """The shape of a row of x, or a dict or tuple of shapes for several inputs. A text has the shape (1,)."""
+        """Return the shape of a row of x, or a dict or tuple of shapes for several inputs. A text has shape (1,)."""
         return each(lambda array: tuple(array.shape[1:]) or (1,), self.train.x)
 
     @property
     def has_texts(self) -> bool:
-        """Whether x, or any of several inputs, is text."""
         return any(array.dtype.kind == "O" for array in leaves(self.train.x))
 
     def symbol(self) -> Any:
-        """Return a `keras.KerasTensor` of a batch of x. Calling a model on it shows the model's outputs."""
+        """Return a `keras.KerasTensor` of a batch of x. A model called on this tensor shows its output shape."""
         import keras
 
         def symbol(array: Array) -> Any:
@@ -126,14 +125,14 @@ class SearchData:
 
     @property
     def row_shape(self) -> str:
-        """The shape of a row for a message. It lists dropped columns of a table, since a model may rely on them."""
+        """Return the shape of a row for a message, with dropped columns of a table, since a model may rely on them."""
         dropped = itemize(self.preprocessing.dropped) if self.preprocessing else ""
         without = f" (without {dropped}: a single value in training rows)" if dropped else ""
         shapes = {name.removeprefix("/"): array.shape[1:] for name, array in by_name("", self.train.x).items()}
         return ", ".join(f"{name} {list(shape)}".strip() for name, shape in shapes.items()) + without
 
     def for_fit(self, batch_size: int) -> tuple[Rows, dict[str, Any]]:
-        """Return training rows, or a dataset as x, and the batch size or steps per epoch, as arguments of `fit`."""
+        """Return (training rows, arguments for `fit`). If `fit` iterates a dataset, x of the rows is the dataset."""
         if self.stream is None:
             return self.train, {"batch_size": batch_size}
         dataset = self.stream.begin()
@@ -142,11 +141,10 @@ class SearchData:
         return Rows(dataset, np.empty(0)), {"steps_per_epoch": self.stream.steps, "shuffle": can_shuffle}
 
     def count_trained_rows(self, batch_size: int) -> int:
-        """Count the rows that an epoch trains on."""
         return len(self.train) if self.stream is None else self.stream.steps * batch_size
 
     def fold(self, index: int) -> SearchData:
-        """Copy the training and validation rows of a fold."""
+        """Return a copy of the data with the training and validation rows of a single fold."""
         fold = self.folds[index]
         rows = fold.rows or self.train
         return replace(
@@ -159,7 +157,7 @@ class SearchData:
 
 
 def fingerprint(*parts: Rows, folds: Sequence[Fold] = ()) -> str:
-    """Compute SHA-256 (hex) over all arrays of the parts and over folds. Labels [N, 1] and [N] give the same."""
+    """Compute SHA-256 (hex) of all arrays of the parts, and of folds. Labels [N, 1] and [N] give the same value."""
     digest = hashlib.sha256()
     for fold in folds:
         digest.update(fold.held.data)

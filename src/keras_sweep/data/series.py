@@ -1,7 +1,5 @@
-"""Read a series: windows of the rows of a CSV file in time order, each with the target some rows later.
-
-The split is in time: training rows are first, test rows are last, and no window has rows of two parts.
-"""
+"""Read a series from a CSV file: windows of rows in time order, each with the target `horizon` rows later. The split is
+in time: training rows are first, test rows are last, and no window has rows of two parts."""
 
 import math
 from functools import partial
@@ -20,12 +18,12 @@ from keras_sweep.errors import DataError
 from keras_sweep.space.data_spec import CsvOptions, DataSpec, SeriesOptions
 from keras_sweep.space.text import pluralize, quote
 
-MOST_AGAIN = 0.1  # share of repeated times: more are several series, rather than an hour that a clock repeats
+MOST_AGAIN = 0.1  # share of repeated times: above, a file has several series; below, a clock repeats an hour
 LEAST_ALIKE = 0.8  # share of equal steps in a column that counts rows
 
 
 def fit_series(x: Any, columns: tuple[str, ...]) -> TablePreprocessing:
-    """Fit mean and deviation of each column over training windows, [N, window, columns]."""
+    """Fit mean and deviation of each column on training windows x, [N, window, columns]."""
     means, deviations = x.mean(axis=(0, 1), dtype=float), x.std(axis=(0, 1), dtype=float)
     scales = zip(columns, means.tolist(), deviations.tolist(), strict=True)
     fitted = (NumberColumn(name, mean=mean, deviation=deviation, kept=True) for name, mean, deviation in scales)
@@ -33,7 +31,7 @@ def fit_series(x: Any, columns: tuple[str, ...]) -> TablePreprocessing:
 
 
 def read_series(data: DataSpec, folder: Path) -> SourceRows:
-    """Read the windows of a CSV file, split in time. Raises DataError; TableError with every fault of a column."""
+    """Read the windows of a CSV file, split in time. Raises DataError, or TableError with every fault of columns."""
     path = folder / data.source
     options = data.options if isinstance(data.options, SeriesOptions) else SeriesOptions()
     if data.split.folds or data.split.by:
@@ -64,7 +62,7 @@ def read_series(data: DataSpec, folder: Path) -> SourceRows:
 
 
 def _read_columns(path: Path, target: str, options: SeriesOptions) -> tuple[pl.DataFrame, Array, list[str]]:
-    """Return the columns of numbers, the values of the target, and notices. Dates and other texts are left out."""
+    """Return (columns of numbers, values of the target, notices). Dates and other texts are left out."""
     keys = {key: getattr(options, key) for key in ("separator", "decimal", "dates")}
     csv_options = CsvOptions(**{key: value for key, value in keys.items() if value is not None})
     (frame, _), place = load_columns(partial(load_csv, path), str(path), "csv", csv_options), str(path)
@@ -84,8 +82,8 @@ def _read_columns(path: Path, target: str, options: SeriesOptions) -> tuple[pl.D
 
 
 def _find_jumps(series: pl.Series, path: Path) -> str | None:
-    """Return a notice if times, or whole numbers that mostly grow by the same step, skip values. Raises DataError if
-    times go back, or if many repeat, as in a file of several series."""
+    """Return a notice if a column skips values, else None. The column has times, or whole numbers that mostly grow by
+    the same step. Raises DataError if times go back, or if many times repeat, as in a file of several series."""
     column, steps = f"column {quote(series.name)}", series.alias("").to_physical().cast(pl.Float64).diff()
     if series.dtype.is_temporal():
         hint = "Sort its rows by time, with a single row for each time. Put each series into its own file"

@@ -1,4 +1,4 @@
-"""Read the source that a space file names under `data`. Rows are split in `split.py`."""
+"""Read the data source that a space file names under `data`. `split.py` splits the rows."""
 
 from __future__ import annotations
 
@@ -25,19 +25,18 @@ Features: TypeAlias = "Arrays | pl.DataFrame"
 
 @dataclass(frozen=True, slots=True)
 class RawRows(Rows):
-    """Hold rows as a source has them: `x` is an array or a table of columns, `y` is numbers or text."""
+    """Hold rows as the source has them: `x` is an array or a table of columns, `y` is numbers or text."""
 
     places: Mapping[str, npt.NDArray[np.intp]] = field(default_factory=dict)  # column -> [N] ranks of groups or times
 
     def take(self, rows: npt.NDArray[np.integer]) -> RawRows:
-        """Copy these rows. The copy shares no memory with the other rows."""
         base = Rows.take(self, rows)
         return RawRows(base.x, base.y, base.weights, {name: ranks[rows] for name, ranks in self.places.items()})
 
 
 @dataclass(frozen=True)
 class SourceRows:
-    """Hold all rows of a source. It may hold test rows, so it lives only while data are loaded."""
+    """Hold all rows of a source. The rows may include test rows, so the object lives only while data are loaded."""
 
     name: str
     rows: RawRows | None = None  # None if the source is split already: then `train` and other parts are set
@@ -48,9 +47,9 @@ class SourceRows:
     image_shape: tuple[int, ...] | None = None  # (H, W) or (H, W, 3), if a row of x is a picture
     pictures: ImageSet | None = None  # the published set, if x is its bytes; its test rows are in separate files
     series: tuple[str, ...] | None = None  # the column names, if a row of x is a window of a series
-    stream: Stream | None = None  # trained on instead of `train`; `train` then has the validation rows
+    stream: Stream | None = None  # the training dataset, if `fit` iterates it; `train` then has the validation rows
     notices: tuple[str, ...] = ()
-    leaks: tuple[str, ...] = ()  # found in the order of the rows
+    leaks: tuple[str, ...] = ()  # notices of leaks that the order of the rows shows
     ways: Mapping[str, str] = field(default_factory=dict)  # column -> how its texts were read as numbers or dates
 
 
@@ -70,7 +69,7 @@ DATA_NAMES = (*IMAGE_SETS, *SKLEARN_SETS)
 
 
 def image_set(data: DataSpec) -> ImageSet | None:
-    """Return the published picture set that `data` names, or None. Its test rows are in separate files."""
+    """Return the published picture set that `data` names, or None for other data."""
     return IMAGE_SETS.get(data.source) if data.kind == "named" else None
 
 
@@ -84,7 +83,7 @@ def read_source(data: DataSpec, folder: Path) -> SourceRows:
 
 
 def missing_path_error(what: str, path: Path) -> DataError:
-    """Make the error for a missing file or folder that a space file names."""
+    """Return the error for a path of a space file that does not exist. `what` says "file", "folder" or "database"."""
     hint = "Paths are relative to the space file. For `sweep verify`, set the folder with `--data-dir`"
     return DataError(f"there is no {what} {path}", hint=hint)
 
@@ -100,7 +99,7 @@ def read_named(data: DataSpec, _: Path) -> SourceRows:
 
 
 def read_sklearn_set(name: str) -> SourceRows:
-    """Read a data set of scikit-learn in its own units. `digits` gives 8 x 8 pictures, as 64 pixels in [0, 1]."""
+    """Read a data set of scikit-learn in its own units. `digits` gives 8 x 8 pictures, as 64 pixels from 0 to 1."""
     import polars as pl
     from sklearn import datasets
 
@@ -108,14 +107,14 @@ def read_sklearn_set(name: str) -> SourceRows:
     dataset = datasets.load_diabetes(scaled=False) if name == "diabetes" else getattr(datasets, f"load_{name}")()
     classes = tuple(map(str, dataset.target_names)) if "target_names" in dataset else None
     if name == "digits":
-        pixels = (dataset.data / 16.0).astype(np.float32)  # of 0 to 16
+        pixels = (dataset.data / 16.0).astype(np.float32)  # the pixels are 0 to 16
         return SourceRows(name, RawRows(pixels, dataset.target), class_names=classes, image_shape=(8, 8))
     table = pl.DataFrame(dataset.data, list(map(str, dataset.feature_names)), orient="row")
     return SourceRows(name, RawRows(table, dataset.target), class_names=classes)
 
 
 def unknown_name(name: str, sweeps: Sequence[str] = ()) -> DataError:
-    """Make the error for a name that no data set or sweep has. It suggests the nearest name, or lists all data sets."""
+    """Return the error for a name that no data set, and no sweep of `sweeps`, has. The hint has the nearest name."""
     near = find_nearest(name, (*DATA_NAMES, *sweeps))
     hint = f"Did you mean `{near}`?" if near else f"The data sets are {join(DATA_NAMES)}"
     return DataError(f"there is no data set {'or sweep ' if sweeps else ''}{name!r}", hint=hint)

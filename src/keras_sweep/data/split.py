@@ -1,7 +1,5 @@
-"""Split the rows of a source by scikit-learn, then encode them for `fit`.
-
-Encoding rules are fitted on training rows alone. With folds, every row is scored by a model that never saw it.
-"""
+"""Split the rows of a data source with scikit-learn, then encode the rows as arrays for `fit`. Scales, categories and
+classes are fitted on training rows alone. With folds, no model scores a row that it has trained on."""
 
 from __future__ import annotations
 
@@ -30,7 +28,7 @@ AnyLabels: TypeAlias = Any  # `Labels`; a dict or tuple of `Labels` for several 
 
 
 def split_folds(rows: RawRows, how: Split, form: LabelForm) -> tuple[Fold, ...]:
-    """Cut rows into shuffled folds, with whole groups and equal shares of each class. Raises DataError."""
+    """Cut rows into shuffled folds. Groups stay whole; folds have equal shares of each class. Raises DataError."""
     from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
     labels, groups = _class_per_row(rows.y, form), rows.places.get(how.by or "")
@@ -49,7 +47,7 @@ def split_folds(rows: RawRows, how: Split, form: LabelForm) -> tuple[Fold, ...]:
 
 
 def split_rows(source: SourceRows, how: Split, form: LabelForm) -> Parts:
-    """Hold out test rows, then validation rows. Parts that the source brings stay. Raises DataError: too few rows."""
+    """Hold out test rows, then validation rows or folds. If the source is split, its parts stay. Raises DataError."""
     train, validation, test = source.train, source.validation, source.test
     if how.by is not None and how.by not in (train or source.rows).places:  # type: ignore[union-attr]
         hint = "For arrays, add an array of this name beside `x` and `y`, with a value for each row"
@@ -99,7 +97,7 @@ def _hold_out(rows: RawRows, share: float, how: Split, form: LabelForm) -> tuple
 
 
 def _split_by_time(times: Array, share: float) -> tuple[Array, Array]:
-    """Return the earlier and the latest rows, in time order. No time is in both. Raises ValueError for equal times."""
+    """Return (earlier, latest) row numbers in time order. Equal times stay together; ValueError if all are equal."""
     order = times.argsort(kind="stable")
     first = max(times[order[-math.ceil(share * len(times))]], times.min() + 1)
     cut = int(np.searchsorted(times[order], first))
@@ -109,7 +107,7 @@ def _split_by_time(times: Array, share: float) -> tuple[Array, Array]:
 
 
 def _class_per_row(y: Arrays, form: LabelForm) -> Array:
-    """Return the class, or the first number, of each row, [N]. With several outputs, labels are the first output."""
+    """Return the class, or the first number, of each row, [N]. With several outputs, the first output counts."""
     y = leaves(y)[0]
     flat = y.reshape(len(y), -1)
     if flat.shape[1] > 1 and has_classes(y, form):
@@ -118,13 +116,13 @@ def _class_per_row(y: Arrays, form: LabelForm) -> Array:
 
 
 def read_parts(spec: SweepSpec) -> Parts:
-    """Read the rows of a source and split them. Raises DataError."""
+    """Read the rows that `spec.data` names, and split them. Raises DataError."""
     return split_rows(read_source(spec.data, spec.folder), spec.data.split, loss_needs(spec.loss).form)
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """Encode split rows for `fit`."""
+    """Encode split rows as arrays for `fit`, by rules fitted on training rows."""
 
     spec: SweepSpec
     parts: Parts
@@ -133,7 +131,7 @@ class Encoding:
     notices: tuple[str, ...]
 
     def rows(self, part: str) -> Rows:
-        """Encode the rows of "train", "validation" or "test" for `fit`, in their own memory. Raises DataError."""
+        """Encode the "train", "validation" or "test" rows for `fit`, in their own memory. Raises DataError."""
         raw: RawRows = getattr(self.parts, part)
         what = f"{'training' if part == 'train' else part} rows of {self.parts.source.name}"
         if (pictures := self.parts.source.pictures) is not None:
@@ -151,15 +149,13 @@ class Encoding:
         return Rows(x, y, None if raw.weights is None else copy_if_view(raw.weights))
 
     def encode_search(self) -> tuple[Rows, Rows]:
-        """Encode the training and the validation rows. With folds both are the same rows. Raises DataError."""
+        """Return the encoded (training rows, validation rows). With folds both are the same. Raises DataError."""
         train = self.rows("train")
         return train, train if self.parts.folds else self.rows("validation")
 
     def encode_part(self, part: str, rows: Rows) -> Rows:
-        """Return a part as the model takes it: `rows`, or raw columns of a table by the names of the model's inputs.
-
-        Raises DataError for a named column that is not numbers.
-        """
+        """Return `rows`. If the model has an input for each table column, x becomes raw columns: input name -> [N, 1].
+        `part` is "train", "validation" or "test". Raises DataError for a column that is not numbers."""
         if not self.spec.data.inputs:
             return rows
         from keras_sweep.data.table_columns import number_matrix
@@ -168,7 +164,7 @@ class Encoding:
         return replace(rows, x={name: number_matrix(raw, [name]) for name in self.spec.data.inputs})
 
     def folds(self, rows: Rows) -> tuple[Fold, ...]:
-        """Return the folds. For a table, each fold has all rows encoded by rules fitted on its own training rows."""
+        """Return the folds. For a table, a fold also has all rows, encoded by rules of the fold's training rows."""
         if self.preprocessing is None or self.spec.data.inputs:
             return self.parts.folds
         raw, encoded = self.parts.train, []
@@ -180,7 +176,7 @@ class Encoding:
 
 
 def fit_encoding(spec: SweepSpec, parts: Parts) -> Encoding:
-    """Fit the encoding on training rows alone. Raises DataError."""
+    """Fit the encoding of features and labels on training rows alone. Raises DataError."""
     source, x, y = parts.source, parts.train.x, parts.train.y
     labels, notices = _fit_labels(spec, y, source), []
     for encoder, array in zip(leaves(labels), leaves(y), strict=True):
@@ -201,7 +197,6 @@ def fit_encoding(spec: SweepSpec, parts: Parts) -> Encoding:
 
 
 def _fit_labels(spec: SweepSpec, y: Arrays, source: SourceRows) -> AnyLabels:
-    """Fit the labels. Labels of several outputs are each fitted for their own loss. Raises DataError."""
     if not spec.outputs or isinstance(y, tuple):
         names = source.class_names if isinstance(y, np.ndarray) else None
         form = LabelForm.ANY if spec.outputs else loss_needs(spec.loss).form
@@ -227,7 +222,7 @@ def _fit_table(spec: SweepSpec, train: Any, source: SourceRows) -> tuple[TablePr
 
 
 def encode_pictures(spec: SweepSpec, pictures: ImageSet, images: Array, labels: Array) -> Rows:
-    """Encode pictures for `fit`. If the loss takes class numbers, labels stay bytes, as in Keras's own loader."""
+    """Scale pictures and encode their labels. Class indices stay bytes, as in Keras's own loader."""
     form, names = loss_needs(spec.loss).form, pictures.class_names
     if form is not LabelForm.INDEX:
         labels = fit_labels(np.arange(len(names)), form, spec.loss, names).encode(labels, "pictures")

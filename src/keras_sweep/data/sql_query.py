@@ -1,4 +1,4 @@
-"""Read the rows of a database query, in the query's order, as a table. The query leaves no changes."""
+"""Read the rows of a database query as a table, in the query's order. Changes by a query are never saved."""
 
 import os
 import re
@@ -23,7 +23,7 @@ _DRIVER = "Install its driver, or name an installed driver, as in `postgresql+ps
 
 
 def read_sql(data: DataSpec, folder: Path) -> SourceRows:
-    """Read the rows of a query. Raises the errors of `read_table`, and DataError for a query that does not read."""
+    """Read the rows of a query that begins with `select`, `with` or `values`. Raises DataError or TableError."""
     place = server_of(data)
     engine_options: dict[str, Any] = {"url": os.path.expandvars(data.options.database)}
     if not _READS.match(data.source):
@@ -40,7 +40,7 @@ def read_sql(data: DataSpec, folder: Path) -> SourceRows:
 
 
 def server_of(data: DataSpec) -> str | None:
-    """Return the URL of a database that is no file, else None. Raises DataError if the URL has a password."""
+    """Return the URL of a database server, or None for a database file. Raises DataError for a password in the URL."""
     database: str = data.options.database
     if re.search(r"://[^/@]*:[^/$]+@", database):
         hint = "Put it into an environment variable NAME, and write `$NAME` in its place"
@@ -73,7 +73,7 @@ def _load(
     frame = pl.DataFrame(rows, names, orient="row", infer_schema_length=None)
     # Texts are read like a CSV file: SQLite has no dates, and has numbers as texts if a CSV file filled it.
     texts = [series.cast(pl.String) for series in frame if series.dtype in (pl.String, pl.Null)]
-    line = pl.Series("", range(len(rows)))  # without it a row with only a gap would be an empty line
+    line = pl.Series("", range(len(rows)))  # without this column, a row with only a gap would be an empty line
     content = pl.DataFrame([line, *(text.alias(f"{place} ") for place, text in enumerate(texts))]).write_csv().encode()
     read = pl.read_csv(content, infer_schema_length=None, try_parse_dates=True, null_values=gaps or None)
     typed = [series.alias(text.name) for series, text in zip(read.get_columns()[1:], texts, strict=True)]

@@ -1,16 +1,16 @@
-"""Fit the columns of a table: find which are numbers and which are categories, and check them.
+"""Decide which columns of a table are numbers and which are categories, check them, and fit their scales.
 
-All rules are fitted on training rows alone:
+All scales and categories come from training rows alone:
 
 - Numbers and booleans become (value - mean) / standard deviation. A missing value becomes the training median. If
-  training rows miss values, the column has a second feature, 0 or 1, for a missing value.
-- Text has a 0/1 feature for each category, sorted. Missing and empty texts are a category if training rows have them.
-  A category that no training row has gives zeros.
+  training rows miss values, a second feature is 1 where the value is missing, and 0 elsewhere.
+- Text becomes a 0/1 feature for each category, in sorted order. If training rows have missing or empty texts, these are
+  a category. A category that no training row has gives only zeros.
 - A column with a single value or none in the training rows is dropped, with a notice. A user's model may rely on each
-  column of numbers, so for a user's model the feature of this column is 0.
+  column of numbers: for a user's model the column stays, as a feature that is 0.
 
-In any row, faults are lists and other types, infinite numbers, and a few texts in a column of numbers. In training
-rows, faults are texts that nearly all differ, and numbers near the limits of 32 bits. All faults of a table are
+Faults in any row are lists and other types, infinite numbers, and a few texts in a column of numbers. Faults in
+training rows are texts that nearly all differ, and numbers near the limits of 32 bits. All faults of a table are
 reported at once, with the options that fix them.
 """
 
@@ -30,49 +30,48 @@ from keras_sweep.data.written_values import to_numbers
 from keras_sweep.errors import DataError, TableError
 from keras_sweep.space.text import format_yaml_list, itemize, quote
 
-MOST_COLUMNS = 50_000  # more take minutes; wide rows, as of images, are arrays
-MOST_MIXED_COLUMNS = 2_000  # if some are text: then Keras builds an input for each column
+MOST_COLUMNS = 50_000  # more take minutes; wide rows, like images, belong into arrays
+MOST_MIXED_COLUMNS = 2_000  # the limit if some are text: Keras builds an input for each column
 MOST_CATEGORIES = 100
 MOST_NOTICES = 10
 LARGEST = 1e30  # sums and quotients stay inside the range of float32
-MOST_ALIKE = 20  # different texts: if more, and over half of the rows differ, they are ids or free text
-MISSING = ""  # in place of a missing text
+MOST_ALIKE = 20  # ids and free text have more different texts, which differ in over half of the rows
+MISSING = ""  # replaces a missing text
 NO_VALUE = frozenset({"na", "n/a", "#n/a", "nan", "null", "none", "?", "-", "--", ".", "missing", "unknown"})
 _ID = re.compile(r"(.*[^a-z])?(id|uuid)|(.*[a-z0-9])?(Id|ID)|([Ii]ndex|[Rr]ow|[Nn]r|[Nn]o|[Nn]umber|Unnamed: 0|)")
 
 
 @dataclass(frozen=True, slots=True)
 class NumberColumn:
-    """Hold the fitted scale of a column of numbers."""
+    """Hold how a column of numbers becomes features. All values are fitted on training rows."""
 
     name: str
     fill: float = 0.0  # the training median, used for a missing value
     mean: float = 0.0
-    deviation: float = 0.0  # of the population; 0 if training rows have a single value: then there is no feature
-    indicator: bool = False  # whether training rows miss values: then a missing value has a feature
-    kept: bool = False  # whether a column of a single value has a feature, which is 0
+    deviation: float = 0.0  # of the population; 0 if training rows have a single value, which gives no feature
+    indicator: bool = False  # whether training rows miss values, which a second feature marks
+    kept: bool = False  # whether a column with a single value stays, as a feature that is 0
 
     @property
     def used(self) -> bool:
-        """Whether the column has a feature."""
+        """Return whether the column becomes a feature."""
         return self.indicator or self.deviation > 0 or self.kept
 
 
 @dataclass(frozen=True, slots=True)
 class TextColumn:
-    """Hold the categories of a column of text."""
+    """Hold the categories of a text column in the training rows."""
 
     name: str
     categories: tuple[str, ...]  # sorted; MISSING is first if training rows have it
 
     @property
     def width(self) -> int:
-        """The number of characters that tell all categories, and every longer text, apart."""
+        """Return how many characters of a text to read: one more than any category has. A longer text then differs."""
         return max(len(category) for category in self.categories) + 1
 
     @property
     def used(self) -> bool:
-        """Whether the column has a feature."""
         return len(self.categories) > 1
 
 
@@ -80,7 +79,7 @@ Column = NumberColumn | TextColumn
 
 
 def polars_table(table: Any, what: str = "the rows") -> pl.DataFrame:
-    """Convert a table, or a mapping of columns, to polars. NaN in a text column becomes None. Raises DataError."""
+    """Convert a DataFrame, Arrow table or mapping of columns to polars. NaN in text becomes None. Raises DataError."""
     if isinstance(table, pl.DataFrame):
         return table
     try:
@@ -106,15 +105,13 @@ def check_columns(
     others: Sequence[DataError] = (),
     gaps: bool = True,
 ) -> None:
-    """Check all rows of a table, so that a fault names its row. Raises TableError with every fault.
-
-    Columns in `texts` are categories even if they look like numbers. `others` are faults that the caller found.
-    Unless `gaps` is true, a column must have a value in each row.
-    """
+    """Check the columns of all rows, so that an error can name the row. Raises TableError with every fault. `place`
+    names the table in errors. Columns in `texts` are categories even if their values look like numbers. `others` are
+    faults that the caller found. If `gaps` is false, the error does not suggest to leave fields empty."""
     values, category_faults = _number_values(table), []
 
-    def look(name: str, series: pl.Series) -> None:
-        if "\0" in name:  # a Keras file can't hold it
+    def check(name: str, series: pl.Series) -> None:
+        if "\0" in name:  # a Keras file can't hold this character
             raise DataError(f"column {quote(name)} has a null character in its name", hint="Rename it")
         if name in values:
             check_fits_32_bits(values[name], f"column {quote(name)}", gaps=True)
@@ -126,19 +123,19 @@ def check_columns(
             try:
                 _fit_text_column(name, series)
             except DataError as fault:
-                category_faults.append(fault)  # training rows decide: reported now only beside other faults
+                category_faults.append(fault)  # training rows decide: reported here only beside other faults
         else:
             hint = "Convert it to numbers (a date to days, for example) or remove it"
             raise DataError(f"column {quote(name)} must be numbers or text, but got {series.dtype}", hint=hint)
 
-    _, faults = _map_columns(table, look)
+    _, faults = _map_columns(table, check)
     if faults or others:
         options = odd_columns(table) if gaps else {}
         raise TableError(place, [*others, *faults, *category_faults], _describe_options(options), options)
 
 
 def odd_columns(table: pl.DataFrame) -> dict[str, list[str]]:
-    """Suggest options of `data` that fix a table: `drop` for ids and free text, `missing` for texts among numbers."""
+    """Return options that fix a table: `drop` lists ids and free text, `missing` lists texts like "?" among numbers."""
     drop, missing = [], set()
     for name, series in zip(table.columns, table.get_columns(), strict=True):
         if series.dtype == pl.String:
@@ -162,7 +159,8 @@ def _describe_options(options: Mapping[str, Sequence[str]]) -> str | None:
 def fit_columns(
     train: pl.DataFrame, place: str = "the table", *, keep: bool = False
 ) -> tuple[tuple[Column, ...], tuple[str, ...]]:
-    """Fit (columns, notices) on training rows. `keep` keeps numbers of equal values. Raises TableError: all faults."""
+    """Fit columns on training rows. Return (columns, notices). If `keep` is true, a column of numbers with a single
+    value is not dropped. Raises TableError with every fault."""
     values = _number_values(train)
     fix = _describe_options(options := odd_columns(train))
     notices = [] if fix is None else [fix]
@@ -225,7 +223,7 @@ def _fit_number_column(name: str, known: npt.NDArray[np.float64], *, missing: bo
     if (largest := np.abs(known).max()) > LARGEST:
         what = f"column {quote(name)} must have numbers up to {LARGEST:g}, but got {largest:g}"
         raise DataError(what, hint="Use a larger unit")
-    known = known.astype(np.float32).astype(np.float64)  # as the model sees them
+    known = known.astype(np.float32).astype(np.float64)  # the model gets float32
     deviation = float(np.float32(known.std())) if known.min() < known.max() else 0.0
     if 0 < deviation < 1 / LARGEST:
         raise DataError(f"column {quote(name)} has numbers that differ by less than 1e-30", hint="Use a smaller unit")
@@ -249,7 +247,7 @@ def _fit_text_column(name: str, series: pl.Series) -> Column:
 
 
 def number_matrix(table: pl.DataFrame, names: Sequence[str]) -> npt.NDArray[np.float32]:
-    """Return columns of numbers, or of texts that are numbers, as [N, len(names)], NaN for gaps. Raises DataError."""
+    """Return columns of numbers or numeric texts as [N, len(names)], with NaN for missing values. Raises DataError."""
     columns = []
     for name in names:
         series = table.get_column(name)
@@ -266,7 +264,7 @@ def number_matrix(table: pl.DataFrame, names: Sequence[str]) -> npt.NDArray[np.f
 
 
 def check_names(names: Sequence[str], place: str) -> None:
-    """Raise DataError for more than MOST_COLUMNS columns, and for columns of the same name."""
+    """Raise DataError if a table has more than MOST_COLUMNS columns, or several columns of the same name."""
     if len(names) > MOST_COLUMNS:
         hint = "Give wide rows as arrays, with `npz` or `python`"
         raise DataError(f"{place} must have at most {MOST_COLUMNS:,} columns, but got {len(names):,}", hint=hint)
@@ -275,24 +273,22 @@ def check_names(names: Sequence[str], place: str) -> None:
 
 
 def is_number(dtype: pl.DataType) -> bool:
-    """Whether a column of this type holds numbers."""
     return dtype.is_numeric() or dtype in (pl.Boolean, pl.Null)
 
 
 def is_text(dtype: pl.DataType) -> bool:
-    """Whether a column of this type holds categories."""
     return dtype in (pl.String, pl.Categorical, pl.Enum)
 
 
 def to_text(series: pl.Series) -> pl.Series:
-    """Convert a column of categories to text, with null for gaps. Whole numbers are written without a point."""
+    """Convert a column of categories to text, with null for missing values. Whole numbers like 3.0 become `3`."""
     if series.dtype.is_float() and (series.fill_nan(None).drop_nulls() % 1 == 0).all():
         series = series.fill_nan(None).cast(pl.Int64)
     return series.cast(pl.String)
 
 
 def first_row(mask: pl.Series) -> int:
-    """Return the first row where a boolean column is true, counted from 1."""
+    """Return the number of the first row where `mask` is true, counted from 1."""
     return 1 + (mask.fill_null(False).arg_max() or 0)
 
 
@@ -304,7 +300,7 @@ def _number_values(table: pl.DataFrame) -> dict[str, npt.NDArray[np.float64]]:
 
 
 def _split_numbers(series: pl.Series) -> tuple[pl.Series, pl.Series, pl.Series]:
-    """Return a column's texts (null for gaps), the numbers in them, and whether a text is no number."""
+    """Return three columns: the texts (null if missing), the numbers in them, and whether a text is no number."""
     texts = series.cast(pl.String).replace(MISSING, None)
     parsed = texts.str.strip_chars().cast(pl.Float64, strict=False)
     if parsed.null_count() > texts.null_count():

@@ -1,7 +1,5 @@
-"""Read CSV and Parquet files by polars, and separate the columns of target and weights.
-
-This module also ranks the groups or times that a split uses. For a random split it finds columns that look like them.
-"""
+"""Read CSV and Parquet files with polars, and separate the columns of target and weights. For a split by groups or
+times, this module ranks their values. For a random split, it finds columns that look like groups or times."""
 
 import csv
 import re
@@ -30,7 +28,7 @@ LEAST_VALUES = 10  # different values in a column of groups or times
 GROUP_NAME = r"(?i)(^|[^a-z])(id|patient|subject|person|user|customer|session|device)s?([^a-z]|$)|(?-i:[a-z]I[dD]$)"
 GROUP_CODE = r"^[A-Za-z]+[-_ ]?\d+$"  # P017, user_3
 Places = npt.NDArray[np.intp]
-# (options, texts that are gaps) -> (all columns, a function that reads columns again as text, if the file has text).
+# Takes (options, texts of missing values). Returns (all columns, a function that reads columns again as text, or None).
 Load: TypeAlias = Callable[[Any, list[str]], tuple[pl.DataFrame, Callable[..., pl.DataFrame] | None]]
 
 
@@ -40,7 +38,8 @@ def read_file(load: Callable[..., Any], data: DataSpec, folder: Path) -> SourceR
 
 
 def read_table(data: DataSpec, place: str, load: Load) -> SourceRows:
-    """Read the rows of a table. Raises DataError if it can't be read; TableError with every fault of its columns."""
+    """Read the rows of a table. `place` names the table in errors. Raises DataError if `load` fails, and TableError
+    with every fault of the columns."""
     options = data.options if isinstance(data.options, TableOptions) else TableOptions()
     target, weights, by, notices = data.target or "", data.weights, data.split.by, tuple[str, ...]()
     frame, ways = load_columns(load, place, data.kind, options, (target, weights, by))
@@ -86,7 +85,7 @@ def read_table(data: DataSpec, place: str, load: Load) -> SourceRows:
 
 
 def load_csv(path: Path, options: Any, gaps: list[str]) -> tuple[pl.DataFrame, Callable[..., pl.DataFrame]]:
-    """Load a CSV file. All rows decide a column's type, so that a late text among numbers is seen."""
+    """Load a CSV file (see `Load`). All rows decide the type of a column, so that a late text among numbers is seen."""
     separator = getattr(options, "separator", ",")
     with path.open(encoding="utf-8-sig", newline="") as file:
         header = next(csv.reader(file, delimiter=separator), [])
@@ -107,8 +106,8 @@ def load_parquet(path: Path, _: Any, gaps: list[str]) -> tuple[pl.DataFrame, Non
 def load_columns(
     load: Load, place: str, kind: str, options: TableOptions, others: Sequence[str | None] = ()
 ) -> tuple[pl.DataFrame, Ways]:
-    """Load all columns of a table, and how texts were read in features and in `others`. Raises DataError if the file
-    can't be read, and TableError if texts may be read in two ways."""
+    """Load all columns of a table. Parse the texts of features and of `others` (target, weights, split). Return
+    (columns, column -> how its texts were parsed). Raises DataError, or TableError if texts may be read in two ways."""
     try:
         return _load(load, place, options, others)
     except (pl.exceptions.PolarsError, OSError, ValueError, csv.Error) as error:
@@ -123,7 +122,7 @@ def _load(load: Load, place: str, options: TableOptions, others: Sequence[str | 
     names = {*(options.columns or frame.columns), *others} - {options.text, *options.drop, *options.categories}
 
     def read_as_text(*kinds: Any) -> list[pl.Series]:
-        """Read the columns of these types again as text. Returns [] for Parquet."""
+        """Read the columns of these polars types again as text. Returns [] if the file has types, like Parquet."""
         indices = [i for i, col in enumerate(frame) if col.name in names and col.dtype.base_type() in kinds]
         texts = read(columns=indices, infer_schema=False) if read and indices else ()
         return [col.alias(frame.columns[i]) for i, col in zip(indices, texts, strict=False)]
@@ -131,7 +130,7 @@ def _load(load: Load, place: str, options: TableOptions, others: Sequence[str | 
     # In a date that polars reads, the month may be first, and the year 24 may be 2024.
     columns = read_as_text(pl.Date, pl.Datetime) + [col for col in frame if col.name in names and is_formatted(col)]
     values, ways, faults = read_texts(pl.DataFrame(columns), options.decimal, options.dates)
-    if "," in ways.values() or faults or options.decimal == ",":  # then 1.101 may be a thousand
+    if "," in ways.values() or faults or options.decimal == ",":  # 1.101 may be 1101
         columns += read_as_text(pl.Float64)
         values, ways, faults = read_texts(pl.DataFrame(columns), options.decimal, options.dates)
     if faults:
@@ -151,7 +150,7 @@ def _select(frame: pl.DataFrame, options: TableOptions, left_out: set[str | None
 
 
 def suggest_column(name: str, columns: Sequence[str]) -> str:
-    """Suggest which column an unknown name may mean."""
+    """Return a hint for an unknown column: a column with a similar name, the separator of the file, or all columns."""
     if len(columns) == 1 and (separator := next((sign for sign in ";\t|" if sign in columns[0]), None)):
         return f'Its only column is {columns[0][:40]!r}: write `separator: "{escape(separator)}"` beside the file'
     near = find_nearest(name, columns)
@@ -170,7 +169,7 @@ def _is_missing(series: pl.Series) -> pl.Series:
 
 
 def _read_values(series: pl.Series, what: str, hint: str) -> Array:
-    """Return the values of a target or weights column. Raises DataError, with the hint if values are missing."""
+    """Return the values of a target or weights column, [N]. Raises DataError, with `hint` if a value is missing."""
     series = series.alias("")  # polars reads some names as patterns
     if not is_text(series.dtype) and not is_number(series.dtype):
         raise DataError(f"{what} must be numbers, text or booleans, but got {series.dtype}")
@@ -188,7 +187,7 @@ def _read_values(series: pl.Series, what: str, hint: str) -> Array:
 
 
 def rank_values(values: Any, rows: int, how: Split, what: str) -> Places:
-    """Return the rank, from 1 on, of each row's group or time, [N]. Raises DataError for a gap, and for an odd time."""
+    """Return each row's rank by group or time, [N], from 1. Raises DataError if a value is missing or is no time."""
     needs_list = isinstance(values, np.ndarray) and values.dtype.kind in "OM"  # polars takes neither days nor objects
     series = polars_table({"": values.tolist() if needs_list else values}, what)[""]
     if len(series) != rows or series.dtype.is_nested() or series.dtype.is_object():
@@ -206,7 +205,7 @@ def rank_values(values: Any, rows: int, how: Split, what: str) -> Places:
 
 
 def find_group_columns(table: Any, skip: Collection[str | None] = ()) -> dict[str, Places]:
-    """Rank the columns of text or whole numbers that seem to name groups, by their name or as codes, but not `skip`."""
+    """Return column -> ranks [N] for columns that look like groups, by name or codes ("user_3"). Leave out `skip`."""
     ranks = {}
     for series in table.get_columns():
         is_text = series.dtype == pl.String
@@ -218,7 +217,7 @@ def find_group_columns(table: Any, skip: Collection[str | None] = ()) -> dict[st
 
 
 def find_order(table: pl.DataFrame) -> tuple[str, ...]:
-    """Return a notice if the rows of a random split are in the order of a date or time."""
+    """Return a notice if rows are sorted by a date or time, since a random split mixes times. Else return ()."""
     for series in table.select(selectors.temporal()).get_columns():
         if series.n_unique() >= LEAST_VALUES and (series.is_sorted() or series.is_sorted(descending=True)):
             fix = f"`split: {{time: {format_yaml_list([series.name])[1:-1]}}}` holds out the latest rows"

@@ -1,13 +1,12 @@
 """Preprocess a table: in NumPy for training, and as Keras layers inside the exported model.
 
-The exported model takes raw rows. If all columns are numbers, it takes a matrix, [N, columns] float32 in the order of
-the file, with NaN for missing values. If some are text, it takes a dict of columns by name (see `input_name`). A number
+The exported model takes raw rows. If all columns are numbers, its input is a matrix, [N, columns] float32 in the order
+of the file, with NaN for missing values. If some are text, its input is a dict of columns by `input_name`. A number
 column is [N] or [N, 1] float32. A text column is the code points of its characters, [N, width] int32:
 
     np.asarray(texts, "U8").view("int32").reshape(len(texts), 8)
 
-Only TensorFlow has text, and the model must run on every backend. `model_inputs` makes this dict, and reads the widths
-from the model.
+The model must run on every backend, and only TensorFlow has text. `model_inputs` makes the dict of columns.
 """
 
 import re
@@ -38,31 +37,31 @@ from keras_sweep.space.text import quote
 
 Inputs = Array | dict[str, Array]
 Numbers = npt.NDArray[np.float32]  # [N, columns], NaN for a missing value
-Codes = npt.NDArray[np.int32]  # [N, width], the characters of a column's texts
+Codes = npt.NDArray[np.int32]  # [N, width], the code points of a column's texts
 DATE_PARTS = ("year", "month", "day", "weekday", "hour")  # methods of polars; Monday is 1
 _DATE_PART = re.compile(rf"(.*) \(({'|'.join(DATE_PARTS)})\)", re.DOTALL)
-_TAKEN = re.compile(r"%(?=(?:25)*(?:2F|00))")  # text that looks like an escape
+_LIKE_ESCAPE = re.compile(r"%(?=(?:25)*(?:2F|00))")  # the % of a text that looks like an escape
 _ESCAPED = re.compile(r"%2F|%25(?=(?:25)*(?:2F|00))")
 _MEANING = {"%2F": "/", "%25": "%"}
 
 
 @dataclass(frozen=True)
 class TablePreprocessing:
-    """Compute features: standardised numbers, then indicators of gaps, then 0/1 for each category, in column order."""
+    """Compute features in this order: standardised numbers, 0/1 for missing values, 0/1 for each category."""
 
-    columns: tuple[Column, ...]  # all columns of the file but the target, in its order, as `fit_columns` gives them
-    by_name: bool = False  # whether raw rows have other columns: then columns are selected by name
+    columns: tuple[Column, ...]  # all columns but the target, in the order of the file, from `fit_columns`
+    by_name: bool = False  # whether columns are selected by name, since raw rows have more columns
     steps: tuple[int, ...] = ()  # (window,) for a series: then raw rows are arrays [N, window, columns]
-    ways: Ways = field(default_factory=dict)  # how texts of a file's columns were read
+    ways: Ways = field(default_factory=dict)  # column -> how its texts were read
 
     @property
     def dropped(self) -> tuple[str, ...]:
-        """The columns without a feature: training rows have a single value there, or none."""
+        """Return the columns that become no feature: training rows have a single value there, or none."""
         return tuple(column.name for column in self.columns if not column.used)
 
     @property
     def takes_matrix(self) -> bool:
-        """Whether the exported model takes a matrix rather than a dict of columns."""
+        """Return whether the exported model takes a matrix rather than a dict of columns."""
         by_name = self.by_name or any(parse_date_part(column.name) for column in self.columns)
         by_name = by_name and len(self.columns) <= table_columns.MOST_MIXED_COLUMNS
         return bool(self.steps) or (not by_name and all(isinstance(col, NumberColumn) for col in self.columns))
@@ -76,7 +75,7 @@ class TablePreprocessing:
         return [column for column in self.columns if isinstance(column, TextColumn) and column.used]
 
     @property
-    def _places(self) -> list[int]:
+    def _used_indices(self) -> list[int]:
         return [index for index, column in enumerate(self.columns) if column.used]
 
     def inputs(self, raw: Any) -> Inputs:
@@ -87,9 +86,9 @@ class TablePreprocessing:
         if not self.takes_matrix:
             columns: list[Column] = [*self._numbers, *self._texts]
             return _name_inputs([column.name for column in columns], numbers, codes)
-        # A column without a feature is missing, whatever its values are in these rows.
+        # A column without a feature is NaN in every row, whatever its values are.
         matrix = np.full((len(numbers), len(self.columns)), np.nan, np.float32)
-        matrix[:, self._places] = numbers
+        matrix[:, self._used_indices] = numbers
         return matrix
 
     def transform(self, raw: Any) -> Numbers:
@@ -98,7 +97,7 @@ class TablePreprocessing:
         return np.concatenate(features, axis=-1)
 
     def wrap(self, model: Any) -> Any:
-        """Return a `keras.Model` from raw rows to the output of `model`, without custom objects, for every backend."""
+        """Return a `keras.Model` that takes raw rows and calls `model` on their features, without custom objects."""
         import keras
         from keras import ops
 
@@ -106,7 +105,7 @@ class TablePreprocessing:
         axis = 1 + len(self.steps)
         if self.takes_matrix:
             inputs = keras.Input((*self.steps, len(self.columns)), dtype="float32", name="columns")
-            numbers, codes = ops.take(inputs, self._places, axis=axis), []
+            numbers, codes = ops.take(inputs, self._used_indices, axis=axis), []
         else:
             singles = [keras.Input((1,), dtype="float32", name=input_name(column.name)) for column in self._numbers]
             codes = [keras.Input((col.width,), dtype="int32", name=input_name(col.name)) for col in self._texts]
@@ -117,15 +116,14 @@ class TablePreprocessing:
 
     def _read(self, raw: Any) -> tuple[Numbers, list[Codes]]:
         if self.steps:
-            return np.asarray(raw, np.float32)[..., self._places], []
+            return np.asarray(raw, np.float32)[..., self._used_indices], []
         names, widths = [column.name for column in self._numbers], {column.name: column.width for column in self._texts}
         return _read_columns(polars_table(raw), names, widths, self.ways.values())
 
     def _features(self, library: Any, numbers: Any, codes: Sequence[Any]) -> Iterator[Any]:
-        """Yield features of numbers [N, columns] and of the codes of each text, by NumPy or by `keras.ops`.
-
-        Both have functions of these names. Empty parts are skipped: some backends can't `take` from nothing.
-        """
+        """Yield arrays of features: scaled numbers, missing values, then the categories of each text. `numbers` is [N,
+        columns]. `codes` has [N, width] for each text column. `library` is `numpy` or `keras.ops`: both have functions
+        of the same names. Empty arrays are skipped, since some backends can't `take` from nothing."""
         scales = [(column.fill, column.mean, column.deviation) for column in self._numbers]
         fill, mean, deviation = np.array(scales, np.float32).reshape(-1, 3).T[:, None]
         scaled = [place for place, column in enumerate(self._numbers) if column.deviation or column.kept]
@@ -144,7 +142,7 @@ class TablePreprocessing:
 
 
 def split_dates(table: pl.DataFrame) -> pl.DataFrame:
-    """Replace each column of dates by its parts as whole numbers. Dates may have a time."""
+    """Replace columns of dates by whole numbers: `NAME (year)`, month, day, weekday and, for times, hour."""
     columns: list[pl.Series] = []
     for series in table.get_columns():
         parts = DATE_PARTS[:-1] if series.dtype == pl.Date else DATE_PARTS if series.dtype == pl.Datetime else ()
@@ -153,39 +151,38 @@ def split_dates(table: pl.DataFrame) -> pl.DataFrame:
 
 
 def parse_date_part(name: str) -> tuple[str, str] | None:
-    """Return (column of dates, part) for the name of a date part, or None for another name."""
+    """Split a name like "sold (year)" into ("sold", "year"). Return None for other names."""
     match = _DATE_PART.fullmatch(name)
     return None if match is None else (match[1], match[2])
 
 
 def input_name(column: str) -> str:
-    """Return the name of the model's input for a column. Different columns have different names.
-
-    Keras allows neither "/" nor the empty name, so "%2F" and "%00" replace them. In a name that has these texts itself,
-    "%" becomes "%25", as in URLs. `column_name` is the inverse.
-    """
-    return _TAKEN.sub("%25", column).replace("/", "%2F") or "%00"
+    """Return the name of the model's input for a table column. Different columns get different names. Keras allows
+    neither "/" nor an empty name, so "%2F" and "%00" replace them. If a column's name has these texts itself, their "%"
+    becomes "%25", as in URLs. `column_name` is the inverse."""
+    return _LIKE_ESCAPE.sub("%25", column).replace("/", "%2F") or "%00"
 
 
 def column_name(name: str) -> str:
-    """Return the column of an `input_name`."""
+    """Return the table column of a model's input, as the inverse of `input_name`."""
     return "" if name == "%00" else _ESCAPED.sub(lambda match: _MEANING[match[0]], name)
 
 
 def code_points(texts: list[str], width: int) -> npt.NDArray[np.int32]:
-    """Return the code points of the first `width` characters of texts, with zeros after the end: [N, width]."""
+    """Return the code points of the first `width` characters of each text, [N, width]. Zeros follow a shorter text."""
     return np.asarray(texts, f"<U{width}").view("<i4").reshape(len(texts), width).astype(np.int32)
 
 
 def model_inputs(model: Any, raw: Any, *, decimal: str | None = None, dates: str | None = None) -> Inputs:
-    """Convert raw rows to the inputs of a loaded model, by the names, types and widths of its own inputs.
+    """Convert raw rows to the inputs of a loaded model, by the names, types and widths of the model's own inputs.
 
     Args:
         raw: A polars or pandas DataFrame, or a mapping of columns by name. A model that takes a matrix needs the
             columns of the training file in its order, without the target.
-        decimal: How to read texts like 1,101, as in `data`; `dates` says how to read texts like 02/03/2024.
+        decimal: "." or ",", needed only if texts like 1,101 can be read in two ways.
+        dates: "day-first" or "month-first", needed only if texts like 02/03/2024 can be read in two ways.
 
-    Raises DataError if a column is missing or too many, or if a text may be read in two ways.
+    Raises DataError if a column is missing or too many, or if a text can be read in two ways.
     """
     frame, known = polars_table(raw), (decimal, dates)
     inputs = {tensor.name: tensor for tensor in model.input} if isinstance(model.input, list) else model.input
@@ -204,7 +201,8 @@ def model_inputs(model: Any, raw: Any, *, decimal: str | None = None, dates: str
 def _read_columns(
     frame: pl.DataFrame, numbers: Sequence[str], widths: Mapping[str, int], known: Iterable[str | None]
 ) -> tuple[Numbers, list[Codes]]:
-    """Return columns of numbers side by side, and the codes of each text column of `widths`. Raises DataError."""
+    """Return the columns `numbers` as a matrix, and the code points of each text column. `widths` maps a text column to
+    its number of characters. `known` are ways to read texts that the user chose. Raises DataError."""
     parts = [part[0] for name in numbers if name not in frame.columns and (part := parse_date_part(name)) is not None]
     known, texts = tuple(known), [series for series in frame if series.name in {*numbers, *parts}]
     formatted = [series for series in texts if is_formatted(series) or ("," in known and series.dtype == pl.String)]
@@ -236,10 +234,8 @@ def _name_inputs(columns: Sequence[str], numbers: Numbers, codes: Sequence[Codes
 
 
 def inputs_code(data: DataSpec, preprocessing: TablePreprocessing) -> dict[str, str]:
-    """Return {"inputs": Python code} that makes `x` for `predict` from the file `path` or a DataFrame `table`.
-
-    The code is for a model's card, and needs only NumPy and pandas. Returns {} for rows of a series.
-    """
+    """Return {"inputs": Python code} that makes `x` for `predict` from the file `path` or a DataFrame `table`. The code
+    is for the model card, and needs only NumPy and pandas. Returns {} for a series."""
     if preprocessing.steps:
         return {}
     lines, read = ["import numpy as np, pandas as pd"], find_source(data.kind).pandas

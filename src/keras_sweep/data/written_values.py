@@ -1,7 +1,7 @@
 """Read numbers and dates that a file has as texts, like 1.101,50 or 5 % or 02/29/2024.
 
-A column is read in a way that fits every text in it. For 1,101 and 02/03/2024 two ways fit, with different values. Then
-the other columns decide, if a single way fits them. Otherwise the keys `decimal` and `dates` decide.
+Texts like 1,101 and 02/03/2024 can be read in two ways. A column is read in the way that fits all its texts. If both
+ways fit and the values differ, columns that fit a single way decide. If none does, the user sets `decimal` or `dates`.
 """
 
 import re
@@ -19,14 +19,15 @@ _TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 
 
 def is_formatted(series: pl.Series) -> bool:
-    """Whether a column has texts that are not all plain numbers. A file may have plain numbers as category names."""
+    """Return whether any text of a column is not a plain number. Plain numbers as text may name categories."""
     return series.dtype == pl.String and series.cast(pl.Float64, strict=False).null_count() > series.null_count()
 
 
 def read_texts(
     texts: pl.DataFrame, *known: str | None
 ) -> tuple[dict[str, pl.Series], Ways, list[tuple[str, DataError]]]:
-    """Return numbers and dates, how each column was read, and faults of ambiguous columns. The user chose `known`."""
+    """Read texts as numbers or dates. Return (columns that were read, how each was read, faults). A fault is (key of
+    `data`, error) of an ambiguous column. `known` are the ways that the user chose, as in `Ways`, or None."""
     columns, ways, faults = dict[str, pl.Series](), dict[str, str](), list[tuple[str, DataError]]()
     stripped = {series.name: series.alias("").str.strip_chars().replace("", None) for series in texts}
     for key, pair, read in (("decimal", (".", ","), to_numbers), ("dates", ("day-first", "month-first"), _to_dates)):
@@ -49,8 +50,8 @@ def read_texts(
 
 
 def to_numbers(texts: pl.Series, decimal: str) -> pl.Series:
-    """Parse numbers with a decimal sign. Between thousands is the other sign, a space or an apostrophe. "%" is dropped
-    if all numbers have it. Other texts become null."""
+    """Parse numbers with this decimal sign. Thousands may be separated by the other sign, a space or an apostrophe. "%"
+    is dropped if all numbers have it. Texts that are no numbers become null."""
     separators = ("," if decimal == "." else ".") + " \u00a0\u202f'"
     digits = rf"(?:\d+|[1-9]\d{{0,2}}(?:[{separators}]\d{{3}})+)(?:[{decimal}]\d*)?|[{decimal}]\d+"
     numbers = texts.str.extract(rf"^\s*([+-]?(?:{digits})(?:[eE][+-]?\d+)?)\s*%?\s*$")

@@ -1,7 +1,5 @@
-"""Build the model of a trial: the dense model, or the model that a user's function or HyperModel returns.
-
-Digests of the user's code tell whether the model has changed since it trained.
-"""
+"""Build the model of a trial: the dense model, or the model that a user's function or HyperModel returns. Digests of
+the user's code tell whether the model has changed since it trained."""
 
 import inspect
 import warnings
@@ -30,18 +28,18 @@ MODEL_CODE = "model_code"  # attribute of the study; absent if no user code make
 
 
 def build_model(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> Any:
-    """Build a `keras.Model` for the data. Only a HyperModel may have compiled it. Raises as `build_with_fit`."""
+    """Build a `keras.Model` for the data, compiled only if the user's code compiles it. Raises as `build_with_fit`."""
     return build_with_fit(spec, arguments, data)[0]
 
 
 def build_with_fit(
     spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData
 ) -> tuple[Any, partial[Any] | None]:
-    """Build a model, and return its HyperModel's own `fit`, or None if `keras.Model.fit` trains it.
+    """Build a model. Return (model, the HyperModel's own `fit`, or None if `keras.Model.fit` trains the model).
 
-    A user's function gets the trial's model arguments. If it has parameters `input_shape` (of a row) or `classes` (None
-    for regression), it gets them, too. Raises ModelError if the function can't be imported or called, raises, or does
-    not return a Keras model.
+    A user's function gets the trial's model arguments. If the function has parameters `input_shape` (of a row) or
+    `classes` (None for regression), the function gets these, too. Raises ModelError if the function can't be imported
+    or called, raises, or does not return a Keras model.
     """
     if spec.model.kind == "dense":
         try:
@@ -79,10 +77,10 @@ def dense(
 ) -> Any:
     """Build an uncompiled `keras.Sequential` for rows of the data's shape.
 
-    `units` and `activation` belong to the output layer. By default they fit the labels and the loss. `hidden` has
-    the units of each hidden layer, first to last; a number means a single layer. `dropout` is the share of each hidden
+    `units` and `activation` belong to the output layer. By default they fit the labels and the loss. `hidden` has the
+    units of each hidden layer, first to last; a number means a single layer. `dropout` is the share of each hidden
     layer's outputs (without hidden layers, of the inputs) that training drops. `l2` penalises every kernel. Raises the
-    errors of Keras for arguments that it does not take.
+    errors of Keras for arguments that Keras does not take.
     """
     import keras
 
@@ -107,7 +105,7 @@ def dense(
 
 
 def undo_transform(model: Any, spec: SweepSpec) -> Any:
-    """Add layers to a model that undo the transform of its target, if any. Raises ModelError for a subclassed model."""
+    """Add layers that undo the `transform` of the target, if there is any. Raises ModelError for a subclassed model."""
     import keras
 
     if spec.scale is None:
@@ -134,8 +132,7 @@ def undo_transform(model: Any, spec: SweepSpec) -> Any:
 
 
 def _adapt(model: Any, spec: SweepSpec, data: SearchData) -> None:
-    """Call `adapt` on training rows for layers like `TextVectorization`, unless they were created with what they would
-    learn. Raises ModelError."""
+    """Call `adapt` on training rows for layers like `TextVectorization` that have no vocabulary. Raises ModelError."""
     adaptable = [part for layer in model.layers for part in getattr(layer, "layers", [layer]) if hasattr(part, "adapt")]
     keras_layers = [layer for layer in adaptable if type(layer).__module__.startswith("keras.")]
     filled = [layer for layer in keras_layers if any(layer.get_config().get(name) is not None for name in LEARNT)]
@@ -175,11 +172,9 @@ def _call_function(spec: SweepSpec, function: object, arguments: Mapping[str, Va
 def make_builder(
     hyper_model: Any, folder: Path, input_shape: tuple[int, ...], classes: int | None
 ) -> tuple[Callable[[Any], Any], Fit | None]:
-    """Return a function from `keras_tuner.HyperParameters` to a model, and the HyperModel's own `fit` or None.
-
-    The user's function, or the HyperModel's class, gets `input_shape` (of a row) and `classes` if it has parameters of
-    these names. Raises ModelError if the HyperModel can't be made.
-    """
+    """Return (a function from `keras_tuner.HyperParameters` to a model, the HyperModel's own `fit` or None). The user's
+    function, or the HyperModel's class, gets `input_shape` (of a row) and `classes` if its parameters have these names.
+    Raises ModelError if the HyperModel can't be created."""
     import keras_tuner
 
     context = {"input_shape": input_shape, "classes": classes}
@@ -192,7 +187,7 @@ def make_builder(
     fit: Fit | None = hyper_model.fit if has_own_fit(hyper_model) else None
     function = hyper_model.build if isinstance(hyper_model, keras_tuner.HyperModel) else hyper_model
     owner = getattr(function, "__self__", None)
-    # A HyperModel wraps the `build` of its class. The parameters of the class's `build` say what it takes.
+    # A HyperModel wraps the `build` of its class. The class's `build` has the user's signature.
     arguments = select_accepted(type(owner).build if isinstance(owner, keras_tuner.HyperModel) else function, context)
 
     def build(hyper_parameters: Any) -> Any:
@@ -215,7 +210,7 @@ def _check_model(model: object, source: str) -> None:
 
 
 def _build_variables(model: Any, spec: SweepSpec, data: SearchData) -> None:
-    """Create all variables of a model. A subclassed model is called once on a symbol of a batch."""
+    """Create all variables of a model. A subclassed model is called once on a symbolic batch."""
     import keras
 
     if isinstance(getattr(model, "input", None), dict | list):  # Keras accepts an array for a structure of 1 input
@@ -232,13 +227,13 @@ def _build_variables(model: Any, spec: SweepSpec, data: SearchData) -> None:
 
 
 def call_symbolic(model: Any, data: SearchData) -> Any:
-    """Call a model on a symbol of a batch, and return a `keras.KerasTensor` or a structure of them. If a layer,
-    like `TorchModuleWrapper`, does not tell the shape of its outputs, call it on a row. May raise anything."""
+    """Return the outputs of a model for a symbolic batch, as `keras.KerasTensor`s. If a layer, like
+    `TorchModuleWrapper`, does not tell its output shape, the model is called on a row instead. May raise anything."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Keras warns before it raises
         symbol, inputs = data.symbol(), getattr(model, "input", None)
         names = [getattr(tensor, "name", None) for tensor in inputs] if isinstance(inputs, list) else []
-        if names and isinstance(symbol, dict) and symbol.keys() >= set(names):  # a call takes them in this order
+        if names and isinstance(symbol, dict) and symbol.keys() >= set(names):  # a call takes the inputs in this order
             symbol = [symbol[name] for name in names]
         try:
             return model(_match_rank(symbol, getattr(model, "inputs", None)))
@@ -247,7 +242,7 @@ def call_symbolic(model: Any, data: SearchData) -> Any:
 
 
 def _match_rank(symbol: Any, inputs: Any) -> Any:
-    """Add a last axis of 1 to a symbol, or remove it, as Keras does with rows to match a model's input."""
+    """Add a last axis of 1 to a symbolic tensor, or remove it, as Keras does with rows to match a model's input."""
     import keras
 
     extra_axes = len(inputs[0].shape) - len(symbol.shape) if hasattr(symbol, "shape") and inputs else 0
@@ -265,10 +260,10 @@ def count_classes(spec: SweepSpec, data: SearchData) -> int | None:
 
 
 def model_code(spec: SweepSpec, *, now: bool = False) -> dict[str, str]:
-    """Return (file, SHA-256 in hex) of the code of model and callbacks that is beside the space file.
+    """Return file -> SHA-256 (hex) of the code of model and callbacks, and of the modules that the code imports.
 
-    This includes imported modules. For a function that a program passed in, these are the parts that it was made of
-    then, or has `now`. Empty for the dense model, and for a module elsewhere.
+    Only files beside the space file count. A function that a Python program passed in has no file: the keys are its
+    parts (code, defaults, variables), as passed in or, with `now`, at present. Return {} for the dense model.
     """
     digests: dict[str, str] = {}
     for source in spec.training_code:
@@ -280,8 +275,8 @@ def model_code(spec: SweepSpec, *, now: bool = False) -> dict[str, str]:
 
 
 def find_changed_code(recorded: object, now: Mapping[str, str]) -> list[str]:
-    """List the files that changed since the sweep began. Returns [] if that is not known."""
-    if not isinstance(recorded, Mapping) or not recorded or not now:  # the import reports missing files
+    """Return the files whose digests differ between `recorded` and `now`, or [] if the record has no digests."""
+    if not isinstance(recorded, Mapping) or not recorded or not now:  # the import of the code reports missing files
         return []
     names = {str(name) for name in recorded} | set(now)
     return sorted(name for name in names if recorded.get(name) != now.get(name))

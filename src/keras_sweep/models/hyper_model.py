@@ -29,19 +29,19 @@ from keras_sweep.space.search_space import Condition, Objective, Parameter, Para
 from keras_sweep.space.sweep_spec import MODEL_PREFIX, SweepSpec
 
 DEFAULT_OBJECTIVE = "default_objective"  # KerasTuner's name of a number that `fit` returns
-RETURNED = "the model's `fit` returned"  # the beginning of errors
-MOST_BUILDS = 100  # of an exploration
+RETURNED = "the model's `fit` returned"  # how messages of errors begin
+MOST_BUILDS = 100  # in an exploration
 MOST_FAULTS = 16  # builds that raise before the first success
-MOST_VALUES = 16  # to try for a hyperparameter
-ROWS = 64  # for a trial call of a HyperModel's own `fit`
-MOST_SECONDS = 5.0  # for training in a trial call, which asks for no epochs
+MOST_VALUES = 16  # values to try for a hyperparameter
+ROWS = 64  # rows for a trial call of a HyperModel's own `fit`
+MOST_SECONDS = 5.0  # time limit of training in a trial call
 
 Fit = Callable[..., Any]  # takes rows and the arguments of `keras.Model.fit`
 
 
 def is_hyper_model(value: Any) -> bool:
-    """Whether a value is a HyperModel (instance or class), or a function whose first parameter is `hp`."""
-    if _find_class(value) is not None:
+    """Return whether a value is a HyperModel (instance or class), or a function whose first parameter is `hp`."""
+    if _get_hyper_model_class(value) is not None:
         return True
     with suppress(TypeError, ValueError):  # no function, or a function without a signature
         return not isinstance(value, type) and next(iter(inspect.signature(value).parameters), None) == "hp"
@@ -49,14 +49,14 @@ def is_hyper_model(value: Any) -> bool:
 
 
 def has_own_fit(value: object) -> bool:
-    """Whether a value is a HyperModel (instance or class) with its own `fit`."""
-    kind = _find_class(value)
+    """Return whether a value is a HyperModel (instance or class) that defines its own `fit`."""
+    kind = _get_hyper_model_class(value)
     return kind is not None and kind.fit is not sys.modules["keras_tuner"].HyperModel.fit
 
 
-def _find_class(value: object) -> Any:
-    """Return the class of a HyperModel, or of its instance; None for other values."""
-    keras_tuner = sys.modules.get("keras_tuner")  # imported, if there is a HyperModel
+def _get_hyper_model_class(value: object) -> Any:
+    """Return the class of a HyperModel (instance or class). Return None for other values."""
+    keras_tuner = sys.modules.get("keras_tuner")  # imported already, if any HyperModel exists
     kind = value if isinstance(value, type) else type(value)
     return kind if keras_tuner is not None and issubclass(kind, keras_tuner.HyperModel) else None
 
@@ -64,9 +64,9 @@ def _find_class(value: object) -> Any:
 def call_fit(fit: Fit, train: Rows, validation: Rows, *, begun: Callable[[], object], **kwargs: Any) -> Any:
     """Call a HyperModel's own `fit` as KerasTuner does, with rows and arguments of `keras.Model.fit`.
 
-    If Python refuses an argument before anything trains (see `begun`), it is dropped. `fit` may not take it, or may
-    pass it on beside `**kwargs`, as in `model.fit(*args, verbose=2, **kwargs)`. Raises ModelError if `sample_weight`
-    would be dropped.
+    If Python refuses an argument before training has begun, the argument is dropped, and `fit` is called again. `fit`
+    may not take the argument, or may pass it on beside `**kwargs`, as in `model.fit(*args, verbose=2, **kwargs)`.
+    Raises ModelError if `sample_weight` would be dropped.
     """
     kwargs["validation_data"] = validation.validation_data
     kwargs |= {} if train.weights is None else {"sample_weight": train.weights}
@@ -84,9 +84,11 @@ def call_fit(fit: Fit, train: Rows, validation: Rows, *, begun: Callable[[], obj
 
 
 def parse_fit_result(result: Any, objective: Objective) -> dict[str, float]:
-    """Return the metrics that a `fit` returned, by KerasTuner's rules. A number is `default_objective`. A list is the
-    mean of its parts, with the best epoch of a History. A History alone, or None, gives {}: then logged epochs count.
-    Raises ModelError for anything else."""
+    """Return the metrics that a HyperModel's `fit` returned, by KerasTuner's rules.
+
+    A number is the metric `default_objective`. A list gives the mean of its items; a History in it gives its best
+    epoch. A History alone, or None, gives {}: the logged epochs count. Raises ModelError for other results.
+    """
     import keras
 
     if result is None or isinstance(result, keras.callbacks.History):
@@ -113,7 +115,7 @@ def _select_best_epoch(result: Any, objective: Objective) -> Any:
 
 
 def make_hyper_parameters(values: Mapping[str, Value]) -> Any:
-    """Make `keras_tuner.HyperParameters` with these values. Other hyperparameters have their defaults."""
+    """Return `keras_tuner.HyperParameters` with these values. Other hyperparameters have their defaults."""
     import keras_tuner
 
     hyper_parameters = keras_tuner.HyperParameters()
@@ -122,11 +124,9 @@ def make_hyper_parameters(values: Mapping[str, Value]) -> Any:
 
 
 def convert_parameters(hyper_parameters: Iterable[Any]) -> tuple[Parameter, ...]:
-    """Convert `keras_tuner.HyperParameters.space` to parameters `model.NAME`, in order, so that conditions look back.
-
-    A name in several conditional scopes becomes a parameter that all scopes share. Raises ModelError if its range
-    differs between scopes.
-    """
+    """Convert `keras_tuner.HyperParameters.space` to parameters `model.NAME`, in order: a condition names only earlier
+    parameters. A name in several conditional scopes becomes a single parameter with merged conditions. Raises
+    ModelError if ranges differ between scopes."""
     merged: dict[str, Parameter] = {}
     for hp in hyper_parameters:
         name = MODEL_PREFIX + hp.name
@@ -137,8 +137,8 @@ def convert_parameters(hyper_parameters: Iterable[Any]) -> tuple[Parameter, ...]
 
 
 def convert_distribution(hyper_parameter: Any) -> Distribution:
-    """Convert a `keras_tuner` hyperparameter to a range. A logarithmic range with a step becomes a list of values.
-    `reverse_log` becomes uniform: no other engine has it."""
+    """Convert a `keras_tuner` hyperparameter to a range. A logarithmic range with a step becomes a list of values. The
+    sampling `reverse_log` becomes uniform, since no other engine has it."""
     kind = type(hyper_parameter).__name__
     if kind == "Boolean":
         return Categorical((False, True))
@@ -172,10 +172,10 @@ def _merge_parameters(a: Parameter, b: Parameter) -> Parameter:
 
 
 def explore_space(spec: SweepSpec, build: Callable[[Any], Any], fit: Fit | None, data: SearchData) -> SweepSpec:
-    """Add the hyperparameters that `build` asks for to the parameters of the sweep.
+    """Return the sweep with the hyperparameters that `build` and `fit` ask for among its parameters.
 
-    If the space file gives `model.NAME` a range or a value, that wins. Raises ModelError if no build gives a Keras
-    model, or if the space file names a hyperparameter that the model does not have.
+    If the space file gives `model.NAME` a range or a value, the space file wins. Raises ModelError if no build gives a
+    Keras model, or if the space file names a hyperparameter that the model does not have.
     """
     space = spec.space
     constants = {_strip_prefix(name): value for name, value in space.constants.items() if name.startswith(MODEL_PREFIX)}
@@ -194,10 +194,10 @@ def explore_space(spec: SweepSpec, build: Callable[[Any], Any], fit: Fit | None,
 
 
 def _add_fit(build: Callable[[Any], Any], fit: Fit, spec: SweepSpec, data: SearchData) -> Callable[[Any], None]:
-    """Return a function that builds a model and calls its HyperModel's `fit`, to see all hyperparameters.
+    """Return a function that builds a model and calls the HyperModel's `fit`, to see the hyperparameters of both.
 
-    With no epochs Keras trains and compiles nothing, but a second phase of training is reached. If `fit` asks for more
-    hyperparameters in an epoch, it gets an epoch. Errors may come from the few rows: only trials report them.
+    With 0 epochs Keras trains and compiles nothing, but a second phase of training is reached. If `fit` asks for more
+    hyperparameters in an epoch, `fit` gets an epoch. Errors are ignored, since the few rows may cause them.
     """
     import keras
 
@@ -205,7 +205,7 @@ def _add_fit(build: Callable[[Any], Any], fit: Fit, spec: SweepSpec, data: Searc
 
     def build_and_fit(hyper_parameters: Any) -> None:
         model, deadline = build(hyper_parameters), time.monotonic() + MOST_SECONDS
-        if not model.compiled:  # any loss: it does not change which hyperparameters there are
+        if not model.compiled:  # any loss will do: hyperparameters do not depend on the loss
             model.compile(loss=spec.loss if spec.loss in LOSS_NEEDS else "mse")
 
         def check_time(*_: Any, **__: Any) -> None:
@@ -243,26 +243,26 @@ class Exploration:
     answers: dict[str, dict[Value, tuple[frozenset[str], bool]]] = field(default_factory=dict)
 
     def run(self) -> None:
-        """Build until all hyperparameters are known. Raises ModelError if no build gives a model."""
-        self._try({})
+        """Build until all hyperparameters are known, or MOST_BUILDS times. Raises ModelError if all builds fail."""
+        self._build_with({})
         while self._may_build():
             name = next((name for name in self.origins if name not in self.done), None)
             if name is not None:
                 self._vary(name)
-            else:  # all these are done: enter a scope that no build was in
+            else:  # all these names are done: enter a scope that no build was in
                 new = next((item for item in self.variants if item.name not in {*self.origins, *self.done}), None)
                 if new is None:
                     break
                 name, values = new.name, dict[str, Value]()
                 for condition in new.conditions:
                     values |= {**self.origins.get(condition.name, {}), condition.name: condition.values[0]}
-                self._try(values)
+                self._build_with(values)
             self.done.add(name)
         if len(self.faults) == self.builds:
             raise self.faults[0]
 
     def parameters(self) -> tuple[Parameter, ...]:
-        """Return the parameters to search, each with its conditions, in an order in which conditions look back."""
+        """Return the parameters to search, with their conditions. A condition names only earlier parameters."""
         names = [*self.origins, *(variant.name for variant in self.variants)]
         ordered = sorted(self.variants, key=lambda variant: names.index(variant.name))
         free = [variant for variant in ordered if variant.name not in self.fixed]
@@ -271,13 +271,13 @@ class Exploration:
         return sort_parameters(map(self._add_conditions, convert_parameters(searched)))
 
     def _add_conditions(self, parameter: Parameter) -> Parameter:
-        """Add the conditions that the builds show: for which values of others this parameter is asked for."""
+        """Add a condition for each other hyperparameter whose value decides whether a build asks for this parameter."""
         name, when = _strip_prefix(parameter.name), list(parameter.when)
         skipped = {name, *self.fixed, *(_strip_prefix(condition.parameter) for condition in when)}
         for parent, answers in self.answers.items():
             if parent in skipped:
                 continue
-            # A build that raised may have asked for it later.
+            # A build that raised might have asked for the parameter later.
             values = tuple(value for value, (names, is_all) in answers.items() if name in names or not is_all)
             if len(values) < len(answers) and any(name in names for names, _ in answers.values()):
                 when.append(Condition(MODEL_PREFIX + parent, values))
@@ -287,7 +287,7 @@ class Exploration:
         return self.builds < (MOST_FAULTS if len(self.faults) == self.builds else MOST_BUILDS)
 
     def _vary(self, name: str) -> None:
-        """Build with values of a hyperparameter that may lead to other code: every choice, or both ends of a range."""
+        """Build with every choice of a hyperparameter, or both ends of a range: other values may run other code."""
         distribution = convert_distribution(next(variant for variant in self.variants if variant.name == name))
         choices = distribution.values() if distribution.size <= MOST_VALUES else ()
         answers = self.answers[name] = dict[Value, tuple[frozenset[str], bool]]()
@@ -295,21 +295,21 @@ class Exploration:
         def probe(values: Iterable[Value]) -> None:
             for value in values:
                 if name not in self.fixed and value not in answers and self._may_build():
-                    answers[value] = self._try({**self.origins[name], name: value})
+                    answers[value] = self._build_with({**self.origins[name], name: value})
 
         is_choice = isinstance(distribution, Categorical)
         probe(distribution.values()[:MOST_VALUES] if is_choice else (distribution.at(0.0), distribution.at(1.0)))
         if len({names for names, _ in answers.values()}) > 1:
             probe(choices)
-            # A condition lists values, so it is only known if every value was tried.
+            # A condition lists all its values, so every value must have been tried.
             self.answers[name] = {value: answers[value] for value in choices} if set(choices) == set(answers) else {}
 
-    def _try(self, values: Params) -> tuple[frozenset[str], bool]:
+    def _build_with(self, values: Params) -> tuple[frozenset[str], bool]:
         self.builds += 1
         is_all, hyper_parameters = True, make_hyper_parameters({**values, **self.fixed})
         try:
             self.build(hyper_parameters)
-        except ModelError as fault:  # the trial would fail, but names asked for before are known
+        except ModelError as fault:  # the names that the build asked for before the error are known
             self.faults.append(fault)
             is_all = False
         active = [item for item in hyper_parameters.space if hyper_parameters.is_active(item)]

@@ -24,8 +24,8 @@ from keras_sweep.space.text import itemize
 from keras_sweep.trial.plan import training_plan
 
 PLACES = (0.0, 0.5, 0.999999)  # positions in each range: a model that fails at the first may build at the next
-ROWS = 32  # to compute outputs for
-DRAWN = 16  # points at which to build models that compile themselves
+ROWS = 32  # rows to compute outputs for
+DRAWN = 16  # random configurations to build models for
 
 # Layers and operations that keep the range of an activation.
 _PASSING = frozenset({"Dropout", "Reshape", "Flatten", "Identity", "Squeeze", "ActivityRegularization", "Cast"})
@@ -39,16 +39,14 @@ class Inspection:
 
     spec: SweepSpec  # with a HyperModel's hyperparameters among its parameters
     output_shape: Any = None  # rows first; None for the dense model, which fits the labels
-    activation: Any = None  # the last, if known; with several outputs both are dicts by output name
+    activation: Any = None  # the last activation, if known; with several outputs both are dicts by output name
     notices: tuple[str, ...] = ()
 
 
 def load_rows(spec: SweepSpec, data: SearchData | None = None) -> tuple[SweepSpec, SearchData]:
-    """Load the rows of a sweep as loss and model take them, and add the model's own loss and metrics to the sweep.
-
-    `data` is the result of an earlier `load_search_data`. Raises DataError, and the errors of `first_model` and
-    `apply_own_compile`.
-    """
+    """Load the rows as loss and model take them. Return (spec with the model's own loss and metrics, data). `data` is
+    the result of an earlier `load_search_data`. Raises DataError, and the errors of `first_model` and
+    `apply_own_compile`."""
     data, backend = load_search_data(spec) if data is None else data, import_keras().backend.backend()
     if data.has_texts and backend != "tensorflow":
         raise DataError(
@@ -62,7 +60,7 @@ def load_rows(spec: SweepSpec, data: SearchData | None = None) -> tuple[SweepSpe
     clear_session()  # a notebook may have created metrics
     model = first_model(spec, data)[0]
     names = list_outputs(model, getattr(model, "output", None))
-    if set(names) == set(spec.outputs):  # use the model's order: labels in a tuple have it
+    if set(names) == set(spec.outputs):  # labels in a tuple have the model's order
         spec = replace(spec, outputs={name: spec.outputs[name] for name in names})
     known = replace(spec, data=replace(spec.data, inputs=_column_inputs(model, data)))
     if spec.own:
@@ -74,7 +72,7 @@ def load_rows(spec: SweepSpec, data: SearchData | None = None) -> tuple[SweepSpe
 
 
 def _column_inputs(model: Any, data: SearchData) -> tuple[str, ...]:
-    """Return the model's inputs if there are several, and each has the name of a table column; else ()."""
+    """Return the names of the model's inputs, if there are several and each is a table column. Else return ()."""
     inputs = getattr(model, "input", None)
     tensors = inputs if isinstance(inputs, list) else ()
     names = list(inputs) if isinstance(inputs, dict) else [tensor.name for tensor in tensors]
@@ -83,7 +81,8 @@ def _column_inputs(model: Any, data: SearchData) -> tuple[str, ...]:
 
 
 def inspect_model(spec: SweepSpec, data: SearchData) -> Inspection:
-    """Build and inspect the model. Raises ModelError as `first_model`, and for outputs that do not match the labels."""
+    """Build and inspect the model. Raises as `first_model` and `check_losses`. ModelError: outputs do not fit the
+    labels."""
     if spec.model.kind == "dense":
         return Inspection(spec)
     spec = add_own_parameters(spec, data)
@@ -101,7 +100,7 @@ def inspect_model(spec: SweepSpec, data: SearchData) -> Inspection:
 
 
 def add_own_parameters(spec: SweepSpec, data: SearchData) -> SweepSpec:
-    """Add the hyperparameters of a HyperModel or `build(hp)`, if any, to the sweep. Raises ModelError."""
+    """Add the hyperparameters of a HyperModel or a `build(hp)` function to the sweep. Raises ModelError."""
     if spec.model.kind == "dense":
         return spec
     builder = load_python(spec.model.source, spec.folder, ModelError)
@@ -111,10 +110,8 @@ def add_own_parameters(spec: SweepSpec, data: SearchData) -> SweepSpec:
 
 
 def first_model(spec: SweepSpec, data: SearchData) -> tuple[Any, list[str]]:
-    """Return the model at the first of `PLACES` where it builds and has weights, and a notice of each failure before.
-
-    Raises ModelError if it fails at all places.
-    """
+    """Return (model, notices). Values are tried at each of `PLACES` (positions in the ranges) until a model builds and
+    has weights. Each failure before is a notice. Raises ModelError if all fail."""
     faults: list[tuple[str, ModelError]] = []
     plans = (training_plan(spec, spec.space.make_example(place)).model_arguments for place in PLACES)
     for arguments in {repr(sorted(plan.items())): plan for plan in plans}.values():
@@ -131,7 +128,7 @@ def first_model(spec: SweepSpec, data: SearchData) -> tuple[Any, list[str]]:
 
 
 def draw_models(spec: SweepSpec, data: SearchData) -> Iterator[Any]:
-    """Yield models at a few random points. Models that can't be built are skipped: trials report them."""
+    """Yield models of a few random configurations. Models that can't be built are skipped: trials report them."""
     draw = np.random.default_rng(0)
     points = (spec.space.drawn(draw.random) or spec.space.constants for _ in range(DRAWN))
     plans = (training_plan(spec, point).model_arguments for point in points)
@@ -141,7 +138,7 @@ def draw_models(spec: SweepSpec, data: SearchData) -> Iterator[Any]:
 
 
 def _output_shape(spec: SweepSpec, data: SearchData, model: Any) -> Any:
-    """Return the output shape for rows of the data, or a dict by output name. Raises ModelError."""
+    """Return the model's output shape for a batch, or a dict of shapes for several outputs. Raises ModelError."""
     source, y = spec.model.source, data.train.y
     what = f"the model of {source} does not take rows of shape {data.row_shape}"
     usage = "a single array, [N, ...]" if isinstance(data.train.x, np.ndarray) else "the structure of x in the data"
@@ -160,7 +157,7 @@ def _output_shape(spec: SweepSpec, data: SearchData, model: Any) -> Any:
 
 
 def _output_shapes(spec: SweepSpec, model: Any, y: Any, outputs: Any) -> dict[str, tuple[int | None, ...]]:
-    """Return the shapes of several outputs by name. Raises ModelError if they do not match labels and losses."""
+    """Return name -> shape of a model's `outputs`. Raises ModelError if names do not match labels `y` and losses."""
     source = spec.model.source
     names = list_outputs(model, outputs)
     what = f"the model of {source} gives {f'the outputs {itemize(names)}' if names else 'a single output'}"
@@ -188,7 +185,7 @@ def _file_notices(data: SearchData, model: Any) -> Iterator[str]:
 
 
 def _check_first_outputs(spec: SweepSpec, data: SearchData, model: Any) -> Iterator[str]:
-    """Yield a notice if outputs before training do not fit the loss. Called if the last layers do not tell."""
+    """Yield a notice if outputs before training are no probabilities, but the loss takes probabilities."""
     import keras
 
     needed = loss_needs(spec.loss, spec.loss_arguments).usual
@@ -205,7 +202,7 @@ def _check_first_outputs(spec: SweepSpec, data: SearchData, model: Any) -> Itera
 
 
 def _last_activation(model: Any, output: int = 0) -> str | None:
-    """Return the last activation ("softmax", "linear", ...), or None if the last layers do not tell."""
+    """Return the activation of output number `output`, like "softmax", or None if the last layers do not show it."""
     import keras
 
     for operation in _walk_back(model, output):

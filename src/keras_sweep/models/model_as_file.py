@@ -15,15 +15,15 @@ from keras_sweep.process.backend import without_tensorflow
 
 PLAIN = "keras.models.load_model(path)"
 UNCOMPILED = "keras.models.load_model(path, compile=False)"
-ROWS = 8  # to compare two models on
+ROWS = 8  # rows on which two models are compared
 
 
 def fileable(model: Any, x: Arrays) -> Any:
     """Return the model if Keras can save it, or a functional model of the layers in its `call`.
 
-    Keras can't save a subclassed model without `get_config`. A call on a symbol shows its layers. Keras can save them
-    if the `call` uses only layers and Keras's operations. Both models must give the same for a few rows of `x`. Raises
-    ValueError, with the reason, if neither model can be saved.
+    Keras can't save a subclassed model without `get_config`. A call on a symbolic tensor shows the layers of the model.
+    If `call` uses only layers and Keras's operations, Keras can save a functional model of these layers. Both models
+    must give the same outputs for a few rows of `x`. Raises ValueError, with the reason, if neither model can be saved.
     """
     problem = _find_save_problem(model)
     if problem is None:
@@ -35,7 +35,7 @@ def fileable(model: Any, x: Arrays) -> Any:
 
 
 def opening_call(model: Any) -> str:
-    """Return the Python call that opens the model's file: `load_model`, with the arguments it needs."""
+    """Return the Python call that opens the model's file: `load_model` with the arguments that the file needs."""
     import keras
 
     with without_tensorflow():
@@ -48,10 +48,8 @@ def opening_call(model: Any) -> str:
 
 
 def find_custom_objects(config: Any) -> dict[str, str]:
-    """Map names in a model's config to the user's classes (with modules) and functions.
-
-    Objects that the model is compiled with are not included: the file opens without them by `compile=False`.
-    """
+    """Return the user's classes and functions in a model's config: name -> `module.Class`, or the function's name.
+    Objects of `compile` are left out, since `compile=False` opens the file without them."""
     names = {}
     for part in _walk_config(config):
         module = str(part.get("module") or "")
@@ -64,10 +62,10 @@ def find_custom_objects(config: Any) -> dict[str, str]:
 
 
 def objects_in_file(path: Path, source: str, *, compiled: bool) -> dict[str, str]:
-    """Return `find_custom_objects` of a model's file, each as "module:name". `compiled` adds objects of its `compile`.
+    """Return name -> "module:name" of the user's objects in a model's file. `compiled` includes objects of `compile`.
 
-    A file has no module of a function: the module of `source`, the model's own, is used. Returns {} if the file is
-    unreadable: opening it reports that.
+    A file has no module of a function, so the module of `source` (the model's, "module:name") is used. Returns {} if
+    the file is unreadable: the function that opens the file reports the error.
     """
     sources = {}
     with contextlib.suppress(Exception), without_tensorflow():
@@ -81,7 +79,7 @@ def objects_in_file(path: Path, source: str, *, compiled: bool) -> dict[str, str
 
 
 def opening_words(call: str) -> str | None:
-    """Return a notice about how to open the model's file; None if plain `load_model` opens it."""
+    """Return a notice of how to open the model's file, or None if plain `load_model` opens it."""
     if call == PLAIN:
         return None
     which = "is compiled with your loss or metric" if call == UNCOMPILED else "contains your code"
@@ -115,7 +113,7 @@ def _make_functional(model: Any, x: Arrays) -> Any | None:
     import keras
 
     kwargs: dict[str, Any] = {"training": None} if "training" in model.call_signature_parameters else {}
-    with contextlib.suppress(Exception), warnings.catch_warnings():  # its `call` may do anything
+    with contextlib.suppress(Exception), warnings.catch_warnings():  # the model's `call` may do anything
         warnings.simplefilter("ignore")
         inputs = each(lambda array: keras.Input(array.shape[1:], dtype=str(array.dtype)), x)
         outputs = model.call(inputs, **kwargs)

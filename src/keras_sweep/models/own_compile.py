@@ -17,26 +17,26 @@ from keras_sweep.space.text import did_you_mean, itemize, join, quote
 
 
 def read_compile_arguments(model: Any) -> dict[str, Any]:
-    """Return the arguments of the `compile` call of a model; {} if it is not compiled."""
+    """Return the arguments of a model's `compile` call, or {} if the model is not compiled."""
     config = getattr(model, "_compile_config", None)  # Keras 3.15: `get_compile_config` has only text
     return {} if config is None else dict(config.config)
 
 
 def own_optimizer(model: Any) -> Any | None:
-    """Return a fresh copy of the optimizer of a compiled model; None for an uncompiled model."""
+    """Return a new copy of the optimizer of a compiled model, or None for an uncompiled model."""
     optimizer = getattr(model, "optimizer", None)
     return None if optimizer is None else type(optimizer).from_config(optimizer.get_config())
 
 
 def choose_jit_on_opening(model: Any) -> None:
-    """Make the file of a model say `jit_compile: auto`. Keras 3.15 writes this machine's choice, and the choice for JAX
-    makes PyTorch compile for minutes."""
+    """Make the file of a model say `jit_compile: auto`. Keras 3.15 writes the choice of this machine and backend, and
+    the choice for JAX makes PyTorch compile for minutes."""
     if config := getattr(model, "_compile_config", None):
         config.config["jit_compile"] = "auto"
 
 
 def own_arguments(spec: SweepSpec, model: Any, data: SearchData) -> dict[str, Any]:
-    """Return the compile arguments that the space leaves to the model. If rows have weights, all metrics use them."""
+    """Return the model's compile arguments that the space file leaves out. Weights of rows apply to all metrics."""
     kwargs = read_compile_arguments(model) if spec.own else {}
     keys = {"loss": ("loss_weights",), "metrics": ("metrics", "weighted_metrics")}
     kwargs |= {name: None for key, names in keys.items() if key not in spec.own for name in names if kwargs}
@@ -48,14 +48,14 @@ def own_arguments(spec: SweepSpec, model: Any, data: SearchData) -> dict[str, An
 
 
 def apply_own_compile(spec: SweepSpec, model: Any, *, trains_itself: bool) -> SweepSpec:
-    """Use the model's own loss and metrics where the space file names none. A user's own loss is "its own NAME".
+    """Use the model's own loss and metrics where the space file names none. A user's own loss is called "its own NAME".
 
-    Raises ModelError if neither has a loss. Raises SpaceFileError if a metric to rank or watch by is not recorded, and
-    the model's steps and its `fit` are Keras's.
+    Raises ModelError if model and file have no loss. Raises SpaceFileError if a metric to rank or watch by is not
+    recorded. If the model's `fit` (`trains_itself`) or training steps are not Keras's, any metric may be recorded.
     """
     kwargs, keys_left = read_compile_arguments(model), list(spec.own)
     steps = ("compile", "train_step", "test_step", "metrics", "compute_metrics")
-    trains_itself |= any(_is_own(model, name) for name in steps)
+    trains_itself |= any(_is_overridden(model, name) for name in steps)
     if "loss" in keys_left and (loss := kwargs.get("loss")) is not None:
         outputs = _read_outputs(model, kwargs)
         name, arguments = (LOSS_OF_OUTPUTS, {}) if outputs else loss_and_arguments(loss)
@@ -88,19 +88,19 @@ def apply_own_compile(spec: SweepSpec, model: Any, *, trains_itself: bool) -> Sw
 
 
 def can_validate(model: Any) -> bool:
-    """Whether `evaluate` works. With a `train_step` of the user, Keras's `test_step` may have no loss."""
-    steps = [name for name in ("train_step", "test_step", "compute_loss") if _is_own(model, name)]
+    """Return whether `evaluate` gives a loss. If only `train_step` is the user's, Keras's `test_step` may have none."""
+    steps = [name for name in ("train_step", "test_step", "compute_loss") if _is_overridden(model, name)]
     return steps != ["train_step"] or getattr(model, "loss", None) is not None or bool(model.losses)
 
 
-def _is_own(model: Any, name: str) -> bool:
+def _is_overridden(model: Any, name: str) -> bool:
     import keras
 
     return getattr(type(model), name) is not getattr(keras.Model, name)
 
 
 def own_loss(model: Any) -> str:
-    """Describe the loss that a model compiles itself with. Equal losses give equal texts; "" without a loss."""
+    """Describe the loss that a model compiles itself with; "" without a loss. Equal losses give equal texts."""
     arguments = read_compile_arguments(model)
     loss, weights = arguments.get("loss"), arguments.get("loss_weights")
     output_losses = [(output.loss, output.loss_arguments) for output in _read_outputs(model, arguments).values()]
@@ -110,7 +110,7 @@ def own_loss(model: Any) -> str:
 
 
 def check_losses(spec: SweepSpec, losses: Iterable[str]) -> None:
-    """Check that all trials have the same `own_loss`, if they rank by it. Raises SpaceFileError."""
+    """Check that all `losses` (see `own_loss`) are equal, if trials are ranked by the loss. Raises SpaceFileError."""
     ranks_by_own = "loss" in spec.own and spec.objective.name in ("loss", "val_loss")
     kinds = [*dict.fromkeys(filter(None, losses))] if ranks_by_own else []
     if len(kinds) > 1:
@@ -120,7 +120,7 @@ def check_losses(spec: SweepSpec, losses: Iterable[str]) -> None:
 
 
 def list_outputs(model: Any, outputs: Any) -> list[str]:
-    """Return the names by which Keras logs several outputs, in Keras's order; [] for a single output."""
+    """Return the names by which Keras logs several `outputs`, in Keras's order, or [] for a single output."""
     if isinstance(outputs, dict):
         return sorted(outputs)
     is_list = isinstance(outputs, list | tuple)
@@ -128,7 +128,7 @@ def list_outputs(model: Any, outputs: Any) -> list[str]:
 
 
 def _read_outputs(model: Any, kwargs: Mapping[str, Any]) -> dict[str, Output]:
-    """Return the loss and metrics that the model compiles itself with for each output; {} for a single output."""
+    """Return output name -> the loss and metrics that a model compiles itself with, or {} for a single output."""
     names = list_outputs(model, getattr(model, "output", None))
 
     def select(part: Any, name: str) -> Any:
@@ -149,7 +149,7 @@ def _read_outputs(model: Any, kwargs: Mapping[str, Any]) -> dict[str, Output]:
 
 
 def list_overrides(spec: SweepSpec, model: Any) -> Iterator[str]:
-    """Yield what the model compiles itself with but the space file overrides."""
+    """Yield a notice for each part that the model compiles itself with but the space file overrides."""
     compiles = f"{display_name(spec.model.source)} compiles its model with the"
     loss, optimizer = getattr(model, "loss", None), getattr(model, "optimizer", None)
     if "loss" not in spec.own and loss is not None:
@@ -166,10 +166,9 @@ def list_overrides(spec: SweepSpec, model: Any) -> Iterator[str]:
 
 
 def plain_parts(spec: SweepSpec, model: Any) -> tuple[str, dict[str, Value]] | str:
-    """Return Keras's name and the arguments of the optimizer that a trial's model compiles itself with.
-
-    Returns a text instead if a part differs from the sweep, or is not Keras's with numbers as arguments.
-    """
+    """Return (name, arguments) of the optimizer that a trial's model compiles itself with. If a loss, metric or
+    optimizer differs from the sweep, or is not Keras's with numbers as arguments, return a text that names this part
+    instead."""
     import keras
 
     kwargs, optimizer = read_compile_arguments(model), model.optimizer
@@ -177,7 +176,7 @@ def plain_parts(spec: SweepSpec, model: Any) -> tuple[str, dict[str, Value]] | s
         return "a `compile` of its own"
     if "loss" in spec.own:
         expected = (spec.loss, {**spec.loss_arguments})
-        # Lanes use the mean of rows.
+        # Lanes minimize the mean over rows: a weight or another reduction does not fit.
         is_sum = kwargs.get("loss_weights") or "reduction" in spec.loss_arguments
         if is_sum or spec.loss not in LOSS_NEEDS or loss_and_arguments(kwargs.get("loss")) != expected:
             return "a loss of its own"
@@ -194,7 +193,7 @@ def plain_parts(spec: SweepSpec, model: Any) -> tuple[str, dict[str, Value]] | s
 
 
 def _is_named(spec: SweepSpec, name: str, metric: Any) -> bool:
-    """Whether a metric is the metric that Keras makes by that name, with the sweep's arguments."""
+    """Return whether a metric is Keras's metric of this name with the sweep's arguments."""
     import keras
 
     arguments = {**spec.metric_arguments.get(name, {})}
@@ -205,7 +204,7 @@ def _is_named(spec: SweepSpec, name: str, metric: Any) -> bool:
 
 
 def loss_and_arguments(loss: Any) -> tuple[str, dict[str, Any]]:
-    """Return Keras's name of a loss, by the function that it calls, and its unusual arguments."""
+    """Return (Keras's name, arguments that are no defaults) of a loss. A user's own loss gives ("its own NAME", {})."""
     import keras
 
     if isinstance(loss, str) and loss not in LOSS_NEEDS:
@@ -217,7 +216,7 @@ def loss_and_arguments(loss: Any) -> tuple[str, dict[str, Any]]:
 
 
 def _read_metrics(model: Any) -> dict[str, Any]:
-    """Return the metrics that a model compiles itself with, by the names in Keras's logs."""
+    """Return name in Keras's logs -> metric, for the metrics that a model compiles itself with."""
     arguments = read_compile_arguments(model)
     return _name_metrics([arguments.get("metrics"), arguments.get("weighted_metrics")])
 
