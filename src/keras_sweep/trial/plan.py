@@ -34,7 +34,7 @@ class Schedule:
     warmup: Any = 0.0
 
     def over(self, rows: int) -> tuple[str, int, float]:
-        """Return the arguments of `keras_schedule` after the first, for this number of training rows."""
+        """Return (schedule, number of steps, warmup) for `rows` training rows: arguments of `keras_schedule`."""
         return self.schedule, math.ceil(rows / self.batch_size) * self.epochs, self.warmup
 
 
@@ -44,7 +44,9 @@ class TrainingPlan:
 
     model_arguments: Mapping[str, Value]
     optimizer: str  # a name that `keras.optimizers.get` knows
-    optimizer_arguments: Mapping[str, Value] = field(default_factory=dict)  # with `learning_rate`, if it is set
+    optimizer_arguments: Mapping[str, Value] = field(
+        default_factory=dict
+    )  # with `learning_rate`, if a parameter sets it
     epochs: int = DEFAULT_EPOCHS
     batch_size: int = DEFAULT_BATCH_SIZE
     seed: int = 0  # for `keras.utils.set_random_seed`, which draws initial weights and data order
@@ -54,7 +56,7 @@ class TrainingPlan:
 
 
 def training_plan(spec: SweepSpec, params: Params) -> TrainingPlan:
-    """Sort a trial's parameters. A name without a known meaning or prefix is an argument of the optimizer."""
+    """Sort a trial's parameters into a plan. A name without a known meaning or prefix is an optimizer argument."""
     model = dict(spec.model.arguments)
     optimizer: dict[str, Value] = {}
     loss, training = dict(spec.loss_arguments), spec.training
