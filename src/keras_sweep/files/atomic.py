@@ -54,10 +54,7 @@ def replacing(path: Path, *, option: str | None = None) -> Iterator[BinaryIO]:
 
 @contextmanager
 def replacing_path(path: Path, *, option: str | None = None) -> Iterator[Path]:
-    """Yield a free path to write a file or folder to, which replaces `path` when the block ends.
-
-    Raises RecordError; the old file then stays unchanged.
-    """
+    """Yield a free path for a file or folder, which replaces `path` when the block ends. Raises as `replacing`."""
     part = path.with_name(f".{path.stem}.{os.getpid()}{_SUFFIX}{path.suffix}")
     _remove(part)
     try:
@@ -71,7 +68,6 @@ def replacing_path(path: Path, *, option: str | None = None) -> Iterator[Path]:
 
 
 def folder_beside(path: Path) -> TemporaryDirectory[str]:
-    """Create a temporary folder beside `path` for parts of the file `path`. Raises OSError."""
     return TemporaryDirectory(prefix=f".{path.stem}.work.", suffix=f".{os.getpid()}{_SUFFIX}", dir=path.parent)
 
 

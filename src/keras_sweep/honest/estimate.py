@@ -56,8 +56,7 @@ class FirstChoice:
     def winners(
         self, first: Floats, early: Floats, whole: Floats, luck: Floats, rng: np.random.Generator
     ) -> tuple[Floats, Floats]:
-        """Repeat both choices in each of B bags. Return the winners' [B] scores on all rows, and their [B] luck in the
-        bags.
+        """Repeat both choices in each of B bags. Return the winners' [B] scores on all rows and [B] luck in the bags.
 
         Args:
             first: [K] scores with the search's seed on all rows.

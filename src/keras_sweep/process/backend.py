@@ -37,8 +37,8 @@ READ_FLAGS = {
 def choose_backend(requested: str | None, *, default: str | None = None) -> str:
     """Set KERAS_BACKEND to `requested`, an imported Keras's backend, KERAS_BACKEND, `default` or jax, and return it.
 
-    The first of these that exists wins. Raises UsageError if the backend is unknown, or Keras was imported with another
-    backend. Raises MissingPackage if the backend is not installed.
+    The first of these that exists wins. Raises UsageError if it is unknown or Keras was imported with another backend.
+    Raises MissingPackage if the backend is not installed.
     """
     keras = sys.modules.get("keras")  # may be half imported
     running = str(keras.backend.backend()) if keras is not None and hasattr(keras, "backend") else None
@@ -202,7 +202,7 @@ def describe_config_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> l
 
 
 def clear_session(*, free_memory: bool = False) -> None:
-    """Delete Keras's graphs and reset its counters of names ("auc", not "auc_1"), but keep the dtype policy.
+    """Reset Keras's graphs and counters of names ("auc", not "auc_1"), but keep the dtype policy.
 
     `free_memory` also collects garbage, which takes a tenth of a second or more.
     """

@@ -269,7 +269,6 @@ def _split_array(value: Any) -> Parts | None:
 
 
 def _split_keras_object(value: Any) -> Parts | None:
-    """Split a layer, a model or an optimizer into its Keras configuration and its weights."""
     if not callable(getattr(value, "get_config", None)) or not hasattr(value, "from_config"):
         return None
     weights = list(getattr(value, "weights", ()))
@@ -280,8 +279,7 @@ def _split_keras_object(value: Any) -> Parts | None:
 def _remove_counts(config: Any, names: dict[str, str]) -> Any:
     """Number Keras's automatic names (`dense_3`) by their order in `config`, and add the user's classes.
 
-    Keras counts all earlier layers of the process, so its names differ between processes. `names` maps old to new
-    names.
+    Keras counts all earlier layers of a process, so names differ between processes. `names` maps old to new names.
     """
     if isinstance(config, dict):
         user_class = getattr(sys.modules.get(str(config.get("module"))), str(config.get("class_name")), None)
@@ -295,7 +293,6 @@ def _remove_counts(config: Any, names: dict[str, str]) -> Any:
 
 
 def _split_by_pickle(value: Any) -> Parts:
-    """Split any object as `pickle` does: constructor, state and items."""
     reduce = copyreg.dispatch_table.get(type(value))
     reduced = reduce(value) if reduce else value.__reduce_ex__(4)
     if isinstance(reduced, str):

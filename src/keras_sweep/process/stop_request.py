@@ -49,7 +49,6 @@ class StopRequest:
         self._importing = False
 
     def limit(self, seconds: float) -> None:
-        """Ask training to end in `seconds`."""
         self._deadline = time.monotonic() + seconds
 
     def __bool__(self) -> bool:

@@ -141,7 +141,5 @@ class LibraryNoise:
 
 
 class _Stderr:
-    """A stream that forwards to the current `sys.stderr`."""
-
     def __getattr__(self, name: str) -> Any:
         return getattr(sys.stderr, name)

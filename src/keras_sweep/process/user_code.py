@@ -131,10 +131,7 @@ def note_modules() -> None:
 
 
 def forget_edited_modules(sources: Iterable[str] | None = None, folder: Path = Path()) -> None:
-    """Remove edited modules, and modules that import them, from `sys.modules`: Python imports them again.
-
-    Only modules that `sources` ("module:function" in `folder`) use are checked. If None, all remembered modules are.
-    """
+    """Make Python import edited modules again that `sources` in `folder` use. If None, check all remembered modules."""
     folder = folder.resolve()
     names = {source.partition(":")[0] for source in sources or () if not is_object_name(source)}
     reached = {folder / file for name in names for file in digest_files(name, folder)}

@@ -50,8 +50,7 @@ def get_object(source: str, error: type[UsageError] = UsageError) -> object:
 def register_function(function: Any, *, of_rows: bool = False) -> str:
     """Register a function, a class or an instance. Return a name that ends with the digest of all its parts.
 
-    Raises UsageError if a part has no digest. With `of_rows`, parts without a digest are allowed, since the rows that
-    the function returns have a digest.
+    Raises UsageError if a part has no digest, unless `of_rows`: the rows that the function returns have a digest.
     """
     innermost = function
     while isinstance(innermost, functools.partial):

@@ -40,8 +40,8 @@ class Candidates:
     ) -> Candidates | None:
         """Load the scores of all trials that could have won and were scored on the winner's validation rows.
 
-        `results` are all trials of the sweep, and `best` is the winner. Returns None if scores are missing: the scores
-        of the winner, of over half of the trials, or of a trial whose finalists decide.
+        `best` is the winner among `results`, all trials. Returns None if scores are missing: of the winner, of over
+        half of the trials, or of a trial whose finalists decide.
         """
         expected = [trial for trial in select_scored(results, objective, best=MOST_COMPARED) if trial.rows == best.rows]
         loaded = load_scores(folder, expected)
@@ -65,10 +65,9 @@ class Candidates:
         return self.scores[self.best.number][0].rows
 
     def measure_behind(self, by_value: Mapping[int, Behind]) -> dict[int, Behind]:
-        """Add standard errors and ties to `by_value`, which maps a trial's number to how far it is behind the winner.
+        """Return `by_value` (trial number -> Behind) with standard errors and ties, from the scores on the same rows.
 
-        Scores on the same rows are compared. A trial's mean over seeds is compared with the winner's mean. A single
-        seed is compared with the winner's first seed.
+        A mean over seeds is compared with the winner's mean. A single seed is compared with the winner's first seed.
         """
         first, behind = len(self.trials), dict(by_value)
         mean = [trial.number for trial in self.trials].index(self.best.number)
@@ -127,10 +126,7 @@ def load_seeds(folder: SweepFolder, trial: Result) -> list[RowScores] | None:
 def describe_choice(
     scores: Scores, search: Sequence[Result], finalists: Sequence[int], seeds: int, objective: Objective
 ) -> FirstChoice:
-    """Describe for the estimate how the finalists (trial numbers) were chosen among the trials `search`.
-
-    `scores` are the scores of `search` with the search's seed. `seeds` is the number of seeds per finalist.
-    """
+    """Describe how `finalists` (trial numbers) were chosen among `search`. `scores` are the scores of `search`."""
     import numpy as np
 
     from keras_sweep.honest.estimate import FirstChoice

@@ -19,10 +19,7 @@ T = TypeVar("T")
 
 
 def encode(result: Result, seed: Value) -> dict[str, str]:
-    """Return attribute name -> JSON text. Attributes without a value are left out.
-
-    Weights and scores are replaced by their digests. `seed` is the seed of trials without a parameter `seed`.
-    """
+    """Return attribute -> JSON text. Arrays become digests. `seed` is the seed of trials without a parameter `seed`."""
     attributes = _to_attributes(result.light(), seed)
     texts = {key: json.dumps(value, allow_nan=False) for key, value in attributes.items() if value is not None}
     texts[CHECKSUM] = str(_checksum(result.number, result.state, result.value, texts))
@@ -61,9 +58,7 @@ def decode(number: int, state: str, value: float | None, texts: Mapping[str, str
         if int(texts[CHECKSUM]) != _checksum(number, state, value, texts):
             raise ValueError("its checksum is wrong")
         kept_texts = (f'"{key}": {text}' for key, text in texts.items() if key in _KEYS)
-        attributes = json.loads(
-            "{" + ", ".join(kept_texts) + "}"
-        )  # a call for each text would take three times as long
+        attributes = json.loads("{" + ", ".join(kept_texts) + "}")  # a call per text takes three times as long
         return Result(
             suggestion=Suggestion(
                 number=number,

@@ -185,7 +185,6 @@ def _to_type(target: Any, value: Any) -> Any:
 
 
 def is_distribution(value: Any) -> bool:
-    """Check whether a value is the JSON text of an Optuna distribution that a sweep may have."""
     try:
         distribution = json.loads(value)
         attributes = distribution["attributes"]

@@ -36,9 +36,7 @@ COLUMNS = {
     "trial_intermediate_values": "step, intermediate_value, intermediate_value_type",
 }
 TABLES = {"studies", "study_directions", "study_user_attributes", "trials", "alembic_version", *COLUMNS}
-Rows: TypeAlias = dict[
-    str, dict[Any, tuple[Any, ...]]
-]  # of a trial: table -> value in its first column -> values in its other columns
+Rows: TypeAlias = dict[str, dict[Any, tuple[Any, ...]]]  # of a trial: table -> its first column -> its other columns
 # The last trial that a sweep wrote: only a sweep writes a checksum. Optuna wrote the trials after this trial.
 LAST = (
     "coalesce((SELECT o.trial_id FROM trials o JOIN trial_user_attributes a ON a.trial_id = o.trial_id "
@@ -110,7 +108,6 @@ def next_number(connection: sqlite3.Connection, study: int) -> int:
 
 
 def count_foreign_trials(connection: sqlite3.Connection, study: int) -> int:
-    """Count the trials that Optuna wrote into the study after the sweep's last trial."""
     return int(connection.execute(f"SELECT count(*) {FOREIGN}", {"study": study}).fetchone()[0])
 
 

@@ -120,10 +120,7 @@ def make_scores(kind: str, rows: int, arrays: tuple[Any, ...]) -> RowScores:
 
 
 def select_scored(results: Iterable[Result], objective: Objective, *, best: int | None = None) -> list[Result]:
-    """Return the trials whose scores are on disk, by number, among the `best` trials that can win (None: all).
-
-    The first `BEST_WITH_VALUES` trials keep scores of any kind. The others keep only bits: right or wrong for each row.
-    """
+    """Return the trials, by number, whose scores are on disk, among the `best` trials that can win (None: all)."""
     rivals = (result for result in results if can_win(result, objective))
     ranked = sorted(rivals, key=lambda result: order_key(result, objective))[:best]
     with_scores = [*ranked[:BEST_WITH_VALUES], *filter(has_bits, ranked[BEST_WITH_VALUES:])]
@@ -131,5 +128,4 @@ def select_scored(results: Iterable[Result], objective: Objective, *, best: int 
 
 
 def has_bits(result: Result) -> bool:
-    """Check whether a result's scores are bits: right or wrong for each row."""
     return (result.scores_digest or "").startswith(f"{Kind.BITS}:")

@@ -1,8 +1,7 @@
-"""Write the record of a sweep: an Optuna storage that contains only finished trials.
+"""Write the record of a sweep: an Optuna storage that contains only finished trials. Only the owner of a lock writes.
 
 SQLite uses a write-ahead log, so readers and the writer do not wait for each other. With `synchronous=FULL`, a trial is
-on the disk when `add` returns: a power cut loses no trial that was shown as finished. A single process writes
-(record/lock.py).
+on the disk when `add` returns: a power cut loses no trial that was shown as finished.
 """
 
 import contextlib
@@ -108,7 +107,6 @@ class StudyFile:
 
     @property
     def facts(self) -> Facts:
-        """The attributes of the sweep, read at each access. Raises RecordError."""
         with reader.name_damage(self.folder):
             return self._read_study().facts
 

@@ -57,12 +57,10 @@ class SweepFolder:
 
     @property
     def finalists(self) -> SweepFolder:
-        """The same sweep, with the subfolders for its finalists."""
         return replace(self, part="finalists")
 
     @property
     def refit(self) -> SweepFolder:
-        """The same sweep, with the subfolders for the winner trained again on all rows."""
         return replace(self, part="refit")
 
     def exists(self) -> bool:

@@ -39,10 +39,7 @@ class TrialRecord:
         kept: int = LEADING,
         notice: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Read the recorded trials of `study`. The `kept` best trials keep their weights.
-
-        `notice` is called with a sentence for each damaged waiting trial, and for trials that Optuna wrote.
-        """
+        """Read the recorded trials. The `kept` best keep weights. `notice` is called with each warning for the user."""
         self._study = study
         self._folder = study.folder
         self._objective = objective
@@ -93,7 +90,7 @@ class TrialRecord:
         return light
 
     def wait(self, result: Result) -> Result:
-        """Write a trial to the spool until all lower numbers are recorded. Return the trial without weights and scores.
+        """Write a trial that ended too early to the spool. Return the trial without weights and scores.
 
         The file has weights and scores if the trial may be among the best. Raises RecordError.
         """

@@ -38,7 +38,7 @@ class PruningRule(ABC):
     def stops(self, number: int, epoch: int, value: float) -> bool:
         """Return whether trial `number` stops after `epoch`, and remember `value`, its objective.
 
-        Called in order of epochs, and for the same epoch in order of numbers.
+        Called in order of epochs, and within an epoch in order of numbers.
         """
 
     def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
@@ -64,7 +64,7 @@ def assign_bracket(number: int, shares: Sequence[int]) -> int:
 
 
 class Halving(PruningRule):
-    """Successive halving in a single bracket, or Hyperband with several. `shares` are the brackets' shares of trials."""
+    """Successive halving, or Hyperband if there are several brackets. `shares` is how trials are dealt to brackets."""
 
     def __init__(self, rule: EarlyTerminate, objective: Objective, shares: Sequence[int] = (1,)) -> None:
         self._rule = rule
@@ -144,10 +144,9 @@ class Median(PruningRule):
 
 
 def epochs_read_from(spec: SweepSpec) -> int:
-    """Return the smallest value of the parameter `epochs`, if a trial's curve decides its value afterwards; else 0.
+    """Return the smallest value of the parameter `epochs` if the curve decides its value after the training; else 0.
 
-    Each trial trains to the largest `epochs` unless a rung stops it, and its scored epoch becomes the value of
-    `epochs`. A trial with fewer epochs would be the beginning of the same training.
+    Each trial trains to the largest `epochs` unless a rung stops it. The scored epoch becomes the value of `epochs`.
     """
     space = spec.space
     epochs = next((part.distribution for part in space.parameters if part.name == "epochs" and not part.when), None)
@@ -176,10 +175,7 @@ PRUNING_RULES: Plugins[Callable[[SweepSpec, EarlyTerminate], PruningRule]] = Plu
 
 
 def estimate_epochs(spec: SweepSpec, rule: EarlyTerminate, lengths: Sequence[int], generation: int) -> int:
-    """Estimate the epochs that all trials train together, with random numbers as values at rungs.
-
-    `lengths` are the epochs of the trials without pruning, `generation` is the number of trials in a generation.
-    """
+    """Estimate the total epochs of trials, with random values at rungs. `lengths` are the epochs without pruning."""
     pruner, total = PRUNING_RULES.find(rule.type)(spec, rule), 0
     for start in range(0, len(lengths), generation):
         lengths_left = dict(enumerate(lengths[start : start + generation], start))

@@ -150,9 +150,7 @@ def _read_text(path: Path) -> str:
             return decode_text(file.read(MOST_BYTES + 1))
     except FileNotFoundError:
         near = did_you_mean(path.name, [entry.name for entry in path.parent.glob("*.y*ml")])
-        raise TreeError(
-            Fault("this file does not exist", hint=near or "`sweep init SOURCE` writes a space file")
-        ) from None
+        raise TreeError(Fault("this file does not exist", hint=near or "`sweep init SOURCE` writes a space file")) from None
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL character
         reason = getattr(error, "strerror", None) or str(error)
         raise TreeError(Fault(f"the file can't be read: {escape(reason)}")) from None

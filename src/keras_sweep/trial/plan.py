@@ -44,9 +44,7 @@ class TrainingPlan:
 
     model_arguments: Mapping[str, Value]
     optimizer: str  # a name that `keras.optimizers.get` knows
-    optimizer_arguments: Mapping[str, Value] = field(
-        default_factory=dict
-    )  # with `learning_rate`, if a parameter sets it
+    optimizer_arguments: Mapping[str, Value] = field(default_factory=dict)  # with `learning_rate`, if it is set
     epochs: int = DEFAULT_EPOCHS
     batch_size: int = DEFAULT_BATCH_SIZE
     seed: int = 0  # for `keras.utils.set_random_seed`, which draws initial weights and data order

@@ -59,10 +59,7 @@ def comparable(result: Result, objective: Objective) -> bool:
 
 
 def can_win(result: Result, objective: Objective) -> bool:
-    """Check whether a trial was trained here, can be compared with other trials and meets `objective.where`.
-
-    An imported trial guides a search but has no weights, so it can't win.
-    """
+    """Check whether a trial was trained here, is comparable and meets `objective.where`. Imported trials have no weights."""
     return (
         comparable(result, objective) and not is_imported(result) and (not objective.where or _meets(result, objective))
     )
@@ -94,8 +91,7 @@ def winner(results: Iterable[Result], objective: Objective) -> Result | None:
 def front(results: Iterable[Result], objective: Objective) -> frozenset[int]:
     """Return the numbers of trials on the Pareto front: no other trial is as good in all goals and better in a goal.
 
-    Each trial counts with its value for the search's seed, which all trials have. With a single goal the front is
-    empty.
+    Each trial counts with its value for the search's seed. With a single goal the front is empty.
     """
     if not objective.further:
         return frozenset()
@@ -131,7 +127,6 @@ def loss_name(objective: Objective) -> str:
 
 
 def _loss(result: Result, objective: Objective) -> float:
-    """Return the loss at the scored epoch, or infinity if there is no loss."""
     curve = result.curve.get(loss_name(objective), ())
     if result.epoch is None or not 0 < result.epoch <= len(curve):
         return math.inf

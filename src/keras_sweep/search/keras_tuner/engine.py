@@ -99,7 +99,7 @@ class KerasTunerEngine(Engine):
         return Suggestion(number, params, continues=continues)
 
     def _suggest_start_point(self, number: int) -> Suggestion | None:
-        """Suggest the start point of trial `number`, completed at random. None if the trial has none or repeats a trial."""
+        """Suggest the trial's start point, completed at random; None if the trial has none or repeats another trial."""
         place = number - self._foreign
         if place >= len(self._start):
             return None
