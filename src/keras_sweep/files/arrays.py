@@ -77,7 +77,7 @@ def read_text_and_arrays(path: Path) -> tuple[str, tuple[Any, ...]]:
 
 
 def is_array_file(path: Path) -> bool:
-    """Check by its comment whether `write_arrays` wrote a file. Returns False if the file can't be read."""
+    """Check by the zip comment whether `write_arrays` wrote a file. Returns False if the file can't be read."""
     try:
         with open_plain(path) as file, zipfile.ZipFile(file) as archive:
             return archive.comment == _comment(len(archive.namelist())) and not path.is_symlink()
@@ -90,7 +90,7 @@ def _comment(arrays: int) -> bytes:
 
 
 def _to_plain_type(array: Any) -> tuple[Any, str]:
-    """Return the array with a type of NumPy, and the suffix for its real type, like ".bfloat16"; "" if they agree."""
+    """Return the array as a NumPy type, and a suffix for its real type (".bfloat16"), or "" if NumPy has the type."""
     if array.dtype.hasobject:
         raise ValueError(f"weights must be numbers, but got an array of {array.dtype}")
     if array.dtype.kind != "V":

@@ -44,8 +44,8 @@ def write_text(path: Path, text: str, *, option: str | None = None) -> None:
 def replacing(path: Path, *, option: str | None = None) -> Iterator[BinaryIO]:
     """Open a new file, which replaces `path` when the block ends without an error.
 
-    `option` is the command-line option that named the file, if any: the user's umask decides its permissions. Otherwise
-    only the owner can read it. Raises RecordError if the disk fails; the old file then stays unchanged.
+    If the user named the file by a command-line `option`, the user's umask decides its permissions. Otherwise only the
+    owner can read the file. Raises RecordError if the disk fails; the old file then stays unchanged.
     """
     mode = 0o666 if option else PRIVATE
     with replacing_path(path, option=option) as part, io.BufferedWriter(_File(disk.open_new(part, mode), "wb")) as file:
@@ -72,7 +72,7 @@ def folder_beside(path: Path) -> TemporaryDirectory[str]:
 
 
 def clear_parts(folder: Path, *, of: Path | None = None) -> None:
-    """Delete incomplete files of killed processes in a folder. With `of`, only files for this path are deleted."""
+    """Delete incomplete files of killed processes. With `of`, delete files for this path without a live process."""
     for part in folder.glob(f".*{_SUFFIX}*"):
         match = _PART.fullmatch(part.name)
         if match and (of is None or (part.name.startswith(f".{of.stem}.") and not _is_running(int(match[1])))):
@@ -112,7 +112,7 @@ def check_file(path: Path, mark: str, option: str) -> None:
 
 
 def write_folder(place: Path, files: Mapping[str, str]) -> None:
-    """Write texts (file name -> text) to a folder. A new folder appears with all files. Raises RecordError."""
+    """Write texts (file name -> text) to a folder. A new folder appears complete. Raises RecordError."""
     with contextlib.ExitStack() as stack, plain_errors("make", place, option="--output"):
         folder = place
         if not place.exists():

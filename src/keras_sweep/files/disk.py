@@ -51,6 +51,6 @@ def remove_folder(path: Path) -> None:
 
 
 def connect(path: Path, *, options: str) -> sqlite3.Connection:
-    """Connect to an existing database, with options of SQLite's URI ("mode=ro"). No transaction begins."""
+    """Connect to an existing database. `options` are of SQLite's URI ("mode=ro"). Begins no transaction."""
     uri = f"{path.absolute().as_uri()}?{options}"
     return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)

@@ -124,7 +124,7 @@ def estimate_winner(
 
 
 def _metric_range(scores: Scores, *, share: bool, maximize: bool) -> tuple[float, float]:
-    """Return the least and greatest value of the metric: [0, 1] for a share, from 0 for an error without negatives."""
+    """Return the metric's least and greatest value: 0 and 1 for a share, 0 and inf for an error without negatives."""
     if share:
         return 0.0, 1.0
     rows = scores.rows if isinstance(scores, MeanScores) else scores.evaluate(np.ones((1, scores.shape[1]), np.float32))
@@ -170,8 +170,8 @@ def _luck_widths(rows: Floats, whole: Floats) -> Floats:
     """Return [K] factors by which the luck of each share exceeds its luck in bags.
 
     A lucky share is closer to 1 than the true share, so its rows vary less from bag to bag. Equal models have the same
-    true share, which their mean estimates better. The more the models differ, the less this counts: from four standard
-    errors on the factors are 1.
+    true share, which their mean estimates better. The more the models differ, the closer the factors are to 1. If they
+    differ by four standard errors, the factors are 1.
     """
     models, count = rows.shape
     variance, chance = whole * (1 - whole), 0.0

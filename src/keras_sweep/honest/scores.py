@@ -51,7 +51,7 @@ class MetricScores:
         return len(self.metrics), self.rows  # K, n
 
     def evaluate(self, weights: Floats) -> Floats:
-        """Map [B, n] row weights to [B, K] values of the metric; NaN if it is undefined on these rows."""
+        """Map [B, n] row weights to [B, K] values of the metric; NaN if the metric is undefined on these rows."""
         with np.errstate(invalid="ignore", divide="ignore"):
             values = [np.mean([metric(weights) for metric in seeds], axis=0) for seeds in self.metrics]
         return np.asarray(self.sign * np.stack(values, axis=1))
@@ -61,7 +61,7 @@ Scores: TypeAlias = MeanScores | MetricScores
 
 
 def draw_bags(rng: np.random.Generator, rows: int, rounds: int, draws: int | None = None) -> Iterator[Floats]:
-    """Yield `rounds` bags of `draws` rows (default `rows`), in blocks [B, rows] with how often a bag has each row."""
+    """Yield `rounds` bags of `draws` rows (default `rows`), in blocks [B, rows]: how often each row is in a bag."""
     for start in range(0, rounds, BLOCK):
         size = min(BLOCK, rounds - start)
         cells = rng.integers(rows, size=(size, draws or rows), dtype=np.int32)

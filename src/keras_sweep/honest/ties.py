@@ -84,7 +84,7 @@ def _compare_bags(scores: Scores, against: Places, rng: np.random.Generator) -> 
 def _step_down(
     candidates: Places, behind: Floats, stderr: Floats, centred: Floats, freedom: int, rng: np.random.Generator
 ) -> Places:
-    """Return the candidates that are tied, by the step-down max-t test.
+    """Return the candidates (indices of models) that are tied, by the step-down max-t test.
 
     Each step draws the largest t of the candidates under the hypothesis of equal models, and removes the candidates
     above its 95 % quantile. The steps end when a step removes no candidate.
@@ -110,7 +110,7 @@ def _step_down(
 
 
 def _draw_t(centred: Floats, freedom: int, rng: np.random.Generator) -> Floats:
-    """Draw [ROUNDS, K] t values of equal models, by a multiplier bootstrap with normal weights."""
+    """Draw [ROUNDS, K] t values of equal models from centred differences [K, n], by a bootstrap with normal weights."""
     lengths = np.linalg.norm(centred.astype(np.float64), axis=1, keepdims=True)
     unit = (centred / np.where(lengths > 0, lengths, 1.0)).astype(np.float32)
     values, vectors = np.linalg.eigh((unit @ unit.T).astype(np.float64))

@@ -37,8 +37,8 @@ READ_FLAGS = {
 def choose_backend(requested: str | None, *, default: str | None = None) -> str:
     """Set KERAS_BACKEND to `requested`, an imported Keras's backend, KERAS_BACKEND, `default` or jax, and return it.
 
-    The first of these that exists wins. Raises UsageError if it is unknown or Keras was imported with another backend.
-    Raises MissingPackage if the backend is not installed.
+    The first of these that exists wins. Raises UsageError if the backend is unknown, or Keras was imported with another
+    backend. Raises MissingPackage if the backend is not installed.
     """
     keras = sys.modules.get("keras")  # may be half imported
     running = str(keras.backend.backend()) if keras is not None and hasattr(keras, "backend") else None
@@ -173,7 +173,7 @@ def import_keras() -> Any:
 
 
 def keras_config() -> dict[str, Any]:
-    """Return the settings (name -> value) of Keras, JAX and XLA that change numbers. Raises UsageError."""
+    """Return the settings (name -> value) of Keras, JAX and XLA that change numbers. Raises as `import_keras`."""
     return {name: value for name, value in _settings().items() if name in DEFAULTS or value != USUAL[name]}
 
 

@@ -44,12 +44,12 @@ OF_A_CLASS = re.compile(
 
 
 def compute_digest(value: Any, name: str) -> str:
-    """Return the SHA-256 (hex) of a value. Messages call the value `name`. Raises UsageError if it has no digest."""
+    """Return the SHA-256 (hex) of a value. Messages call it `name`. Raises UsageError if a part has no digest."""
     return _Digest([name]).digest(value).hex()
 
 
 def compute_part_digests(value: Any, name: str) -> dict[str, str]:
-    """Return part, in words, -> digest, so that messages can name a changed part. Raises UsageError."""
+    """Return part in words -> digest, so that messages can name a changed part. Raises as `compute_digest`."""
     walker = _Digest([name])
     walker.digest(value)
     head, parts = walker.split(value)
@@ -158,7 +158,10 @@ def _split_function(function: types.FunctionType) -> Parts:
 
 
 def _import_value(name: str, path: str, attribute: str, package: str) -> Any:
-    """Return what a function imports. For an installed or failing module, return its version or file digests."""
+    """Return what `from path import attribute`, or `import path as name`, imports in a function of `package`.
+
+    An installed module is replaced by its version, and a module whose import fails by the digests of its files.
+    """
     try:
         path = importlib.util.resolve_name(path, package)
         if is_installed(path):
@@ -174,7 +177,7 @@ def _import_value(name: str, path: str, attribute: str, package: str) -> Any:
 
 
 def _select_used(words: str, value: Any, chains: Chains) -> dict[str, Any]:
-    """Return the parts of a value that a function uses: the used attributes of a user's module, else the whole value.
+    """Return part in words -> part of a value that a function uses: a user's module by the attributes in `chains`.
 
     A container that the function only adds to is left out, since its content doesn't change the function.
     """
@@ -254,7 +257,7 @@ def _is_generated(method: Any) -> bool:
 
 
 def _split_array(value: Any) -> Parts | None:
-    """Split an array (NumPy, JAX, TensorFlow, PyTorch) or Keras variable into dtype, shape and bytes."""
+    """Split an array (NumPy, JAX, TensorFlow, PyTorch) or Keras variable into dtype, shape and bytes, else None."""
     if not hasattr(type(value), "__array__"):
         return None
     import numpy as np

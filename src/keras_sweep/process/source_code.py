@@ -202,7 +202,7 @@ def _remove_lines(code: CodeType) -> CodeType:
 
 
 def _locate(code: CodeType) -> Any:
-    """Return a definition's name and first line; for a lambda where its body begins, as a line may have several."""
+    """Return the name and line of a definition; for a lambda the place of its body, since a line may have several."""
     if code.co_name != "<lambda>":
         return code.co_name, code.co_firstlineno
     places = [(line, column) for line, _, column, end in code.co_positions() if line is not None and column != end]

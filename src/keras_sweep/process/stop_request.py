@@ -26,7 +26,7 @@ _NEW_LINE = "\r\n"  # the cursor may be at the end of a board's last line
 
 
 class StopRequest:
-    """A context manager that is true once training should end, because of a signal or the time.
+    """A context manager that is true once training should end: after a signal, or when the time is up.
 
     The first SIGINT, SIGTERM or SIGHUP asks for the end, the second stops at once. Only the main thread handles
     signals. An ignored signal stays ignored, since `nohup` and background jobs of a shell rely on that. A compiled

@@ -1,6 +1,6 @@
 """Load and call a user's code, which a space file names by `python: module:function`, from the folder of the file.
 
-User code can't change this process, and its errors are reported with file and line.
+Streams, hooks and working folder are restored after user code. Errors of user code are reported with file and line.
 """
 
 import contextlib
@@ -131,7 +131,7 @@ def note_modules() -> None:
 
 
 def forget_edited_modules(sources: Iterable[str] | None = None, folder: Path = Path()) -> None:
-    """Make Python import edited modules again that `sources` in `folder` use. If None, check all remembered modules."""
+    """Make Python import edited modules again: modules that `sources` use, or for None all remembered modules."""
     folder = folder.resolve()
     names = {source.partition(":")[0] for source in sources or () if not is_object_name(source)}
     reached = {folder / file for name in names for file in digest_files(name, folder)}
@@ -166,7 +166,7 @@ def _list_code_files(name: str, path: Path) -> set[Path]:
 
 
 def _is_edited(name: str, path: Path) -> bool:
-    """Check whether a file has changed since its import. If its digest is unknown, compare the module's functions."""
+    """Check whether a file has changed since its import. If the old digest is unknown, compare functions."""
     if name not in _imported_digests:
         codes = [value.__code__ for value in vars(sys.modules[name]).values() if inspect.isfunction(value)]
         codes = [code for code in codes if Path(code.co_filename).resolve() == path]

@@ -68,7 +68,7 @@ def register_function(function: Any, *, of_rows: bool = False) -> str:
 
 
 def register_arrays(arrays: Any) -> str:
-    """Register arrays (also pairs or a dict) as a function that returns them. Return the name."""
+    """Register arrays, or pairs or a dict of arrays, as a function that returns them. Return the registered name."""
     try:
         digest = compute_digest(arrays, ARRAYS)
     except UsageError:
@@ -97,7 +97,7 @@ def get_changed_arguments(keras_object: Any) -> dict[str, Any]:
 
 
 def get_part_digests(source: str, *, now: bool = False) -> dict[str, str]:
-    """Return part -> digest of a registered function, from its registration or from `now`. Raises UsageError."""
+    """Return part -> digest of a registered function, at its registration or `now`; {} if it is not registered."""
     parts = _objects[source][1] if source in _objects else {}
     return compute_part_digests(get_object(source), display_name(source)) if parts and now else parts
 

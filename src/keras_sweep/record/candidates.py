@@ -41,7 +41,7 @@ class Candidates:
         """Load the scores of all trials that could have won and were scored on the winner's validation rows.
 
         `best` is the winner among `results`, all trials. Returns None if scores are missing: of the winner, of over
-        half of the trials, or of a trial whose finalists decide.
+        half of the trials, or of a trial with finalists that decide the winner.
         """
         expected = [trial for trial in select_scored(results, objective, best=MOST_COMPARED) if trial.rows == best.rows]
         loaded = load_scores(folder, expected)
@@ -126,7 +126,7 @@ def load_seeds(folder: SweepFolder, trial: Result) -> list[RowScores] | None:
 def describe_choice(
     scores: Scores, search: Sequence[Result], finalists: Sequence[int], seeds: int, objective: Objective
 ) -> FirstChoice:
-    """Describe how `finalists` (trial numbers) were chosen among `search`. `scores` are the scores of `search`."""
+    """Return how `finalists` (trial numbers) were chosen among the trials `search`, which have these `scores`."""
     import numpy as np
 
     from keras_sweep.honest.estimate import FirstChoice
@@ -140,7 +140,7 @@ def describe_choice(
 def pair_scores(
     models: Sequence[Sequence[RowScores]], against: int | Sequence[int], objective: Objective, seed: int
 ) -> tuple[Any, Any, Any]:
-    """Compare each of K models with model `against` on the same rows: [K] differences, standard errors, and ties."""
+    """Compare each of K models with the model of index `against`. Return [K] differences, standard errors and ties."""
     import numpy as np
 
     from keras_sweep.honest.ties import find_ties
@@ -149,7 +149,7 @@ def pair_scores(
 
 
 def stack_scores(models: Sequence[Sequence[RowScores]], objective: Objective) -> Any:
-    """Stack K models for the statistics, so that larger is better. Each model has scores per seed; the mean counts."""
+    """Stack models for `honest`, so that larger is better. Each model has a RowScores per seed; their mean counts."""
     import numpy as np
 
     from keras_sweep.honest.scores import METRICS, MeanScores, MetricScores

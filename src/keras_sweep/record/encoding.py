@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 def encode(result: Result, seed: Value) -> dict[str, str]:
-    """Return attribute -> JSON text. Arrays become digests. `seed` is the seed of trials without a parameter `seed`."""
+    """Return attribute -> JSON text. Weights and scores become digests. `seed` is stored if the trial has no `seed`."""
     attributes = _to_attributes(result.light(), seed)
     texts = {key: json.dumps(value, allow_nan=False) for key, value in attributes.items() if value is not None}
     texts[CHECKSUM] = str(_checksum(result.number, result.state, result.value, texts))
@@ -53,7 +53,7 @@ def _to_attributes(result: Result, seed: Value) -> dict[str, Any]:
 
 
 def decode(number: int, state: str, value: float | None, texts: Mapping[str, str]) -> Result:
-    """Build a result without weights. Raises ValueError if a text is missing, edited, or from another trial."""
+    """Build a result without weights from the texts of `encode`. Raises ValueError if texts were edited or swapped."""
     try:
         if int(texts[CHECKSUM]) != _checksum(number, state, value, texts):
             raise ValueError("its checksum is wrong")

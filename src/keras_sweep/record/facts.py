@@ -79,7 +79,7 @@ class ChosenFinalists:
     seeds: tuple[int, ...] = ()
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
-        """Yield (trial number, seed) of each training, all trials with a seed before the next seed."""
+        """Yield (trial number, seed) of each training. All trials of a seed come before the next seed."""
         return ((recipe, seed) for seed in self.seeds for recipe in self.recipes)
 
     def __len__(self) -> int:
@@ -133,19 +133,19 @@ class Facts:
         return self.finalists[-1] if self.finalists else ChosenFinalists(0)
 
     def refit_of(self, training: Result) -> Refit | None:
-        """Return the repetition of `training` on all rows, or None if another training or none was repeated."""
+        """Return the repetition of `training` on all rows, or None if this training was not repeated."""
         key = (training.recipe, training.finalist_seed)
         return self.refit if self.refit is not None and (self.refit.trial, self.refit.seed) == key else None
 
     def test_of(self, training: Result) -> TestScores | None:
-        """Return the last scores on the test rows, or None if they are the scores of another model than `training`."""
+        """Return the test scores of the model of `training`, or None if another model or none was evaluated last."""
         key = (training.recipe, training.finalist_seed, self.refit_of(training) is not None)
         test = self.test
         return test if test is not None and (test.number, test.seed, test.refit) == key else None
 
 
 def parse_record(kind: type[T], attributes: Mapping[Any, Any]) -> T:
-    """Build a dataclass `kind` from JSON attributes (name -> value). Raises ValueError if one is damaged or missing."""
+    """Build a dataclass `kind` from JSON attributes. Raises ValueError if an attribute is damaged or missing."""
     arguments, types = {}, get_type_hints(kind)
     for item in fields(kind):  # type: ignore[arg-type]
         value = attributes.get(item.name, item.default)

@@ -86,7 +86,7 @@ class SweepLock:
             self._held = stack.pop_all()
 
     def move_aside(self) -> SweepFolder:
-        """Rename the sweep's folder to `NAME~1`, lock a new folder `NAME`, and return the old. Raises as `acquire`."""
+        """Rename the folder to `NAME~1`, lock a new folder `NAME`, and return the renamed. Raises as `acquire`."""
         moved = SweepFolder(set_aside(self.folder.path))
         with self._held:  # the old lock lasts until the new folder is locked
             self.acquire()
@@ -139,7 +139,7 @@ def read_owner(folder: SweepFolder) -> Owner | None:
 
 
 def living_owner(folder: SweepFolder) -> Owner | None:
-    """Return the process that runs the sweep, or None. A process on another host can't be checked: its note counts."""
+    """Return the process that runs the sweep, or None. If the note names another host, the note alone decides."""
     owner = read_owner(folder)
     if owner is None or owner.host != socket.gethostname():
         return owner

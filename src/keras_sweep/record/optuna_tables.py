@@ -1,7 +1,7 @@
 """Read and write the tables of an Optuna 5 SQLite storage; no other module knows the tables. Reading imports no Optuna.
 
 Plain SQL writes the rows that `optuna.study.Study.add_trial` would write (a test compares both). So a commit can hold
-many trials, a trial takes a tenth of the time, and every error is SQLite's own. The caller begins and commits.
+many trials, a trial takes a tenth of the time, and every error is SQLite's own. Callers begin and end transactions.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def count_foreign_trials(connection: sqlite3.Connection, study: int) -> int:
 
 
 def move_foreign(connection: sqlite3.Connection, study: int, name: str, directions: Sequence[str]) -> None:
-    """Move Optuna's trials to the study `name`, since the sweep needs the numbers of these trials."""
+    """Move Optuna's trials to the study `name`, since the sweep's next trials need their numbers."""
     ids = {title: id for id, title, _ in read_studies(connection)}
     target = ids[name] if name in ids else insert_study(connection, name, directions)
     (count,) = connection.execute("SELECT count(*) FROM trials WHERE study_id = ?", (target,)).fetchone()
@@ -132,7 +132,7 @@ def insert_trial(
     """Write a finished trial and its user attributes (`texts`).
 
     The curve of `objective` becomes intermediate values, at steps counted from 1. `distributions` maps a parameter to
-    Optuna's JSON text. If a parameter is missing there, or its value is outside, its distribution is the value alone.
+    Optuna's JSON text. A value outside its parameter's distribution, or without any, gets a distribution of its own.
     """
     seconds, end = result.seconds.total, datetime.now(UTC)
     begin = end - timedelta(seconds=seconds if 0 < seconds < _LONGEST else 0)
@@ -207,7 +207,7 @@ def _parse_distribution(distribution: str) -> BaseDistribution:
 
 
 def _param_row(value: Value, text: str | None) -> tuple[float, str]:
-    """Return Optuna's number for a value, and a distribution: `text` if it contains the value, else the value alone."""
+    """Return Optuna's number for a value, and a distribution: `text` if the value fits, else of this value alone."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution, distribution_to_json
 
     scalar = to_scalar(value)

@@ -70,10 +70,10 @@ class RecordedStudy:
 def add_finalists(
     results: Sequence[Result], trained: Sequence[Result], choice: ChosenFinalists, trials: int
 ) -> list[Result]:
-    """Attach its finalists, the trainings with other seeds, to each trial of the search.
+    """Return the trials of the search, each with its finalists: trainings of the same configuration with other seeds.
 
-    `results` are the trials of the search, and `trained` are the finalists. The finalists decide the winner once every
-    training of `choice` has ended, if the search still has as many `trials` as at the choice.
+    `results` are the trials of the search, and `trained` are the finalists. Finalists decide the winner if every
+    training of `choice` has ended, and the search has `trials` trials, as at the choice.
     """
     by_pair = {(training.recipe, training.finalist_seed): training for training in trained}
     is_decided = choice.trials == trials and len(choice) > 0 and all(pair in by_pair for pair in choice)
@@ -96,7 +96,7 @@ def read_facts(folder: SweepFolder) -> Facts:
 
 @contextmanager
 def reading(folder: SweepFolder) -> Iterator[RecordedStudy]:
-    """Yield a snapshot of the sweep's study over a read-only connection. Raises RecordError if it can't be read."""
+    """Yield a read-only snapshot of the sweep's study. Raises RecordError if the record is missing or damaged."""
     with name_damage(folder):
         check_file(folder)
         # In a folder without write permission, SQLite can't create the side files that readers and the writer share.
@@ -122,7 +122,7 @@ def name_damage(folder: SweepFolder) -> Iterator[None]:
 
 
 def check_file(folder: SweepFolder) -> None:
-    """Raise RecordError if the record is missing, or if a file of it is a link, folder, pipe, socket or device."""
+    """Raise RecordError if the record is missing, or one of its files is a link, folder, pipe, socket or device."""
     path = folder.study
     if not folder.exists():
         raise RecordError(f"there is no record {path}", hint="`sweep list` shows all sweeps")

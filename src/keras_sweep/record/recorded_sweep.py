@@ -58,7 +58,7 @@ class RecordedSweep:
 
     @property
     def refit(self) -> Refit | None:
-        """The repetition of the winner's training on all rows, or None."""
+        """The repetition of the winner's training on all rows, or None if the winner was not repeated."""
         return None if self.best is None else self.facts.refit_of(best_training(self.best, self.objective))
 
     @cached_property

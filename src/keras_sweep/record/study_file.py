@@ -156,7 +156,7 @@ class StudyFile:
             return self._read_study().load_results()
 
     def finalists(self) -> Self:
-        """Return the study of finalists in this file, created if missing. Close only this study. Raises RecordError."""
+        """Return the study of finalists in this file, created if missing. `close` closes both. Raises RecordError."""
         finalists = copy.copy(self)
         finalists.folder = self.folder.finalists
         finalists._distributions = {**self._distributions, "seed": SEEDS}  # noqa: SLF001  # of a copy of this object

@@ -119,7 +119,7 @@ def all_sweeps(option: str | os.PathLike[str] | None = None) -> list[SweepFolder
 
 
 def find(name: str | None, option: str | os.PathLike[str] | None = None) -> SweepFolder:
-    """Find the sweep `name`, or if None the newest that was not moved aside. Raises UsageError if there is none."""
+    """Find the sweep `name`, or for None the newest that was not moved aside. Raises UsageError if no sweep matches."""
     sweeps, existing = sweeps_dir(option), all_sweeps(option)
     for folder in existing:
         if folder.name == name or (name is None and not _ASIDE.search(folder.name)):

@@ -1,4 +1,4 @@
-"""Record trials by number during training, with weights and scores of the best trials. Keep trials that end early."""
+"""Record trials by number during training, with weights and scores of the best. Trials ahead of their turn wait."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class TrialRecord:
         return light
 
     def wait(self, result: Result) -> Result:
-        """Write a trial that ended too early to the spool. Return the trial without weights and scores.
+        """Write a trial that ended before its turn to the spool. Return the trial without weights and scores.
 
         The file has weights and scores if the trial may be among the best. Raises RecordError.
         """
@@ -109,7 +109,7 @@ class TrialRecord:
         return light
 
     def waiting(self, numbers: Iterable[int]) -> dict[int, Result]:
-        """Load trials of the spool, by number. Damaged files are renamed, with a notice. Raises RecordError."""
+        """Load the trials among `numbers` from the spool. Renames damaged files, with a notice. Raises RecordError."""
         results = {}
         for number in [number for number in numbers if number in self._waiting]:
             path = self._waiting[number]
@@ -158,13 +158,13 @@ class TrialRecord:
 
 
 def describe_foreign_trials(count: int, first: int, study: str | None = None) -> str:
-    """Describe `count` trials that Optuna wrote into the record; `study` names the study to which they were moved."""
+    """Describe trials that Optuna wrote into the record, from number `first` on. `study` is where they are now."""
     now = f"; they are in the study '{study}' now, which `sweep import` reads" if study else ""
     return f"skipped {pluralize(count, 'trial')} that Optuna wrote into the record, from number {first}{now}"
 
 
 def list_waiting(folder: SweepFolder, recorded: int, total: int | None) -> list[int]:
-    """List the trials in the spool from number `recorded` on, below `total`. Opens no file. Raises RecordError."""
+    """List the trials in the spool from number `recorded` to below `total` (None: no end). Raises RecordError."""
     waiting = sorted(saved.list_numbered_files(folder.spool))
     return [number for number in waiting if recorded <= number and (total is None or number < total)]
 

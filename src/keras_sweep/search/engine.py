@@ -1,7 +1,7 @@
 """The base classes of the search: engine, sampler, and what a sampler can do.
 
-An engine suggests trials and learns from their results. It trains nothing and keeps no file. Its random numbers depend
-on the search seed and the number of trials so far, so an engine rebuilt by `replay` continues as if never stopped.
+An engine suggests trials and learns from their results. It trains nothing and keeps no file. Random numbers depend on
+the search seed and the number of trials so far, so an engine rebuilt by `replay` continues as if never stopped.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Engine(ABC):
 
     @abstractmethod
     def ask(self, n: int) -> list[Suggestion]:
-        """Return at most `n` suggestions, numbered from the last trial on. Return [] if the space is exhausted.
+        """Return at most `n` suggestions, numbered after the last trial. Return [] if the space is exhausted.
 
         No suggestion repeats the parameters of another trial, unless the suggestion `continues` that trial.
         """
@@ -48,7 +48,7 @@ class Engine(ABC):
     def ask_ahead(self, n: int, generations: int) -> list[Suggestion]:
         """Return suggestions for up to `generations` generations of `n` trials each.
 
-        By default return only the next generation, as needed if results change later suggestions.
+        If results change suggestions, return only the next generation, as by default.
         """
         return self.ask(n)
 
@@ -57,7 +57,7 @@ class Engine(ABC):
         return size
 
     def rungs(self, epochs: int) -> tuple[int, ...]:
-        """Return the epochs, counted from 1, after which a trial of `epochs` epochs calls `rung`. By default none."""
+        """Return the epochs, counted from 1, after which `rung` compares trials of `epochs` epochs. By default none."""
         return ()
 
     def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
@@ -103,7 +103,7 @@ class Sampler(Capabilities, ABC):
         self.space = spec.space  # the space to draw from: the spec's, or a grid cut from it
 
     def begin(self, seed: int, generator: np.random.Generator) -> None:
-        """Begin a generation. Its draws must take random numbers only from `seed` or `generator`."""
+        """Begin a generation. Draws of the generation must take random numbers only from `seed` or `generator`."""
 
     @abstractmethod
     def draw(self, number: int) -> dict[str, Value] | None:

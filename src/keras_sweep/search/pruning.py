@@ -3,7 +3,7 @@
 Successive halving compares at epochs `min_iter`, `min_iter * eta`, `min_iter * eta**2`, ... and continues the best 1 of
 `eta` (Li et al. 2018, "Hyperband", JMLR 18, alg. 1, the `top_k` step; without waiting for other trials, as in Li et al.
 2020, "ASHA"). Hyperband deals trials to brackets: bracket b has no rung before `min_iter * eta**b`. The median rule
-compares after every epoch. All rules decide as Optuna's pruners, which a test checks, so Optuna's records can continue.
+compares after every epoch. All rules decide as Optuna's pruners (a test checks this), so their records can continue.
 """
 
 import math
@@ -53,7 +53,7 @@ class PruningRule(ABC):
 
 
 def bracket_shares(min_iter: int, eta: int, longest: int) -> tuple[int, ...]:
-    """Return the relative number of trials per bracket: n of alg. 1, line 3, for s = brackets - 1, ..., 0."""
+    """Return the relative number of trials per bracket (n of alg. 1, line 3). No trial has over `longest` epochs."""
     brackets = math.floor(math.log(longest / min_iter, eta)) + 1  # by logarithms, to agree with Optuna's records
     return tuple(math.ceil(brackets * eta**s / (s + 1)) for s in range(brackets - 1, -1, -1))
 

@@ -18,7 +18,7 @@ class SamplerEngine(Engine):
     """An engine whose sampler draws points. Random numbers depend only on search seed and number of trials so far."""
 
     def __init__(self, name: str, sampler: Sampler, seed: int, start: Sequence[Params] = ()) -> None:
-        """`start` are points, whole or in part, for the first trials that this engine suggests."""
+        """`start` has points, complete or partial, for the first trials that this engine suggests."""
         self.name = name
         self.learns = sampler.learns
         self._sampler = sampler
@@ -56,7 +56,7 @@ class SamplerEngine(Engine):
             self._sampler.learn(result)
 
     def _fill_start_point(self, number: int) -> dict[str, Value] | None:
-        """Return the completed start point of trial `number`, or None if it has none or repeats another trial's."""
+        """Return the trial's completed start point, or None if the trial has none or repeats another trial."""
         place = number - self._foreign
         if place >= len(self._start):
             return None

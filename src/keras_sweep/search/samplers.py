@@ -208,7 +208,7 @@ class Grid(Sampler):
 
 
 def grid_space(space: SearchSpace) -> SearchSpace:
-    """Return the space with continuous ranges cut into `POINTS_A_RANGE` values. Raises UsageError without a point."""
+    """Cut continuous ranges into `POINTS_A_RANGE` values. Raises UsageError if `where` allows no point of the grid."""
     parameters = []
     for parameter in space.parameters:
         distribution = parameter.distribution

@@ -64,7 +64,7 @@ class SamplerContract:
         return make_engine(replace(spec, search=search, **more))
 
     def others(self, space: SearchSpace, generations: int, size: int) -> list[list[Result]]:
-        """Run a search with another engine. Return its results by generation."""
+        """Run `generations` generations of `size` trials with another engine. Return results by generation."""
         engine = "optuna" if self.engine == "keras-tuner" else "keras-tuner"
         return run_search(make_engine(search_spec(space, engine, "random", seed=3)), generations, size)
 

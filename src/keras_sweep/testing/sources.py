@@ -30,7 +30,7 @@ class SourceContract:
 
     Attributes:
         data: the registered kind of the source, and what it reads.
-        missing: a `data.source` that can't be read. The error must name its last word.
+        missing: a `data.source` that can't be read. The error must name the last word of `missing`.
     """
 
     data: DataSpec

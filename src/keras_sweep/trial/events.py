@@ -31,8 +31,6 @@ class TrialResumed(Event):
 
 @dataclass(frozen=True, slots=True)
 class EpochEnded(Event):
-    """A trial ended an epoch."""
-
     number: int
     epoch: int  # counted from 1
     logs: Mapping[str, float]

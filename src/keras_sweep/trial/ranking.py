@@ -59,7 +59,7 @@ def comparable(result: Result, objective: Objective) -> bool:
 
 
 def can_win(result: Result, objective: Objective) -> bool:
-    """Check whether a trial was trained here, is comparable and meets `objective.where`. Imported trials have no weights."""
+    """Check whether a trial is comparable, meets `objective.where` and was trained here: an import has no weights."""
     return (
         comparable(result, objective) and not is_imported(result) and (not objective.where or _meets(result, objective))
     )
@@ -114,7 +114,7 @@ def front(results: Iterable[Result], objective: Objective) -> frozenset[int]:
 
 
 def best_training(result: Result, objective: Objective) -> Result:
-    """Return the training of a trial to export: the trial, or if finalists decide the best seed (then by loss)."""
+    """Return the training of a trial to export: the best seed if finalists decide, else the trial. Loss breaks ties."""
     if not result.final:
         return result
     trainings = (training for training in (result, *result.finalists) if has_value(training))
@@ -149,7 +149,7 @@ def sum_seconds(results: Iterable[Result]) -> dict[int, float]:
 def improvements(
     results: Iterable[Result], objective: Objective, *, counts: Callable[[Result, Objective], bool] = can_win
 ) -> list[Result]:
-    """Return the trials that beat all earlier trials, by number. Only trials for which `counts` is true count."""
+    """Return the trials that beat all earlier trials, by number. Trials for which `counts` is false are left out."""
     leaders: list[Result] = []
     for result in sorted(results, key=lambda trial: trial.number):
         if not counts(result, objective) or result.value is None:
@@ -160,7 +160,7 @@ def improvements(
 
 
 def count_epochs(results: Sequence[Result]) -> int:
-    """Count the epochs of all trials. Epochs that a promoted trial resumed from count once."""
+    """Count the epochs of all trials. Epochs before the resumption of a promoted trial count once."""
     epochs: dict[int | None, int] = {result.number: result.epochs for result in results}
     return sum(result.epochs - epochs.get(result.suggestion.continues, 0) for result in results)
 

@@ -37,8 +37,8 @@ class OracleTrial:
 class SilentOracle(Capabilities):
     """One of KerasTuner's four oracles, its search algorithms. Every error of the library becomes a SearchError.
 
-    `accept` is called with the oracle's random point, or with None if the oracle found no new point. It returns the
-    point to try, or None if no point is left.
+    `accept` is called with the oracle's random point, or with None if the oracle found no new point. `accept` returns
+    the point to try, or None if no point is left.
     """
 
     name: str
@@ -126,7 +126,7 @@ class SilentOracle(Capabilities):
                 trial.score = max(scores, key=self._objective.key)
 
     def drop(self, id: str) -> None:
-        """End a trial that was never trained. The oracle learns nothing from it."""
+        """End a trial that was never trained, so that the oracle learns nothing."""
         self._phantoms.add(id)
         with self._convert_errors():
             self._end(id, None)
