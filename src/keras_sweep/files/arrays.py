@@ -1,6 +1,6 @@
 """Write and read files of arrays: `.npz` without pickle, whose checksums reveal damage.
 
-The arrays are the uncompressed members "0.npy", "1.npy" and so on, so a file can't grow when it is read. A type that
+The arrays are the uncompressed members "0.npy", "1.npy" and so on, so a small file can't fill the memory. A type that
 NumPy lacks is stored as bytes and named in the member's name: "3.bfloat16.npy". A text is the first array, in UTF-8.
 """
 
@@ -20,7 +20,7 @@ class DamagedArrays(Exception):
 
 
 def write_arrays(path: Path, arrays: Sequence[Any], *, text: str | None = None) -> None:
-    """Write a text, if any, and arrays. Makes the file's folder, and its parent, if needed. Raises RecordError."""
+    """Write a text, if given, and arrays. Create the file's folder and its parent if missing. Raises RecordError."""
     import numpy as np
 
     parent = path.parent
@@ -77,7 +77,7 @@ def read_text_and_arrays(path: Path) -> tuple[str, tuple[Any, ...]]:
 
 
 def is_array_file(path: Path) -> bool:
-    """Whether a file's comment says that `write_arrays` wrote it; False for a file that can't be read."""
+    """Check by the zip comment whether `write_arrays` wrote a file. Returns False if the file can't be read."""
     try:
         with open_plain(path) as file, zipfile.ZipFile(file) as archive:
             return archive.comment == _comment(len(archive.namelist())) and not path.is_symlink()
@@ -90,7 +90,7 @@ def _comment(arrays: int) -> bytes:
 
 
 def _to_plain_type(array: Any) -> tuple[Any, str]:
-    """Return the array with a type of NumPy, and the suffix that names its real type."""
+    """Return the array as a NumPy type, and a suffix for its real type (".bfloat16"), or "" if NumPy has the type."""
     if array.dtype.hasobject:
         raise ValueError(f"weights must be numbers, but got an array of {array.dtype}")
     if array.dtype.kind != "V":

@@ -1,4 +1,4 @@
-"""Write files and folders that are complete or absent: write them beside their place, then rename. The user's cache."""
+"""Write files and folders completely or not at all: beside the target, then rename. Find the user's cache."""
 
 import contextlib
 import errno
@@ -20,7 +20,7 @@ from keras_sweep.files.plain import open_plain, plain_errors
 PRIVATE = 0o600
 _SUFFIX = ".part"
 _PART = re.compile(r"\..+\.([0-9]+)\.part(\.\w+)?")
-_NEAR = 2000  # bytes at a file's beginning that may hold its mark
+_NEAR = 2000  # bytes at a file's beginning where `has_mark` looks
 _HINT = "Nothing was written. Choose another folder with `--output`"
 
 
@@ -32,13 +32,11 @@ class _File(io.FileIO):
 
 
 def write_bytes(path: Path, data: bytes, *, option: str | None = None) -> None:
-    """Replace a file by these bytes. Raises RecordError; an old file then stays unchanged."""
     with replacing(path, option=option) as file:
         file.write(data)
 
 
 def write_text(path: Path, text: str, *, option: str | None = None) -> None:
-    """Replace a file by this text in UTF-8. Raises RecordError; an old file then stays unchanged."""
     write_bytes(path, text.encode(), option=option)
 
 
@@ -46,8 +44,8 @@ def write_text(path: Path, text: str, *, option: str | None = None) -> None:
 def replacing(path: Path, *, option: str | None = None) -> Iterator[BinaryIO]:
     """Open a new file, which replaces `path` when the block ends without an error.
 
-    If the user names the file by an `option`, its permissions follow the user's umask; else only its owner can read it.
-    Raises RecordError if the disk fails; the old file then stays unchanged.
+    If the user named the file by a command-line `option`, the user's umask decides its permissions. Otherwise only the
+    owner can read the file. Raises RecordError if the disk fails; the old file then stays unchanged.
     """
     mode = 0o666 if option else PRIVATE
     with replacing_path(path, option=option) as part, io.BufferedWriter(_File(disk.open_new(part, mode), "wb")) as file:
@@ -56,10 +54,7 @@ def replacing(path: Path, *, option: str | None = None) -> Iterator[BinaryIO]:
 
 @contextmanager
 def replacing_path(path: Path, *, option: str | None = None) -> Iterator[Path]:
-    """Give a library a free path to write a file or folder to, which replaces `path` when the block ends.
-
-    Raises RecordError; the old file then stays unchanged.
-    """
+    """Yield a free path for a file or folder, which replaces `path` when the block ends. Raises as `replacing`."""
     part = path.with_name(f".{path.stem}.{os.getpid()}{_SUFFIX}{path.suffix}")
     _remove(part)
     try:
@@ -73,12 +68,11 @@ def replacing_path(path: Path, *, option: str | None = None) -> Iterator[Path]:
 
 
 def folder_beside(path: Path) -> TemporaryDirectory[str]:
-    """Make a temporary folder beside `path` for the parts of that file. Raises OSError."""
     return TemporaryDirectory(prefix=f".{path.stem}.work.", suffix=f".{os.getpid()}{_SUFFIX}", dir=path.parent)
 
 
 def clear_parts(folder: Path, *, of: Path | None = None) -> None:
-    """Remove incomplete files of killed processes from a folder; with `of` only the file's, if the process is gone."""
+    """Delete incomplete files of killed processes. With `of`, delete files for this path without a live process."""
     for part in folder.glob(f".*{_SUFFIX}*"):
         match = _PART.fullmatch(part.name)
         if match and (of is None or (part.name.startswith(f".{of.stem}.") and not _is_running(int(match[1])))):
@@ -102,7 +96,7 @@ def _remove(part: Path) -> None:
 
 
 def check_place(place: Path, page: str, mark: str) -> None:
-    """Check that a folder may be written: it is new, empty, or its file `page` has the mark. Raises UsageError."""
+    """Raise UsageError unless the folder is new, is empty, or has the text `mark` at the start of its file `page`."""
     if place.is_symlink() or (place.exists() and not place.is_dir()):
         raise UsageError(f"{place} is a file or a link, not a folder", hint=_HINT)
     with plain_errors("read", place):
@@ -111,14 +105,14 @@ def check_place(place: Path, page: str, mark: str) -> None:
 
 
 def check_file(path: Path, mark: str, option: str) -> None:
-    """Check that a file may be written: its folder exists, and it is new or has the mark. Raises UsageError."""
+    """Raise UsageError unless the file is new in an existing folder, or has the text `mark` at its start."""
     if not path.parent.is_dir() or (path.exists() and not has_mark(path, mark)):
         fault = f"`sweep` did not write {path}" if path.exists() else f"there is no folder {path.parent}"
         raise UsageError(fault, hint=f"Choose another file with `{option}`")
 
 
 def write_folder(place: Path, files: Mapping[str, str]) -> None:
-    """Write texts as files of a folder, by name. A new folder appears with all files. Raises RecordError."""
+    """Write texts (file name -> text) to a folder. A new folder appears complete. Raises RecordError."""
     with contextlib.ExitStack() as stack, plain_errors("make", place, option="--output"):
         folder = place
         if not place.exists():
@@ -130,7 +124,7 @@ def write_folder(place: Path, files: Mapping[str, str]) -> None:
 
 
 def has_mark(path: Path, mark: str) -> bool:
-    """Whether a file can be read and has the mark near its beginning."""
+    """Check whether the file can be read and has the text `mark` near its beginning."""
     try:
         with open_plain(path) as file:
             return mark.encode() in file.read(_NEAR)
@@ -139,7 +133,7 @@ def has_mark(path: Path, mark: str) -> bool:
 
 
 def user_cache(*parts: str) -> Path:
-    """Make and return a folder of the cache: $SWEEP_CACHE_DIR, or the platform's (~/.cache/keras-sweep); mode 0700.
+    """Create and return a folder of the cache, mode 0700: $SWEEP_CACHE_DIR, or the platform's (~/.cache/keras-sweep).
 
     Users may share the cache itself, but not its folders. Raises OSError if a folder can't be made, is a link, belongs
     to another user, or others may write to it.

@@ -1,4 +1,4 @@
-"""All disk calls of the record. A test can replace them here to let the n-th call fail."""
+"""All disk calls of the record. A test can replace a call here to let the n-th call fail."""
 
 import contextlib
 import fcntl
@@ -16,7 +16,7 @@ def open_new(path: Path, mode: int) -> int:
 
 
 def write(fd: int, data: bytes | memoryview) -> int:
-    """Write a part of the data, and return the number of bytes."""
+    """Write the data, or a first part of the data. Return the number of bytes written."""
     return os.write(fd, data)
 
 
@@ -51,6 +51,6 @@ def remove_folder(path: Path) -> None:
 
 
 def connect(path: Path, *, options: str) -> sqlite3.Connection:
-    """Connect to an existing database, with options of SQLite's URI ("mode=ro"). It begins no transaction."""
+    """Connect to an existing database. `options` are of SQLite's URI ("mode=ro"). Begins no transaction."""
     uri = f"{path.absolute().as_uri()}?{options}"
     return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)

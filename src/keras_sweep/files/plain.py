@@ -1,4 +1,4 @@
-"""Turn errors of the system and SQLite into plain messages, and read only plain files: a pipe might never end."""
+"""Turn errors of the system and SQLite into plain messages. Open only plain files: reading a pipe might never end."""
 
 import errno
 import hashlib
@@ -41,7 +41,7 @@ _SQLITE_HINTS = {"FULL": _SPACE, "BUSY": _BUSY, "LOCKED": _BUSY, "IOERR": _DISK}
 
 @contextmanager
 def plain_errors(doing: str, path: Path, *, option: str | None = None) -> Iterator[None]:
-    """Raise errors of the block as RecordError: `can't DOING PATH: why`. Hints then name `option`."""
+    """Raise OSError and SQLite errors of the block as RecordError: `can't DOING PATH: why`. Hints name `option`."""
     try:
         yield
     except OSError as error:
@@ -66,7 +66,7 @@ def open_plain(path: Path) -> io.BufferedReader:
 
 
 def read_plain(path: Path, most: int) -> bytes:
-    """Read at most `most` bytes of a plain file. Raises OSError as `open_plain`, and for a larger file."""
+    """Read a plain file. Raises OSError as `open_plain`, and if the file has more than `most` bytes."""
     with open_plain(path) as file:
         data = file.read(most + 1)
     if len(data) > most:
@@ -75,11 +75,11 @@ def read_plain(path: Path, most: int) -> bytes:
 
 
 def kind_of(mode: int) -> str | None:
-    """Name the kind of a file by its `st_mode` (example: "a pipe"); None for a plain file."""
+    """Return the kind of a file from its `st_mode`, like "a pipe"; None for a plain file."""
     return None if stat.S_ISREG(mode) else _KINDS.get(stat.S_IFMT(mode), "something else")
 
 
 def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a plain file in hex. Raises RecordError."""
+    """Return the SHA-256 (hex) of a plain file. Raises RecordError."""
     with plain_errors("read", path), open_plain(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

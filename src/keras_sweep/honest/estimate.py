@@ -1,11 +1,11 @@
 """Estimate the winner's expected score on new rows: its score minus the optimism of choosing the best of K models.
 
 In: the scores of K models on n validation rows. Out: an estimate with a 95 % interval. The idea is to repeat the choice
-on bootstrap bags of rows and to measure how much of the chosen model's score is luck.
+on bootstrap bags of rows, and to measure how much of the chosen model's score is luck.
 
 Tsamardinos, Greasidou and Borboudakis 2018, "Bootstrapping the out-of-sample predictions for efficient and accurate
-cross-validation" (BBC), https://doi.org/10.1007/s10994-018-5714-4: choose in the bag, score out of the bag, average.
-In a bag of n rows the noise has twice the variance of the noise in the real choice. If the models differ, BBC therefore
+cross-validation" (BBC), https://doi.org/10.1007/s10994-018-5714-4: choose in the bag, score out of the bag, average. In
+a bag of n rows the noise has twice the variance of the noise in the real choice. If the models differ, BBC therefore
 subtracts too much, up to 1.5 times the optimism. So bags here are LARGER times as large, and the luck of a chosen model
 counts LARGER times: Oliveira, Lei and Tibshirani 2021, "Unbiased risk estimation in the normal means problem via
 coupled bootstrap techniques", https://arxiv.org/abs/2111.09447. With bags of n rows this is BBC.
@@ -29,13 +29,13 @@ LEVEL = 0.95  # confidence of the interval, and of all comparisons with the winn
 
 @dataclass(frozen=True, slots=True)
 class FirstChoice:
-    """The search's choice of finalists, which came before the choice of the winner by its mean over seeds.
+    """The search's choice of finalists, which comes before the choice of the winner by the mean over seeds.
 
     Training with new seeds removes the luck of the first seed, but not the luck of the rows. So each bag repeats both
-    choices. A bag may choose a configuration that was no finalist and has no mean over seeds. Its luck in that mean is
-    then estimated from its luck with the first seed. It has the luck that all finalists share. New seeds keep a part of
-    its own luck, which is the slope of a regression over bags of finalists. The rest is drawn from the residuals of the
-    finalists. New seeds change its score as they changed the mean of the finalists.
+    choices. A bag may choose a configuration that was no finalist and has no mean over seeds. The luck in this missing
+    mean is estimated from the luck with the first seed. All finalists share a part of the luck, which counts in full.
+    Of the configuration's own luck, new seeds keep a part: the slope of a regression over bags of finalists. The rest
+    is drawn from the residuals of the finalists. New seeds change the score as they changed the mean of the finalists.
     """
 
     scores: Scores  # K trials of the search, with a seed each
@@ -45,7 +45,7 @@ class FirstChoice:
     seeds: int  # number of seeds of the winner's mean, including the search's seed
 
     def finalists(self, values: Floats) -> Places:
-        """Map [B, K] scores to the [B, F] finalists that `choose_finalists` would choose."""
+        """Return the indices [B, F] of the finalists that `choose_finalists` would choose from the scores [B, K]."""
         order: Places = np.argsort(-values, axis=1, kind="stable")[:, :LEADING]
         leading = np.take_along_axis(values, order, axis=1)
         tied = leading[:, :1] - leading <= np.maximum(self.errors[order], self.errors[order[:, :1]])
@@ -56,7 +56,7 @@ class FirstChoice:
     def winners(
         self, first: Floats, early: Floats, whole: Floats, luck: Floats, rng: np.random.Generator
     ) -> tuple[Floats, Floats]:
-        """Repeat both choices in each bag: [B] the winner's score on all rows, and [B] its luck in the bag.
+        """Repeat both choices in each of B bags. Return the winners' [B] scores on all rows and [B] luck in the bags.
 
         Args:
             first: [K] scores with the search's seed on all rows.
@@ -101,9 +101,9 @@ def estimate_winner(
         scores: all models that could have won; larger is better (for a loss its negative).
         best: the index of the winner.
         seed: the seed of the bags.
-        naive: the winner's score on these rows, in the metric's direction.
-        share: whether scores, and so the interval, are in [0, 1]. For rows that are right or wrong it is Wilson's.
-        maximize: the metric's direction, which the estimate has too.
+        naive: the winner's score on these rows, in the metric's own direction.
+        share: whether scores, and so the interval, are in [0, 1]. For a mean over rows the interval is Wilson's.
+        maximize: whether a larger metric is better. The estimate is in the metric's direction.
         after: the choice of finalists, if there are finalists. `scores` are their means over seeds, in the same order.
     """
     models, rows = scores.shape
@@ -124,7 +124,7 @@ def estimate_winner(
 
 
 def _metric_range(scores: Scores, *, share: bool, maximize: bool) -> tuple[float, float]:
-    """Return the least and greatest value of the metric: [0, 1] for a share, from 0 for an error without negatives."""
+    """Return the metric's least and greatest value: 0 and 1 for a share, 0 and inf for an error without negatives."""
     if share:
         return 0.0, 1.0
     rows = scores.rows if isinstance(scores, MeanScores) else scores.evaluate(np.ones((1, scores.shape[1]), np.float32))
@@ -135,7 +135,7 @@ def _optimism(scores: Scores, best: int, seed: int, after: FirstChoice | None, *
     """Return how much of the winner's score is luck of the choice, and the score's standard deviation over samples.
 
     Each bag chooses a model. A model's worth is its score minus LARGER times its luck in the bag. The optimism is the
-    mean of the winner's worth minus the chosen model's worth. It is exact if there is nothing to choose.
+    mean of the winner's worth minus the chosen model's worth. The optimism is exact if there is nothing to choose.
     """
     rows = scores.shape[1]
     score_sets = [scores] if after is None else [scores, after.scores]
@@ -170,8 +170,8 @@ def _luck_widths(rows: Floats, whole: Floats) -> Floats:
     """Return [K] factors by which the luck of each share exceeds its luck in bags.
 
     A lucky share is closer to 1 than the true share, so its rows vary less from bag to bag. Equal models have the same
-    true share, which their mean estimates better. The more the models differ, the less this counts: from four standard
-    errors on the factors are 1.
+    true share, which their mean estimates better. The more the models differ, the closer the factors are to 1. If they
+    differ by four standard errors, the factors are 1.
     """
     models, count = rows.shape
     variance, chance = whole * (1 - whole), 0.0

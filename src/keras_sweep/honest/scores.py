@@ -1,10 +1,10 @@
 """Scores of K models on the same n rows, and on bootstrap bags of these rows. Larger is always better.
 
-The order of the models must not depend on their scores; order them by trial number, for example. If two models are
-equal on a bag, the first counts as best. An order by rank would bias this by 0.4 standard errors.
+The order of the models must not depend on their scores, so order them by trial number. If two models are equal on a
+bag, the first counts as best. An order by rank would bias this by 0.4 standard errors.
 
-A metric of all rows together, like AUC, is a function of row weights, so that it can be computed again on a bag.
-These metrics follow Keras 3 (keras/src/metrics), including its thresholds, with row weights as `sample_weight`.
+A metric of all rows together, like AUC, is a function of row weights, so that it can be computed again on a bag. These
+metrics follow Keras 3 (keras/src/metrics), including its thresholds, with row weights as `sample_weight`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -51,7 +51,7 @@ class MetricScores:
         return len(self.metrics), self.rows  # K, n
 
     def evaluate(self, weights: Floats) -> Floats:
-        """Map [B, n] row weights to [B, K] values of the metric; NaN if it is undefined on these rows."""
+        """Map [B, n] row weights to [B, K] values of the metric; NaN if the metric is undefined on these rows."""
         with np.errstate(invalid="ignore", divide="ignore"):
             values = [np.mean([metric(weights) for metric in seeds], axis=0) for seeds in self.metrics]
         return np.asarray(self.sign * np.stack(values, axis=1))
@@ -61,7 +61,7 @@ Scores: TypeAlias = MeanScores | MetricScores
 
 
 def draw_bags(rng: np.random.Generator, rows: int, rounds: int, draws: int | None = None) -> Iterator[Floats]:
-    """Yield `rounds` bootstrap bags of `draws` rows (by default `rows`), in blocks [B, rows] of counts of each row."""
+    """Yield `rounds` bags of `draws` rows (default `rows`), in blocks [B, rows]: how often each row is in a bag."""
     for start in range(0, rounds, BLOCK):
         size = min(BLOCK, rounds - start)
         cells = rng.integers(rows, size=(size, draws or rows), dtype=np.int32)

@@ -1,4 +1,4 @@
-"""Find the models that are tied with the best, and say whether more trials could bring a visible gain.
+"""Find the models that are tied with the best, and estimate whether more trials could bring a visible gain.
 
 Models are compared by paired differences on the same rows, at 95 % for all comparisons together.
 
@@ -20,15 +20,15 @@ from keras_sweep.trial.comparison import Behind, MoreTrials
 ROUNDS = 10_000  # draws of the largest t
 BAGS = 500  # bags for a metric of all rows together
 
-WINDOW = 32  # last trials whose gain is compared, at most
-FEWEST = 16  # trials that an answer needs
-GOOD = 16  # best trials whose standard errors give the smallest visible difference
+WINDOW = 32  # most last trials whose gain is measured
+FEWEST = 16  # trials that an estimate needs
+GOOD = 16  # best trials; their standard errors give the smallest visible difference
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
 
 
 def find_ties(scores: Scores, best: int | Places, seed: int, *, share: bool = False) -> tuple[Floats, Floats, Mask]:
-    """Compare K models with the best: [K] how far each is behind, [K] its standard error, [K] whether it is tied.
+    """Compare K models with the best. Return the distances from the best, their standard errors, and ties, [K] each.
 
     Args:
         scores: larger is better (for a loss its negative).
@@ -84,10 +84,10 @@ def _compare_bags(scores: Scores, against: Places, rng: np.random.Generator) -> 
 def _step_down(
     candidates: Places, behind: Floats, stderr: Floats, centred: Floats, freedom: int, rng: np.random.Generator
 ) -> Places:
-    """Return the candidates that are tied, by the step-down max-t test.
+    """Return the candidates (indices of models) that are tied, by the step-down max-t test.
 
     Each step draws the largest t of the candidates under the hypothesis of equal models, and removes the candidates
-    above its 95 % quantile. It ends when a step removes none.
+    above its 95 % quantile. The steps end when a step removes no candidate.
     """
     t = behind / np.where(stderr > 0, stderr, 1.0)
     # The largest t of K is below Bonferroni's bound, so candidates far above it go without draws.
@@ -110,7 +110,7 @@ def _step_down(
 
 
 def _draw_t(centred: Floats, freedom: int, rng: np.random.Generator) -> Floats:
-    """Draw [ROUNDS, K] t values of equal models, by a multiplier bootstrap with normal weights."""
+    """Draw [ROUNDS, K] t values of equal models from centred differences [K, n], by a bootstrap with normal weights."""
     lengths = np.linalg.norm(centred.astype(np.float64), axis=1, keepdims=True)
     unit = (centred / np.where(lengths > 0, lengths, 1.0)).astype(np.float32)
     values, vectors = np.linalg.eigh((unit @ unit.T).astype(np.float64))
@@ -122,9 +122,8 @@ def _draw_t(centred: Floats, freedom: int, rng: np.random.Generator) -> Floats:
 def more_trials(values: Sequence[float], behind: Mapping[int, Behind]) -> MoreTrials | None:
     """Estimate what more trials gain: at most what the last trials gained, since gains shrink. None for few trials.
 
-    Args:
-        values: the scores of trials that could win, by trial number; larger is better.
-        behind: trial number -> its comparison with the best.
+    `values` are the scores of trials that could win, by trial number; larger is better. `behind` maps a trial's number
+    to its comparison with the best.
     """
     errors = sorted((trial.behind, trial.stderr) for trial in behind.values() if trial.stderr)
     if len(values) < FEWEST or not errors:

@@ -1,4 +1,4 @@
-"""Choose and check the Keras backend of this process, and read and set the settings that change numbers.
+"""Choose and check the Keras backend of this process, and read and set the settings that change computed numbers.
 
 Keras reads KERAS_BACKEND at its first import.
 """
@@ -24,7 +24,7 @@ BACKENDS = ("jax", "tensorflow", "torch")
 FORKED_SECONDS = 30.0  # time for a tiny program in a forked process
 _BEGUN_IN = os.getpid()
 
-# Environment variables that may ask a backend for something that it can't do.
+# Environment variables that can make a backend fail. Error messages name them.
 READ = re.compile(r"JAX_|XLA_(?!PYTHON_CLIENT_)|TF_XLA_|CUDA_VISIBLE_DEVICES$")
 MOST = 200  # characters of a reason, since JAX may print very much
 # Programs that read XLA_FLAGS. They run in a subprocess, since XLA ends the process at an unknown flag.
@@ -35,11 +35,10 @@ READ_FLAGS = {
 
 
 def choose_backend(requested: str | None, *, default: str | None = None) -> str:
-    """Choose the backend: `requested`, an imported Keras's, KERAS_BACKEND, the default, or jax, in this order.
+    """Set KERAS_BACKEND to `requested`, an imported Keras's backend, KERAS_BACKEND, `default` or jax, and return it.
 
-    Raises:
-        UsageError: the backend is unknown, or Keras was imported with another backend.
-        MissingPackage: the backend is not installed.
+    The first of these that exists wins. Raises UsageError if the backend is unknown, or Keras was imported with another
+    backend. Raises MissingPackage if the backend is not installed.
     """
     keras = sys.modules.get("keras")  # may be half imported
     running = str(keras.backend.backend()) if keras is not None and hasattr(keras, "backend") else None
@@ -68,7 +67,7 @@ def _check_backend(name: str | None, option: str) -> str | None:
 
 @contextmanager
 def without_tensorflow() -> Iterator[None]:
-    """Make Keras believe inside that TensorFlow is not installed, unless it is imported already or is the backend.
+    """Hide TensorFlow from Keras inside the block, unless TensorFlow is imported already or is the backend.
 
     Keras imports TensorFlow to seed it and to recognise its types. This takes seconds and changes no number. Only the
     flag of the lazy module that Keras asks is changed (Keras 3.15).
@@ -94,7 +93,7 @@ def without_tensorflow() -> Iterator[None]:
 
 @cache
 def check_environment() -> None:
-    """Compile and run a tiny program on the Keras backend, once a process. Raises SweepError with the cause."""
+    """Compile and run a tiny program on the Keras backend, once per process. Raises SweepError with the cause."""
     keras = import_keras()
     backend = keras.backend.backend()
     if os.environ.get("XLA_FLAGS") and backend in READ_FLAGS:
@@ -144,10 +143,10 @@ def _make_error(backend: str, reason: str) -> SweepError:
     )
 
 
-# Its key in a record and a card. It is absent if no trial of the record was trained here.
+# The key of `keras_config()` in a record and a model card. Records of imported trials lack the key.
 KERAS_CONFIG = "keras_config"
 DEFAULTS = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last", "dtype_policy": "float32"}
-# More settings that change numbers. A configuration has only values that differ from these; older records have none.
+# Defaults of more settings that change numbers. `keras_config` leaves out values that equal these defaults.
 # Limits of `fit`, by KERAS_MAX_EPOCHS and KERAS_MAX_STEPS_PER_EPOCH; 0 means no limit.
 LIMITS = {"max_epochs": 0, "max_steps_per_epoch": 0}
 JAX_DEFAULTS: dict[str, Any] = {"jax_default_matmul_precision": "default", "jax_numpy_dtype_promotion": "standard"}
@@ -174,7 +173,7 @@ def import_keras() -> Any:
 
 
 def keras_config() -> dict[str, Any]:
-    """Return the settings of Keras, JAX and XLA in this process that change numbers. Raises UsageError."""
+    """Return the settings (name -> value) of Keras, JAX and XLA that change numbers. Raises as `import_keras`."""
     return {name: value for name, value in _settings().items() if name in DEFAULTS or value != USUAL[name]}
 
 
@@ -185,7 +184,7 @@ def _settings() -> dict[str, Any]:
     if (backend := keras.backend.backend()) == "jax":
         import jax
 
-        # Some settings are only here. For the others the attribute also shows a user's `with`.
+        # Some settings exist only in `values`. The attributes of the other settings also show a user's `with`.
         config_values = jax.config.values
         config |= {name: getattr(jax.config, name, config_values.get(name)) for name in JAX_DEFAULTS}
     if backend in READ_FLAGS:
@@ -195,7 +194,7 @@ def _settings() -> dict[str, Any]:
 
 
 def describe_config_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Describe what differs, a line a setting: `keras.config.epsilon: 1e-07 -> 0.001`."""
+    """Return a line for each setting that differs: `keras.config.epsilon: 1e-07 -> 0.001`."""
     both = [(name, old.get(name, usual), new.get(name, usual)) for name, usual in USUAL.items()]
     place = dict.fromkeys(JAX_DEFAULTS, "jax.config.") | {XLA_FLAGS: ""}
     changed = [(place.get(name, "keras.config.") + name, former, now) for name, former, now in both if former != now]
@@ -203,9 +202,9 @@ def describe_config_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> l
 
 
 def clear_session(*, free_memory: bool = False) -> None:
-    """Have Keras forget graphs and count names from the start ("auc", not "auc_1"), but keep the dtype policy.
+    """Reset Keras's graphs and counters of names ("auc", not "auc_1"), but keep the dtype policy.
 
-    With `free_memory`, this takes a tenth of a second or more.
+    `free_memory` also collects garbage, which takes a tenth of a second or more.
     """
     import keras
 
@@ -215,7 +214,7 @@ def clear_session(*, free_memory: bool = False) -> None:
 
 
 def use_keras_config(recorded: Mapping[str, Any] | None) -> str | None:
-    """Set this process to the recorded configuration; return a sentence about it if anything changed, else None.
+    """Change this process to the recorded settings. Return a sentence about the changes, or None without changes.
 
     XLA_FLAGS stay, since XLA reads them once. Raises RecordError if Keras or JAX refuses a value.
     """
@@ -244,7 +243,7 @@ def use_keras_config(recorded: Mapping[str, Any] | None) -> str | None:
 
 @contextmanager
 def collect_only_new_garbage() -> Iterator[None]:
-    """Limit garbage collection to objects created inside, since Keras collects everything before each model."""
+    """Limit garbage collection to objects created inside the block: Keras collects garbage before each model."""
     gc.freeze()
     try:
         yield
@@ -255,7 +254,7 @@ def collect_only_new_garbage() -> Iterator[None]:
 
 
 def list_cores() -> list[int]:
-    """List the cores that this process may use, by number; all cores if the system has no affinity."""
+    """List the cores that this process may use, by number. If the system has no CPU affinity, list all cores."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [*range(os.cpu_count() or 1)]
 
 
@@ -263,7 +262,7 @@ PACKAGES = ("keras-sweep", "keras", "tensorflow", "torch", "jax", "optuna", "ker
 
 
 def get_versions() -> dict[str, str]:
-    """Return versions of Python, this package, and installed packages that change numbers."""
+    """Return name -> version of Python, this package, and installed packages that change numbers."""
     by_package = {"python": platform.python_version()}
     for name in PACKAGES:
         with suppress(PackageNotFoundError):

@@ -1,4 +1,4 @@
-"""Digest a value of a running program, with the functions that it reaches, alike in every process.
+"""Compute a digest of a value in a running program, with the functions that the value uses, the same in all processes.
 
 A function's digest covers its source text without comments, layout and docstrings (`source_code.py`), and the values
 that the function uses: defaults, variables of the enclosing function, globals and imports. An installed package counts
@@ -32,11 +32,11 @@ from keras_sweep.process.source_code import (
     read_code,
 )
 
-# What a value is by itself, and its parts, each with its name in messages.
+# (head, parts): what a value is without its parts, and for each part (its name in messages, the part).
 Parts = tuple[Any, list[tuple[str, Any]]]
 
 ATOMS = (type(None), bool, int, float, complex, str, bytes, type(...), type(NotImplemented))
-NOTES = ("append", "add", "extend", "update")
+ADDING_METHODS = ("append", "add", "extend", "update")
 # Attributes of a class that Python adds: its place, texts, caches, and annotations.
 OF_A_CLASS = re.compile(
     r"__(dict|weakref|module|qualname|doc|replace|firstlineno|slotnames|static_attributes|dataclass_params|annot\w+)__|_abc_impl"
@@ -44,12 +44,12 @@ OF_A_CLASS = re.compile(
 
 
 def compute_digest(value: Any, name: str) -> str:
-    """Return the SHA-256 (hex) of a value, called `name` in messages. Raises UsageError if it has no digest."""
+    """Return the SHA-256 (hex) of a value. Messages call it `name`. Raises UsageError if a part has no digest."""
     return _Digest([name]).digest(value).hex()
 
 
 def compute_part_digests(value: Any, name: str) -> dict[str, str]:
-    """Map each part of a value, in words, to its digest, so that a change can be named. Raises UsageError."""
+    """Return part in words -> digest, so that messages can name a changed part. Raises as `compute_digest`."""
     walker = _Digest([name])
     walker.digest(value)
     head, parts = walker.split(value)
@@ -59,8 +59,8 @@ def compute_part_digests(value: Any, name: str) -> dict[str, str]:
 class _Digest:
     def __init__(self, path: list[str], known: dict[int, tuple[Any, bytes | int]] | None = None) -> None:
         self.path = path  # in words, from the outside in
-        # By identity: each visited object, and its digest, or its level while the walk is still inside it. Keeping the
-        # objects alive is necessary, since Python reuses the identity of a deleted object.
+        # id -> (object, digest), or (object, level) while the walk is inside the object. This keeps the objects alive,
+        # since Python reuses the id of a deleted object.
         self.known = known or {}
 
     def digest(self, value: Any, words: str | None = None) -> bytes:
@@ -158,7 +158,10 @@ def _split_function(function: types.FunctionType) -> Parts:
 
 
 def _import_value(name: str, path: str, attribute: str, package: str) -> Any:
-    """Import an object as a function does. An installed or failing module becomes its version or files."""
+    """Return what `from path import attribute`, or `import path as name`, imports in a function of `package`.
+
+    An installed module is replaced by its version, and a module whose import fails by the digests of its files.
+    """
     try:
         path = importlib.util.resolve_name(path, package)
         if is_installed(path):
@@ -174,12 +177,12 @@ def _import_value(name: str, path: str, attribute: str, package: str) -> Any:
 
 
 def _select_used(words: str, value: Any, chains: Chains) -> dict[str, Any]:
-    """Return the parts of a value that a function uses: the used attributes of a user's module, else all.
+    """Return part in words -> part of a value that a function uses: a user's module by the attributes in `chains`.
 
-    A list or another container that the function only adds to is left out, since adding doesn't change the function.
+    A container that the function only adds to is left out, since its content doesn't change the function.
     """
     used: dict[str, Any] = {}
-    if isinstance(value, list | set | dict) and all(chain and chain[0] in NOTES for chain in chains):
+    if isinstance(value, list | set | dict) and all(chain and chain[0] in ADDING_METHODS for chain in chains):
         return used
     for chain in sorted(chains):
         place, inner = words, value
@@ -193,7 +196,7 @@ def _select_used(words: str, value: Any, chains: Chains) -> dict[str, Any]:
 
 
 def _split_module(module: types.ModuleType) -> Parts:
-    """Split a module that is used as a whole: its files, and current values of names assigned to constants."""
+    """Split a module that is used as a whole into its files and the current values of its constants."""
     if is_installed(module.__name__):
         return get_module_facts(module.__name__), []
     tree = ast.parse("".join(linecache.getlines(str(module.__file__))))
@@ -246,7 +249,7 @@ def _split_class(kind: type) -> Parts:
 
 
 def _is_generated(method: Any) -> bool:
-    """Return whether `dataclasses` or `namedtuple` wrote a method. Its text follows from the fields."""
+    """Check whether `dataclasses` or `namedtuple` wrote a method, whose text follows from the fields."""
     function = inspect.unwrap(method)
     is_of_dataclass = getattr(getattr(function, "__code__", None), "co_qualname", "").startswith("__create_fn__.")
     is_new = str(getattr(function, "__module__", None)).startswith("namedtuple_")
@@ -254,7 +257,7 @@ def _is_generated(method: Any) -> bool:
 
 
 def _split_array(value: Any) -> Parts | None:
-    """Split an array (NumPy, JAX, TensorFlow, PyTorch) or Keras variable into its dtype, shape and bytes."""
+    """Split an array (NumPy, JAX, TensorFlow, PyTorch) or Keras variable into dtype, shape and bytes, else None."""
     if not hasattr(type(value), "__array__"):
         return None
     import numpy as np
@@ -269,7 +272,6 @@ def _split_array(value: Any) -> Parts | None:
 
 
 def _split_keras_object(value: Any) -> Parts | None:
-    """Split a layer, a model or an optimizer into its Keras configuration and its built weights."""
     if not callable(getattr(value, "get_config", None)) or not hasattr(value, "from_config"):
         return None
     weights = list(getattr(value, "weights", ()))
@@ -278,9 +280,9 @@ def _split_keras_object(value: Any) -> Parts | None:
 
 
 def _remove_counts(config: Any, names: dict[str, str]) -> Any:
-    """Number Keras's automatic names (`dense_3`) by their order here, and add the user's classes.
+    """Number Keras's automatic names (`dense_3`) by their order in `config`, and add the user's classes.
 
-    Keras counts all earlier layers of the process, so the names differ between processes.
+    Keras counts all earlier layers of a process, so names differ between processes. `names` maps old to new names.
     """
     if isinstance(config, dict):
         user_class = getattr(sys.modules.get(str(config.get("module"))), str(config.get("class_name")), None)
@@ -294,7 +296,6 @@ def _remove_counts(config: Any, names: dict[str, str]) -> Any:
 
 
 def _split_by_pickle(value: Any) -> Parts:
-    """Split any other object as `pickle` does: its constructor, its state, and its items."""
     reduce = copyreg.dispatch_table.get(type(value))
     reduced = reduce(value) if reduce else value.__reduce_ex__(4)
     if isinstance(reduced, str):

@@ -1,4 +1,4 @@
-"""Read a user's code as text: the files of a module, without importing it, and the names that a function reads.
+"""Read a user's code as text: the files of a module, without an import, and the names that a function reads.
 
 A file may change after its import, so a function's text counts only if it compiles to the function's code. A function
 without a text, for example after `exec` or `python -c`, counts by its byte code.
@@ -25,13 +25,13 @@ from types import CodeType
 from typing import Any
 
 STANDARD = Path(sysconfig.get_path("stdlib"))
-# The attributes that are read of a name. For `np` in `np.random.rand` they are ("random", "rand").
+# The attributes that code reads from a name: {("random", "rand")} for `np` in `np.random.rand`.
 Chains = set[tuple[str, ...]]
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
 def get_module_facts(name: str) -> Any:
-    """Return what changes with a module: the version of its package, or the digests of the user's files."""
+    """Return (name, version of the installed package), or for a user's module (name, digests of its files)."""
     place = find_module_file(name.partition(".")[0])
     if place is None or is_installed(name):
         return name, get_package_version(name)
@@ -39,7 +39,7 @@ def get_module_facts(name: str) -> Any:
 
 
 def is_installed(module: str) -> bool:
-    """Return whether a module belongs to Python or an installed package, and not to the user."""
+    """Check whether a module belongs to Python or an installed package, not to the user."""
     top = module.partition(".")[0]
     if top in ("keras_sweep", "__main__"):
         return top == "keras_sweep"
@@ -50,7 +50,7 @@ def is_installed(module: str) -> bool:
 
 
 def find_module_file(module: str) -> Path | None:
-    """Find the file of a module, or of its package, without importing it."""
+    """Return the file of a module or its package, or None if there is no file. Imports nothing."""
     if file := getattr(sys.modules.get(module), "__file__", None):
         return Path(file)
     with contextlib.suppress(ImportError, ValueError):
@@ -62,7 +62,7 @@ def find_module_file(module: str) -> Path | None:
 
 
 def get_package_version(module: str) -> str:
-    """Return the version of the installed package that has the module; "" for Python's own."""
+    """Return the version of the installed package that contains a module; "" for Python's own modules."""
     return _read_version(module.partition(".")[0])
 
 
@@ -79,7 +79,7 @@ def _read_version(package: str) -> str:
 
 
 def digest_files(module: str, folder: Path) -> dict[str, str]:
-    """Map a module's files, and what they import from the folder, to SHA-256 (hex) without comments and layout."""
+    """Return path -> SHA-256 (as `digest_source`) of a module's files and of files in `folder` that they import."""
     paths_left = list(_find_files(module.split("."), folder))
     digests: dict[str, str] = {}
     while paths_left:
@@ -103,7 +103,7 @@ def _read_source(source: bytes) -> tuple[str, list[ast.Import | ast.ImportFrom]]
 
 
 def digest_source(path: Path | None) -> str:
-    """Return the digest of a file without its comments and layout; "" if there is no file."""
+    """Return the SHA-256 (hex) of a file without comments and layout; "" if there is no file."""
     with contextlib.suppress(OSError):
         return _read_source(path.read_bytes())[0] if path is not None else ""
     return ""
@@ -136,20 +136,17 @@ def _find_imported_files(imports: list[ast.Import | ast.ImportFrom], path: Path,
 
 @dataclass
 class CodeText:
-    """The text and the names of a function, with the functions inside it."""
+    """The text of a function and the names in it, including functions inside the function."""
 
     text: Any
-    # Names that the function reads from its module.
-    globals: set[str] = field(default_factory=set)
-    # The attributes of each name that the function reads; empty for a name that it also sets.
+    globals: set[str] = field(default_factory=set)  # names that the function reads from its module
+    # Name -> the attributes that the function reads from the name; empty if the function also sets the name.
     chains: dict[str, Chains] = field(default_factory=dict)
-    # Name, module, and attribute of the module.
-    imports: set[tuple[str, str, str]] = field(default_factory=set)
-    # Attributes that the function sets on any object.
-    sets: set[str] = field(default_factory=set)
+    imports: set[tuple[str, str, str]] = field(default_factory=set)  # (name, module, attribute of the module)
+    sets: set[str] = field(default_factory=set)  # attributes that the function sets on any object
 
 
-# Read once for each code, so a later edit of a file changes nothing.
+# Each function's text is read once, so a later edit of its file changes nothing.
 TEXTS: dict[CodeType, CodeText] = {}
 
 
@@ -164,7 +161,7 @@ def read_code(code: CodeType) -> CodeText:
 
 
 def find_definition(text: str | bytes, code: CodeType) -> Definition | None:
-    """Find the definition that the code was compiled from; None if the text has changed."""
+    """Return the definition that `code` was compiled from, or None if the text of the file has changed."""
     try:
         return _map_definitions(text, code.co_flags & __future__.annotations.compiler_flag).get(_remove_lines(code))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -173,9 +170,9 @@ def find_definition(text: str | bytes, code: CodeType) -> Definition | None:
 
 @functools.lru_cache(16)
 def _map_definitions(text: str | bytes, flags: int) -> dict[CodeType, Definition]:
-    """Map each code in a text to its definition, without docstrings.
+    """Return code object -> definition, without docstrings, for all functions of a text.
 
-    A notebook compiles each statement alone, so the codes may differ from the codes of the whole text.
+    A notebook compiles each statement alone, which may give other code objects than the whole text. Both are included.
     """
     tree, flags = ast.parse(text), flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     units = [tree, *(ast.Module([statement], []) for statement in tree.body)]
@@ -205,7 +202,7 @@ def _remove_lines(code: CodeType) -> CodeType:
 
 
 def _locate(code: CodeType) -> Any:
-    """Return where a definition begins; for a lambda, where its body begins, since a line may have several."""
+    """Return the name and line of a definition; for a lambda the place of its body, since a line may have several."""
     if code.co_name != "<lambda>":
         return code.co_name, code.co_firstlineno
     places = [(line, column) for line, _, column, end in code.co_positions() if line is not None and column != end]

@@ -1,4 +1,4 @@
-"""Ask training to stop at the user's signal, or when the time is up."""
+"""Ask training to stop after a signal of the user, or when the time is up."""
 
 import contextlib
 import gc
@@ -26,30 +26,29 @@ _NEW_LINE = "\r\n"  # the cursor may be at the end of a board's last line
 
 
 class StopRequest:
-    """True once training should end. The first SIGINT, SIGTERM or SIGHUP asks for the end, the second stops at once.
+    """A context manager that is true once training should end: after a signal, or when the time is up.
 
-    Use it as a context manager. It handles signals in the main thread only. An ignored signal stays ignored, since
-    `nohup` and background jobs of a shell rely on that. A compiled program can keep Python from its handlers for
-    minutes, so the C handler writes the number of each signal into a pipe, and a thread reads the pipe.
+    The first SIGINT, SIGTERM or SIGHUP asks for the end, the second stops at once. Only the main thread handles
+    signals. An ignored signal stays ignored, since `nohup` and background jobs of a shell rely on that. A compiled
+    program can keep Python from its handlers for minutes, so the C handler writes each signal's number into a pipe,
+    which a thread reads.
 
-    Until there is something to finish, the first signal ends the process, or raises Interrupted if `ends_process` is
-    false. During an import (`guard_imports`) it waits, since a half imported package can't be imported again.
+    Until `can_finish` is true, the first signal ends the process, or raises Interrupted if `ends_process` is false.
+    During an import (`guard_imports`) the exception waits, since a half imported package can't be imported again.
     """
 
     def __init__(self, *, ends_process: bool = True) -> None:
-        """Let the second signal end the process, or else raise KeyboardInterrupt."""
+        """If `ends_process`, the second signal ends the process. Otherwise it raises KeyboardInterrupt."""
         self.ends_process = ends_process
         self._deadline = math.inf
         self._former: dict[signal.Signals, object] = {}
         self._count = 0
         self._is_asked = False  # has the main thread seen the first signal?
         self.signalled = False
-        # Is there something to finish? Until then the first signal ends the command.
-        self.can_finish = False
+        self.can_finish = False  # can training end in order? until then the first signal ends the command
         self._importing = False
 
     def limit(self, seconds: float) -> None:
-        """Ask for the end this many seconds from now."""
         self._deadline = time.monotonic() + seconds
 
     def __bool__(self) -> bool:
@@ -57,9 +56,9 @@ class StopRequest:
 
     @contextlib.contextmanager
     def guard_imports(self) -> Iterator[None]:
-        """Delay a signal's exception and garbage collection until the imports inside are done."""
+        """Delay a signal's exception and garbage collection to the end of the block, which imports packages."""
         first, collecting = "keras" not in sys.modules, gc.isenabled()
-        # Objects of modules stay. Collections during the imports would take most of a second.
+        # Objects of modules are never garbage. Collections during the imports would take most of a second.
         gc.disable()
         self._importing = True
         try:
@@ -121,7 +120,7 @@ class StopRequest:
 
 
 def end_now(message: str) -> None:
-    """Print a message, restore the terminal, and kill the process. Works in any thread or signal handler."""
+    """Print a message, restore the terminal, and end the process. Works in any thread or signal handler."""
     with contextlib.suppress(Exception):  # the terminal may be gone
         descriptor = sys.stderr.fileno()
         text = f"{_SHOW_CURSOR + _NEW_LINE if os.isatty(descriptor) else ''}{message}\n"
@@ -131,13 +130,13 @@ def end_now(message: str) -> None:
 
 
 def end_with_parent(parent: int, folder: Path) -> None:
-    """End this process once its parent is gone, and remove the folder that both used."""
+    """Start a thread that ends this process and removes `folder` once the process `parent` is gone."""
     import shutil
 
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(1.0)
-        shutil.rmtree(folder, ignore_errors=True)  # a parent that is not killed does this
+        shutil.rmtree(folder, ignore_errors=True)  # a parent that ends normally does this
         os._exit(1)
 
     threading.Thread(target=watch, name="end-with-parent", daemon=True).start()

@@ -1,4 +1,4 @@
-"""Keep the standard streams usable: replace closed streams, separate answers from noise, end without errors."""
+"""Manage the standard streams: replace closed streams, separate a command's answer from other output, end in order."""
 
 import contextlib
 import os
@@ -15,9 +15,9 @@ APPENDING = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0
 
 @contextlib.contextmanager
 def replace_closed_streams() -> Iterator[None]:
-    """Replace missing or closed streams by the null device inside, since libraries write to both.
+    """Replace a missing or closed stdout or stderr by the null device inside the block, since libraries write to both.
 
-    Also replace a descriptor that the caller closed (`>&-`), for good. Else the next opened file gets its output.
+    A file descriptor that the caller closed (`>&-`) is replaced for good. Else the next opened file gets its output.
     """
     for descriptor in (0, 1, 2):
         try:
@@ -33,7 +33,7 @@ def replace_closed_streams() -> Iterator[None]:
 
 
 def settle_streams() -> None:
-    """Flush the streams, or drop what can't be written, so that Python ends without a message."""
+    """Flush stdout and stderr, or drop what can't be written, so that Python ends without an error message."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -44,9 +44,9 @@ def settle_streams() -> None:
 
 @contextlib.contextmanager
 def open_answer_stream() -> Iterator[TextIO]:
-    """Open a stream on stdout for the answer alone; everything else that is written to stdout inside goes to stderr.
+    """Yield a stream to stdout for a command's answer. Other output to stdout inside the block goes to stderr.
 
-    This includes what subprocesses and C libraries write to descriptor 1, if stdout uses it. In a notebook it does not.
+    Output of subprocesses and C libraries to descriptor 1 goes to stderr too, except in a notebook.
     """
     stdout = sys.stdout
     with contextlib.redirect_stdout(cast(TextIO, _Stderr())):
@@ -73,7 +73,7 @@ def open_answer_stream() -> Iterator[TextIO]:
 
 
 def has_descriptor(stream: TextIO, descriptor: int) -> bool:
-    """Return whether a stream writes to a descriptor. Streams of a notebook and closed streams do not."""
+    """Check whether a stream writes to this file descriptor. Streams of a notebook and closed streams do not."""
     try:
         return stream.fileno() == descriptor
     except (AttributeError, OSError, ValueError):
@@ -82,7 +82,7 @@ def has_descriptor(stream: TextIO, descriptor: int) -> bool:
 
 @contextlib.contextmanager
 def warn_once() -> Iterator[None]:
-    """Show each warning once inside. Python shows it again when Keras or JAX changes filters, in each trial."""
+    """Show each warning once inside the block. Python repeats a warning when Keras or JAX changes the filters."""
     show, shown = warnings.showwarning, set[tuple[type[Warning], str]]()
 
     def show_once(message: Warning | str, category: type[Warning], *place: Any, **options: Any) -> None:
@@ -125,7 +125,7 @@ class LibraryNoise:
         self._file.close()
 
     def write_to_log(self, log: Path) -> None:
-        """Write to the log from now on, with the output so far. Does nothing if the log can't be written."""
+        """Move the output so far to the log, and send later output there. Does nothing if the log can't be opened."""
         try:
             descriptor = os.open(log, APPENDING, 0o600)
         except OSError:
@@ -141,7 +141,5 @@ class LibraryNoise:
 
 
 class _Stderr:
-    """A stream that always is the current `sys.stderr`."""
-
     def __getattr__(self, name: str) -> Any:
         return getattr(sys.stderr, name)

@@ -1,6 +1,6 @@
-"""Load and call a user's code, named by `python: module:function`, from the folder of the space file.
+"""Load and call a user's code, which a space file names by `python: module:function`, from the folder of the file.
 
-The process stays as it was, and errors of the code are reported with their place.
+Streams, hooks and working folder are restored after user code. Errors of user code are reported with file and line.
 """
 
 import contextlib
@@ -39,11 +39,9 @@ FUNCTION_HINT = "Name a function in a module beside the space file, or in an ins
 def load_python(source: str, folder: Path, error: type[UsageError] = UsageError) -> object:
     """Import the object that `source` names ("module:function", dots allowed on both sides) from `folder`.
 
-    The folder stays first in `sys.path`, as for a script, since a function may import its neighbours when it is called.
-    Objects of Python itself (`os:system`) are refused, even if a user's module imports them.
-
-    Raises:
-        error: the source has another form or names nothing, or the import fails, with the line of the failure.
+    The folder stays first in `sys.path`, as for a script, since a function may import modules of the folder when it is
+    called. Objects of Python itself (`os:system`) are refused, even if a user's module imports them. Raises `error` if
+    `source` has another form or names nothing, or if the import fails. The message has the failing line.
     """
     if is_object_name(source):
         return get_object(source, error)
@@ -67,19 +65,19 @@ def load_python(source: str, folder: Path, error: type[UsageError] = UsageError)
 
 
 def is_standard_module(module_name: str, folder: Path) -> bool:
-    """Return whether it is a module of Python, and not of the folder. Imports nothing."""
+    """Check whether a module belongs to Python and not to the folder. Imports nothing."""
     return module_name.split(".")[0] in sys.stdlib_module_names and _find_module_file(folder, module_name) is None
 
 
 def place_of(source: str, folder: Path) -> str:
-    """Return the file that `source` would be imported from. Imports nothing."""
+    """Return the file or folder that `source` would be imported from. Imports nothing."""
     module_name = source.partition(":")[0]
     place = folder / module_name.split(".")[0]
     return str(_find_module_file(folder, module_name) or (not place.is_dir() and find_module_file(place.name)) or place)
 
 
 def describe_user_error(fault: BaseException, folder: Path) -> str:
-    """Describe an exception as "file:line: Type: message", with its place in the folder outside a `.venv`, if any."""
+    """Describe an exception as "file:line: Type: message", with the innermost line of user code in `folder`, if any."""
     if isinstance(fault, SyntaxError) and fault.filename:
         return f"{fault.filename}:{fault.lineno}: {type(fault).__name__}: {fault.msg}"
     root = folder.resolve()
@@ -91,7 +89,7 @@ def describe_user_error(fault: BaseException, folder: Path) -> str:
 
 
 def describe_error(fault: BaseException) -> str:
-    """Describe an exception in a line, "Type: message", without the text that Keras and TensorFlow put around it."""
+    """Describe an exception as a line "Type: message", without the text that Keras or TensorFlow adds around it."""
     message = strip_styles(str(fault)).strip()
     # Keras puts paragraphs around the error of a layer.
     if message.startswith("Exception encountered when calling "):
@@ -122,18 +120,18 @@ def _import_module(name: str, folder: Path, source: str, error: type[UsageError]
             raise
 
 
-# By module: the digest of its file at its import; "" for modules that are not the user's.
+# Module name -> digest of its file at the import; "" for modules that are not the user's.
 _imported_digests: dict[str, str] = {}
 
 
 def note_modules() -> None:
-    """Note the files of modules that were imported since the last call, for `forget_edited_modules`."""
+    """Remember the file digests of modules imported since the last call, for `forget_edited_modules`."""
     for name in sys.modules.keys() - _imported_digests.keys():
         _imported_digests[name] = digest_source(_find_user_file(name))
 
 
 def forget_edited_modules(sources: Iterable[str] | None = None, folder: Path = Path()) -> None:
-    """Make Python import edited modules again, with modules that import them. Without sources: all noted modules."""
+    """Make Python import edited modules again: modules that `sources` use, or for None all remembered modules."""
     folder = folder.resolve()
     names = {source.partition(":")[0] for source in sources or () if not is_object_name(source)}
     reached = {folder / file for name in names for file in digest_files(name, folder)}
@@ -146,10 +144,10 @@ def forget_edited_modules(sources: Iterable[str] | None = None, folder: Path = P
     edited = {path for name, path in files.items() if _is_edited(name, path)}
     for name, path in files.items():
         if edited and edited & _list_code_files(name, path):
-            parent, _, last = name.rpartition(".")  # or `from parent import last` finds the old module
+            parent, _, last = name.rpartition(".")  # else `from parent import last` finds the old module
             vars(sys.modules.get(parent, ModuleType(""))).pop(last, None)
             del sys.modules[name], _imported_digests[name]
-            with contextlib.suppress(OSError):  # the cache misses an edit within a second that keeps the size
+            with contextlib.suppress(OSError):  # the bytecode cache misses an edit within a second that keeps the size
                 Path(importlib.util.cache_from_source(str(path))).unlink()
     importlib.invalidate_caches()
 
@@ -168,7 +166,7 @@ def _list_code_files(name: str, path: Path) -> set[Path]:
 
 
 def _is_edited(name: str, path: Path) -> bool:
-    """Return whether the file has changed since its import. If it is not noted, compare its functions."""
+    """Check whether a file has changed since its import. If the old digest is unknown, compare functions."""
     if name not in _imported_digests:
         codes = [value.__code__ for value in vars(sys.modules[name]).values() if inspect.isfunction(value)]
         codes = [code for code in codes if Path(code.co_filename).resolve() == path]
@@ -205,7 +203,7 @@ def _import_file(name: str, file: Path) -> ModuleType:
 
 
 def _is_from_python(loaded: object, folder: Path) -> bool:
-    """Return whether an object was defined in the standard library or in C. A `partial` counts as its function."""
+    """Check whether the standard library or C defines an object. A `partial` counts as its function."""
     while isinstance(loaded, functools.partial):
         loaded = loaded.func
     name = getattr(loaded, "__module__", None) or type(loaded).__module__
@@ -217,7 +215,7 @@ def _is_from_python(loaded: object, folder: Path) -> bool:
 
 
 def select_accepted(function: Callable[..., Any], facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Select the facts that the function has a parameter for."""
+    """Return the entries of `facts` (name -> value) that the function has a parameter for."""
     try:
         parameters = inspect.signature(function).parameters
     except (TypeError, ValueError):  # built-in callables have none
@@ -227,7 +225,7 @@ def select_accepted(function: Callable[..., Any], facts: Mapping[str, Any]) -> d
 
 @contextmanager
 def guard_user_code(what: str, folder: Path, error: type[UsageError], *, hint: str | None = None) -> Iterator[None]:
-    """Turn whatever a user's code raises inside, `sys.exit` too, into `error`: "WHAT: file:line: message"."""
+    """Raise whatever user code raises inside the block, also `sys.exit`, as `error`: "WHAT: file:line: message"."""
     with preserve_process():
         try:
             yield
@@ -238,7 +236,7 @@ def guard_user_code(what: str, folder: Path, error: type[UsageError], *, hint: s
 
 
 def is_user_error(fault: BaseException) -> bool:
-    """Return whether user code raised the exception, and not Ctrl-C."""
+    """Check whether user code raised the exception, and not Ctrl-C."""
     if isinstance(fault, KeyboardInterrupt):  # while a sweep runs, Ctrl-C raises nothing
         return signal.getsignal(signal.SIGINT) is not signal.default_int_handler
     return isinstance(fault, Exception | SystemExit)
@@ -246,7 +244,7 @@ def is_user_error(fault: BaseException) -> bool:
 
 @contextmanager
 def preserve_process() -> Iterator[None]:
-    """Send prints inside to stderr, since stdout has the answer; then restore what user code may have changed."""
+    """Send prints inside the block to stderr. Afterwards restore hooks, warning filters and the working folder."""
     saved = [(holder, name, getattr(holder, name)) for holder, name in _PRESERVED]
     filters = list(warnings.filters)
     folder = None

@@ -16,12 +16,12 @@ from keras_sweep.process.source_code import TEXTS
 
 PREFIX = "__program__:"
 ARRAYS = "the arrays given"
-# By name: the object, and the digests of the parts of a function when it was registered.
+# Name -> (object, digests of a function's parts when it was registered).
 _objects: dict[str, tuple[object, dict[str, str]]] = {}
 
 
 def is_object_name(source: str) -> bool:
-    """Return whether the source names an object of a running program, here or elsewhere."""
+    """Check whether `source` names an object that a program registered, in this process or another."""
     return source.startswith(PREFIX)
 
 
@@ -30,7 +30,7 @@ def is_registered(source: str) -> bool:
 
 
 def display_name(source: str) -> str:
-    """Return what messages call a source: an object's name without prefix and digest."""
+    """Return the name of a source in messages: a registered object's name without prefix and digest."""
     if not is_object_name(source):
         return source
     name = source.removeprefix(PREFIX).rpartition("_")[0]
@@ -38,7 +38,7 @@ def display_name(source: str) -> str:
 
 
 def get_object(source: str, error: type[UsageError] = UsageError) -> object:
-    """Return the object of this name. Raises `error` if this process has not registered it."""
+    """Return the registered object named `source`. Raises `error` if this process has not registered it."""
     if source not in _objects:
         raise error(
             f"{source.removeprefix(PREFIX)} is in a Python program, not in a file",
@@ -48,12 +48,9 @@ def get_object(source: str, error: type[UsageError] = UsageError) -> object:
 
 
 def register_function(function: Any, *, of_rows: bool = False) -> str:
-    """Register a function, a class or an instance; return a name that ends with the digest of all its parts.
+    """Register a function, a class or an instance. Return a name that ends with the digest of all its parts.
 
-    A function `of_rows` may use values without a digest, since the rows that it returns have a digest.
-
-    Raises:
-        UsageError: a part has no digest.
+    Raises UsageError if a part has no digest, unless `of_rows`: the rows that the function returns have a digest.
     """
     innermost = function
     while isinstance(innermost, functools.partial):
@@ -71,11 +68,11 @@ def register_function(function: Any, *, of_rows: bool = False) -> str:
 
 
 def register_arrays(arrays: Any) -> str:
-    """Register arrays, or pairs or a dict of arrays, as the result of a function without arguments."""
+    """Register arrays, or pairs or a dict of arrays, as a function that returns them. Return the registered name."""
     try:
         digest = compute_digest(arrays, ARRAYS)
     except UsageError:
-        # They are no arrays. The reader of the source reports that with more detail.
+        # The value has no arrays. Reading the data reports that with more detail.
         digest = compute_digest(type(arrays).__name__, ARRAYS)
     source = f"{PREFIX}arrays_{digest[:12]}"
     _objects[source] = (lambda: arrays), {}
@@ -83,7 +80,7 @@ def register_arrays(arrays: Any) -> str:
 
 
 def get_keras_loss_name(loss: Any) -> str | None:
-    """Return Keras's name of a loss, from its function; None if the loss is not from Keras."""
+    """Return the Keras name of a loss object or function, or None if the loss is not from Keras."""
     function = getattr(loss, "fn", loss)
     name = getattr(function, "__name__", "")
     return name if getattr(getattr(sys.modules.get("keras"), "losses", None), name, None) is function else None
@@ -91,7 +88,7 @@ def get_keras_loss_name(loss: Any) -> str | None:
 
 def get_changed_arguments(keras_object: Any) -> dict[str, Any]:
     """Return a Keras object's arguments that differ from defaults, without `name` and `dtype`; {} for a function."""
-    # It may have no configuration, or may not tell it.
+    # `get_config` may be missing or may raise.
     with suppress(AttributeError, TypeError, NotImplementedError):
         config, parameters = keras_object.get_config(), inspect.signature(type(keras_object)).parameters
         names = [name for name in config if name in parameters and name not in ("name", "dtype")]
@@ -100,13 +97,13 @@ def get_changed_arguments(keras_object: Any) -> dict[str, Any]:
 
 
 def get_part_digests(source: str, *, now: bool = False) -> dict[str, str]:
-    """Return the digests of a function's parts when it was registered, or `now`; {} if it is not. Raises UsageError."""
+    """Return part -> digest of a registered function, at its registration or `now`; {} if it is not registered."""
     parts = _objects[source][1] if source in _objects else {}
     return compute_part_digests(get_object(source), display_name(source)) if parts and now else parts
 
 
 def export_objects(sources: Iterable[str]) -> Any:
-    """Return these objects and the texts of their code, for `import_objects` in another process."""
+    """Return the registered objects `sources` and the texts of functions, for `import_objects` in another process."""
     return {source: _objects[source] for source in sources if source in _objects}, TEXTS
 
 

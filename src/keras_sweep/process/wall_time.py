@@ -1,4 +1,4 @@
-"""Measure where the wall time of a command goes, and announce its phases."""
+"""Measure how a command's wall time divides into parts, and announce the command's phases."""
 
 from __future__ import annotations
 
@@ -8,20 +8,18 @@ from contextlib import contextmanager
 
 
 class WallTime:
-    """Seconds by part of a thread. They add up to the wall time since the start; `other` is the rest."""
+    """Wall time in seconds by part. The parts and `other`, the rest, add up to the time since the start."""
 
     def __init__(self, before: float = 0.0) -> None:
-        """Start now, or `before` seconds ago."""
+        """Start the clock now, or `before` seconds ago."""
         self.started = time.perf_counter() - before
         self.parts: dict[str, float] = {}
-        # Called with the name of each phase as it begins.
-        self.tell: Callable[[str], object] = lambda _: None
-        # Seconds of the parts inside the open part.
-        self._inside = 0.0
+        self.tell: Callable[[str], object] = lambda _: None  # called with the name of each phase as it begins
+        self._inside = 0.0  # seconds of the parts inside the open part
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """Count the time inside as `name`, without the time of nested parts."""
+        """Count the time inside the block as `name`, without the time of nested parts."""
         start, outer, self._inside = time.perf_counter(), self._inside, 0.0
         try:
             yield
@@ -32,7 +30,7 @@ class WallTime:
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Count the time inside as `name`, and announce it."""
+        """Announce the phase `name`, and count the time inside the block."""
         self.tell(name)
         with self.part(name):
             yield
@@ -41,7 +39,7 @@ class WallTime:
         self.parts[name] = self.parts.get(name, 0.0) + seconds
 
     def split(self, name: str, parts: Mapping[str, float], rest: str) -> None:
-        """Divide a part into finer parts, and count the remainder as `rest`."""
+        """Divide the part `name` into finer parts (name -> seconds), and count the remainder as `rest`."""
         total, known = self.parts.pop(name, 0.0), sum(parts.values())
         scale = min(total / known, 1.0) if known else 0.0
         for part, seconds in parts.items():

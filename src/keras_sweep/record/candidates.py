@@ -1,4 +1,4 @@
-"""The trials that could have won, with their scores on every validation row: ties with the winner, and its estimate."""
+"""Compare the trials that could have won by their scores on every validation row, and estimate the winner's score."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ MOST_COMPARED = 256  # best trials; a worse trial adds nothing to the estimate
 
 @dataclass(frozen=True)
 class Candidates:
-    """The trials to compare with the winner, in order of number: an order by rank would favour the best."""
+    """The trials to compare with the winner, ordered by number. An order by rank would favour the best trial."""
 
-    scores: Mapping[int, Sequence[RowScores]]  # by trial; a finalist's with the search's seed first, then the others
+    scores: Mapping[int, Sequence[RowScores]]  # trial number -> an item per seed, the search's seed first
     trials: Sequence[Result]
     best: Result  # the winner, included in `trials`
     objective: Objective
@@ -38,9 +38,10 @@ class Candidates:
     def load(
         cls, folder: SweepFolder, results: Sequence[Result], best: Result, objective: Objective, seed: int
     ) -> Candidates | None:
-        """Load the candidates that were scored on the winner's validation rows.
+        """Load the scores of all trials that could have won and were scored on the winner's validation rows.
 
-        Returns None if scores are missing: the winner's, over half of all scores, or a deciding finalist's.
+        `best` is the winner among `results`, all trials. Returns None if scores are missing: of the winner, of over
+        half of the trials, or of a trial with finalists that decide the winner.
         """
         expected = [trial for trial in select_scored(results, objective, best=MOST_COMPARED) if trial.rows == best.rows]
         loaded = load_scores(folder, expected)
@@ -52,7 +53,7 @@ class Candidates:
         if 2 * len(scores) < len(expected):
             return None
         for trial in results:
-            if trial.final and best.final and trial.rows == best.rows:  # the trial decides the winner
+            if trial.final and best.final and trial.rows == best.rows:  # finalists decide the winner
                 if trial.number not in scores or (seeds := load_seeds(folder, trial)) is None:
                     return None
                 scores[trial.number] = seeds
@@ -64,9 +65,9 @@ class Candidates:
         return self.scores[self.best.number][0].rows
 
     def measure_behind(self, by_value: Mapping[int, Behind]) -> dict[int, Behind]:
-        """Return how far each trial is behind the winner, with errors and ties of the trials compared by rows.
+        """Return `by_value` (trial number -> Behind) with standard errors and ties, from the scores on the same rows.
 
-        A trial's mean over seeds is compared with the winner's mean. A single seed is compared with the winner's first.
+        A mean over seeds is compared with the winner's mean. A single seed is compared with the winner's first seed.
         """
         first, behind = len(self.trials), dict(by_value)
         mean = [trial.number for trial in self.trials].index(self.best.number)
@@ -81,10 +82,7 @@ class Candidates:
         return behind
 
     def estimate(self) -> Estimate | None:
-        """Estimate the winner's score on new rows.
-
-        Returns None if the rows can't tell, for example if only the winning finalist has scores on these rows.
-        """
+        """Estimate the winner's score on new rows. Returns None if too few trials have scores on the same rows."""
         from keras_sweep.honest.estimate import estimate_winner
 
         rivals = [trial.number for trial in self.trials if trial.final] or list(self.scores)
@@ -107,7 +105,7 @@ class Candidates:
 
 
 def load_scores(folder: SweepFolder, trials: Iterable[Result]) -> dict[int, RowScores]:
-    """Load the scores of trials, by number, and skip damaged or missing files."""
+    """Return trial number -> scores. Skip trials whose scores file is damaged or missing."""
     loaded = {}
     for trial in trials:
         with suppress(RecordError):
@@ -116,7 +114,7 @@ def load_scores(folder: SweepFolder, trials: Iterable[Result]) -> dict[int, RowS
 
 
 def load_seeds(folder: SweepFolder, trial: Result) -> list[RowScores] | None:
-    """Load a trial's scores with the search's seed, then with the other seeds; None if any are missing."""
+    """Return a trial's scores, an item per seed, the search's seed first; None if scores of a seed are missing."""
     finalists = [finalist for finalist in trial.finalists if has_value(finalist)]
     try:
         scores = [load_scores_of(folder, training) for training in (trial, *finalists)]
@@ -128,7 +126,7 @@ def load_seeds(folder: SweepFolder, trial: Result) -> list[RowScores] | None:
 def describe_choice(
     scores: Scores, search: Sequence[Result], finalists: Sequence[int], seeds: int, objective: Objective
 ) -> FirstChoice:
-    """Describe the choice of the finalists (numbers of trials) among the trials of the search, for the estimate."""
+    """Return how `finalists` (trial numbers) were chosen among the trials `search`, which have these `scores`."""
     import numpy as np
 
     from keras_sweep.honest.estimate import FirstChoice
@@ -142,7 +140,7 @@ def describe_choice(
 def pair_scores(
     models: Sequence[Sequence[RowScores]], against: int | Sequence[int], objective: Objective, seed: int
 ) -> tuple[Any, Any, Any]:
-    """Compare models with others on the same rows: differences, their standard errors, and whether they are ties."""
+    """Compare each of K models with the model of index `against`. Return [K] differences, standard errors and ties."""
     import numpy as np
 
     from keras_sweep.honest.ties import find_ties
@@ -151,7 +149,7 @@ def pair_scores(
 
 
 def stack_scores(models: Sequence[Sequence[RowScores]], objective: Objective) -> Any:
-    """Stack scores for the statistics, so that larger is better. A model with several seeds gets their mean."""
+    """Stack models for `honest`, so that larger is better. Each model has a RowScores per seed; their mean counts."""
     import numpy as np
 
     from keras_sweep.honest.scores import METRICS, MeanScores, MetricScores

@@ -1,7 +1,7 @@
-"""Encodes a result as the JSON texts of a trial's user attributes, and decodes it to the last digit, with a checksum.
+"""Encode a result as user attributes of an Optuna trial (JSON texts with a checksum), and decode it to the last digit.
 
-JSON has no infinity and no NaN. Where only a number can be, they are the strings "inf", "-inf" and "nan". Among
-parameters they are `{"float": "nan"}`.
+JSON has no infinity and no NaN. An attribute of numbers stores the strings "inf", "-inf" and "nan" instead. A
+parameter, whose value may be a string, stores `{"float": "nan"}`.
 """
 
 import json
@@ -14,15 +14,12 @@ from keras_sweep.space.distributions import Value
 from keras_sweep.trial.result import Result, Seconds, Suggestion, TrialState
 
 CHECKSUM = "crc32"
-TEXT_LIMIT = 20_000  # characters at the end of a reason or traceback, which are kept
+TEXT_LIMIT = 20_000  # characters; of a longer reason or traceback only the end is kept
 T = TypeVar("T")
 
 
 def encode(result: Result, seed: Value) -> dict[str, str]:
-    """Return the user attributes of a trial, each a JSON text; attributes without a value are left out.
-
-    Of weights and scores, only digests are kept. `seed` is the study's: trials without a parameter `seed` use it.
-    """
+    """Return attribute -> JSON text. Weights and scores become digests. `seed` is stored if the trial has no `seed`."""
     attributes = _to_attributes(result.light(), seed)
     texts = {key: json.dumps(value, allow_nan=False) for key, value in attributes.items() if value is not None}
     texts[CHECKSUM] = str(_checksum(result.number, result.state, result.value, texts))
@@ -56,12 +53,12 @@ def _to_attributes(result: Result, seed: Value) -> dict[str, Any]:
 
 
 def decode(number: int, state: str, value: float | None, texts: Mapping[str, str]) -> Result:
-    """Decode a result, without its weights. Raises ValueError if the texts were edited or belong to another trial."""
+    """Build a result without weights from the texts of `encode`. Raises ValueError if texts were edited or swapped."""
     try:
         if int(texts[CHECKSUM]) != _checksum(number, state, value, texts):
             raise ValueError("its checksum is wrong")
         kept_texts = (f'"{key}": {text}' for key, text in texts.items() if key in _KEYS)
-        attributes = json.loads("{" + ", ".join(kept_texts) + "}")  # ten calls would take three times as long
+        attributes = json.loads("{" + ", ".join(kept_texts) + "}")  # a call per text takes three times as long
         return Result(
             suggestion=Suggestion(
                 number=number,
@@ -121,7 +118,7 @@ def _decode_value(item: Any) -> Value:
     if isinstance(item, dict):
         return float(item["float"])
     if type(item) is int:
-        float(item)  # raises OverflowError for an integer that can't be compared with real numbers
+        float(item)  # raises OverflowError if the integer is too large for a float
     return item  # type: ignore[no-any-return]
 
 

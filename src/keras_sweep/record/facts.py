@@ -1,4 +1,4 @@
-"""The attributes of a whole sweep in its record, with their types checked on reading. Every reader uses this module.
+"""The attributes of a whole sweep in its record. Every reader uses this module, which checks their types.
 
 A record may be damaged or may come from another person, so any JSON may be in any attribute. Unknown attributes are
 skipped. Pydantic is not used: importing it takes longer than showing a leaderboard.
@@ -22,12 +22,12 @@ OptunaText = NewType("OptunaText", str)  # the JSON text of an Optuna distributi
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """The scores of a reference model on the same rows. It is not a trial: nothing was searched."""
+    """The scores of a reference model on the sweep's rows. The model is not a trial: nothing was searched."""
 
     model: str  # "SGDClassifier(loss='log_loss', max_iter=5, random_state=42)"
     metric: str  # of the fold scores: "accuracy", or "r2" for regression
     fold_scores: tuple[float, ...]  # cross-validated over training and validation rows
-    validation: Mapping[str, float | None]  # by Keras's names: after a fit on the training rows, or out of fold
+    validation: Mapping[str, float | None]  # Keras's metric -> score after a fit on the training rows, or out of fold
     seconds: float  # wall time of all fits
     mean_score: float  # over the folds
 
@@ -45,7 +45,7 @@ class Refit:
 
     @property
     def text(self) -> str:
-        """Describe the training, as `trained again on all 60,000 rows for 17 epochs`."""
+        """The training in words: `trained again on all 60,000 rows for 17 epochs`."""
         return f"trained again on all {self.rows:,} rows for {self.epochs:,} epoch" + "s" * (self.epochs != 1)
 
 
@@ -63,23 +63,23 @@ class TestScores:
 
 @dataclass(frozen=True, slots=True)
 class TestLook(TestScores):
-    """The last evaluation on the test rows, and the model that was evaluated."""
+    """The last evaluation on the test rows, with the model that was evaluated."""
 
-    number: int
+    number: int  # of the trial
     seed: int | None  # of the finalist; None: the trial's seed
-    refit: bool  # whether the model was trained on all rows
+    refit: bool  # whether the model was trained again on all rows
 
 
 @dataclass(frozen=True, slots=True)
 class ChosenFinalists:
-    """The choice of finalists: configurations to train again, and the seeds for each."""
+    """A choice of finalists: the configurations to train again, and the seeds to train each of them with."""
 
     trials: int  # in the search at the time of the choice; with more trials the choice no longer decides the winner
     recipes: tuple[int, ...] = ()  # numbers of trials of the search, the most promising first; none, or at least two
     seeds: tuple[int, ...] = ()
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
-        """Yield each training as (recipe, seed), all recipes of a seed before the next seed."""
+        """Yield (trial number, seed) of each training. All trials of a seed come before the next seed."""
         return ((recipe, seed) for seed in self.seeds for recipe in self.recipes)
 
     def __len__(self) -> int:
@@ -88,14 +88,14 @@ class ChosenFinalists:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The attributes of a sweep. Every record has the attributes without a default."""
+    """All attributes of a sweep. Every record has the attributes without a default."""
 
     metric: str
     goal: Goal
     seed: int
     space: str  # text of the space file
     distributions: Mapping[str, OptunaText]  # by parameter
-    identity: str | None = None  # drawn when the record is created; older records have none
+    identity: str | None = None  # random text, drawn when the record is created; older records have none
     goals: tuple[Objective, ...] = ()  # further goals, beside the metric
     choose: str = ""  # the condition on the winner's goals
     engine: str = ""  # "optuna/tpe"
@@ -129,16 +129,16 @@ class Facts:
 
     @property
     def choice(self) -> ChosenFinalists:
-        """The last choice of finalists; an empty choice if there is none."""
+        """The last choice of finalists; an empty choice if no finalists were chosen."""
         return self.finalists[-1] if self.finalists else ChosenFinalists(0)
 
     def refit_of(self, training: Result) -> Refit | None:
-        """Return the training on all rows, if it repeats this training."""
+        """Return the repetition of `training` on all rows, or None if this training was not repeated."""
         key = (training.recipe, training.finalist_seed)
         return self.refit if self.refit is not None and (self.refit.trial, self.refit.seed) == key else None
 
     def test_of(self, training: Result) -> TestScores | None:
-        """Return the last scores on the test rows, if they are of this training's model."""
+        """Return the test scores of the model of `training`, or None if another model or none was evaluated last."""
         key = (training.recipe, training.finalist_seed, self.refit_of(training) is not None)
         test = self.test
         return test if test is not None and (test.number, test.seed, test.refit) == key else None
@@ -161,7 +161,7 @@ def parse_record(kind: type[T], attributes: Mapping[Any, Any]) -> T:
 
 
 def _to_type(target: Any, value: Any) -> Any:
-    """Convert a JSON value to the type of an attribute. Raises TypeError if the value has another type."""
+    """Return a JSON value as the type `target`. Raises TypeError if the value has another type."""
     kind, inner = get_origin(target), get_args(target)
     if target is Any:
         return value
@@ -185,7 +185,6 @@ def _to_type(target: Any, value: Any) -> Any:
 
 
 def is_distribution(value: Any) -> bool:
-    """Check whether a value is the JSON text of an Optuna distribution that a sweep may have."""
     try:
         distribution = json.loads(value)
         attributes = distribution["attributes"]

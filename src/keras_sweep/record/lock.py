@@ -1,8 +1,9 @@
 """The lock of a sweep: a single process writes a sweep. Readers need no lock.
 
 The operating system holds two locks (`flock`) and releases them when the process dies. The first is on the sweep's
-folder, which nobody can remove. The second is on a file in the folder: shared file systems pass it to other machines.
-A note names the process that holds the locks. Other processes show it, and rely on it if locks are not passed on.
+folder, which nobody can remove. The second is on a file in the folder: shared file systems pass it to other machines. A
+note (`lock.json`) names the process that holds the locks. Other processes show the note. If a file system does not pass
+locks on, only the note tells that another machine runs the sweep.
 """
 
 import contextlib
@@ -24,7 +25,7 @@ from keras_sweep.files.plain import open_plain, plain_errors
 from keras_sweep.record.facts import parse_record
 from keras_sweep.record.sweep_folder import SweepFolder, check_own_files, set_aside
 
-_PATIENCE = 0.5  # seconds: a reader may hold the lock for a moment, or a new holder has not written its note yet
+_PATIENCE = 0.5  # seconds to wait: a reader may hold the lock briefly, or a new owner has not written its note yet
 _LONGEST = 4096  # characters of a note
 
 
@@ -45,18 +46,17 @@ class SweepLock:
     """The lock of a sweep, held from `acquire` (or the start of a `with`) to `release` or the process's death."""
 
     def __init__(self, folder: SweepFolder, *, force: bool = False) -> None:
-        """Create the lock without acquiring it. `force` ignores the note of another host, which can't be checked."""
+        """Create the lock without acquiring it. `force` ignores a note from another host, which can't be checked."""
         self.folder = folder
         self.taken_over: Owner | None = None  # the dead process that last held the lock
         self._force = force
         self._held = ExitStack()  # closing it releases the locks
 
     def acquire(self) -> None:
-        """Acquire the lock, within half a second or not at all.
+        """Acquire the lock, and wait at most half a second for it.
 
-        Raises:
-            SweepBusy: Another process holds the lock, or a process on another host may hold it.
-            RecordError: The disk fails, the file system has no locks, or the folder contains a link.
+        Raises SweepBusy if another process holds the lock, or a process on another host may hold it. Raises RecordError
+        if the disk fails, the file system has no locks, or the folder contains a link.
         """
         from filelock import FileLock, Timeout
 
@@ -86,14 +86,13 @@ class SweepLock:
             self._held = stack.pop_all()
 
     def move_aside(self) -> SweepFolder:
-        """Move the sweep aside, lock a new folder of its name, and return the moved folder. Raises as `acquire`."""
+        """Rename the folder to `NAME~1`, lock a new folder `NAME`, and return the renamed. Raises as `acquire`."""
         moved = SweepFolder(set_aside(self.folder.path))
         with self._held:  # the old lock lasts until the new folder is locked
             self.acquire()
         return moved
 
     def release(self) -> None:
-        """Release the lock; may be called twice."""
         self._held.close()
 
     def __enter__(self) -> Self:
@@ -104,7 +103,7 @@ class SweepLock:
         self.release()
 
     def _lock_folder(self, stack: ExitStack) -> int:
-        """Lock the folder and return its descriptor. Raises SweepBusy, which names the holder."""
+        """Lock the folder and return its descriptor, which `stack` closes. Raises SweepBusy, which names the owner."""
         deadline = time.monotonic() + _PATIENCE
         with plain_errors("lock", self.folder.path):
             descriptor = os.open(self.folder.path, os.O_RDONLY)
@@ -129,7 +128,7 @@ class SweepLock:
 
 
 def read_owner(folder: SweepFolder) -> Owner | None:
-    """Return the process that the note names; None if the note is missing or damaged."""
+    """Return the process that the sweep's note names, or None if the note is missing or damaged."""
     try:
         with open_plain(folder.owner) as file:
             owner = parse_record(Owner, json.loads(file.read(_LONGEST)))
@@ -140,7 +139,7 @@ def read_owner(folder: SweepFolder) -> Owner | None:
 
 
 def living_owner(folder: SweepFolder) -> Owner | None:
-    """Return the process that runs the sweep; None if nobody holds the lock. For another host, only the note counts."""
+    """Return the process that runs the sweep, or None. If the note names another host, the note alone decides."""
     owner = read_owner(folder)
     if owner is None or owner.host != socket.gethostname():
         return owner

@@ -1,7 +1,7 @@
-"""Reads and writes the tables of an Optuna 5 SQLite storage; no other file knows them. Readers import no Optuna.
+"""Read and write the tables of an Optuna 5 SQLite storage; no other module knows the tables. Reading imports no Optuna.
 
-Rows are as `optuna.study.Study.add_trial` writes them (a test compares both), but written by plain SQL. So a commit
-holds many trials, a trial takes a tenth of the time, and every error is SQLite's own.
+Plain SQL writes the rows that `optuna.study.Study.add_trial` would write (a test compares both). So a commit can hold
+many trials, a trial takes a tenth of the time, and every error is SQLite's own. Callers begin and end transactions.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ COLUMNS = {
     "trial_intermediate_values": "step, intermediate_value, intermediate_value_type",
 }
 TABLES = {"studies", "study_directions", "study_user_attributes", "trials", "alembic_version", *COLUMNS}
-Rows: TypeAlias = dict[str, dict[Any, tuple[Any, ...]]]  # of a trial: table -> first column -> other columns
-# The last trial that a sweep wrote into a study: it has a checksum. Optuna wrote the trials after it.
+Rows: TypeAlias = dict[str, dict[Any, tuple[Any, ...]]]  # of a trial: table -> its first column -> its other columns
+# The last trial that a sweep wrote: only a sweep writes a checksum. Optuna wrote the trials after this trial.
 LAST = (
     "coalesce((SELECT o.trial_id FROM trials o JOIN trial_user_attributes a ON a.trial_id = o.trial_id "
     f"WHERE o.study_id = :study AND a.key = '{CHECKSUM}' ORDER BY o.trial_id DESC LIMIT 1), 0)"
 )
 OWN, FOREIGN = (f"FROM trials t WHERE t.study_id = :study AND t.trial_id {operator} {LAST}" for operator in ("<=", ">"))
-_LONGEST = 10 * 365 * 86_400.0  # seconds of a trial
+_LONGEST = 10 * 365 * 86_400.0  # seconds that a trial can have taken
 _TIME = "%Y-%m-%d %H:%M:%S.%f"  # SQLAlchemy's format
 
 
 def read_revision(connection: sqlite3.Connection) -> str | None:
-    """Return the tables' revision; None if they are not Optuna's, or if a view or trigger could run SQL."""
+    """Return the revision of Optuna's tables, or None for other tables, or if a view or trigger could run SQL."""
     objects = connection.execute("SELECT type, name FROM sqlite_master").fetchall()
     names = {name for kind, name in objects if kind == "table"}
     if not names >= TABLES or any(kind in ("view", "trigger") for kind, _ in objects):
@@ -58,7 +58,7 @@ def read_revision(connection: sqlite3.Connection) -> str | None:
 
 
 def read_studies(connection: sqlite3.Connection) -> list[tuple[int, str, list[str]]]:
-    """Return the id, name and directions ("maximize" or "minimize", for each goal) of every study."""
+    """Return (id, name, directions) of every study. Each goal has a direction, "maximize" or "minimize"."""
     sql = (
         "SELECT s.study_id, s.study_name, lower(d.direction) FROM studies s "
         "JOIN study_directions d ON d.study_id = s.study_id ORDER BY s.study_id, d.objective"
@@ -70,7 +70,6 @@ def read_studies(connection: sqlite3.Connection) -> list[tuple[int, str, list[st
 
 
 def insert_study(connection: sqlite3.Connection, name: str, directions: Sequence[str]) -> int:
-    """Write a study without trials, inside the caller's transaction. Returns its id."""
     study = connection.execute("INSERT INTO studies (study_name) VALUES (?)", (name,)).lastrowid
     assert study is not None
     sql = "INSERT INTO study_directions (study_id, direction, objective) VALUES (?, ?, ?)"
@@ -79,7 +78,7 @@ def insert_study(connection: sqlite3.Connection, name: str, directions: Sequence
 
 
 def read_study_attributes(connection: sqlite3.Connection, study: int) -> dict[str, Any]:
-    """Return the study's user attributes. Raises ValueError if an attribute is not JSON."""
+    """Return the study's user attributes (name -> value). Raises ValueError if an attribute is not JSON."""
     sql = "SELECT key, value_json FROM study_user_attributes WHERE study_id = ?"
     texts = dict(connection.execute(sql, (study,)).fetchall())
     if not all(isinstance(key, str) and isinstance(text, str) for key, text in texts.items()):
@@ -88,7 +87,6 @@ def read_study_attributes(connection: sqlite3.Connection, study: int) -> dict[st
 
 
 def set_study_attribute(connection: sqlite3.Connection, study: int, key: str, text: str) -> None:
-    """Write a user attribute of the study, a JSON text, inside the caller's transaction."""
     sql = (
         "INSERT INTO study_user_attributes (study_id, key, value_json) VALUES (?, ?, ?) "
         "ON CONFLICT (study_id, key) DO UPDATE SET value_json = excluded.value_json"
@@ -97,7 +95,7 @@ def set_study_attribute(connection: sqlite3.Connection, study: int, key: str, te
 
 
 def next_number(connection: sqlite3.Connection, study: int) -> int:
-    """Return the number of the next trial. Raises ValueError unless trials 0, 1, 2, ... exist and have ended."""
+    """Return the number of the next trial. Raises ValueError if a trial was deleted or has not ended."""
     sql = f"SELECT count(*), min(number), max(number), sum(state NOT IN {STATES}) {OWN}"
     count, least, greatest, running = connection.execute(sql, {"study": study}).fetchone()
     if count and (least, greatest) != (0, count - 1):
@@ -110,12 +108,11 @@ def next_number(connection: sqlite3.Connection, study: int) -> int:
 
 
 def count_foreign_trials(connection: sqlite3.Connection, study: int) -> int:
-    """Count the trials that Optuna wrote into the study after the sweep's last trial."""
     return int(connection.execute(f"SELECT count(*) {FOREIGN}", {"study": study}).fetchone()[0])
 
 
 def move_foreign(connection: sqlite3.Connection, study: int, name: str, directions: Sequence[str]) -> None:
-    """Move Optuna's trials to the study `name`, inside the caller's transaction: the sweep needs their numbers."""
+    """Move Optuna's trials to the study `name`, since the sweep's next trials need their numbers."""
     ids = {title: id for id, title, _ in read_studies(connection)}
     target = ids[name] if name in ids else insert_study(connection, name, directions)
     (count,) = connection.execute("SELECT count(*) FROM trials WHERE study_id = ?", (target,)).fetchone()
@@ -132,10 +129,10 @@ def insert_trial(
     objective: Objective,
     distributions: Mapping[str, str],
 ) -> None:
-    """Write a finished trial and its user attributes (`texts`), inside the caller's transaction.
+    """Write a finished trial and its user attributes (`texts`).
 
-    The curve of `objective` becomes intermediate values, at steps counted from 1. A parameter without an entry in
-    `distributions`, or with a value outside it, gets a distribution of its value alone.
+    The curve of `objective` becomes intermediate values, at steps counted from 1. `distributions` maps a parameter to
+    Optuna's JSON text. A value outside its parameter's distribution, or without any, gets a distribution of its own.
     """
     seconds, end = result.seconds.total, datetime.now(UTC)
     begin = end - timedelta(seconds=seconds if 0 < seconds < _LONGEST else 0)
@@ -161,7 +158,7 @@ def _to_rows(result: Result, objective: Objective) -> Rows:
 
 
 def check_rows(result: Result, objective: Objective, rows: Rows) -> None:
-    """Compare Optuna's rows of a trial with its user attributes. Raises ValueError if they differ: they were edited."""
+    """Check that Optuna's rows of a trial match `result`. Raises ValueError if a row was edited."""
     params = [(name, rows["trial_params"].get(name, ()), to_scalar(value)) for name, value in result.params.items()]
     expected = _to_rows(result, objective)
     expected["trial_params"] = {name: row if _is_value_in(row, value) else () for name, row, value in params}
@@ -186,7 +183,7 @@ def _choices(distribution: str) -> Any:
 
 
 def read_trial_rows(connection: sqlite3.Connection, study: int) -> Iterator[tuple[int, str, float | None, Rows]]:
-    """Yield each trial's number, state, value and rows, in order of number. Raises ValueError after a deletion."""
+    """Yield (number, state, value, rows) of the sweep's trials by number. Raises ValueError if a trial was deleted."""
     next_number(connection, study)
     sql = "SELECT trial_id FROM trial_user_attributes WHERE key = ? AND trial_id NOT IN (SELECT trial_id FROM trials)"
     if lost := connection.execute(sql, (CHECKSUM,)).fetchone():
@@ -210,7 +207,7 @@ def _parse_distribution(distribution: str) -> BaseDistribution:
 
 
 def _param_row(value: Value, text: str | None) -> tuple[float, str]:
-    """Return Optuna's number for a value, and its distribution: the parameter's, or else of the value alone."""
+    """Return Optuna's number for a value, and a distribution: `text` if the value fits, else of this value alone."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution, distribution_to_json
 
     scalar = to_scalar(value)

@@ -1,4 +1,4 @@
-"""Reads a record by plain SQLite, without a lock, writes or Optuna, so that it works while a sweep runs."""
+"""Read a record by plain SQLite, without a lock, writes or Optuna, so that reading works while a sweep runs."""
 
 import contextlib
 import gc
@@ -29,7 +29,7 @@ DAMAGED_HINT = "Nothing was changed. `sweep run SPACE --fresh` moves it aside an
 
 @dataclass(frozen=True, slots=True)
 class RecordedStudy:
-    """A sweep's study in its record, or the study of its finalists, as a connection sees it."""
+    """A sweep's Optuna study, read over an open connection."""
 
     connection: sqlite3.Connection
     id: int
@@ -37,14 +37,14 @@ class RecordedStudy:
     facts: Facts
 
     def load_results(self) -> list[Result]:
-        """Return every finished trial in order of number, with its finalists, which may decide its rank."""
+        """Return all finished trials by number, each with its finalists (trainings with other seeds)."""
         results, study = self.read_results(self.id), self.finalists()
         if study is None:
             return results
         return add_finalists(results, self.read_results(study), self.facts.choice, len(results))
 
     def read_results(self, study: int) -> list[Result]:
-        """Return a study's results, in order of number. Raises ValueError if a result is damaged or was deleted."""
+        """Return the results of the study with this id, by number. Raises ValueError for a damaged or deleted trial."""
         results: list[Result] = []
         objective, collecting = self.facts.objective, gc.isenabled()
         gc.disable()  # a hundred thousand new objects have no cycle: this saves a third of the time
@@ -62,7 +62,7 @@ class RecordedStudy:
         return results
 
     def finalists(self) -> int | None:
-        """Return the id of the study of finalists; None without finalists."""
+        """Return the id of the study of finalists, or None if the sweep has no finalists."""
         finalists_name = self.name + FINALISTS
         return next((study for study, name, _ in schema.read_studies(self.connection) if name == finalists_name), None)
 
@@ -70,9 +70,10 @@ class RecordedStudy:
 def add_finalists(
     results: Sequence[Result], trained: Sequence[Result], choice: ChosenFinalists, trials: int
 ) -> list[Result]:
-    """Attach to each trial of the search its finalists, the trainings with other seeds.
+    """Return the trials of the search, each with its finalists: trainings of the same configuration with other seeds.
 
-    The finalists decide once every training of `choice` is there, if the search had `trials` trials at the choice.
+    `results` are the trials of the search, and `trained` are the finalists. Finalists decide the winner if every
+    training of `choice` has ended, and the search has `trials` trials, as at the choice.
     """
     by_pair = {(training.recipe, training.finalist_seed): training for training in trained}
     is_decided = choice.trials == trials and len(choice) > 0 and all(pair in by_pair for pair in choice)
@@ -89,14 +90,13 @@ def add_finalists(
 
 
 def read_facts(folder: SweepFolder) -> Facts:
-    """Read the attributes of a sweep. Raises RecordError."""
     with reading(folder) as study:
         return study.facts
 
 
 @contextmanager
 def reading(folder: SweepFolder) -> Iterator[RecordedStudy]:
-    """Open a snapshot of the study by a connection that can't write. Raises RecordError."""
+    """Yield a read-only snapshot of the sweep's study. Raises RecordError if the record is missing or damaged."""
     with name_damage(folder):
         check_file(folder)
         # In a folder without write permission, SQLite can't create the side files that readers and the writer share.
@@ -110,19 +110,19 @@ def reading(folder: SweepFolder) -> Iterator[RecordedStudy]:
 
 @contextmanager
 def name_damage(folder: SweepFolder) -> Iterator[None]:
-    """Turn the errors of a damaged record into RecordError, which says that the record is damaged."""
+    """Raise errors of a damaged record, inside the block, as a RecordError that names the damage."""
     with plain_errors("read", folder.study):
         try:
             yield
         except (sqlite3.DatabaseError, ValueError, RecursionError) as error:  # deep JSON raises RecursionError
             kind = str(getattr(error, "sqlite_errorname", ""))
-            if isinstance(error, sqlite3.Error) and not kind.startswith(OF_DAMAGE):  # the disk failed, or a lock
+            if isinstance(error, sqlite3.Error) and not kind.startswith(OF_DAMAGE):  # the disk or a lock failed
                 raise
             raise RecordError(f"the record {folder.study} is damaged: {error}", hint=DAMAGED_HINT) from error
 
 
 def check_file(folder: SweepFolder) -> None:
-    """Check that the record's files are files, before SQLite opens them. Raises RecordError."""
+    """Raise RecordError if the record is missing, or one of its files is a link, folder, pipe, socket or device."""
     path = folder.study
     if not folder.exists():
         raise RecordError(f"there is no record {path}", hint="`sweep list` shows all sweeps")
@@ -134,7 +134,7 @@ def check_file(folder: SweepFolder) -> None:
 
 
 def require_study(connection: sqlite3.Connection, folder: SweepFolder) -> RecordedStudy:
-    """Return the sweep's study. Raises RecordError if no sweep of this version wrote it, ValueError if damaged."""
+    """Return the sweep's study. Raises RecordError if another program or version wrote it, ValueError for damage."""
     path = folder.study
     revision = schema.read_revision(connection)
     if revision is None:

@@ -1,7 +1,7 @@
 """A snapshot of a sweep's record: its trials, its winner, and the comparison of the other trials with the winner.
 
-A run computes the comparison at its end and keeps it in a file beside the scores, with a digest of the trials. The
-record has the digest of the file. If either digest differs, as while a sweep runs, a reader computes the comparison.
+A run saves the comparison at its end, in a file beside the scores, with a digest of the trials. The record has the
+digest of the file. If a digest differs, for example while a sweep runs, readers compute the comparison again.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ CHOOSE_AGAIN = "Change `where` in `finish: {choose: ...}`. Then the same command
 
 @dataclass(frozen=True)
 class RecordedSweep:
-    """A snapshot of a sweep."""
+    """A snapshot of a sweep's record."""
 
     folder: SweepFolder
     facts: Facts
@@ -45,7 +45,6 @@ class RecordedSweep:
 
     @classmethod
     def read(cls, folder: SweepFolder) -> RecordedSweep:
-        """Read the record as it is now. Raises RecordError."""
         with reading(folder) as study:
             return cls(folder, study.facts, study.load_results())
 
@@ -55,17 +54,16 @@ class RecordedSweep:
 
     @cached_property
     def best(self) -> Result | None:
-        """The winner; None if no trial can win."""
         return winner(self.results, self.objective)
 
     @property
     def refit(self) -> Refit | None:
-        """The training on all rows, if it repeats the winner's training."""
+        """The repetition of the winner's training on all rows, or None if the winner was not repeated."""
         return None if self.best is None else self.facts.refit_of(best_training(self.best, self.objective))
 
     @cached_property
     def comparison(self) -> Comparison:
-        """The kept comparison, else a new comparison; by values alone if the trials have no row scores."""
+        """The comparison of all trials with the winner, saved or computed. Without row scores, values are compared."""
         if not any(result.scores_digest for result in self.results):
             return compare_by_value(self.results, self.objective)
         return self.comparison_in_record or self.compare()
@@ -78,7 +76,7 @@ class RecordedSweep:
         candidates = Candidates.load(self.folder, self.results, best, objective, self.facts.seed)
         if candidates is None:
             return by_value
-        from keras_sweep.honest.ties import more_trials  # here, since reading a kept comparison needs no NumPy
+        from keras_sweep.honest.ties import more_trials  # here, since reading a saved comparison needs no NumPy
 
         behind, more = candidates.measure_behind(by_value.behind), None
         if self.facts.exhausted != len(self.results):
@@ -89,7 +87,7 @@ class RecordedSweep:
 
     @cached_property
     def comparison_in_record(self) -> Comparison | None:
-        """The comparison that a run kept, if its file is unchanged and is of these trials."""
+        """The comparison that a run saved, or None if its file is missing, was changed or belongs to other trials."""
         try:
             text = read_plain(self.folder.comparison, MOST_BYTES)
             if hashlib.sha256(text).hexdigest() != self.facts.comparison:
@@ -100,14 +98,14 @@ class RecordedSweep:
             return None
 
     def trial(self, number: int) -> Result:
-        """Return the trial of a number. Raises UsageError if there is none."""
+        """Return the trial `number`. Raises UsageError if no trial has this number."""
         if 0 <= number < len(self.results):
             return self.results[number]
         last = f"its trials are 0 to {len(self.results) - 1}" if self.results else "it has no trials yet"
         raise UsageError(f"the sweep {self.folder.name!r} has no trial {number}: {last}")
 
     def require_winner(self) -> Result:
-        """Return the winner. Raises RecordError if no trial was trained here, or if none completed."""
+        """Return the winner. Raises RecordError, which says why, if no trial can win."""
         if self.best is not None:
             return self.best
         name, results, objective = self.folder.name, self.results, self.objective
@@ -121,14 +119,14 @@ class RecordedSweep:
         raise RecordError(f"no trial of the sweep {name!r} has completed{why}", hint=hint)
 
     def training(self, number: int | None) -> Result:
-        """Return the trial of a number, or without a number the winner's training, by its best seed.
+        """Return the trial `number`. If `number` is None, return the winner's training with the best seed.
 
         Raises UsageError for an unknown number, RecordError if there is no winner.
         """
         return best_training(self.require_winner(), self.objective) if number is None else self.trial(number)
 
     def keep_comparison(self, study: StudyFile) -> None:
-        """Write the comparison for readers, if it is not kept yet. Raises RecordError."""
+        """Save the comparison for later readers, unless it is saved already. Raises RecordError if the disk fails."""
         if self.comparison_in_record is None and self.comparison.method == PAIRED:
             text = json.dumps({"digest": self.digest, **self.comparison.to_json()}) + "\n"
             study.set_attributes({"comparison": hashlib.sha256(text.encode()).hexdigest()})
@@ -136,7 +134,7 @@ class RecordedSweep:
 
     @property
     def digest(self) -> str:
-        """The digest of everything that the comparison depends on."""
+        """The SHA-256 (hex) of everything that the comparison depends on."""
 
         def to_key(result: Result) -> tuple[object, ...]:
             return result.state, result.value, result.stderr, result.engine, result.scores_digest
@@ -150,7 +148,7 @@ class RecordedSweep:
 
 
 def why_none(results: Sequence[Result]) -> str:
-    """Say how most trials ended when none completed: "4 of 4 ended like trial 0: diverged (loss inf in epoch 1)"."""
+    """Say why no trial completed, by the most common end: "4 of 4 ended like trial 0: diverged (loss inf, epoch 1)"."""
     reasons = Counter(trial.reason for trial in results)
     most, count = reasons.most_common(1)[0]
     first = next(trial for trial in results if trial.reason == most)

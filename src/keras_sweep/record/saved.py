@@ -1,4 +1,4 @@
-"""Saves a trial's weights, and its scores on the validation rows, each in a small file of arrays.
+"""Save a trial's weights, and its scores on the validation rows, each in a small file of arrays.
 
 The trial's record has the digests of both files. So a file of another trial or an altered file is never used.
 """
@@ -20,11 +20,10 @@ from keras_sweep.trial.result import Result, Weights
 from keras_sweep.trial.row_scores import Kind, RowScores, arrays_digest
 
 _FILE = re.compile(r"[0-9]{6,}\.npz")
-BEST_WITH_VALUES = 32  # best trials that keep losses or outputs; all trials keep right and wrong, which is a bit a row
+BEST_WITH_VALUES = 32  # best trials that keep losses or outputs; all trials keep right or wrong, a bit per row
 
 
 def weights_file(folder: SweepFolder, number: int) -> Path:
-    """Return the path of a trial's weights, which `write_arrays` writes."""
     return folder.weights / f"{number:06d}.npz"
 
 
@@ -33,12 +32,12 @@ def weights_file_of(folder: SweepFolder, trial: Result) -> Path:
 
 
 def select_part(folder: SweepFolder, trial: Result) -> SweepFolder:
-    """Return the part of a sweep's folder that holds the files of a trial or finalist."""
+    """Return the folder object for a trial's files: `folder.finalists` for a finalist, else `folder`."""
     return folder if trial.suggestion.recipe is None else folder.finalists
 
 
 def load_weights(path: Path, digest: str | None) -> Weights:
-    """Read weights to the last bit. Raises RecordError if they are missing or damaged, or have another digest."""
+    """Read weights. Raises RecordError if the file is missing or damaged, or if the weights have another digest."""
     try:
         weights = read_arrays(path)
         if arrays_digest(weights) != digest:
@@ -50,12 +49,11 @@ def load_weights(path: Path, digest: str | None) -> Weights:
 
 
 def load_weights_of(folder: SweepFolder, trial: Result) -> Weights:
-    """Read the weights of a trial or finalist. Raises RecordError as `load_weights`."""
     return load_weights(weights_file_of(folder, trial), trial.weights_digest)
 
 
 def delete_others(folder: Path, numbers: Iterable[int]) -> None:
-    """Remove the files of trials other than `numbers`, and what a killed process left. Raises RecordError."""
+    """Delete the files of trials not in `numbers`, and incomplete files of killed processes. Raises RecordError."""
     numbers_left = set(numbers)
     with plain_errors("clear", folder):
         atomic.clear_parts(folder)
@@ -65,7 +63,7 @@ def delete_others(folder: Path, numbers: Iterable[int]) -> None:
 
 
 def list_numbered_files(folder: Path) -> dict[int, Path]:
-    """Return the files of a folder that are named by trial numbers; {} without a folder. Raises RecordError."""
+    """Return trial number -> file for files like `000012.npz`; {} if the folder is missing. Raises RecordError."""
     if not folder.is_dir():
         return {}
     with plain_errors("read", folder):
@@ -77,17 +75,15 @@ def scores_file(folder: SweepFolder, number: int) -> Path:
 
 
 def save_scores(path: Path, scores: RowScores) -> None:
-    """Write scores, whole or not at all. Raises RecordError."""
     write_arrays(path, scores.arrays, text=scores_text(scores))
 
 
 def load_scores_of(folder: SweepFolder, trial: Result) -> RowScores:
-    """Read the scores of a trial or finalist. Raises RecordError as `load_scores`."""
     return load_scores(scores_file(select_part(folder, trial), trial.number), trial.scores_digest)
 
 
 def load_scores(path: Path, digest: str | None) -> RowScores:
-    """Read scores. Raises RecordError if they are missing or damaged, or have another digest."""
+    """Read scores. Raises RecordError if the file is missing or damaged, or if the scores have another digest."""
     try:
         return parse_scores(*read_text_and_arrays(path), digest)
     except (DamagedArrays, ValueError) as error:
@@ -95,12 +91,12 @@ def load_scores(path: Path, digest: str | None) -> RowScores:
 
 
 def scores_text(scores: RowScores) -> str:
-    """Return the text that a scores file has before its arrays."""
+    """Return the JSON text that a scores file has before its arrays."""
     return json.dumps({"version": 1, "kind": scores.kind.value, "rows": scores.rows})
 
 
 def parse_scores(text: str, arrays: Sequence[object], digest: str | None) -> RowScores:
-    """Build scores from their text and arrays. Raises ValueError if they have another digest."""
+    """Build scores from a file's text and arrays. Raises ValueError if they are damaged or have another digest."""
     try:
         about = json.loads(text)
         scores = make_scores(about["kind"], about["rows"], tuple(arrays))
@@ -112,7 +108,7 @@ def parse_scores(text: str, arrays: Sequence[object], digest: str | None) -> Row
 
 
 def make_scores(kind: str, rows: int, arrays: tuple[Any, ...]) -> RowScores:
-    """Build scores read from a file. Raises ValueError if the arrays do not have the form of the kind."""
+    """Build scores from a file's content. Raises ValueError if the arrays do not fit `kind` and `rows`."""
     scores = RowScores(Kind(kind), rows, arrays)
     forms = {Kind.BITS: [("uint8", -(-rows // 8))], Kind.VALUES: [("float32", rows)]}
     expected = forms.get(scores.kind, [("float32", rows)] * min(max(len(arrays), 2), 3))
@@ -124,7 +120,7 @@ def make_scores(kind: str, rows: int, arrays: tuple[Any, ...]) -> RowScores:
 
 
 def select_scored(results: Iterable[Result], objective: Objective, *, best: int | None = None) -> list[Result]:
-    """Return the trials with scores on disk, by number: of the `best`, the first keep any scores, the rest bits."""
+    """Return the trials, by number, whose scores are on disk, among the `best` trials that can win (None: all)."""
     rivals = (result for result in results if can_win(result, objective))
     ranked = sorted(rivals, key=lambda result: order_key(result, objective))[:best]
     with_scores = [*ranked[:BEST_WITH_VALUES], *filter(has_bits, ranked[BEST_WITH_VALUES:])]
@@ -132,5 +128,4 @@ def select_scored(results: Iterable[Result], objective: Objective, *, best: int 
 
 
 def has_bits(result: Result) -> bool:
-    """Check whether a result's scores are bits: right or wrong for each row."""
     return (result.scores_digest or "").startswith(f"{Kind.BITS}:")

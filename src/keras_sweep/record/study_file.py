@@ -1,8 +1,7 @@
-"""Writes the record of a sweep: an Optuna storage that contains only finished trials.
+"""Write the record of a sweep: an Optuna storage that contains only finished trials. Only the owner of a lock writes.
 
 SQLite uses a write-ahead log, so readers and the writer do not wait for each other. With `synchronous=FULL`, a trial is
-on the disk when `add` returns: a power cut loses no trial that was shown as finished. A single process writes
-(record/lock.py).
+on the disk when `add` returns: a power cut loses no trial that was shown as finished.
 """
 
 import contextlib
@@ -33,7 +32,7 @@ SEEDS = json.dumps({"name": "IntDistribution", "attributes": {"log": False, "ste
 
 
 class StudyFile:
-    """An open record, made by `create` or `open`. Close it, or use it in a `with`."""
+    """A record that is open for writing. `create` or `open` makes the object; `close` or a `with` block ends it."""
 
     def __init__(self, folder: SweepFolder, connection: sqlite3.Connection) -> None:
         self.folder = folder
@@ -41,18 +40,17 @@ class StudyFile:
         self._inode = folder.study.stat().st_ino
         study = self._read_study()
         self._study, self.name = study.id, study.name
-        self._initial_facts = study.facts  # as they were on opening, for the facts that never change
+        self._initial_facts = study.facts  # read on opening, for facts that never change
         self._distributions: Mapping[str, str] = study.facts.distributions
 
     @classmethod
     def create(
         cls, folder: SweepFolder, spec: SweepSpec, attributes: Mapping[str, Any], results: Sequence[Result] = ()
     ) -> Self:
-        """Create a record with these trials, and its folder. A killed process leaves a whole record or none.
+        """Create a record with the trials `results`. A killed process leaves a whole record or none.
 
-        `attributes` are further facts of the sweep; they overrule facts from `spec`.
-
-        Raises RecordError if the record exists, or the disk fails.
+        `attributes` (name -> value for JSON) are further facts of the sweep, which replace facts from `spec`. Creates
+        the sweep's folder too. Raises RecordError if the record exists, or the disk fails.
         """
         folder.make()
         if folder.exists():
@@ -88,7 +86,7 @@ class StudyFile:
 
     @classmethod
     def open(cls, folder: SweepFolder) -> Self:
-        """Open an existing record. Raises RecordError, and changes nothing, if it is damaged or of another version."""
+        """Open a record. Raises RecordError, and changes nothing, if the record is damaged or of another version."""
         with reader.name_damage(folder):
             reader.check_file(folder)
             connection = disk.connect(folder.study, options="mode=rw")
@@ -109,12 +107,11 @@ class StudyFile:
 
     @property
     def facts(self) -> Facts:
-        """The attributes of the sweep, read now. Raises RecordError."""
         with reader.name_damage(self.folder):
             return self._read_study().facts
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
-        """Write attributes of the sweep, as JSON, in a single commit. Raises RecordError."""
+        """Write attributes (name -> value for JSON) of the sweep in a single commit. Raises RecordError."""
         texts = {key: json.dumps(value) for key, value in attributes.items()}
         with self._commit():
             for key, text in texts.items():
@@ -122,18 +119,16 @@ class StudyFile:
 
     @property
     def next_number(self) -> int:
-        """The number of the next trial, which is how many are finished. Raises RecordError."""
+        """The number of the next trial, which equals the number of finished trials. Raises RecordError."""
         with reader.name_damage(self.folder):
             return schema.next_number(self._connection, self._study)
 
     def add(self, *results: Result) -> int:
-        """Write finished trials, without weights, in a single commit: all of them, or none if an error is raised.
+        """Write finished trials, without weights, in a single commit: all trials, or none if an error is raised.
 
-        Moves trials that Optuna wrote into the study to another study first, and returns how many it moved.
-
-        Raises:
-            RecordError: The disk fails, or a trial's number is not the next.
-            ValueError: A value does not fit its trial's state.
+        Returns the number of trials that Optuna wrote into the study. These are moved to another study first. Raises
+        RecordError if the disk fails, or a trial's number is not the next. Raises ValueError if a value does not fit
+        its trial's state.
         """
         objective = self._initial_facts.objective
         for result in results:
@@ -156,12 +151,12 @@ class StudyFile:
         return foreign
 
     def load_results(self) -> list[Result]:
-        """Return every trial in order of number, with its finalists. Raises RecordError."""
+        """Return all trials by number, each with its finalists. Raises RecordError."""
         with reader.name_damage(self.folder):
             return self._read_study().load_results()
 
     def finalists(self) -> Self:
-        """Open the study of finalists, another study in this file; it closes with this study. Raises RecordError."""
+        """Return the study of finalists in this file, created if missing. `close` closes both. Raises RecordError."""
         finalists = copy.copy(self)
         finalists.folder = self.folder.finalists
         finalists._distributions = {**self._distributions, "seed": SEEDS}  # noqa: SLF001  # of a copy of this object
@@ -178,12 +173,11 @@ class StudyFile:
         return finalists
 
     def results(self) -> list[Result]:
-        """Return every trial in order of number, without weights. Raises RecordError."""
+        """Return all trials by number, without weights and finalists. Raises RecordError."""
         with reader.name_damage(self.folder):
             return self._read_study().read_results(self._study)
 
     def close(self) -> None:
-        """Close the file; may be called twice."""
         self._connection.close()
 
     def __enter__(self) -> Self:
@@ -197,7 +191,7 @@ class StudyFile:
 
     @contextmanager
     def _commit(self) -> Iterator[None]:
-        """Write all statements inside, or none. Raises RecordError if another file replaced the record."""
+        """Commit all statements inside the block, or none. Raises RecordError if another file replaced the record."""
         with plain_errors("write", self.folder.study):
             if self.folder.study.stat().st_ino != self._inode:
                 message = f"another file replaced the record {self.folder.study} while the sweep ran"
@@ -213,7 +207,7 @@ class StudyFile:
 
 
 def read_empty_tables() -> bytes:
-    """Return a database without a study. Optuna takes most of a second to make it, so the user's cache keeps it.
+    """Return a database with Optuna's empty tables. Optuna needs most of a second, so the user's cache has a copy.
 
     Raises RecordError if the installed Optuna makes other tables than this version of keras-sweep writes.
     """
@@ -240,7 +234,6 @@ def read_empty_tables() -> bytes:
 
 
 def _read_revision(image: bytes) -> str | None:
-    """Return the revision of the tables in a database; None if they are not Optuna's."""
     with contextlib.closing(sqlite3.connect(":memory:")) as connection, contextlib.suppress(sqlite3.Error):
         connection.deserialize(image)
         return schema.read_revision(connection)

@@ -1,4 +1,4 @@
-"""Where a sweep is on disk: the names in its folder, and how to find a sweep."""
+"""Name the files in a sweep's folder, and find sweeps on disk."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ASIDE = re.compile(r"~[1-9][0-9]*$")  # "dense~1"; names of sweeps can't contai
 
 @dataclass(frozen=True, slots=True)
 class _Inside:
-    """The path of a file or folder inside a sweep's folder, or inside the part that the object names."""
+    """A descriptor for a path inside `SweepFolder.path`, or with `of_part` inside the subfolder `SweepFolder.part`."""
 
     name: str
     of_part: bool = False
@@ -33,16 +33,16 @@ class _Inside:
 
 @dataclass(frozen=True, slots=True)
 class SweepFolder:
-    """The folder of a sweep. Making the object touches no disk."""
+    """The paths in a sweep's folder. Creating the object reads and writes nothing on disk."""
 
     path: Path
-    part: str = ""  # the part for finalists or the refit, whose files have the same numbers as other trials' files
+    part: str = ""  # "finalists" or "refit", a subfolder: their files have the same numbers as trials' files
 
     study = _Inside("study.db")  # the record
     space = _Inside("space.yaml")  # the space file of the last run
     weights = _Inside("weights", of_part=True)  # of the best trials
     scores = _Inside("scores", of_part=True)  # of each trial on each validation row
-    spool = _Inside("spool", of_part=True)  # trials that ended before earlier trials
+    spool = _Inside("spool", of_part=True)  # trials that ended before a trial with a lower number
     comparison = _Inside("scores/comparison.json")  # of the trials with the winner, by their scores
     checkpoints = _Inside("checkpoints")  # of trials that still train
     best = _Inside("best.keras")  # the winner's model
@@ -57,20 +57,18 @@ class SweepFolder:
 
     @property
     def finalists(self) -> SweepFolder:
-        """The same sweep, with the folders for its finalists."""
         return replace(self, part="finalists")
 
     @property
     def refit(self) -> SweepFolder:
-        """The same sweep, with the folders for the winner trained again on all rows."""
         return replace(self, part="refit")
 
     def exists(self) -> bool:
-        """Check whether there is a record, whole or damaged."""
+        """Check whether the folder has a record, whole or damaged."""
         return self.study.exists() or self.study.is_symlink()
 
     def make(self) -> None:
-        """Create the folder for its owner alone; make an existing empty folder private. Raises RecordError."""
+        """Create the folder for its owner alone, or make an existing empty folder private. Raises RecordError."""
         with plain_errors("make", self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(FileExistsError):
@@ -98,19 +96,19 @@ def set_aside(path: Path) -> Path:
 
 
 def sweeps_dir(option: str | os.PathLike[str] | None = None) -> Path:
-    """Return the folder of all sweeps: the option, else $SWEEPS_DIR, else ./sweeps. It need not exist."""
+    """Return the folder of all sweeps, which may not exist: `option`, else $SWEEPS_DIR, else ./sweeps."""
     return Path(option or os.environ.get("SWEEPS_DIR") or DEFAULT_SWEEPS_DIR).expanduser()
 
 
 def sweep_folder(name: str, option: str | os.PathLike[str] | None = None) -> SweepFolder:
-    """Return the folder for a sweep to run. Raises UsageError for an invalid name."""
+    """Return the folder of the sweep `name`, which may not exist yet. Raises UsageError for an invalid name."""
     if fault := check_sweep_name(name):
         raise UsageError(fault, hint="Choose another name with `--name`")
     return SweepFolder(sweeps_dir(option) / name)
 
 
 def all_sweeps(option: str | os.PathLike[str] | None = None) -> list[SweepFolder]:
-    """List every sweep, also sweeps moved aside, the newest first. Raises RecordError if the folder can't be read."""
+    """List all sweeps, also sweeps moved aside (`NAME~1`), newest first. Raises RecordError if the disk fails."""
     sweeps = sweeps_dir(option)
     if not sweeps.exists():
         return []
@@ -121,7 +119,7 @@ def all_sweeps(option: str | os.PathLike[str] | None = None) -> list[SweepFolder
 
 
 def find(name: str | None, option: str | os.PathLike[str] | None = None) -> SweepFolder:
-    """Find a sweep by name, or without a name the newest that was not moved aside. Raises UsageError."""
+    """Find the sweep `name`, or for None the newest that was not moved aside. Raises UsageError if no sweep matches."""
     sweeps, existing = sweeps_dir(option), all_sweeps(option)
     for folder in existing:
         if folder.name == name or (name is None and not _ASIDE.search(folder.name)):
@@ -146,7 +144,7 @@ def last_change(folder: SweepFolder) -> float:
 
 
 def check_own_files(folder: SweepFolder) -> None:
-    """Check that a sweep's folder has no link, pipe, socket or device. Opens nothing. Raises RecordError."""
+    """Raise RecordError if a sweep's folder contains a link, pipe, socket or device. Opens no file."""
     with plain_errors("read", folder.path):
         for path in sorted(folder.path.iterdir()):
             mode = path.lstat().st_mode

@@ -1,4 +1,4 @@
-"""Records trials for the training loop: finished trials in order, weights and scores of the best, waiting trials."""
+"""Record trials by number during training, with weights and scores of the best. Trials ahead of their turn wait."""
 
 from __future__ import annotations
 
@@ -24,9 +24,11 @@ if TYPE_CHECKING:  # `list_waiting` opens no record
 
 
 class TrialRecord:
-    """The trials of a sweep, and the spool of trials that ended before earlier trials.
+    """The recorded trials, in the order of their numbers.
 
-    A trial's files are written before it is recorded, and other trials' files removed after it: none can be missing.
+    A trial that ends before a trial with a lower number waits in the spool, a folder. A trial's files are written
+    before the trial is recorded, and files of other trials are deleted only after. So no recorded trial lacks its
+    files.
     """
 
     def __init__(
@@ -37,7 +39,7 @@ class TrialRecord:
         kept: int = LEADING,
         notice: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Call `notice` with a sentence for each damaged waiting trial, and for trials that Optuna wrote."""
+        """Read the recorded trials. The `kept` best keep weights. `notice` is called with each warning for the user."""
         self._study = study
         self._folder = study.folder
         self._objective = objective
@@ -56,16 +58,15 @@ class TrialRecord:
             self.discard(number)
 
     def results(self) -> list[Result]:
-        """Return all trials in order of number, without weights."""
         return list(self._results)
 
     @property
     def best(self) -> list[int]:
-        """The trials whose weights are kept, best first."""
+        """The numbers of the trials whose weights are kept, best first."""
         return [trial.number for trial in self._ranked[: self._weights_kept]]
 
     def add(self, result: Result) -> Result:
-        """Record a trial and return it without weights and scores. If it raises RecordError, nothing is recorded."""
+        """Record a trial, and return it without weights and scores. If RecordError is raised, nothing was recorded."""
         light, folder = result.light(), self._folder
         scores = result.scores if self._may_keep_scores(result) else None
         ranked_before, before = self._ranked, set(self.best)
@@ -89,9 +90,9 @@ class TrialRecord:
         return light
 
     def wait(self, result: Result) -> Result:
-        """Keep a trial that ended before earlier trials, and return it without arrays. Raises RecordError.
+        """Write a trial that ended before its turn to the spool. Return the trial without weights and scores.
 
-        Its weights and scores are kept if it may be among the best.
+        The file has weights and scores if the trial may be among the best. Raises RecordError.
         """
         light, path = result.light(), self._folder.spool / f"{result.number:06d}.npz"
         weights = (result.weights if self._may_be_among(result, self._weights_kept) else None) or ()
@@ -108,7 +109,7 @@ class TrialRecord:
         return light
 
     def waiting(self, numbers: Iterable[int]) -> dict[int, Result]:
-        """Load the waiting trials among `numbers`. Moves damaged files aside, with a notice. Raises RecordError."""
+        """Load the trials among `numbers` from the spool. Renames damaged files, with a notice. Raises RecordError."""
         results = {}
         for number in [number for number in numbers if number in self._waiting]:
             path = self._waiting[number]
@@ -121,13 +122,13 @@ class TrialRecord:
         return results
 
     def discard(self, number: int) -> None:
-        """Remove a waiting trial that was recorded or that is not to be used. Raises RecordError."""
+        """Delete trial `number` from the spool, if the trial waits there. Raises RecordError."""
         if (path := self._waiting.pop(number, None)) is not None:
             with plain_errors("remove", path):
                 disk.remove(path)
 
     def close(self) -> None:
-        """Remove an empty spool at the end of the search. Raises RecordError."""
+        """Delete the empty spool at the end of the search. Raises RecordError."""
         spool = self._folder.spool
         if not self._waiting and spool.is_dir() and not any(spool.iterdir()):
             with plain_errors("remove", spool):
@@ -157,19 +158,19 @@ class TrialRecord:
 
 
 def describe_foreign_trials(count: int, first: int, study: str | None = None) -> str:
-    """Say that Optuna wrote trials into the record; `study` is the study that they were moved to."""
+    """Describe trials that Optuna wrote into the record, from number `first` on. `study` is where they are now."""
     now = f"; they are in the study '{study}' now, which `sweep import` reads" if study else ""
     return f"skipped {pluralize(count, 'trial')} that Optuna wrote into the record, from number {first}{now}"
 
 
 def list_waiting(folder: SweepFolder, recorded: int, total: int | None) -> list[int]:
-    """List the trials that wait beside a record of `recorded` trials, in order. Opens no file. Raises RecordError."""
+    """List the trials in the spool from number `recorded` to below `total` (None: no end). Raises RecordError."""
     waiting = sorted(saved.list_numbered_files(folder.spool))
     return [number for number in waiting if recorded <= number and (total is None or number < total)]
 
 
 def _decode_waiting(number: int, text: str, arrays: Weights) -> Result:
-    """Decode a file of `TrialRecord.wait`. Raises ValueError if it is damaged."""
+    """Decode the text and arrays that `TrialRecord.wait` wrote. Raises ValueError if they are damaged."""
     try:
         about = json.loads(text)
         result = encoding.decode(number, about["state"], about["value"], about["texts"])

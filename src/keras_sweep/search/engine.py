@@ -1,7 +1,7 @@
 """The base classes of the search: engine, sampler, and what a sampler can do.
 
-An engine suggests trials and learns from their results. It trains nothing and keeps no file. Its random numbers depend
-on the search seed and the number of trials so far, so an engine rebuilt by `replay` continues as if never stopped.
+An engine suggests trials and learns from their results. It trains nothing and keeps no file. Random numbers depend on
+the search seed and the number of trials so far, so an engine rebuilt by `replay` continues as if never stopped.
 """
 
 from __future__ import annotations
@@ -40,33 +40,37 @@ class Engine(ABC):
 
     @abstractmethod
     def ask(self, n: int) -> list[Suggestion]:
-        """Return at most n suggestions with the numbers after the last trial; [] when the space is exhausted.
+        """Return at most `n` suggestions, numbered after the last trial. Return [] if the space is exhausted.
 
-        No suggestion repeats the parameters of another trial, unless it `continues` that trial.
+        No suggestion repeats the parameters of another trial, unless the suggestion `continues` that trial.
         """
 
     def ask_ahead(self, n: int, generations: int) -> list[Suggestion]:
-        """Return suggestions for up to `generations` generations of n; only for the next, if results change them."""
+        """Return suggestions for up to `generations` generations of `n` trials each.
+
+        If results change suggestions, return only the next generation, as by default.
+        """
         return self.ask(n)
 
     def generation_size(self, index: int, size: int) -> int:
-        """Return the number of trials in generation `index`, by default `size`, as in other generations."""
+        """Return the number of trials in generation `index`, counted from 0. By default `size`, the usual number."""
         return size
 
     def rungs(self, epochs: int) -> tuple[int, ...]:
-        """Return the epochs, counted from 1, after which a trial of `epochs` epochs calls `rung`; () for none."""
+        """Return the epochs, counted from 1, after which `rung` compares trials of `epochs` epochs. By default none."""
         return ()
 
     def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
-        """Return the numbers of the trials to stop, from the objective of each trial after `epoch`.
+        """Return the numbers of the trials to stop. `values` maps trial number -> objective after `epoch`.
 
-        Called in ascending order of epochs, with all trials of the generation that still train.
+        Called in ascending order of epochs, with all trials of the generation that still train. By default no trial
+        stops.
         """
         return frozenset()
 
     @abstractmethod
     def tell(self, results: Sequence[Result]) -> None:
-        """Learn the results of suggestions, in order of number. A FAIL counts as the worst."""
+        """Learn the results of suggestions, in order of number. A result with the state FAIL counts as the worst."""
 
     def continuable(self) -> frozenset[int]:
         """Return the numbers of trials that a later suggestion may continue. Called between `tell` and `ask`."""
@@ -74,16 +78,16 @@ class Engine(ABC):
 
 
 class Capabilities:
-    """What a sampler can do: class attributes, which a space file's reader checks before it makes a sampler."""
+    """What a sampler can do. The space file's reader checks these class attributes before it creates a sampler."""
 
     learns = True  # whether draws depend on results
-    learns_choices = True  # from parameters that are choices; else it draws them at random
-    learns_conditions = True  # from parameters that only some trials have; else it draws them at random
-    learns_goals = False  # from several goals at once
-    learns_others = True  # from trials that another sampler drew, as results come
-    draws_ranges = True  # any value of a continuous range; else it uses a few values of the range
-    draws_probabilities = False  # choices by their `probabilities`
-    sets_epochs = False  # it sets the epochs of trials, stops poor trials and continues good trials
+    learns_choices = True  # whether it learns parameters that are choices; if not, it draws them at random
+    learns_conditions = True  # whether it learns parameters that only some trials have; if not, it draws them at random
+    learns_goals = False  # whether it learns several goals at once
+    learns_others = True  # whether it learns from trials that another sampler drew
+    draws_ranges = True  # whether it draws any value of a continuous range; if not, it cuts a range into a few values
+    draws_probabilities = False  # whether it draws choices by their `probabilities`
+    sets_epochs = False  # whether it sets the epochs of trials, stops poor trials and continues good trials
 
 
 class Sampler(Capabilities, ABC):
@@ -99,18 +103,18 @@ class Sampler(Capabilities, ABC):
         self.space = spec.space  # the space to draw from: the spec's, or a grid cut from it
 
     def begin(self, seed: int, generator: np.random.Generator) -> None:
-        """Begin a generation: use these random numbers for its draws."""
+        """Begin a generation. Draws of the generation must take random numbers only from `seed` or `generator`."""
 
     @abstractmethod
     def draw(self, number: int) -> dict[str, Value] | None:
-        """Return a point for trial `number`, with constants; None when there are no more."""
+        """Return a point (parameter -> value, with constants) for trial `number`, or None if no point is left."""
 
     def fill(self, number: int, given: Params) -> dict[str, Value]:
-        """Return a point for trial `number` with the given values, and by default other values from `draw`."""
+        """Return a point for trial `number` with the values `given`. By default `draw` supplies the other values."""
         return self.space.fill_point(given, self.draw(number) or {})
 
     def drop(self, number: int) -> None:
-        """Forget the last draw for trial `number`, which will not be trained."""
+        """Forget the last draw for trial `number`, which will not be trained. By default does nothing."""
 
     def learn(self, result: Result) -> None:
-        """Learn a result, which may be of a point that this sampler did not draw. A FAIL counts as the worst."""
+        """Learn a result, maybe of a point that this sampler did not draw. The state FAIL counts as the worst."""

@@ -1,4 +1,4 @@
-"""All engines by library and sampler. A library is imported when its engine is made, so other commands do not wait."""
+"""All samplers by engine. A library is imported when its engine is created, so other commands do not wait."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SAMPLERS: Plugins[type[Sampler]] = Plugins(
 ENGINES: Mapping[str, Mapping[str, type[Capabilities]]] = {"optuna": SAMPLERS, "keras-tuner": ORACLES}
 OWN_SAMPLERS = tuple(dict.fromkeys((*SAMPLERS.own, *ORACLES)))
 MISSING = "\0"  # placeholder for a missing value
-DEFAULTS = "defaults"  # the name of the point of all default values
+DEFAULTS = "defaults"  # in place of a start point: all default values
 
 
 def find_sampler(search: SearchSettings) -> type[Capabilities]:
@@ -42,7 +42,7 @@ def find_sampler(search: SearchSettings) -> type[Capabilities]:
 
 
 def start_points(spec: SweepSpec) -> list[dict[str, Value]]:
-    """Return the start points of a search, normalized. Raises UsageError if a point is not in the space."""
+    """Return a search's start points (parameter -> normalized value). Raises UsageError if outside the space."""
     starts = (_defaults(spec.space) if point == DEFAULTS else point for point in spec.search.start)
     points = [spec.space.normalize_point(start) for start in starts]
     for index, point in enumerate(points):
@@ -52,7 +52,7 @@ def start_points(spec: SweepSpec) -> list[dict[str, Value]]:
 
 
 def _defaults(space: SearchSpace) -> Params:
-    """Return the default values of a KerasTuner model's parameters. Raises UsageError if there are none."""
+    """Return the default values of a KerasTuner model's parameters. Raises UsageError if no parameter has a default."""
     defaults = space.assign_values(lambda parameter: parameter.default)
     point = {name: value for name, value in defaults.items() if value is not None and name not in space.constants}
     if not point:
@@ -64,7 +64,7 @@ def _defaults(space: SearchSpace) -> Params:
 
 
 def complete_point(spec: SweepSpec, user_point: Params, like: Params | None = None) -> dict[str, Value]:
-    """Normalize a user's point, and complete it by constants and `like`. Raises UsageError with all its faults."""
+    """Return a user's point, normalized. If given, `like` and constants supply other values. Raises UsageError."""
     point = spec.space.normalize_point(user_point)
     faults = [f"{name} {rule}".strip() for name, rule in spec.space.find_misfits(point).items()]
     if not faults and like is not None:
@@ -77,7 +77,7 @@ def complete_point(spec: SweepSpec, user_point: Params, like: Params | None = No
 
 
 def make_engine(spec: SweepSpec) -> Engine:
-    """Make an engine, for `replay` and then `ask`. Raises UsageError if it is unknown or lacks a needed capability."""
+    """Create the engine of a search. Raises UsageError if the sampler is unknown or can't do what the search needs."""
     from keras_sweep.search.keras_tuner.engine import KerasTunerEngine
     from keras_sweep.search.pruning import PrunedEngine
     from keras_sweep.search.sampler_engine import SamplerEngine

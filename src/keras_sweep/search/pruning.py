@@ -1,9 +1,9 @@
-"""Stops poor trials at rungs, by arithmetic on epochs and values that is the same for every engine.
+"""Stop poor trials at rungs: epochs at which trials are compared. The rules are the same for every engine.
 
 Successive halving compares at epochs `min_iter`, `min_iter * eta`, `min_iter * eta**2`, ... and continues the best 1 of
 `eta` (Li et al. 2018, "Hyperband", JMLR 18, alg. 1, the `top_k` step; without waiting for other trials, as in Li et al.
 2020, "ASHA"). Hyperband deals trials to brackets: bracket b has no rung before `min_iter * eta**b`. The median rule
-compares after every epoch. All rules decide as Optuna's pruners, which a test checks, so Optuna's records can continue.
+compares after every epoch. All rules decide as Optuna's pruners (a test checks this), so their records can continue.
 """
 
 import math
@@ -24,11 +24,11 @@ from keras_sweep.space.sweep_spec import SCHEDULE, EarlyTerminate, SweepSpec
 from keras_sweep.trial.plan import DEFAULT_EPOCHS, training_plan, watches
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 
-MEDIAN_OF = 5  # completed trials before the median rule stops a trial
+MEDIAN_OF = 5  # completed trials that the median rule waits for before it stops a trial
 
 
 class PruningRule(ABC):
-    """Decides at rungs which trials stop. A subclass needs only `rungs` and `stops`."""
+    """Decides which trials stop at rungs, epochs at which trials are compared. A subclass needs `rungs` and `stops`."""
 
     @abstractmethod
     def rungs(self, epochs: int) -> tuple[int, ...]:
@@ -36,29 +36,35 @@ class PruningRule(ABC):
 
     @abstractmethod
     def stops(self, number: int, epoch: int, value: float) -> bool:
-        """Decide whether the trial stops here, and remember its value. Called in order of epochs, then of numbers."""
+        """Return whether trial `number` stops after `epoch`, and remember `value`, its objective.
+
+        Called in order of epochs, and within an epoch in order of numbers.
+        """
 
     def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
-        """Return which of the trials that reach a rung together stop, by default in order of number, by `stops`."""
+        """Return the numbers of the trials to stop, among trials that reach a rung together.
+
+        `values` maps trial number -> objective after `epoch`. By default `stops` decides for each trial, by number.
+        """
         return frozenset(number for number in sorted(values) if self.stops(number, epoch, values[number]))
 
     def complete(self, number: int) -> None:
-        """Learn that the trial ran to its end. By default does nothing."""
+        """Learn that trial `number` ran to its end. By default does nothing."""
 
 
 def bracket_shares(min_iter: int, eta: int, longest: int) -> tuple[int, ...]:
-    """Return each bracket's share of all trials: n of alg. 1, line 3, for s = brackets - 1, ..., 0."""
+    """Return the relative number of trials per bracket (n of alg. 1, line 3). No trial has over `longest` epochs."""
     brackets = math.floor(math.log(longest / min_iter, eta)) + 1  # by logarithms, to agree with Optuna's records
     return tuple(math.ceil(brackets * eta**s / (s + 1)) for s in range(brackets - 1, -1, -1))
 
 
 def assign_bracket(number: int, shares: Sequence[int]) -> int:
-    """Return a trial's bracket, from a hash of its number: shares hold without knowing the number of trials."""
+    """Return a trial's bracket. A hash of `number` decides, so `shares` hold without knowing the number of trials."""
     return bisect(list(accumulate(shares)), zlib.crc32(f"sweep_{number}".encode()) % sum(shares))
 
 
 class Halving(PruningRule):
-    """Successive halving, in a single bracket or in Hyperband's many."""
+    """Successive halving, or Hyperband if there are several brackets. `shares` is how trials are dealt to brackets."""
 
     def __init__(self, rule: EarlyTerminate, objective: Objective, shares: Sequence[int] = (1,)) -> None:
         self._rule = rule
@@ -68,7 +74,7 @@ class Halving(PruningRule):
         self._values: dict[tuple[int, int], list[float]] = defaultdict(list)  # (bracket, rung) -> values there
 
     def rungs(self, epochs: int) -> tuple[int, ...]:
-        """Return the series below the last epoch: (2, 6, 18) for min_iter 2, eta 3 and 20 epochs."""
+        # For min_iter 2, eta 3 and 20 epochs: (2, 6, 18)
         series = (self._rule.min_iter * self._rule.eta**index for index in count())
         return tuple(takewhile(lambda rung: rung < epochs, series))
 
@@ -80,7 +86,7 @@ class Halving(PruningRule):
             rung_values = self._values[bracket, self._rungs_passed[number]]
             rung_values.append(value)
             self._rungs_passed[number] += 1
-            # The best floor(n / eta) continue; of the first eta - 1 trials to come, the best until then continues.
+            # The best floor(n / eta) of n values continue. While n < eta, a trial that is the best so far continues.
             ranked = sorted(map(self._objective.key, rung_values))
             if self._objective.key(value) > ranked[max(len(ranked) // self._rule.eta, 1) - 1]:
                 return True
@@ -88,7 +94,7 @@ class Halving(PruningRule):
 
 
 class FirstHalved(Halving):
-    """Successive halving in which the trials of a random first generation reach each rung together; the best continue.
+    """Successive halving that compares all trials of a random first generation at each rung, and continues the best.
 
     Later trials have no rung before `min_iter * eta`.
     """
@@ -109,7 +115,7 @@ class FirstHalved(Halving):
 
 
 class Median(PruningRule):
-    """Stops a trial whose best value so far is worse than the median of completed trials at the same epoch."""
+    """Stop a trial if its best value so far is worse than the median of completed trials at the same epoch."""
 
     def __init__(self, rule: EarlyTerminate, objective: Objective) -> None:
         self._rule = rule
@@ -118,7 +124,6 @@ class Median(PruningRule):
         self._complete: list[int] = []
 
     def rungs(self, epochs: int) -> tuple[int, ...]:
-        """Return every epoch from `min_iter` on, without the last."""
         return tuple(range(self._rule.min_iter, epochs))
 
     def stops(self, number: int, epoch: int, value: float) -> bool:
@@ -139,9 +144,9 @@ class Median(PruningRule):
 
 
 def epochs_read_from(spec: SweepSpec) -> int:
-    """Return the smallest `epochs` of a trial, if the value of `epochs` is read off the curve; else 0.
+    """Return the smallest value of the parameter `epochs` if the curve decides its value after the training; else 0.
 
-    Poor trials stop and others train to the largest `epochs`, so a shorter trial is the beginning of a longer trial.
+    Each trial trains to the largest `epochs` unless a rung stops it. The scored epoch becomes the value of `epochs`.
     """
     space = spec.space
     epochs = next((part.distribution for part in space.parameters if part.name == "epochs" and not part.when), None)
@@ -170,7 +175,7 @@ PRUNING_RULES: Plugins[Callable[[SweepSpec, EarlyTerminate], PruningRule]] = Plu
 
 
 def estimate_epochs(spec: SweepSpec, rule: EarlyTerminate, lengths: Sequence[int], generation: int) -> int:
-    """Estimate the epochs that trials of these lengths train in all, if their values at rungs were random numbers."""
+    """Estimate the total epochs of trials, with random values at rungs. `lengths` are the epochs without pruning."""
     pruner, total = PRUNING_RULES.find(rule.type)(spec, rule), 0
     for start in range(0, len(lengths), generation):
         lengths_left = dict(enumerate(lengths[start : start + generation], start))
@@ -186,10 +191,10 @@ def estimate_epochs(spec: SweepSpec, rule: EarlyTerminate, lengths: Sequence[int
 
 
 class PrunedEngine(Engine):
-    """An engine whose poor trials stop at rungs."""
+    """An engine that suggests as another engine, and stops poor trials at rungs by a pruning rule."""
 
     def __init__(self, engine: Engine, spec: SweepSpec, rule: EarlyTerminate, first: Engine | None = None) -> None:
-        """`first` suggests the first generation, of `rule.first` trials."""
+        """Wrap `engine`. If given, `first` suggests the first generation, of `rule.first` trials."""
         self.name = engine.name
         self._engines = (engine,) if first is None else (engine, first)
         self._spec = spec
@@ -201,15 +206,13 @@ class PrunedEngine(Engine):
         return self._engines[-1 if self._count < self._first else 0].ask(n)
 
     def generation_size(self, index: int, size: int) -> int:
-        """Return `rule.first` for the first generation, unless a generation has a single trial."""
         return self._first if self._first and index == 0 and size > 1 else size
 
     def rungs(self, epochs: int) -> tuple[int, ...]:
-        """Return the rule's rungs, from the smallest `epochs` of a trial on."""
         return tuple(epoch for epoch in self._pruner.rungs(epochs) if epoch >= self._spec.objective.epochs_from)
 
     def replay(self, generations: Sequence[Sequence[Result]]) -> None:
-        """Learn all earlier results; values reach the rungs in the same order as before."""
+        """Learn all earlier results. Values reach the rungs in the same order as in the recorded search."""
         for results in generations:
             curves = {result.number: result.curve.get(self._spec.objective.name, ()) for result in results}
             plans = {result.number: training_plan(self._spec, result.suggestion.params) for result in results}

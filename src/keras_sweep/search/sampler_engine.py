@@ -1,4 +1,4 @@
-"""Makes an engine of a sampler: numbers trials, draws whole generations, and draws again when a point is repeated."""
+"""Turn a sampler into an engine: number trials, draw whole generations, and draw again if a point is repeated."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -18,7 +18,7 @@ class SamplerEngine(Engine):
     """An engine whose sampler draws points. Random numbers depend only on search seed and number of trials so far."""
 
     def __init__(self, name: str, sampler: Sampler, seed: int, start: Sequence[Params] = ()) -> None:
-        """`start` are points, whole or in part, for the first trials that this engine suggests."""
+        """`start` has points, complete or partial, for the first trials that this engine suggests."""
         self.name = name
         self.learns = sampler.learns
         self._sampler = sampler
@@ -56,7 +56,7 @@ class SamplerEngine(Engine):
             self._sampler.learn(result)
 
     def _fill_start_point(self, number: int) -> dict[str, Value] | None:
-        """Complete this trial's start point; None if it has none, or if the point is repeated."""
+        """Return the trial's completed start point, or None if the trial has none or repeats another trial."""
         place = number - self._foreign
         if place >= len(self._start):
             return None
@@ -68,7 +68,7 @@ class SamplerEngine(Engine):
         return None
 
     def draw(self, number: int, generator: np.random.Generator) -> dict[str, Value] | None:
-        """Draw a point that no trial has: the sampler's, or a random point after `redraws` repeats. None: exhausted."""
+        """Return a point that no trial has had; None if none is left. After `redraws` repeats the point is random."""
         if self._seen.is_exhausted:
             return None
         for _ in range(self._sampler.redraws):
@@ -83,7 +83,7 @@ class SamplerEngine(Engine):
 
 
 class SeenPoints:
-    """The points of a space that are not to be drawn: trials had them, or they break a constraint."""
+    """The points of a space that must not be drawn: a trial had them, or they break a constraint."""
 
     def __init__(self, space: SearchSpace) -> None:
         self._space = space
@@ -97,16 +97,16 @@ class SeenPoints:
 
     @property
     def is_exhausted(self) -> bool:
-        """Whether every point of a finite space had its trial."""
+        """Whether every point of a finite space has had a trial."""
         space = self._space  # `_seen` may hold points outside it, from another engine or with other constants
         return len(self._seen) >= space.size and next(self.unseen(), None) is None
 
     def unseen(self) -> Iterator[dict[str, Value]]:
-        """Return the points of a finite space that no trial had, in the order of the file."""
+        """Yield the points of a finite space that no trial has had, in the order of the space file."""
         return (point for point in self._space.points() if identity(point) not in self._seen)
 
     def draw_unseen(self, unit: Callable[[], float], tries: int) -> dict[str, Value] | None:
-        """Return the first of `tries` random points that no trial had; `unit` draws from [0, 1)."""
+        """Return a random point that no trial has had, or None after `tries` draws. `unit` draws from [0, 1)."""
         for _ in range(tries):
             point = self._space.drawn(unit)
             if point is None or point not in self:

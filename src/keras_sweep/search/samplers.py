@@ -1,4 +1,4 @@
-"""Optuna's samplers on a study in memory, and our grid, CMA-ES and Sobol sequence. Libraries load on first use."""
+"""Optuna's samplers on a study in memory, and our own grid, CMA-ES and Sobol sequence. Libraries load on first use."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SPREAD = 1 / 6  # CMA-ES's first standard deviation, in each range from 0 to 1, 
 
 
 class OptunaSampler(Sampler):
-    """Draws by a sampler of Optuna's."""
+    """A sampler that draws with a sampler of Optuna."""
 
     kind: str  # the class of `optuna.samplers`
     arguments: Mapping[str, Any] = MappingProxyType({})  # of the class, beside the seed
@@ -128,8 +128,8 @@ class Nsga2(OptunaSampler):
     arguments = MappingProxyType({"population_size": GENERATION})
 
     def _add_trial(self, trial: optuna.trial.FrozenTrial) -> None:
-        # Optuna stores a trial's generation and that generation's parents only while the trial runs. So each recorded
-        # trial is started here and ended, and both are stored as when it was suggested.
+        # Optuna stores a trial's generation and the generation's parents only while the trial runs. So each recorded
+        # trial is started and ended here, which stores both as at the suggestion.
         self._study.enqueue_trial(trial.params)
         running = self._study.ask(trial.distributions)
         sampler: Any = self._study.sampler
@@ -141,7 +141,7 @@ class Nsga2(OptunaSampler):
 
 
 class Gp(OptunaSampler):
-    """A Gaussian process over the parameters that every trial has; other parameters are drawn at random."""
+    """A Gaussian process over the parameters that every trial has. Other parameters are drawn at random."""
 
     learns_conditions = False
     learns_goals = True
@@ -155,8 +155,8 @@ class Gp(OptunaSampler):
         self._results: list[Result] = []
 
     def begin(self, seed: int, generator: np.random.Generator) -> None:
-        # Optuna leaves out failed and pruned trials. The worst value, which replaces theirs, changes as results come.
-        # So the study is made again for each generation.
+        # Optuna ignores failed and pruned trials, so they get the worst value so far. The worst value changes with new
+        # results, so the study is made again for each generation.
         self._generator = generator
         self._begin_study(seed)
         values = [result.value for result in self._results if result.value is not None]
@@ -171,7 +171,7 @@ class Gp(OptunaSampler):
 
 
 class Random(OptunaSampler):
-    """Independent draws; choices by their probabilities."""
+    """Independent draws. Choices are drawn by their `probabilities`."""
 
     learns = False
     draws_probabilities = True
@@ -185,7 +185,7 @@ class Random(OptunaSampler):
 
 
 class Grid(Sampler):
-    """Every point of the space, with ranges cut into a few values, in an order that the search seed shuffles."""
+    """All points of a space, with ranges cut into a few values, in an order that the search seed shuffles."""
 
     learns = False
     draws_ranges = False
@@ -201,14 +201,14 @@ class Grid(Sampler):
         return next(self._points_left, None)
 
     def fill(self, number: int, given: Params) -> dict[str, Value]:
-        """Return the first point of the grid with the given values, or else a point outside the grid."""
+        """Return the first point of the grid with the values `given`. If there is none, the point is off the grid."""
         del number
         matches = (point for point in self._points if given.items() <= point.items())
         return self.space.fill_point(given, next(matches, self._points[0]))
 
 
 def grid_space(space: SearchSpace) -> SearchSpace:
-    """Cut continuous ranges into `POINTS_A_RANGE` values. Raises UsageError if `where` allows no point."""
+    """Cut continuous ranges into `POINTS_A_RANGE` values. Raises UsageError if `where` allows no point of the grid."""
     parameters = []
     for parameter in space.parameters:
         distribution = parameter.distribution
@@ -236,7 +236,7 @@ def shuffle_points(space: SearchSpace, seed: int) -> list[dict[str, Value]]:
 
 
 class CmaEs(Sampler):
-    """CMA-ES over the ranges that every trial has, each scaled to 0 to 1; other parameters are drawn at random.
+    """CMA-ES over the ranges that every trial has, each scaled to 0 to 1. Other parameters are drawn at random.
 
     A normal distribution moves to where results are good (Hansen 2016, "The CMA Evolution Strategy: A Tutorial",
     arXiv:1604.00772). Optuna's CMA-ES keeps its state pickled beside trials. Here the state depends on results in the
@@ -284,12 +284,12 @@ class CmaEs(Sampler):
 
 
 def can_move(parameter: Parameter) -> bool:
-    """Check whether CMA-ES moves in this parameter: a range of numbers that every trial has."""
+    """Check whether CMA-ES searches a parameter: it is a range of numbers, and every trial has it."""
     return not isinstance(parameter.distribution, Categorical) and not parameter.when
 
 
 class QuasiRandom(Sampler):
-    """A scrambled Sobol sequence (Sobol 1967, scrambled as Matousek 1998): trial n has its n-th point."""
+    """A scrambled Sobol sequence (Sobol 1967, scrambled as Matousek 1998). Trial n gets the n-th point."""
 
     learns = False
     redraws = 1

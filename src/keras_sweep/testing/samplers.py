@@ -58,23 +58,23 @@ class SamplerContract:
         return find_sampler(SearchSettings(self.engine, self.sampler))
 
     def fresh(self, space: SearchSpace, start: Sequence[Params] = (), **more: Any) -> Engine:
-        """Make a new engine for a space. `start` are configurations to try first; `more` replaces parts of the spec."""
+        """Create an engine for a space. `start` are points to try first; `more` are fields of SweepSpec to replace."""
         spec = search_spec(space, self.engine, self.sampler)
         search = replace(spec.search, start=start, seed=more.pop("seed", spec.search.seed))
         return make_engine(replace(spec, search=search, **more))
 
     def others(self, space: SearchSpace, generations: int, size: int) -> list[list[Result]]:
-        """Run a search with another engine, and return its generations."""
+        """Run `generations` generations of `size` trials with another engine. Return results by generation."""
         engine = "optuna" if self.engine == "keras-tuner" else "keras-tuner"
         return run_search(make_engine(search_spec(space, engine, "random", seed=3)), generations, size)
 
     def check_resuming(
         self, stops: Sequence[int], total: int, space: SearchSpace = CONDITIONAL, size: int = 4, **more: Any
     ) -> list[Result]:
-        """Check that a search that stops after each of these generations resumes as if it had never stopped.
+        """Check that a search that stops after a generation resumes as if it had never stopped.
 
         Args:
-            stops: after how many generations to stop; each in a search of its own.
+            stops: the numbers of generations after which to stop. Each stop is checked in a search of its own.
             total: the number of generations of the whole search.
             space: the space to search.
             size: trials in a generation.
@@ -226,7 +226,7 @@ class SamplerContract:
         assert list(tmp_path.iterdir()) == []
 
     def test_suggests_ahead_only_if_no_result_changes_its_suggestions(self) -> None:
-        """Several generations suggested at once, for several workers, have the trials of a search in turn."""
+        """Check that generations suggested at once, for several workers, equal generations suggested in turn."""
         ahead, in_turn = self.fresh(CONDITIONAL), self.fresh(CONDITIONAL)
         suggestions = ahead.ask_ahead(2, 5)
         assert len(suggestions) == (2 if self.can.learns else 10)
@@ -251,7 +251,7 @@ class SamplerContract:
 
 
 def prune_trials(pruner: PruningRule, numbers: range, epochs: int = 9) -> dict[int, int]:
-    """Compare made-up trials at each rung, and return the epoch after which each stopped trial stopped, by number."""
+    """Compare made-up trials of `epochs` epochs at each rung. Return number -> last epoch of the stopped trials."""
     draw = random.Random(numbers.start)
     last_values = {number: draw.random() for number in numbers}
     stopped: dict[int, int] = {}
@@ -270,7 +270,7 @@ class PruningRuleContract:
     rule: str
 
     def fresh(self, min_iter: int = 1) -> PruningRule:
-        """Make a new pruner that compares trials from epoch `min_iter` on."""
+        """Create a pruner that compares trials from epoch `min_iter` on."""
         return PRUNING_RULES.find(self.rule)(
             search_spec(LONG, "optuna", "random"), EarlyTerminate(self.rule, min_iter, 2)
         )

@@ -1,4 +1,4 @@
-"""Searches without training: spaces, made-up scores, and loops that ask an engine and tell it the results."""
+"""Search without training: spaces, made-up scores, and loops that ask an engine and tell it the results."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -37,7 +37,7 @@ SIZES = SearchSpace((OPTIMIZER, LEARNING_RATE, Parameter("model.units", Int(1, 2
 
 
 def search_spec(space: SearchSpace, engine: str, sampler: str, seed: int = 42, goal: Goal = Goal.MAXIMIZE) -> SweepSpec:
-    """Make a spec for a search that never builds a model."""
+    """Return a spec for a search that never builds a model."""
     return make_spec(
         space=space, objective=Objective("val_accuracy", goal), search=SearchSettings(engine, sampler, 64, seed)
     )
@@ -57,7 +57,7 @@ def score(params: Params) -> float:
 
 
 def make_result(suggestion: Suggestion, engine: str, value: float | None) -> Result:
-    """Make the result that a runner would return; a value None is a trial that diverged."""
+    """Return the result that a runner would return. If `value` is None, the trial diverged."""
     state = TrialState.FAIL if value is None else TrialState.COMPLETE
     epochs = int(read_number(suggestion.params, "epochs", 5))
     curve = {"val_accuracy": tuple((value or 0.0) * epoch / epochs for epoch in range(1, epochs + 1))}
@@ -65,7 +65,7 @@ def make_result(suggestion: Suggestion, engine: str, value: float | None) -> Res
 
 
 def run_generation(engine: Engine, spec: SweepSpec, generation: int, size: int) -> list[Result]:
-    """Run a generation of 9 epochs, with its comparisons at rungs."""
+    """Run the generation with this number: `size` trials of 9 epochs, stopped at rungs. Return their results."""
     trials = [replace(suggestion, generation=generation) for suggestion in engine.ask(size)]
     whole = {trial.number: make_result(trial, engine.name, score(trial.params)) for trial in trials}
     name = spec.objective.name
@@ -83,7 +83,7 @@ def run_generation(engine: Engine, spec: SweepSpec, generation: int, size: int) 
 
 
 def check_rungs(spec: SweepSpec, size: int) -> None:
-    """Check that poor trials stop, that the best completes, and that an engine rebuilt by replay stops the same."""
+    """Check that poor trials stop, that the best completes, and that an engine rebuilt by replay decides the same."""
     engine, rebuilt = make_engine(spec), make_engine(spec)
     whole = [run_generation(engine, spec, index, size) for index in range(3)]
     best = max(flatten(whole), key=lambda result: result.value or 0.0)
@@ -105,7 +105,11 @@ def run_search(
     start: int = 0,
     measure: Callable[[Params], dict[str, float]] | None = None,
 ) -> list[list[Result]]:
-    """Run generations of `size` trials until the space is exhausted; `value` scores a suggestion."""
+    """Run `generations` generations of `size` trials, or fewer if the space is exhausted. Return results by generation.
+
+    `value` scores a suggestion; None is a failed trial. `start` numbers the first generation. `measure` adds further
+    goals.
+    """
     search: list[list[Result]] = []
     for index in range(start, start + generations):
         trials = [replace(suggestion, generation=index) for suggestion in engine.ask(size)]
@@ -120,7 +124,7 @@ def run_search(
 
 
 def score_size(suggestion: Suggestion) -> float | None:
-    """Score a trial of `SIZES`: larger models are better; every ninth trial fails."""
+    """Score a trial of `SIZES`. Larger models are better; every ninth trial fails."""
     units = read_number(suggestion.params, "model.units", 1)
     return None if suggestion.number % 9 == 5 else score(suggestion.params) - 0.2 / units
 
@@ -138,12 +142,12 @@ def flatten(generations: Sequence[Sequence[Result]]) -> list[Result]:
 
 
 def summarize(results: Sequence[Result]) -> list[tuple[object, ...]]:
-    """Return the parts of results that two equal searches share, so without times."""
+    """Return what two equal searches have in common: results without times."""
     return [(result.number, result.params, result.suggestion.continues, result.value) for result in results]
 
 
 def is_in_space(space: SearchSpace, params: Params) -> bool:
-    """Whether a trial has exactly the active parameters and the constants, with values of the space."""
+    """Check whether a trial has exactly the active parameters and the constants, with values of the space."""
     values = space.match_values(params)
     expected = {**space.constants, **{parameter.name: value for parameter, value in values or ()}}
     return values is not None and expected == dict(params) and space.allows(params)

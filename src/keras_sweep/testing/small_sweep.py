@@ -28,7 +28,7 @@ def make_spec(
     take_best: bool = False,
     **changes: Any,
 ) -> SweepSpec:
-    """Make a spec of the dense model on digits; `changes` replaces its fields."""
+    """Return a spec of the dense model on digits. `changes` are fields of SweepSpec to replace."""
     defaults = {
         "metrics": ("accuracy",),
         "objective": Objective("val_accuracy", Goal.MAXIMIZE, take_best=take_best),

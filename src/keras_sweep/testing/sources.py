@@ -17,7 +17,7 @@ def list_parts(rows: SourceRows) -> list[RawRows]:
 
 
 def has_same_values(a: Any, b: Any) -> bool:
-    """Whether two NumPy arrays, or two Polars tables, are equal."""
+    """Check whether two NumPy arrays, or two Polars tables, are equal."""
     return bool(np.array_equal(a, b)) if isinstance(a, np.ndarray) else bool(a.equals(b))
 
 
@@ -30,7 +30,7 @@ class SourceContract:
 
     Attributes:
         data: the registered kind of the source, and what it reads.
-        missing: a `data.source` that can't be read. The error must name its last word.
+        missing: a `data.source` that can't be read. The error must name the last word of `missing`.
     """
 
     data: DataSpec
@@ -38,7 +38,7 @@ class SourceContract:
 
     @pytest.fixture
     def folder(self, tmp_path: Path) -> Path:
-        """The folder of the space file. Override it to write the files that `data` names."""
+        """Return the folder of the space file. Override the fixture to write the files that `data` names."""
         return tmp_path
 
     def test_gives_rows_with_one_label_each(self, folder: Path) -> None:

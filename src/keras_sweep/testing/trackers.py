@@ -47,7 +47,7 @@ class Tracked:
 
 
 class Unreadable(tuple[float, ...]):
-    """A curve that makes a tracker fail in the middle of a run."""
+    """A curve that raises when it is read, so that logging fails in the middle of a run."""
 
     def __iter__(self) -> Never:
         raise RuntimeError("the connection is gone")
@@ -76,12 +76,12 @@ class TrackerContract:
     tracker: str
 
     def read(self, sweep: str) -> Mapping[str, Tracked]:
-        """Return all runs of a sweep by their names, like `trial-0`, read with the tracker's own API."""
+        """Return run name (like `trial-0`) -> logged run, for all runs of a sweep, read with the tracker's own API."""
         raise NotImplementedError
 
     @pytest.fixture(autouse=True)
     def _stay_here(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Work in an empty folder. Override it for a tracker that writes elsewhere, and set its variables."""
+        """Work in an empty folder. Override the fixture for a tracker that writes elsewhere, and set its variables."""
         monkeypatch.chdir(tmp_path)
 
     def open(self) -> Tracker:

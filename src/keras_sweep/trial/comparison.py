@@ -1,4 +1,4 @@
-"""Compares trials on validation rows: the winner's likely score on new rows, and how far others are behind it."""
+"""Compare trials on validation rows: the winner's expected score on new rows, and how far behind other trials are."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MARGINAL = "marginal"  # without row scores: values tie within the larger of two
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """The winner's likely score on new rows like the validation rows."""
+    """The winner's expected score on new rows like the validation rows."""
 
     value: float  # the score, less the gain from choosing the best of many
     low: float  # of the 95 % interval
@@ -45,7 +45,7 @@ class MoreTrials:
 
     @property
     def worth_it(self) -> bool:
-        """Check whether the rows could show the gain."""
+        """Whether the validation rows could tell the gain from chance."""
         return self.gain >= self.resolved
 
 
@@ -61,12 +61,11 @@ class Comparison:
     more: MoreTrials | None = None  # None if it can't be estimated
 
     def to_json(self) -> dict[str, Any]:
-        """Return the comparison as plain data for JSON."""
         return {**asdict(self), "behind": {str(number): astuple(distance) for number, distance in self.behind.items()}}
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Comparison:
-        """Build a comparison from the data of `to_json`. Raises LookupError or TypeError for other data."""
+        """Build a comparison from the result of `to_json`. Raises LookupError or TypeError for other data."""
         estimate, more = fields["estimate"], fields["more"]
         return cls(
             best=fields["best"],
@@ -79,9 +78,9 @@ class Comparison:
 
 
 def compare_by_value(results: Sequence[Result], objective: Objective) -> Comparison:
-    """Compare by values: a trial ties with the best on the same rows, within the larger standard error of the two.
+    """Compare each trial with the best by value: a tie is a difference within the larger standard error of the two.
 
-    In a sweep with imported trials only, these are compared.
+    Ties need the same rows. If all trials were imported, imported trials are compared.
     """
     counts = can_win if winner(results, objective) is not None else comparable
     rivals = [result for result in results if counts(result, objective)]
@@ -100,22 +99,22 @@ def compare_by_value(results: Sequence[Result], objective: Objective) -> Compari
 
 
 def drop_lonely_ties(behind: dict[int, Behind]) -> dict[int, Behind]:
-    """Drop the tie of the best trial if no other trial ties with it."""
+    """Return `behind` (trial number -> Behind), without the best trial's tie if no other trial is tied."""
     if sum(distance.tie for distance in behind.values()) > 1:
         return behind
     return {number: Behind(distance.behind, distance.stderr, False) for number, distance in behind.items()}
 
 
 def usable_error(result: Result) -> float | None:
-    """Return the standard error; None if it is unknown or 0: equal rows tell nothing of other rows."""
+    """Return a trial's standard error, or None if it is unknown or 0: equal rows tell nothing about other rows."""
     is_known = has_value(result) and result.stderr is not None and math.isfinite(result.stderr) and result.stderr > 0
     return result.stderr if is_known else None
 
 
 def find_doubts(name: str, trials: Sequence[Any]) -> list[str]:
-    """Warn, in a line, if scores do not match their rows or are equal in all trials, and name the usual cause.
+    """Return a warning, with the usual cause, if scores do not match their rows or are equal in all trials; else [].
 
-    `trials` are results, or rows of a leaderboard, of a whole sweep; `name` is the metric that ranks them.
+    `trials` are results, or rows of a leaderboard, of a whole sweep. `name` is the metric that ranks them.
     """
     complete = [trial for trial in trials if trial.state is TrialState.COMPLETE]
     odd = next((trial for trial in complete if None not in (trial.value, trial.rows_value)), None)

@@ -1,4 +1,4 @@
-"""Events while a trial trains: runners send them, views show them. Events of the whole sweep: `sweep/events.py`."""
+"""Events while a trial trains: runners emit them, views show them. `sweep/events.py` has events of the sweep."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -31,8 +31,6 @@ class TrialResumed(Event):
 
 @dataclass(frozen=True, slots=True)
 class EpochEnded(Event):
-    """A trial ended an epoch."""
-
     number: int
     epoch: int  # counted from 1
     logs: Mapping[str, float]
@@ -40,7 +38,7 @@ class EpochEnded(Event):
 
 @dataclass(frozen=True, slots=True)
 class Noticed(Event):
-    """Something the user should know: a fall back to another runner, an exhausted space."""
+    """A fact that the user should know: a fall back to another runner, an exhausted space."""
 
     message: str
     leak: bool = False  # whether rows make scores too good; the summary repeats this notice

@@ -34,7 +34,7 @@ class Schedule:
     warmup: Any = 0.0
 
     def over(self, rows: int) -> tuple[str, int, float]:
-        """Return the arguments of `keras_schedule` after the first, for this number of training rows."""
+        """Return (schedule, number of steps, warmup) for `rows` training rows: arguments of `keras_schedule`."""
         return self.schedule, math.ceil(rows / self.batch_size) * self.epochs, self.warmup
 
 
@@ -54,7 +54,7 @@ class TrainingPlan:
 
 
 def training_plan(spec: SweepSpec, params: Params) -> TrainingPlan:
-    """Sort a trial's parameters. A name without a known meaning or prefix is an argument of the optimizer."""
+    """Sort a trial's parameters into a plan. A name without a known meaning or prefix is an optimizer argument."""
     model = dict(spec.model.arguments)
     optimizer: dict[str, Value] = {}
     loss, training = dict(spec.loss_arguments), spec.training

@@ -1,4 +1,4 @@
-"""Ranks trials, in the same order for all readers, and shows how a search reached its best value."""
+"""Rank trials, in the same order for all readers, and show how a search reached its best value."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -10,7 +10,7 @@ from keras_sweep.space.constraint import parse_constraint
 from keras_sweep.space.search_space import Objective
 from keras_sweep.trial.result import Result, TrialState
 
-IMPORTED = "import/"  # prefix of the engine's name, for trials that another program trained
+IMPORTED = "import/"  # prefix of the engine's name, for trials of another program
 LEADING = 10  # best trials, whose weights are kept and which may become finalists
 CHANGES = 5  # last changes of a curve; their spread estimates the spread over seeds
 ADDED = "added"  # in place of the engine's name, for trials that the user added
@@ -21,9 +21,10 @@ Order: TypeAlias = tuple[int, int, float, float, int, int]  # of a trial; the sm
 def order_key(result: Result, objective: Objective) -> Order:
     """Return a sort key that puts the best trial first.
 
-    Trials are sorted by value, then by the loss on the same rows, by fewer epochs and by number. Finalists come first:
-    by fewer failed seeds, then by the mean over seeds. Pruned trials rank below complete trials, whose values are of
-    later epochs, unless the best epoch counts (`take: best`). Trials without a finite value are last.
+    Trials are sorted by value, then by the loss on the same rows, by fewer epochs and by number. Trials whose finalists
+    decide come first: by fewer failed seeds, then by the mean over seeds. Pruned trials rank below complete trials,
+    whose values are of later epochs, unless the best epoch counts (`take: best`). Trials without a finite value are
+    last.
     """
     if not has_value(result):
         return 2, 0, 0.0, 0.0, 0, result.number
@@ -58,10 +59,7 @@ def comparable(result: Result, objective: Objective) -> bool:
 
 
 def can_win(result: Result, objective: Objective) -> bool:
-    """Check whether a trial was trained here, compares with others and meets `objective.where`.
-
-    An imported trial guides a search but has no weights, so it can't win.
-    """
+    """Check whether a trial is comparable, meets `objective.where` and was trained here: an import has no weights."""
     return (
         comparable(result, objective) and not is_imported(result) and (not objective.where or _meets(result, objective))
     )
@@ -77,7 +75,7 @@ def _meets(result: Result, objective: Objective) -> bool:
 
 
 def good_enough(results: Iterable[Result], objective: Objective, value: float) -> Result | None:
-    """Return the first trial that can win and has at least this value; None if there is none."""
+    """Return the first trial that can win and is at least as good as `value`, or None."""
     good = (
         trial for trial in results if can_win(trial, objective) and not objective.is_better(value, trial.value or 0.0)
     )
@@ -85,15 +83,15 @@ def good_enough(results: Iterable[Result], objective: Objective, value: float) -
 
 
 def winner(results: Iterable[Result], objective: Objective) -> Result | None:
-    """Return the best trial that can win; None if no trial can."""
+    """Return the best trial that can win, or None if no trial can win."""
     candidates = (result for result in results if can_win(result, objective))
     return min(candidates, key=lambda result: order_key(result, objective), default=None)
 
 
 def front(results: Iterable[Result], objective: Objective) -> frozenset[int]:
-    """Return the Pareto front: trials for which no other is as good in all goals and better in a goal.
+    """Return the numbers of trials on the Pareto front: no other trial is as good in all goals and better in a goal.
 
-    Each trial counts with the value of the search's seed, which all trials have. With a single goal there is no front.
+    Each trial counts with its value for the search's seed. With a single goal the front is empty.
     """
     if not objective.further:
         return frozenset()
@@ -107,7 +105,7 @@ def front(results: Iterable[Result], objective: Objective) -> frozenset[int]:
         if comparable(result, objective) and not is_imported(result) and result.value is not None
     }
     pareto: dict[int, tuple[float, ...]] = {}
-    # Sorted, a trial that is better than another in all goals comes before it.
+    # In sorted order, a trial comes after all trials that are better in all goals.
     for number, values in sorted(keys.items(), key=lambda item: item[1]):
         rivals = pareto.values()
         if not any(all(a <= b for a, b in zip(rival, values, strict=True)) and rival != values for rival in rivals):
@@ -116,7 +114,7 @@ def front(results: Iterable[Result], objective: Objective) -> frozenset[int]:
 
 
 def best_training(result: Result, objective: Objective) -> Result:
-    """Return a trial's training that is exported: its best seed, if finalists decide; equal seeds by their loss."""
+    """Return the training of a trial to export: the best seed if finalists decide, else the trial. Loss breaks ties."""
     if not result.final:
         return result
     trainings = (training for training in (result, *result.finalists) if has_value(training))
@@ -129,7 +127,6 @@ def loss_name(objective: Objective) -> str:
 
 
 def _loss(result: Result, objective: Objective) -> float:
-    """Return the loss at the scored epoch; infinity if there is none."""
     curve = result.curve.get(loss_name(objective), ())
     if result.epoch is None or not 0 < result.epoch <= len(curve):
         return math.inf
@@ -143,7 +140,7 @@ def mean(values: Sequence[float]) -> float:
 
 
 def sum_seconds(results: Iterable[Result]) -> dict[int, float]:
-    """Map each trial to the seconds that it and all trials before it took: sampling, compiling and training."""
+    """Return trial number -> seconds of this and all earlier trials: sampling, compiling and training."""
     seconds = {result.number: result.seconds.total for result in sorted(results, key=lambda trial: trial.number)}
     finite = (duration if math.isfinite(duration) and duration > 0 else 0.0 for duration in seconds.values())
     return dict(zip(seconds, accumulate(finite), strict=True))
@@ -152,7 +149,7 @@ def sum_seconds(results: Iterable[Result]) -> dict[int, float]:
 def improvements(
     results: Iterable[Result], objective: Objective, *, counts: Callable[[Result, Objective], bool] = can_win
 ) -> list[Result]:
-    """Return the trials that beat all trials before them, among the trials that count, in order of number."""
+    """Return the trials that beat all earlier trials, by number. Trials for which `counts` is false are left out."""
     leaders: list[Result] = []
     for result in sorted(results, key=lambda trial: trial.number):
         if not counts(result, objective) or result.value is None:
@@ -163,14 +160,14 @@ def improvements(
 
 
 def count_epochs(results: Sequence[Result]) -> int:
-    """Count the epochs of all trials; epochs that a promoted trial resumed from count once."""
+    """Count the epochs of all trials. Epochs before the resumption of a promoted trial count once."""
     epochs: dict[int | None, int] = {result.number: result.epochs for result in results}
     return sum(result.epochs - epochs.get(result.suggestion.continues, 0) for result in results)
 
 
 @dataclass(frozen=True, slots=True)
 class SeedScores:
-    """A configuration's value over its seeds, with the search's seed."""
+    """The scores of a configuration over its seeds, including the search's seed."""
 
     count: int  # number of seeds
     mean: float  # over the seeds that did not fail
@@ -180,7 +177,7 @@ class SeedScores:
 
 
 def seed_scores(result: Result) -> SeedScores | None:
-    """Return the scores of a trial over its seeds; None if it was trained with no other seed, or has no value."""
+    """Return the scores of a trial over its seeds, or None if it has no value or was trained with no other seed."""
     if not result.finalists or not has_value(result):
         return None
     values = [part.value for part in (result, *result.finalists) if has_value(part) and part.value is not None]
@@ -199,7 +196,7 @@ def seed_scores(result: Result) -> SeedScores | None:
 
 
 def score(result: Result) -> tuple[float | None, float | None]:
-    """Return the value that ranks a trial, and its standard error."""
+    """Return (value, standard error) by which a trial is ranked: a mean over seeds if finalists decide."""
     scores = seed_scores(result) if result.final else None
     return (result.value, result.stderr) if scores is None else (scores.mean, scores.stderr)
 

@@ -1,4 +1,4 @@
-"""A trial from suggestion to result. Search and training share these frozen records and nothing else."""
+"""A trial from suggestion to result. Search and training exchange only these frozen records."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DIVERGED = "diverged"  # the reason of a trial whose loss or metrics became NaN 
 
 
 class TrialState(StrEnum):
-    """How a trial ended, by Optuna's names. There is no name for an unfinished trial, which no record contains."""
+    """How a trial ended, by Optuna's names. An unfinished trial has no name, since no record contains it."""
 
     COMPLETE = "COMPLETE"
     PRUNED = "PRUNED"
@@ -31,7 +31,7 @@ class TrialState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """The trial that an engine asks a runner to train."""
+    """A trial that an engine asks a runner to train."""
 
     number: int  # counted from 0 within the sweep
     params: Params  # with constants, without inactive parameters
@@ -60,7 +60,6 @@ class Seconds:
 
     @property
     def total(self) -> float:
-        """The sum of all parts."""
         return self.sampler + self.compile + self.train + self.validate
 
 
@@ -83,7 +82,7 @@ class Result:
     engine: str = ""  # "optuna/tpe"
     runner: str = ""  # "compiled/jax"
     stderr: float | None = None  # standard error of `value` over the validation rows; None without a formula
-    rows_value: float | None = None  # the metric by the model's outputs on these rows, if it differs from `value`
+    rows_value: float | None = None  # the metric computed from the model's outputs, if it differs from `value`
     reads_epochs: bool = False  # whether the parameter `epochs` is `epoch`: training continued until a rung stopped it
     is_transient: bool = False  # whether a fault of the machine caused a FAIL, so a retry may help; not in the record
     rows: str | None = None  # digest of the validation labels and weights, if trials differ in their data
@@ -93,7 +92,6 @@ class Result:
 
     @property
     def number(self) -> int:
-        """The number of the suggestion."""
         return self.suggestion.number
 
     @property
@@ -104,12 +102,12 @@ class Result:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the trial trained all epochs of its parameters."""
+        """Whether the trial trained all its epochs."""
         return self.state is TrialState.COMPLETE or (self.reads_epochs and self.state is not TrialState.FAIL)
 
     @property
     def recipe(self) -> int:
-        """The trial of the search with this configuration: for a finalist another trial, else this trial."""
+        """The number of the search's trial with this configuration: for a finalist another trial, else this trial."""
         return self.suggestion.number if self.suggestion.recipe is None else self.suggestion.recipe
 
     @property
@@ -125,14 +123,14 @@ class Result:
         return seed if suggestion.recipe is not None and isinstance(seed, int) else None
 
     def light(self) -> Result:
-        """Return the result without weights and scores, to save memory; the digests stay."""
+        """Return the result without weights and scores, to save memory. The digests stay."""
         weights = self.weights_digest if self.weights is None else arrays_digest(self.weights)
         scores = self.scores_digest if self.scores is None else self.scores.digest
         return replace(self, weights=None, weights_digest=weights, scores=None, scores_digest=scores)
 
     @property
     def metrics(self) -> dict[str, float]:
-        """Every logged metric at the scored epoch; empty before the first epoch."""
+        """Metric -> value at the scored epoch, for all logged metrics; {} before the first epoch."""
         if self.epoch is None:
             return {}
         return {name: values[self.epoch - 1] for name, values in self.curve.items() if len(values) >= self.epoch}

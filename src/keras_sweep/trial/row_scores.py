@@ -1,4 +1,4 @@
-"""A trial's scores on each validation row, in few bytes: right or wrong as bits, or losses, or outputs."""
+"""A trial's score on each validation row, in few bytes: right or wrong as bits, or losses, or outputs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OF_ALL_ROWS = frozenset({"auc", "precision", "recall", "r2_score", "root_mean_sq
 
 
 def arrays_digest(arrays: Sequence[Any], head: str = "") -> str:
-    """Return the SHA-256 (hex) of a text and of arrays: types, shapes and values, for any memory layout."""
+    """Return the SHA-256 (hex) of a text `head` and of arrays: types, shapes and values, in any memory layout."""
     total = hashlib.sha256(head.encode())
     for array in arrays:
         total.update(f" {array.dtype.str} {array.shape} ".encode())
@@ -43,11 +43,11 @@ class RowScores:
 
     @property
     def digest(self) -> str:
-        """The kind, a colon, and the SHA-256 (hex) of kind, rows and arrays."""
+        """The kind, a colon, and the SHA-256 (hex) of kind, rows and arrays: "bits:9f86d081..."."""
         return f"{self.kind}:{arrays_digest(self.arrays, f'{self.kind} {self.rows}')}"
 
     def values(self) -> npt.NDArray[Any]:
-        """Return a score per row, [N] float32. Works for bits and values only."""
+        """Return a score per row, [N] float32. Works for bits and values, not for outputs."""
         import numpy as np
 
         if self.kind is Kind.BITS:

@@ -1,4 +1,4 @@
-"""KerasTuner as an engine: its oracles choose trials, and keras-sweep's runners train them."""
+"""KerasTuner as an engine: oracles of KerasTuner choose trials, and keras-sweep's runners train them."""
 
 import math
 import random
@@ -25,10 +25,10 @@ REDRAWS = 100  # random points, before the points of a finite space are tried in
 class KerasTunerEngine(Engine):
     """An engine whose trials an oracle of KerasTuner chooses: `random`, `bayesian`, `hyperband` or `grid`.
 
-    After a restart, a new oracle makes its earlier choices again. Bayesian also learns from trials of other engines;
-    the others only avoid repeating them.
+    After a restart, a new oracle makes the earlier choices again. `bayesian` also learns from trials of other engines;
+    other oracles only avoid repeating them.
 
-    Hyperband's budget is `epochs`, from the smallest to the largest of the space, so `epochs` is no parameter. Without
+    `hyperband` sets `epochs`, from the smallest to the largest value of the space, so `epochs` is no parameter. Without
     a schedule, a promoted trial `continues` its training. Raises UsageError if a parameter depends on `epochs`.
     """
 
@@ -79,7 +79,6 @@ class KerasTunerEngine(Engine):
         self._cancel_running()
 
     def continuable(self) -> frozenset[int]:
-        """Return the trials that Hyperband may still promote."""
         return frozenset(self._numbers[id] for id in self._oracle.promotable() if id in self._numbers)
 
     def _suggest(self) -> Suggestion | None:
@@ -100,7 +99,7 @@ class KerasTunerEngine(Engine):
         return Suggestion(number, params, continues=continues)
 
     def _suggest_start_point(self, number: int) -> Suggestion | None:
-        """Complete this trial's start point at random, or return None. Only Bayesian learns from the trial."""
+        """Suggest the trial's start point, completed at random; None if the trial has none or repeats another trial."""
         place = number - self._foreign
         if place >= len(self._start):
             return None
@@ -135,20 +134,20 @@ class KerasTunerEngine(Engine):
         return None
 
     def _accept(self, codes: Codes | None) -> Codes | None:
-        """Return the oracle's random point, or another point if a trial has it already."""
+        """Return the oracle's random point, or another point if a trial has had it; None if no point is left."""
         if codes is not None and decode(self._space, codes) not in self._seen:
             return codes
         return self._draw_new(self._next)
 
     def _draw_new(self, number: int) -> Codes | None:
-        """Draw a point that no trial has, by (seed, number); None when there is none."""
+        """Draw a point that no trial has had, by the search seed and `number`. Return None if no point is found."""
         point = self._seen.draw_unseen(random.Random(f"{self._seed}/{number}").random, REDRAWS)
         if point is None and self._space.size < math.inf:
             point = next(self._seen.unseen(), None)
         return None if point is None else encode(self._space, point)
 
     def _ask_again(self, results: Sequence[Result]) -> frozenset[int]:
-        """Let the oracle choose a generation again. Return the numbers of the trials that it repeated."""
+        """Let the oracle choose a recorded generation again. Return the numbers of trials that the oracle repeated."""
         repeated = set()
         for result in results:
             self._next = result.number
@@ -166,7 +165,7 @@ class KerasTunerEngine(Engine):
         return frozenset(repeated)
 
     def _add(self, number: int, params: Params) -> bool:
-        """Add a trial that the oracle did not choose now. Returns False if the trial is of another space."""
+        """Tell the oracle about a trial that it did not choose. Return False if the trial is of another space."""
         codes = encode(self._space, params)
         if codes is not None:
             self._track(number, self._oracle.add(codes))
@@ -177,7 +176,7 @@ class KerasTunerEngine(Engine):
         self._running[number] = id
 
     def _cancel(self, number: int) -> None:
-        if number in self._running:  # an oracle need not know a start point
+        if number in self._running:  # the oracle may not know a start point
             self._oracle.drop(self._running.pop(number))
 
     def _cancel_running(self) -> None:
@@ -199,7 +198,7 @@ def _without_epochs(space: SearchSpace) -> SearchSpace:
 
 
 def _cut_for_grid(space: SearchSpace) -> SearchSpace:
-    """Cut continuous ranges for a grid, and list logarithmic integers, as KerasTuner would try only ten of them."""
+    """Cut continuous ranges for a grid. List all logarithmic integers, of which KerasTuner would try only ten."""
     grid = grid_space(space)
     parameters = (
         replace(dim, distribution=replace(dim.distribution, log=False)) if isinstance(dim.distribution, Int) else dim

@@ -35,9 +35,10 @@ class OracleTrial:
 
 
 class SilentOracle(Capabilities):
-    """One of KerasTuner's four oracles. Every error of the library becomes a SearchError.
+    """One of KerasTuner's four oracles, its search algorithms. Every error of the library becomes a SearchError.
 
-    `accept` takes the oracle's random point, or None if it gave up. It returns a point to try, or None.
+    `accept` is called with the oracle's random point, or with None if the oracle found no new point. `accept` returns
+    the point to try, or None if no point is left.
     """
 
     name: str
@@ -63,7 +64,7 @@ class SilentOracle(Capabilities):
             self._oracle = self._make_oracle(space)
 
     def ask(self, number: int) -> OracleTrial | None:
-        """Return the oracle's next choice, for trial `number`; None if it waits for results or is exhausted."""
+        """Return the oracle's choice for trial `number`, or None if it waits for results or is exhausted."""
         import numpy as np
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -87,7 +88,7 @@ class SilentOracle(Capabilities):
                 return None
 
     def add(self, codes: Codes) -> str:
-        """Add a running trial that the oracle did not choose; return its id."""
+        """Add a running trial that the oracle did not choose. Return KerasTuner's id of the trial."""
         with self._convert_errors():
             from keras_tuner.engine.trial import Trial
 
@@ -109,7 +110,7 @@ class SilentOracle(Capabilities):
             self._oracle._record_values(trial)  # noqa: SLF001  # KerasTuner 1.4: remembers tried values
 
     def end(self, id: str, value: float | None) -> None:
-        """Learn a trial's value; None is a failed trial, which counts as the worst."""
+        """Learn a trial's value. None is a failed trial, which counts as the worst."""
         if value is None:
             self._failed.append(id)
         with self._convert_errors():
@@ -125,7 +126,7 @@ class SilentOracle(Capabilities):
                 trial.score = max(scores, key=self._objective.key)
 
     def drop(self, id: str) -> None:
-        """End a trial that was never trained, without learning."""
+        """End a trial that was never trained, so that the oracle learns nothing."""
         self._phantoms.add(id)
         with self._convert_errors():
             self._end(id, None)
@@ -171,7 +172,7 @@ class SilentOracle(Capabilities):
         return frozenset(ids) - self._phantoms - set(self._failed)
 
     def first_budgets(self) -> frozenset[int]:
-        """Return the epochs that Hyperband's brackets begin with."""
+        """Return the numbers of epochs that trials train in the first rounds of Hyperband's brackets."""
         oracle = self._oracle
         with self._convert_errors():
             brackets = range(oracle._get_num_brackets())  # noqa: SLF001  # KerasTuner 1.4: no public view of them

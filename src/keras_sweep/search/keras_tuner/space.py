@@ -1,4 +1,4 @@
-"""Converts search spaces and their values to KerasTuner's and back.
+"""Convert search spaces and their values to KerasTuner's and back.
 
 KerasTuner's `Choice` turns booleans to integers and allows no lists, None or mixed types. Its `Float` with a step may
 lose the upper end. So choices and stepped reals are given as indices, which KerasTuner's samplers use internally.
@@ -12,13 +12,13 @@ from keras_sweep.space.distributions import Categorical, Distribution, Float, Va
 from keras_sweep.space.search_space import Condition, Params, SearchSpace
 
 Code: TypeAlias = int | float
-Codes: TypeAlias = Mapping[str, Code]  # KerasTuner's values of a trial, maybe with "tuner/..."
+Codes: TypeAlias = Mapping[str, Code]  # parameter -> KerasTuner's value, maybe with entries "tuner/..."
 
 NOTHING = "tuner/nothing"  # the parameter of an empty space, for which KerasTuner would suggest no trial
 
 
 def hyper_parameters(space: SearchSpace) -> Any:
-    """Build KerasTuner's hyperparameters of a space, with conditions on constants resolved."""
+    """Return the space as KerasTuner's hyperparameters. Conditions on constants are resolved."""
     import keras_tuner
     from keras_tuner.src.engine.conditions import Parent
 
@@ -44,14 +44,14 @@ def hyper_parameters(space: SearchSpace) -> Any:
 
 
 def encode(space: SearchSpace, params: Params) -> dict[str, Code] | None:
-    """Convert a trial's values to KerasTuner's; None if they are not in this space."""
+    """Convert a trial's values to KerasTuner's values; None if the trial's values are not in this space."""
     if (pairs := space.match_values(params)) is None:
         return None
     return {parameter.key: _encode_value(parameter.distribution, value) for parameter, value in pairs} or {NOTHING: 0}
 
 
 def decode(space: SearchSpace, codes: Codes) -> dict[str, Value]:
-    """Convert KerasTuner's values to a trial's, with constants."""
+    """Convert KerasTuner's values to a trial's values, with the space's constants."""
     params = dict(space.constants)
     for parameter in space.parameters:
         if parameter.key in codes:
