@@ -154,8 +154,8 @@ class Encoding:
         return train, train if self.parts.folds else self.rows("validation")
 
     def encode_part(self, part: str, rows: Rows) -> Rows:
-        """Return `rows`. If the model has an input for each table column, x becomes raw columns: input name -> [N, 1].
-        `part` is "train", "validation" or "test". Raises DataError for a column that is not numbers."""
+        """Return `rows`. If the model's inputs have names of table columns, x becomes raw columns: input name -> [N,
+        1]. `part` is "train", "validation" or "test". Raises DataError for a column that is not numbers."""
         if not self.spec.data.inputs:
             return rows
         from keras_sweep.data.table_columns import number_matrix
