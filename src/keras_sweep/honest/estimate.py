@@ -167,11 +167,11 @@ def _optimism(scores: Scores, best: int, seed: int, after: FirstChoice | None, *
 
 
 def _luck_widths(rows: Floats, whole: Floats) -> Floats:
-    """Return [K] factors by which the luck of each share exceeds its luck in bags.
+    """Return [K] factors by which the luck of each share in `whole` exceeds its luck in bags. `rows` are [K, n] scores.
 
     A lucky share is closer to 1 than the true share, so its rows vary less from bag to bag. Equal models have the same
     true share, which their mean estimates better. The more the models differ, the closer the factors are to 1. If they
-    differ by four standard errors, the factors are 1.
+    differ by four standard errors or more, the factors are 1.
     """
     models, count = rows.shape
     variance, chance = whole * (1 - whole), 0.0

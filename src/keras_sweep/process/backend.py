@@ -202,7 +202,7 @@ def describe_config_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> l
 
 
 def clear_session(*, free_memory: bool = False) -> None:
-    """Reset Keras's graphs and counters of names ("auc", not "auc_1"), but keep the dtype policy.
+    """Reset Keras's graphs and name counters (the next name is "auc", not "auc_1"), but keep the dtype policy.
 
     `free_memory` also collects garbage, which takes a tenth of a second or more.
     """

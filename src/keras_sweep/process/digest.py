@@ -49,7 +49,7 @@ def compute_digest(value: Any, name: str) -> str:
 
 
 def compute_part_digests(value: Any, name: str) -> dict[str, str]:
-    """Return part in words -> digest, so that messages can name a changed part. Raises as `compute_digest`."""
+    """Return name of a part -> digest, so that messages can name a changed part. Raises as `compute_digest`."""
     walker = _Digest([name])
     walker.digest(value)
     head, parts = walker.split(value)
@@ -177,9 +177,10 @@ def _import_value(name: str, path: str, attribute: str, package: str) -> Any:
 
 
 def _select_used(words: str, value: Any, chains: Chains) -> dict[str, Any]:
-    """Return part in words -> part of a value that a function uses: a user's module by the attributes in `chains`.
+    """Return the parts of a value that a function uses, by their names in messages.
 
-    A container that the function only adds to is left out, since its content doesn't change the function.
+    A user's module has a part for each attribute in `chains`, another value a single part. A container that the
+    function only adds to has no part, since its content doesn't change the function.
     """
     used: dict[str, Any] = {}
     if isinstance(value, list | set | dict) and all(chain and chain[0] in ADDING_METHODS for chain in chains):
@@ -249,7 +250,7 @@ def _split_class(kind: type) -> Parts:
 
 
 def _is_generated(method: Any) -> bool:
-    """Check whether `dataclasses` or `namedtuple` wrote a method, whose text follows from the fields."""
+    """Check whether `dataclasses` or `namedtuple` generated a method from the fields of a class."""
     function = inspect.unwrap(method)
     is_of_dataclass = getattr(getattr(function, "__code__", None), "co_qualname", "").startswith("__create_fn__.")
     is_new = str(getattr(function, "__module__", None)).startswith("namedtuple_")
@@ -275,21 +276,21 @@ def _split_keras_object(value: Any) -> Parts | None:
     if not callable(getattr(value, "get_config", None)) or not hasattr(value, "from_config"):
         return None
     weights = list(getattr(value, "weights", ()))
-    config = _remove_counts(value.get_config(), {})
+    config = _renumber_names(value.get_config(), {})
     return "of Keras", [("its type", type(value)), ("its configuration", config), ("its weights", weights)]
 
 
-def _remove_counts(config: Any, names: dict[str, str]) -> Any:
+def _renumber_names(config: Any, names: dict[str, str]) -> Any:
     """Number Keras's automatic names (`dense_3`) by their order in `config`, and add the user's classes.
 
     Keras counts all earlier layers of a process, so names differ between processes. `names` maps old to new names.
     """
     if isinstance(config, dict):
         user_class = getattr(sys.modules.get(str(config.get("module"))), str(config.get("class_name")), None)
-        inner = {key: _remove_counts(value, names) for key, value in config.items()}
+        inner = {key: _renumber_names(value, names) for key, value in config.items()}
         return {**inner, "its class": user_class} if isinstance(user_class, type) else inner
     if isinstance(config, list | tuple):
-        return [_remove_counts(value, names) for value in config]
+        return [_renumber_names(value, names) for value in config]
     if isinstance(config, str):
         return names.setdefault(config, re.sub(r"_\d+$", "", config) + f" {len(names)}")
     return config

@@ -86,7 +86,7 @@ class SweepLock:
             self._held = stack.pop_all()
 
     def move_aside(self) -> SweepFolder:
-        """Rename the folder to `NAME~1`, lock a new folder `NAME`, and return the renamed. Raises as `acquire`."""
+        """Rename the folder to `NAME~1`, lock a new folder `NAME`, and return the old folder. Raises as `acquire`."""
         moved = SweepFolder(set_aside(self.folder.path))
         with self._held:  # the old lock lasts until the new folder is locked
             self.acquire()

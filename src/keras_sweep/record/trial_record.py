@@ -128,7 +128,7 @@ class TrialRecord:
                 disk.remove(path)
 
     def close(self) -> None:
-        """Delete the empty spool at the end of the search. Raises RecordError."""
+        """Delete the spool, the folder of waiting trials, if no trial waits. Raises RecordError."""
         spool = self._folder.spool
         if not self._waiting and spool.is_dir() and not any(spool.iterdir()):
             with plain_errors("remove", spool):

@@ -53,7 +53,7 @@ class PruningRule(ABC):
 
 
 def bracket_shares(min_iter: int, eta: int, longest: int) -> tuple[int, ...]:
-    """Return the relative number of trials per bracket (n of alg. 1, line 3). No trial has over `longest` epochs."""
+    """Return the relative number of trials per Hyperband bracket (n of alg. 1, line 3). `longest`: most epochs."""
     brackets = math.floor(math.log(longest / min_iter, eta)) + 1  # by logarithms, to agree with Optuna's records
     return tuple(math.ceil(brackets * eta**s / (s + 1)) for s in range(brackets - 1, -1, -1))
 
@@ -144,7 +144,7 @@ class Median(PruningRule):
 
 
 def epochs_read_from(spec: SweepSpec) -> int:
-    """Return the smallest value of the parameter `epochs` if the curve decides its value after the training; else 0.
+    """Return the smallest value of the parameter `epochs` if its value is read off the curve after training; else 0.
 
     Each trial trains to the largest `epochs` unless a rung stops it. The scored epoch becomes the value of `epochs`.
     """

@@ -107,8 +107,7 @@ def run_search(
 ) -> list[list[Result]]:
     """Run `generations` generations of `size` trials, or fewer if the space is exhausted. Return results by generation.
 
-    `value` scores a suggestion; None is a failed trial. `start` numbers the first generation. `measure` adds further
-    goals.
+    `value` scores a suggestion (None: it fails). `start` numbers the first generation. `measure` scores further goals.
     """
     search: list[list[Result]] = []
     for index in range(start, start + generations):

@@ -160,7 +160,7 @@ def improvements(
 
 
 def count_epochs(results: Sequence[Result]) -> int:
-    """Count the epochs of all trials. Epochs before the resumption of a promoted trial count once."""
+    """Count the epochs that all trials trained. A promoted trial counts only the epochs after its resumption."""
     epochs: dict[int | None, int] = {result.number: result.epochs for result in results}
     return sum(result.epochs - epochs.get(result.suggestion.continues, 0) for result in results)
 
@@ -177,7 +177,7 @@ class SeedScores:
 
 
 def seed_scores(result: Result) -> SeedScores | None:
-    """Return the scores of a trial over its seeds, or None if it has no value or was trained with no other seed."""
+    """Return the scores of a trial over its seeds, or None if the trial has no value or only the search's seed."""
     if not result.finalists or not has_value(result):
         return None
     values = [part.value for part in (result, *result.finalists) if has_value(part) and part.value is not None]
