@@ -134,7 +134,7 @@ class GroupRunner(Runner):
                 watch.emit(phase)
 
         def tell(report: Report) -> None:
-            """Log an epoch that this thread trained. Run the rungs and write the checkpoint that are due."""
+            """Log an epoch that this thread trained. Run due rungs, and write a checkpoint when its time has come."""
             self._log_report(report, generation, watch)
             pruned.extend(generation.run_due_rungs())
             if self._checkpoint is not None and self._checkpoint.is_due():
@@ -176,7 +176,7 @@ class GroupRunner(Runner):
         return MAX_SEGMENTS
 
     def _pause_segments(self, segments: Segments, meanwhile: Callable[[], None]) -> list[tuple[Group, Future[Segment]]]:
-        """Wait until each group has ended its current epoch. Return the unread segments with their groups."""
+        """Call `meanwhile` until all groups have ended their epochs. Return the unread segments and their groups."""
         if self._shared is None:
             return segments.pause(meanwhile)
         self._shared.workers.stop(now=True)

@@ -50,7 +50,7 @@ class Controls:
         return controls
 
     def end_epoch(self, row: Mapping[str, float]) -> dict[str, float]:
-        """Feed an epoch's metrics to the callbacks. Return the metrics, maybe with a learning rate from a callback."""
+        """Feed an epoch's metrics to the callbacks. Return the metrics; `ReduceLROnPlateau` adds the learning rate."""
         logs = dict(row)
         for callback in self._callbacks:
             callback.on_epoch_end(self._epochs, logs)

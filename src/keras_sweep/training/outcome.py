@@ -40,7 +40,7 @@ def has_diverged(row: Mapping[str, float]) -> bool:
 
 
 def find_best_epoch(objective: Objective, values: Sequence[float]) -> int:
-    """Return the epoch (from 1) with the best value, the first of equals. NaN marks an epoch without a value."""
+    """Return the epoch (from 1) with the best value, the first if several are equal. NaN marks a missing value."""
     indices = [index for index, value in enumerate(values) if not math.isnan(value)]
     # If `epochs` is read off the curve, epochs below the parameter's range count only if no other epoch has a value.
     indices = [index for index in indices if index + 1 >= objective.epochs_from] or indices

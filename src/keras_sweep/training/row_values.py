@@ -171,7 +171,7 @@ def _reshape_labels(y: Array, outputs: Array) -> Array:
 
 
 def right_rows(objective: str, y: Any, outputs: Any) -> Any:
-    """Return [B] traced: whether each row of a batch is predicted right. None if the objective is no accuracy."""
+    """Return [B] JAX booleans: is a row of the batch predicted right? None if the objective is no accuracy."""
     name = objective.removeprefix("val_")
     is_share = name != objective and name in ACCURACIES | TOP_K
     if not is_share or getattr(outputs, "ndim", 0) != 2:  # with more dimensions, a row can be partly right

@@ -41,7 +41,7 @@ class Segments:
         self._paused = False
 
     def set(self, groups: Sequence[Group]) -> None:
-        """Replace the groups to train, end a pause, and begin segments. Lost segments train again."""
+        """Replace the groups to train, end a pause, and begin segments. Segments that workers lost train again."""
         with self._changed:
             self._paused = False
             self._lost.clear()
@@ -50,7 +50,7 @@ class Segments:
 
     @property
     def is_working(self) -> bool:
-        """Whether a group still trains, or an ended segment was not read."""
+        """Whether a group still trains, or `next` has not yet returned an ended segment."""
         with self._changed:
             return bool(self._groups or self._busy) or not self._ended.empty()
 
@@ -64,7 +64,7 @@ class Segments:
         return []
 
     def pause(self, meanwhile: Callable[[], None]) -> list[tuple[Group, Future[Segment]]]:
-        """Begin no segment until `set`. Call `meanwhile` until no group trains, and return all unread segments."""
+        """Begin no segment until `set`. Call `meanwhile` until no group trains, and return the unread segments."""
         with self._changed:
             self._paused = True
         while True:
@@ -89,7 +89,7 @@ class Segments:
             self.train(group).add_done_callback(partial(self._end, group))
 
     def _end(self, group: Group, segment: Future[Segment]) -> None:
-        """Update the group in the thread that trained it, so that its next segment begins at once."""
+        """Update the group in the thread that trained its segment, so that its next segment begins at once."""
         with self._changed:
             self._busy.remove(group)
             if error_of(segment) is None:

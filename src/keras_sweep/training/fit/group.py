@@ -186,7 +186,7 @@ class FitGroup(Group):
         self.epoch = 0
 
     def _read_ahead(self, until: int, report: Tell) -> None:
-        """Report the stored epochs up to `until`. Raises TrialFailed if training failed before `until`."""
+        """Report the stored epochs up to `until`. Raises TrialFailed if training failed in or before `until`."""
         while self._ahead and self._ahead[0][0].epoch <= until and self.lane.end is not LaneEnd.PRUNED:
             note, snapshot = self._ahead.popleft()
             if note.failure is not None:
@@ -282,7 +282,7 @@ class FitGroup(Group):
         by_fold: Sequence[Mapping[int, Weights]] = (),
         epoch: int = 0,
     ) -> dict[str, float]:
-        """Join the folds' metrics of an epoch. Metrics over all rows (AUC) use the weights of `by_fold` at `epoch`."""
+        """Join the folds' metrics of an epoch. AUC is computed from the weights in `by_fold[fold][epoch]`."""
         data, spec, pooled = self._programs.data, self._programs.spec, self._programs.pooled_metrics
         pooled_names, row = {f"val_{name}" for name in pooled}, dict[str, float]()
         for name in rows[0]:

@@ -105,7 +105,7 @@ class FitRunner(GroupRunner):
         return train, 0
 
     def _count_segments(self) -> int:
-        """Return how many trials workers get at once: a trial per worker, so that the trial resumes there."""
+        """Return how many trials train at once: a trial per worker, so that each trial resumes on its worker."""
         return (self._shared and self._shared.workers.count()) or MAX_SEGMENTS
 
 

@@ -107,7 +107,7 @@ class RayCluster(Pool):
         answer.set_running_or_notify_cancel()  # can't be cancelled: a stopping worker answers soon
 
         def pass_on(finished: Future[Any]) -> None:
-            """Copy the worker's result or error to `answer`. Ray's own error around it would have a whole traceback."""
+            """Copy a worker's result or error to `answer`. The text of Ray's wrapper of the error is a traceback."""
             error = finished.exception()
             if error is None:
                 answer.set_result(finished.result())
