@@ -176,7 +176,7 @@ BAD: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "uniform of values": ("{distribution: uniform, values: [1]}", "distribution", "must be categorical"),
         "when of a real": ("{value: 1, when: {momentum: 0.5}}", "when.momentum", "is continuous", REAL),
         "when of itself": ("{value: 1, when: {seed: 1}}", "when", "seed -> seed"),
-        "when of cases": ("{value: 1, when: {learning_rate: 0.1}}", "when.learning_rate", "has cases, so", *CASES),
+        "when of cases": ("{value: 1, when: {learning_rate: 0.1}}", "when.learning_rate", "is a list of cases", *CASES),
         "when empty": ("{value: 1, when: {epochs: []}}", "when", "must be a map, as in {optimizer", "epochs: 1"),
         "when of another number": (
             "{value: 1, when: {epochs: 4}}",

@@ -130,7 +130,7 @@ def test_an_optuna_study_of_somebody_else(folder: SweepFolder) -> None:
         ("DELETE FROM trials WHERE number = 3", "trial 3 was deleted: 11 trials are numbered from 0 to 11"),
         ("DELETE FROM trials WHERE number = 11", r"a trial was deleted, but its attributes remain \(trial_id 12\)"),
         ("UPDATE trials SET number = -1 WHERE number = 5", "trial 5 was deleted: 12 trials are numbered from -1 to 11"),
-        ("UPDATE trials SET state = 'RUNNING' WHERE number = 3", "the state of 1 of its trials was edited"),
+        ("UPDATE trials SET state = 'RUNNING' WHERE number = 3", "1 of its trials are marked as running"),
     ],
 )
 def test_a_record_that_was_edited_is_refused_with_what_was_edited(tmp_path: Path, sql: str, match: str) -> None:

@@ -101,8 +101,8 @@ def altered(key: str, text: str) -> dict[str, str]:
         ("engine", "1", "1 is not a text"),
         ("reason", "{}", "{} is not a text"),
         ("curve", '{"val_accuracy": "12"}', "'12' is not a list of numbers"),
-        ("params", '{"a": 1' + "0" * 400 + "}", "its attributes are damaged"),
-        ("params", "[]", "its attributes are damaged"),
+        ("params", '{"a": 1' + "0" * 400 + "}", "its stored values are damaged"),
+        ("params", "[]", "its stored values are damaged"),
     ],
 )
 def test_an_attribute_of_another_type_is_refused(key: str, text: str, words: str) -> None:

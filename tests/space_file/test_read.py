@@ -299,7 +299,11 @@ def test_a_likely_slip_is_a_warning(text: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("sampler", "rule", "words"),
     [
-        ("hyperband", "median", "early_terminate: `sampler: hyperband` stops poor trials by itself (leave it out"),
+        (
+            "hyperband",
+            "median",
+            "early_terminate: `sampler: hyperband` stops poor trials by itself (leave out `early_terminate`",
+        ),
         ("random", "halving", "early_terminate.type: `type: halving` draws its first trials at random, but"),
     ],
 )

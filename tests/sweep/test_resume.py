@@ -130,13 +130,14 @@ def test_scores_are_computed_again_from_weights_and_what_is_lost_is_counted(stud
     aside, lost = notices(heard)
     assert aside.endswith(f"; the file is renamed to {files[0].name}~1")
     assert lost == (
-        "1 trial lost the scores of the validation rows, and the weights to compute them: only the values are compared"
+        "the scores of the validation rows are missing for 1 trial, and so are the weights: "
+        "trials are compared by their values alone"
     )
     files[3].unlink()
     other = [*light[:3], replace(light[3], scores_digest="bits:other")]
     heard.clear()
     rebuild_scores(running, other)
-    assert notices(heard)[-1].startswith("2 trials lost the scores of the validation rows")
+    assert notices(heard)[-1].startswith("the scores of the validation rows are missing for 2 trials")
     assert not files[3].exists()
 
 

@@ -62,8 +62,8 @@ def load_variant(spec: SweepSpec) -> SearchData:
         pairs = zip(leaves(encoding.parts.train.y), leaves(train.y), strict=True)
         if encoding.preprocessing is not None or not all(np.array_equal(*pair) for pair in pairs):
             raise DataError(
-                f"`fit` iterates the training dataset of {source.name} as it is, but its x or y must be encoded",
-                hint="Let the dataset give numbers, and labels as the loss takes them",
+                f"the training dataset of {source.name} has texts or labels that must be encoded, and `fit` encodes none",
+                hint="Let the dataset give numbers, and labels in the form that the loss needs",
             )
     folds, digest = encoding.folds(train), fingerprint(train, validation, folds=encoding.parts.folds)
     by_name = bool(spec.data.inputs)

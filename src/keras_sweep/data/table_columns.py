@@ -202,7 +202,7 @@ def _check_fitted(columns: Sequence[Column], place: str) -> None:
         )
     if not any(column.used and not getattr(column, "kept", False) for column in columns):
         raise DataError(
-            f"{place} has no column to learn from: in 32 bits each has a single value or none in the training rows",
+            f"{place} has no column to learn from: each is empty or has one value in the training rows (as float32)",
             hint="Add rows or other columns",
         )
 

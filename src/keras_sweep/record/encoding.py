@@ -88,7 +88,7 @@ def decode(number: int, state: str, value: float | None, texts: Mapping[str, str
     except KeyError as error:
         raise ValueError(f"its attribute {error} is missing") from error
     except (TypeError, AttributeError, OverflowError) as error:
-        raise ValueError(f"its attributes are damaged ({error})") from error
+        raise ValueError(f"its stored values are damaged ({error})") from error
 
 
 def _checksum(number: int, state: str, value: float | None, texts: Mapping[str, str]) -> int:

@@ -103,7 +103,7 @@ def next_number(connection: sqlite3.Connection, study: int) -> int:
         lost = next(number for number in range(count + 1) if number not in numbers)
         raise ValueError(f"trial {lost} was deleted: {count} trials are numbered from {least} to {greatest}")
     if running:
-        raise ValueError(f"the state of {running} of its trials was edited: a sweep records only finished trials")
+        raise ValueError(f"{running} of its trials are marked as running, but a sweep records only finished trials")
     return int(count)
 
 

@@ -177,7 +177,7 @@ def _decode_waiting(number: int, text: str, arrays: Weights) -> Result:
         weights, score_arrays = arrays[: about["weights"]] or None, arrays[about["weights"] :]
         scores = saved.parse_scores(about["scores"], score_arrays, result.scores_digest) if score_arrays else None
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f"its text is damaged ({error})") from error
+        raise ValueError(f"the text in the file is damaged ({error})") from error
     if weights is not None and arrays_digest(weights) != result.weights_digest:
-        raise ValueError("its weights differ from its text")
+        raise ValueError("the weights in the file differ from their recorded digest")
     return replace(result, weights=weights, scores=scores)

@@ -120,7 +120,10 @@ class SearchSettings:
     trials: int = default(64, "number of trials in total", ge=1, le=1_000_000)
     seed: Seed = default(42, "seed of the sampler, and of trials without a parameter `seed`")
     generation: int = default(
-        0, f"trials that are suggested together; 0 for {GENERATION} with `compiled`, 1 with `fit`", ge=0, le=10_000
+        0,
+        f"number of trials that are suggested together; 0 means {GENERATION} by `compiled` and 1 by `fit`",
+        ge=0,
+        le=10_000,
     )
     start: Sequence[Any] = default(
         (),

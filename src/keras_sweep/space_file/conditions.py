@@ -62,7 +62,8 @@ def _check_cases(parameters: Parameters, faults: Faults) -> None:
             faults.add((*get_path(b), "when"), f"must not hold together with the `when` of case {a.case}", hint)
     for parameter in parameters.values():
         for name in sorted({condition.parameter for condition in parameter.when} & {case.name for case in cases}):
-            faults.add((*get_path(parameter), "when", name), f"`{name}` has cases, so `when` can't name it")
+            rule = f"`{name}` is a list of cases, and `when` can't depend on such a parameter"
+            faults.add((*get_path(parameter), "when", name), rule, "name the parameter that the cases depend on")
 
 
 def check_optimizer_arguments(ordered: Sequence[Parameter], names: tuple[str, ...], faults: Faults) -> None:

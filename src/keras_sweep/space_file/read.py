@@ -276,7 +276,11 @@ def _check_search(
     """Report a sampler or engine that can't be used with `early_terminate`, or with several goals."""
     sampler = find_sampler(search) if search is not None else Capabilities
     if search is not None and early is not None and sampler.sets_epochs:
-        faults.add(("early_terminate",), f"`sampler: {search.sampler}` stops poor trials by itself", "leave it out")
+        faults.add(
+            ("early_terminate",),
+            f"`sampler: {search.sampler}` stops poor trials by itself",
+            "leave out `early_terminate`",
+        )
     elif search is not None and early is not None and early.first and not sampler.learns_others:
         rule = f"`type: halving` draws its first trials at random, but {search.engine} can't learn from them"
         faults.add(("early_terminate", "type"), rule, "use `successive_halving`, or `engine: optuna`")

@@ -148,7 +148,9 @@ def replay(
         kind, _, backend = recorded.runner.partition("/")
         is_other_runner = kind in RUNNERS and recorded.runner != plain.runner and sweep.backend in (None, backend)
         if is_other_runner and (epoch := plain.parted_at) is not None:
-            text = f"{plain.runner} differs from the record at epoch {epoch}: {recorded.runner} trains the trial again"
+            text = (
+                f"the values by {plain.runner} differ from epoch {epoch} on, so {recorded.runner} trains the trial, too"
+            )
             sweep.emit(Noticed(text))
             by_recorded = compare(RUNNERS.find(kind)(spec, data, **options))
     return Replay(sweep.folder.name, spec.objective, recorded, plain, by_recorded)

@@ -180,8 +180,10 @@ def rebuild_scores(sweep: OpenSweep, results: Sequence[Result]) -> None:
             else:
                 saved.save_scores(path, scores)
     if lost:
-        subject = f"{pluralize(lost, 'trial')} lost the scores of the validation rows, and the weights to compute them"
-        sweep.emit(Noticed(f"{subject}: only the values are compared"))
+        subject = (
+            f"the scores of the validation rows are missing for {pluralize(lost, 'trial')}, and so are the weights"
+        )
+        sweep.emit(Noticed(f"{subject}: trials are compared by their values alone"))
 
 
 def _recompute_scores(sweep: OpenSweep, trial: Result) -> RowScores | None:

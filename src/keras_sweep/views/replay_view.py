@@ -97,7 +97,7 @@ def replay_columns(replay: Replay) -> list[Column]:
 
 def print_verification(console: Console, verified: Verified) -> None:
     model = escape(str(verified.model))
-    console.print(f"{model}: trial {verified.trial} of {escape(verified.sweep)}, the file that its card describes")
+    console.print(f"{model}: trial {verified.trial} of {escape(verified.sweep)}, unchanged since its card was written")
     print_table(console, verify_columns(verified))
     for line in fact_lines(verified):
         console.print(line)

@@ -110,7 +110,9 @@ def best_line(winner: LeaderboardRow, rows: Sequence[LeaderboardRow], objective:
     score, seeds = score_text(winner.value, winner.stderr), ""
     if winner.seeds is not None and winner.final:
         score = score_text(winner.seeds.mean, winner.seeds.stderr)
-        seeds = f" over {winner.seeds.count} seeds" + (", unstable" if winner.seeds.unstable else "")
+        seeds = f" over {winner.seeds.count} seeds" + (
+            " that differ by more than chance" if winner.seeds.unstable else ""
+        )
     text = f"trial {winner.number}: {escape(objective.name)} "
     params = params_text(distinct_params(winner, rows))
     return Text.assemble(
