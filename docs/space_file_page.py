@@ -323,7 +323,7 @@ MEANINGS = {
     "search.engine": "the package that suggests trials",
     "training.callbacks": "callbacks of yours",
     "parameters.optimizer": "a Keras optimizer",
-    "parameters.learning_rate": "the learning rate; with `schedule`, its start",
+    "parameters.learning_rate": "the learning rate; with `schedule`, its highest value",
     "parameters.schedule": "how the learning rate falls over the trial",
     "parameters.warmup": "share of the steps in which the learning rate rises from 0",
     "parameters.epochs": "epochs of the trial",

@@ -29,8 +29,8 @@ def over_ray(folder: Path, commands: str) -> Ended:
 
 
 KILLED = """\
-(while sleep 0.1; do pgrep -c -f '^ray::call_on_worker' >> at_once.log || true; done) &
-(until [ -e sweeps/long ]; do sleep 0.2; done; sleep 2; until pkill -9 -o -f '^ray::call_on_worker'; do sleep 0.2; done) &
+(while sleep 0.1; do pgrep -c -f '^ray::call_on' >> at_once.log || true; done) &
+(until [ -e sweeps/long ]; do sleep 0.2; done; sleep 2; until pkill -9 -o -f '^ray::call_on'; do sleep 0.2; done) &
 "$0" -m keras_sweep run long.yaml --workers ray
 "$0" -m keras_sweep replay long 0 --runner compiled --workers ray
 """
