@@ -111,7 +111,7 @@ def _list_paths(name: str, faults: Faults) -> list[Place]:
 
 
 def _read_parameter(name: str, path: Place, faults: Faults) -> Parameter | None:
-    """Read the parameter at `path`. If its keys are faulty, add the faults and return None. Else raises ParameterError."""
+    """Read the parameter at `path`. If keys are faulty, add them and return None. Other faults raise ParameterError."""
     node = faults.root.at(*path)
     if isinstance(node.value, list):
         text = quote(node.plain)

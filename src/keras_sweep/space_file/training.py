@@ -102,7 +102,7 @@ def read_outputs(faults: Faults) -> dict[str, Output]:
 
 
 def read_loss(faults: Faults, path: Place = ("loss",)) -> tuple[str, Arguments] | None:
-    """Return (name, arguments) of a loss; ("", {}) if the model has its own. If there are faults, add them and return None."""
+    """Return (name, arguments) of a loss; ("", {}) if the model has its own. None for faults, which are added."""
     if "loss" in list_left_to_model(faults):
         return "", {}
     if not faults.has("loss"):
