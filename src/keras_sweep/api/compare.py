@@ -83,7 +83,7 @@ def verify(
     Args:
         path: a `.keras` file with its model card beside it.
         test: also evaluate on the test rows. If the card's sweep is in `sweeps_dir`, its record counts the evaluation.
-        trust: import and run the Python code for rows and layers that card and file name.
+        trust: import and run the Python functions and layers that the card and the model file refer to.
         backend: the Keras backend; by default the backend that trained the model.
         data_dir: the folder of the card's data file; by default the folder of the space file, or the working directory.
         sweeps_dir: the folder of all sweeps; by default SWEEPS_DIR, or ./sweeps.

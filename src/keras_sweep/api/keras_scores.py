@@ -52,7 +52,10 @@ def score_of_keras(value: Any) -> Any:
 
 
 def _own_metric(kind: Any, value: Any) -> Any:
-    """Return the `python:` value of a function that rebuilds a user's metric; None if `value` can be named itself."""
+    """Return {"python": NAME} for a metric of the user's class `kind`: NAME is a function that rebuilds the metric.
+
+    None if `value` is a class that needs arguments, or a class that a space file can name without this function.
+    """
     try:
         metric, second_metric = (value(), value()) if value is kind else (value, None)
     except TypeError:
@@ -67,7 +70,7 @@ def _own_metric(kind: Any, value: Any) -> Any:
 
 
 def _name_with_arguments(loss_or_metric: Any, name: str, known: Sequence[str] | None) -> Any:
-    """Return `name`, or a dict of name and arguments that differ from defaults; None if an argument is not `known`."""
+    """Return `name`, or a dict of name and changed arguments; None if any is not in `known`, the allowed arguments."""
     arguments = get_changed_arguments(loss_or_metric)
     if known is None or not arguments.keys() <= set(known):
         return None

@@ -42,7 +42,7 @@ class Leaderboard(Ranking, Sequence[LeaderboardRow]):
 
     @property
     def notices(self) -> list[str]:
-        """Sentences: why no row is left, how many trials wait for lower numbers, how many another program added."""
+        """Sentences on why no row meets `where`, and on trials that are not ranked yet or come from another program."""
         facts, trials = self.sweep.facts, len(self.sweep.results)
         waiting = list_waiting(self.sweep.folder, trials, facts.trials)
         texts = [explain_no_rows(self.ranked, self.where)] if self.where and self.ranked and not self.rows else []

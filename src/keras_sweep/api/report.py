@@ -59,7 +59,7 @@ def write_report(opened: OpenSweep, place: Path | None = None, *, watch: bool = 
 def follow_record(folder: SweepFolder, *, share: int = 0) -> Iterator[bool]:
     """Yield whether the sweep runs: now, after each change of its record, and when the sweep has ended.
 
-    The pause before the next check is EVERY seconds, or `share` times as long as the caller worked if this is longer.
+    It checks every EVERY seconds. If the caller works long between two values, the pause is `share` times that long.
     """
     running = True
     while running:
@@ -71,10 +71,10 @@ def follow_record(folder: SweepFolder, *, share: int = 0) -> Iterator[bool]:
 
 
 def log_sweep(opened: OpenSweep, to: str, *, output: Path | None = None, follow: bool = False) -> str:
-    """Log every trial that the tracker `to` lacks or has with other values. Return where the tracker keeps the runs.
+    """Log every trial that is missing or out of date in the tracker `to`. Return where the tracker keeps the runs.
 
     With `follow` new trials are logged until the sweep has ended. The winner's model and the report page are logged
-    only if no process runs the sweep. `output` is the folder of "tensorboard".
+    only if no process runs the sweep. `output` is the folder of "tensorboard"; None for others.
 
     Raises:
         UsageError: no tracker has this name, or its package is missing.

@@ -32,9 +32,9 @@ def run_session(
 ) -> SweepEnded:
     """Run a sweep, send its events to `listener` or the default view, and write its log. Raises as `run_sweep`.
 
-    The caller sets KERAS_BACKEND first. In the main thread, output of C++ libraries goes into the log, unless Python's
-    standard error is replaced, as in a notebook. The second signal ends the process of the `sweep` command; elsewhere
-    the second signal raises KeyboardInterrupt.
+    The caller sets KERAS_BACKEND first. `wall` measures the run's time. In the main thread, output of C++ libraries
+    goes into the log, unless Python's standard error is replaced, as in a notebook. The second signal ends the process
+    of the `sweep` command; elsewhere the second signal raises KeyboardInterrupt.
     """
     main = threading.current_thread() is threading.main_thread()
     with _run_lock, ExitStack() as stack:

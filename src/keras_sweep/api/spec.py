@@ -110,7 +110,7 @@ class Optuna(_Keys):
         settings: other keys of `search` in a space file. `generation` is how many trials the sampler suggests together
             (0: the runner decides). `start` lists configurations to train first,
             `[{"optimizer": "adam", "learning_rate": 1e-3}]`; the sampler picks the values that they leave out.
-            `stop={"value": 0.86}` ends the search after a trial with this value. `learn_from` is the name or path of
+            `stop={"value": 0.86}` ends the search once a trial reaches this value. `learn_from` is the name or path of
             an earlier sweep whose trials guide the sampler.
     """
 
@@ -235,7 +235,7 @@ class Spec:
 
     @cached_property
     def _dataset_rows(self) -> Any:
-        """The rows of `data` if these are datasets, else None. Datasets are read once: shuffling changes the order."""
+        """The rows of `data` if `data` are datasets, else None. Datasets are read once: shuffling changes the order."""
         from keras_sweep.data.array_sources import rows_of_datasets
 
         return rows_of_datasets(self.data)

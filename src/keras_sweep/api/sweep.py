@@ -51,7 +51,7 @@ class Sweep:
         trust: bool = False,
         listener: Listener = warn_of_notices,
     ) -> None:
-        """Use `keras_sweep.run` or `keras_sweep.open` instead. `spec` replaces the space in the record."""
+        """Use `keras_sweep.run` or `keras_sweep.open` instead. If `spec` is set, it replaces the record's space."""
         self._folder, self._spec, self._trust, self._listener = folder, spec, trust, listener
         self._identity: str | None = None
         with suppress(RecordError):  # the first use of the record raises the error
@@ -167,7 +167,7 @@ class Sweep:
 
         Args:
             top: how many rows; by default all.
-            where: conditions on rows: "optimizer=adam", or `["epochs>=5", "optimizer=adam"]`.
+            where: conditions that every row meets: "optimizer=adam", or `["epochs>=5", "optimizer=adam"]`.
             sort: a column, parameter or metric; "-epochs" reverses the order. By default the rank.
 
         Raises:
@@ -179,7 +179,7 @@ class Sweep:
         return Leaderboard(sweep.objective, sweep.comparison, ranked, tuple(rows), sweep, conditions)
 
     def load_model(self, number: int | None = None) -> Any:
-        """Load a compiled `keras.Model` of a trial, by default the winner, with the weights that have its score.
+        """Load a compiled `keras.Model` of a trial, by default the winner, with the weights that were scored.
 
         The model's input is `.x` of `validation()`. Weights that were not kept are trained again, to the same numbers.
         With `finish: {refit: true}` the winner's model was trained on the validation rows too.
@@ -299,8 +299,8 @@ class Sweep:
         """Train a trial, by default the winner, again by plain `fit` and compare it with the record.
 
         `.matches` says whether the record's numbers are reproduced. `.plain` has the differences of every epoch. If
-        plain `fit` differs, `.own` has the differences with the record's runner. `runner="compiled"` trains the trial
-        as a lane. `workers` train in place of this process, as in `run`.
+        there are any, `.own` has the differences of a training by the record's runner. `runner="compiled"` trains the
+        trial as a lane. `workers` train in place of this process, as in `run`.
 
         Raises:
             UsageError: the trial or runner does not exist, or the record names code and `trust` is not set.
@@ -316,7 +316,9 @@ class Sweep:
     def script(
         self, number: int | None = None, *, rows: str | os.PathLike[str] | None = None, backend: str | None = None
     ) -> str:
-        """Return a script of plain Keras that trains a trial, by default the winner, on the rows of the file `rows`.
+        """Return a script of plain Keras that trains a trial, by default the winner, again.
+
+        This call writes the rows to the .npz file `rows`, which the script reads. `backend` is as in `evaluate`.
 
         Raises:
             UsageError: the trial can't be written as a script, or `rows` is missing; else as `replay`.

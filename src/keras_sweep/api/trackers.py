@@ -68,13 +68,13 @@ class Tracker(Protocol):
     place: str
 
     def __init__(self, sweep: str, output: Path | None) -> None:
-        """Find or create the place for the runs of the sweep named `sweep`. `output` is the user's folder, if any."""
+        """Find or create the place for runs of the sweep named `sweep`. `output`: TensorBoard's folder; else None."""
 
     def marks(self) -> Mapping[str, str]:
         """Return run id -> `Run.mark` for every complete run of the sweep."""
 
     def log(self, run: Run, files: Sequence[Path]) -> None:
-        """Log a run with `files`, and its mark last. Replace a logged run that has the same id."""
+        """Log a run with `files`, and `run.mark` last. Replace a logged run that has the same id."""
 
 
 def make_run(sweep: RecordedSweep, result: Result, *, is_winner: bool) -> Run:
@@ -147,7 +147,7 @@ class MLflow:
     """
 
     def __init__(self, sweep: str, output: Path | None) -> None:
-        """Find the experiment that MLflow's environment variables name; by default the sweep's name, created if new."""
+        """Use the experiment that MLflow's environment variables name, by default an experiment named `sweep`."""
         import mlflow
 
         del output  # MLflow has variables of its own
@@ -211,7 +211,7 @@ class WandB:
     """
 
     def __init__(self, sweep: str, output: Path | None) -> None:
-        """Find the project that W&B's environment variables name; by default the project with the sweep's name."""
+        """Use the project that W&B's environment variables name, by default a project named `sweep`."""
         import wandb
 
         del output  # W&B has variables of its own
@@ -276,7 +276,7 @@ class TensorBoard:
     """Logs each run as a folder of event files, `runs/dense/trial-36`. A folder with this name is always complete."""
 
     def __init__(self, sweep: str, output: Path | None) -> None:
-        """Use the sweep's folder in `output`, by default in `runs`, and remove folders that a killed call left."""
+        """Use the folder `sweep` in `output` (None: in `runs`). Remove incomplete runs that a killed call left."""
         # Fail before any work if the package is missing.
         import tensorboardX  # noqa: F401
 

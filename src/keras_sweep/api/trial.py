@@ -32,10 +32,10 @@ class Trial(Answer, Result):
         state: "COMPLETE", "PRUNED" or "FAIL".
         value: the objective's value; None if the trial has no value.
         stderr: the standard error of the value over the validation rows; None if the metric has no formula for it.
-        metrics: every logged metric at the scored epoch.
+        metrics: every logged metric at the epoch that `value` is from.
         curve: metric name -> its value after each epoch.
         epochs: how many epochs were trained.
-        seconds: the wall time of each part, in seconds; `.total` is the sum.
+        seconds: the wall times `.sampler`, `.compile`, `.train` and `.validate`, in seconds; `.total` is the sum.
         reason: why the trial ended early, if it did.
         engine: the engine and sampler that suggested the trial: "optuna/tpe".
         finalists: trainings of the same configuration with other seeds; `.params` has the seed.
@@ -73,7 +73,7 @@ def make_trial(sweep: RecordedSweep, result: Result) -> Trial:
 
 @dataclass(frozen=True, slots=True)
 class ShownTrial:
-    """A trial and its sweep, as the record had both at the same moment."""
+    """A trial and its sweep, both read from the record at the same moment."""
 
     sweep: RecordedSweep
     result: Result

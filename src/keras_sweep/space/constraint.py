@@ -47,13 +47,13 @@ class Constraint:
     evaluate: Callable[[Mapping[str, Value]], Any]  # takes values of all names
 
     def is_met(self, params: Mapping[str, Value]) -> bool:
-        """Return whether values meet the constraint or lack a name. Raises ArithmeticError, TypeError or ValueError."""
+        """Return whether `params` meet it, or lack any of `names`. Raises ArithmeticError, TypeError or ValueError."""
         return not self.names <= params.keys() or bool(self.evaluate(params))
 
 
 @cache
 def parse_constraint(text: str) -> Constraint:
-    """Parse a constraint. Raises ValueError with the rule that the text breaks, for a message after the text."""
+    """Parse a constraint. Raises ValueError, which continues a message after `text`: "is not a valid comparison"."""
     if len(text) > LONGEST:
         raise ValueError(f"must have at most {LONGEST} characters, but has {len(text)}")
     try:
@@ -67,7 +67,7 @@ def parse_constraint(text: str) -> Constraint:
 
 
 def _list_names(part: ast.AST) -> Iterator[str]:
-    """Yield the names of parameters in a syntax tree. Raises ValueError if a part of the tree is not allowed."""
+    """Yield the names of parameters in the syntax tree `part`. Raises ValueError if any syntax is not allowed."""
     if isinstance(part, ast.Name | ast.Attribute) and re.fullmatch(r"\w+(\.\w+)*", ast.unparse(part)):
         yield ast.unparse(part)
         return

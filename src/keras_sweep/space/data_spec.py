@@ -24,7 +24,7 @@ def default(value: Any, description: str, **bounds: Any) -> Any:
 
 
 def optional(description: str, **bounds: Any) -> Any:
-    """Declare a key that a file may leave out, but not set to `null`."""
+    """Declare a key that a file may leave out, but not set to `null`. `bounds` are of pydantic's Field: `ge=0`."""
     return Field(default_factory=lambda: None, description=description, **bounds)
 
 
@@ -124,7 +124,7 @@ class DataSpec:
 
     @property
     def words(self) -> dict[str, Any]:
-        """The options without empty and default values, as plain data."""
+        """The options that are neither empty nor at their default, as plain data for a text."""
         options = {} if self.options is None else dataclasses.asdict(self.options)
         return {name: value for name, value in options.items() if value and (name, value) != ("separator", ",")}
 
@@ -157,7 +157,7 @@ class Source:
 
     @property
     def is_path(self) -> bool:
-        """Whether TEXT names a file or folder. If so, a modification time shows whether rows are unchanged."""
+        """Whether the source reads a file or folder. If so, a modification time shows whether rows are unchanged."""
         return self.names in ("file", "folder")
 
     @property
@@ -167,7 +167,7 @@ class Source:
 
 
 def _load_late(function: str) -> Callable[..., Any]:
-    """Return a function of keras_sweep.data. Only a call imports its module: checking a space file needs none."""
+    """Return keras_sweep.data's `function` ("module:name"). Its module is imported when it is first called."""
     return lambda *arguments: resolve_name(f"keras_sweep.data.{function}")(*arguments)
 
 

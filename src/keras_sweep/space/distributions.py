@@ -72,7 +72,6 @@ class Float:
         return min(max(value, self.low), self.high)
 
     def contains(self, value: Value) -> bool:
-        """Return whether the value can be drawn."""
         if isinstance(value, bool) or not isinstance(value, int | float) or not self.low <= value <= self.high:
             return False
         if self.step is None or self.size == 1:

@@ -49,7 +49,7 @@ class Parameter:
 
     @property
     def key(self) -> str:
-        """The name for samplers, which need a name for each distribution: "learning_rate@1" is the first case."""
+        """The name that samplers use, different for each case of a parameter: "learning_rate@1" is the first case."""
         return f"{self.name}@{self.case}" if self.case else self.name
 
     def is_active(self, params: Params) -> bool:
@@ -218,8 +218,6 @@ def identity(params: Params) -> tuple[tuple[str, Value], ...]:
 
 
 class Goal(StrEnum):
-    """The direction of an objective."""
-
     MAXIMIZE = "maximize"
     MINIMIZE = "minimize"
 
@@ -243,7 +241,7 @@ class Objective:
 
     @property
     def is_share(self) -> bool:
-        """Whether the values are in [0, 1]. If so, differences are printed in points (hundredths)."""
+        """Whether the metric's values are in [0, 1]. If so, differences are printed in points (hundredths)."""
         return self.name.endswith(_SHARES)
 
     def key(self, value: float) -> float:

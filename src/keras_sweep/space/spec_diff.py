@@ -62,7 +62,7 @@ def _flatten(key: str, value: Any) -> dict[str, Any]:
 
 
 def describe_computation(flat: Mapping[str, Any], metric: str) -> str:
-    """Describe the settings of a metric or loss, from `flatten_spec`: " (loss: mean_squared_error)"; "" without any."""
+    """Return the settings of `metric` in `flat` (of `flatten_spec`): " (loss: mean_squared_error)"; "" if none."""
     name = metric.removeprefix("val_")
     is_loss = name.endswith("loss") and name not in flat.get("metrics", ())
     keys = [key for key in flat if key.startswith("loss" if is_loss else f"metrics.{name}.")]
@@ -70,7 +70,7 @@ def describe_computation(flat: Mapping[str, Any], metric: str) -> str:
 
 
 def describe_differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """List the differences of two results of `flatten_spec`: "parameters.learning_rate.max: 1.0 -> 0.1"."""
+    """List the differences between two results of `flatten_spec`: "parameters.learning_rate.max: 1.0 -> 0.1"."""
     # Compared as text, since 1, 1.0 and true are equal in Python.
     before, after = ({key: repr(value) for key, value in flat.items()} for flat in (old, new))
     changed = [key for key in {**old, **new} if before.get(key) != after.get(key)]

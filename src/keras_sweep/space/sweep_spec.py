@@ -87,7 +87,7 @@ class Training:
 
     @property
     def is_watched(self) -> bool:
-        """Whether a metric decides how long a trial trains, or the learning rate."""
+        """Whether a metric can end a training early or change its learning rate."""
         return self.early_stopping is not None or self.reduce_lr_on_plateau is not None
 
 
@@ -232,7 +232,7 @@ class SweepSpec:
         return dataclasses.replace(self, loss=only.loss, loss_arguments=only.loss_arguments, outputs={}, **of_metrics)
 
     def part(self, of_all: Any, name: str) -> Any:
-        """Return what `of_all` has for the output `name`: a dict by output name, or a tuple in the order of outputs."""
+        """Return the entry of `of_all`, a dict by output or a tuple in the order of outputs, for the output `name`."""
         return of_all[list(self.outputs).index(name)] if isinstance(of_all, tuple) else of_all[name]
 
     def find_output(self, metric: str) -> tuple[str, str] | None:
@@ -252,7 +252,7 @@ class SweepSpec:
 
     @property
     def sampler_space(self) -> SearchSpace:
-        """The space that engines draw from. If the best epoch becomes `epochs`, `epochs` is fixed to the maximum."""
+        """The space that engines draw from. If `objective.epochs_from` is set, `epochs` is fixed to its maximum."""
         if not self.objective.epochs_from:
             return self.space
         _, longest = self.space.get_bounds("epochs", 0)

@@ -64,20 +64,19 @@ def format_yaml_list(texts: Iterable[str]) -> str:
 
 
 def find_nearest(name: object, known: Iterable[str]) -> str | None:
-    """Find the known name that is most like `name`, in upper or lower case; None if no name is near."""
+    """Return the name in `known` that is most like `name`, whatever the case; None if no name is near."""
     spelt = {candidate.lower(): candidate for candidate in known}
     near = get_close_matches(str(name)[:LONGEST].lower(), spelt, 1, LIKENESS)
     return spelt[near[0]] if near else None
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str | None:
-    """Return a hint with the nearest known name; None if no name is near."""
+    """Return "did you mean `adam`?" with the nearest name in `known`; None if no name is near."""
     near = find_nearest(name, known)
     return f"did you mean `{near}`?" if near else None
 
 
 def pluralize(count: int, noun: str) -> str:
-    """Format a count with its noun: "1 trial", "12 trials"."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 

@@ -13,7 +13,7 @@ Variant: TypeAlias = tuple[tuple[str, Value], ...]  # (name, value) pairs, sorte
 
 
 def get_variant(params: Params) -> Variant:
-    """Return the `data.*` values of a trial; () without parameters of the data."""
+    """Return the `data.*` values of a trial; () if it has no `data.*` parameters."""
     return identity({name: value for name, value in params.items() if name.startswith(DATA_PREFIX)})
 
 

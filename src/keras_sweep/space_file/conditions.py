@@ -21,7 +21,7 @@ Parameters = Mapping[str, Parameter]  # by name, only parameters without faults
 
 
 def check_conditions(parameters: Parameters, names: tuple[str, ...], faults: Faults) -> None:
-    """Report conditions on unknown parameters or impossible values, and cycles. `names` has faulty parameters too."""
+    """Report conditions on unknown parameters or impossible values, and cycles. `names`: also of faulty parameters."""
     _check_cases(parameters, faults)
     for parameter in parameters.values():
         for condition in parameter.when:
@@ -67,7 +67,10 @@ def _check_cases(parameters: Parameters, faults: Faults) -> None:
 
 
 def check_optimizer_arguments(ordered: Sequence[Parameter], names: tuple[str, ...], faults: Faults) -> None:
-    """Report a parameter, like `momentum`, that an optimizer of its trials does not accept. The hint is a `when`."""
+    """Report a parameter, like `momentum`, that an optimizer of its trials does not accept; suggest a `when`.
+
+    `ordered`: parameters, each after those that its conditions name. `names`: of all parameters, also faulty ones.
+    """
     optimizer = next((parameter for parameter in ordered if parameter.name == "optimizer"), None)
     if "optimizer" in names and optimizer is None:
         return  # the searched optimizers are not known
@@ -114,7 +117,7 @@ def _check_optimizers_accept(parameter: Parameter, possible: list[str], faults: 
 
 
 def add_constraints(space: SearchSpace | None, faults: Faults) -> SearchSpace | None:
-    """Return the space with the constraints of `where`. Report faulty constraints, also if there is no space."""
+    """Return `space` with the constraints of the file's `where`. Report faulty constraints, also if `space` is None."""
     texts, parameters = faults.root.at("where").plain if faults.has("where") else [], faults.root.at("parameters").value
     if not isinstance(texts, list):
         faults.add(("where",), f"must be a list of constraints, but got {quote(texts)}", AS_IN)

@@ -31,7 +31,7 @@ _BOUNDS = {"minimum": "of at least", "exclusiveMinimum": "above", "maximum": "of
 
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """An annotation of a field of a section: words for its allowed values, which messages use in place of the type."""
+    """Annotates a field of a section with words for its allowed values; messages use them in place of the type."""
 
     words: str = ""  # follows "must be" in a message: "a loss of Keras"; if "", the message lists the names
     names: Collection[str] | None = None  # all allowed values, read late, since plugins may add more
@@ -91,7 +91,7 @@ class Faults:
         return self.root.at(key) is not self.root
 
     def add(self, path: Place, rule: str, hint: str | None = None) -> None:
-        """Add a fault: the value at `path` breaks `rule`. A missing value has the line of its nearest ancestor."""
+        """Add a fault: the value at `path` breaks `rule`. A missing value gets the line of its nearest ancestor."""
         node = self.root.at(*path)
         key, line = join_path(path), node.line
         if node.option is not None:

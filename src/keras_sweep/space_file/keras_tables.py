@@ -32,12 +32,12 @@ _KINDS: Mapping[str, Any] = {"float": float, "int": int, "bool": bool}
 
 
 def make_kind(annotation: Any) -> Kind:
-    """Return the validator of a type annotation. It is as strict as for fields of a section: "1" is no number."""
+    """Return a validator of values of a type. It is strict, as for fields of a section: "1" is no number."""
     return TypeAdapter(annotation, config=STRICT)
 
 
 def _make_argument_kind(kind: str, null: bool = False, **bounds: Any) -> Kind:
-    """Return the validator of an argument in the table: the type `kind`, within `bounds`; `null` also allows None."""
+    """Return a validator. `kind` is "float", "int" or "bool", `bounds` like `ge=0`; `null`: None is allowed too."""
     number = _KINDS[kind]
     return make_kind(Annotated[number | None if null else number, Field(**bounds)])
 

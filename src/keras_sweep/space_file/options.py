@@ -37,7 +37,7 @@ def apply_options(root: Node, sets: Sequence[str], of_search: Mapping[str, str |
 
 
 def parse_point(given: str | Mapping[str, Any] | None) -> Params | None:
-    """Parse the values of `--add`: "optimizer=adam epochs=10", or a dict. Raises UsageError for any other text."""
+    """Parse the value of `--add`, "optimizer=adam epochs=10" or a dict; None for None. Raises UsageError."""
     if isinstance(given, str):
         try:
             pairs = [word.partition("=") for word in shlex.split(given)]
@@ -53,7 +53,7 @@ def parse_point(given: str | Mapping[str, Any] | None) -> Params | None:
 
 
 def _set_value(root: Node, path: tuple[str, ...], value: Node, option: str) -> Node:
-    """Return the tree with `value` at `path`. Create missing maps. Raises TreeError if a key on the way is no map."""
+    """Return `root` with `value` at `path`. New maps are marked with `option`. Raises TreeError if a key is no map."""
     here = dict(root.value) if isinstance(root.value, dict) else {}
     head, *rest = path
     if rest:
@@ -120,7 +120,7 @@ def _resolve_key(root: Node, parts: list[str]) -> tuple[str, ...]:
 
 
 def dump_yaml(value: Plain, *, flow: bool | None = None) -> str:
-    """Write a value as YAML that reads back equal. If ruamel.yaml can't do this, write the value as JSON."""
+    """Return YAML that reads back as `value`, or JSON if ruamel.yaml can't write that. `flow`: as `dump_block_yaml`."""
     try:
         text = dump_block_yaml(value, flow=flow)
         if parse_yaml(text).plain == value:
@@ -133,7 +133,7 @@ def dump_yaml(value: Plain, *, flow: bool | None = None) -> str:
 
 
 def dump_block_yaml(value: Plain, *, width: int = 120, flow: bool | None = None) -> str:
-    """Write a map as YAML: nested maps as blocks, lists of scalars in a line; with `flow`, all in braces."""
+    """Return a map as YAML. `flow`: None for blocks with lists of scalars in a line, True for all in braces."""
     from ruamel.yaml import YAML
 
     out = io.StringIO()

@@ -142,7 +142,7 @@ def _read_parameter(name: str, path: Place, faults: Faults) -> Parameter | None:
 
 
 def _read_distribution(block: ParameterForm, path: Place, faults: Faults) -> Distribution:
-    """Return the distribution of a parameter. With `take: best` all trials have the maximum. Raises ParameterError."""
+    """Return the distribution of the section `block`. `take: best` means its maximum. Raises ParameterError."""
     if block.take is not None and path[1] != "epochs":
         raise ParameterError("take", "works for `epochs` only")
     if block.take == "best":
@@ -177,7 +177,7 @@ def _find_kind(name: str, model: ModelSpec | None, faults: Faults) -> Kind | Non
 
 
 def _find_group(name: str, model: ModelSpec | None, faults: Faults) -> tuple[str, Mapping[str, Kind] | None]:
-    """Return the group of `name` ("this loss"), and the group's name -> validator, or None if any name is allowed."""
+    """Return (the parameter's group: "this loss"; validators of the group by name, or None if it allows any name)."""
     if name.startswith(DATA_PREFIX):
         return "this data source", list_data_parameters(faults)
     if name.startswith(LOSS_PREFIX):

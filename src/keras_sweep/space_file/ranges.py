@@ -29,13 +29,13 @@ class Constant(Categorical):
 
 
 def parse_value(name: str, plain: Any) -> Value:
-    """Convert a value of the file to a trial's value: lists become tuples, names of optimizers lower case."""
+    """Convert a value of the parameter `name`, as the file has it: a list to a tuple, `Adam` to `adam`."""
     known = name == "optimizer" and isinstance(plain, str) and plain.lower() in OPTIMIZERS
     return plain.lower() if known else to_value(plain)
 
 
 def make_distribution(block: ParameterForm, path: Place, faults: Faults) -> Distribution:
-    """Convert a parameter's section to a distribution. Raises ParameterError if keys contradict each other."""
+    """Convert `block`, a parameter's section at `path`. Raises ParameterError if its keys contradict each other."""
     try:
         if isinstance(block, ConstantSection):
             return Constant((parse_value(str(path[1]), block.value),))
@@ -48,7 +48,7 @@ def make_distribution(block: ParameterForm, path: Place, faults: Faults) -> Dist
 
 
 def list_limits(parameter: Parameter, faults: Faults) -> list[tuple[Place, Value]]:
-    """Return (path, value) of all values that need a check: every choice, or both ends of a range."""
+    """Return (path in the file, value) of the values to check: every choice, or both ends of a range."""
     drawn, path = parameter.distribution, get_path(parameter)
     if isinstance(drawn, Constant):
         block = faults.root.at(*path).value
@@ -107,7 +107,7 @@ def _get_step_and_scale(block: RangeSection) -> tuple[float | None, bool]:
 
 
 def _find_multiples(low: float, high: float, q: float) -> tuple[int, int]:
-    """Return (first, last): first * q and last * q are the end multiples of q in the range. W&B rounds to multiples."""
+    """Return (first, last). The multiples of q in [low, high] are first * q to last * q, as W&B rounds to multiples."""
     if max(abs(low), abs(high)) / q > MOST_STEPS:
         raise ParameterError("q", f"q={quote(q)} is too fine for a range from {quote(low)} to {quote(high)}")
     first, last = -_floor_divide(-low, q), _floor_divide(high, q)

@@ -88,7 +88,7 @@ def list_data_parameters(faults: Faults) -> Mapping[str, Kind] | None:
 
 
 def check_variants(faults: Faults, space: SearchSpace | None, search: SearchSettings | None, *, rungs: bool) -> None:
-    """Report too many combinations of `data.*` values, and several combinations with `rungs` (`early_terminate`)."""
+    """Report too many combinations of `data.*` values. If `rungs` (`early_terminate` is set), allow only 1."""
     count = 1 if space is None else get_data_space(space).size
     if space is not None and count > MOST_VARIANTS:
         many = f"{count:,.0f}".replace("inf", "infinitely many")
@@ -156,7 +156,7 @@ def read_model(faults: Faults) -> ModelSpec | None:
 
 
 def read_function(faults: Faults, form: type[OwnFunction], path: Place) -> tuple[str, dict[str, Value]] | None:
-    """Return ("module:function", arguments) of a map with `python`. If there are faults, add them and return None."""
+    """Read a section of the class `form`. Return ("module:function", arguments), or add faults and return None."""
     before = len(faults.found)
     section = faults.read_section(form, path)
     arguments = (section and section.model_extra) or {}

@@ -145,7 +145,10 @@ def read_metrics(faults: Faults, place: Place = ("metrics",)) -> dict[str, Argum
 def _read_with_arguments(
     faults: Faults, path: Place, kind: Kind, known: Mapping[str, Sequence[str]]
 ) -> tuple[str, Arguments] | None:
-    """Return (name or "module:function", arguments) of a map; None with faults added. `known`: name -> arguments."""
+    """Read a map with `name` or `python`. Return (name or "module:function", arguments), or add faults and return None.
+
+    `kind` validates a name. `known` maps a name to its allowed arguments.
+    """
     given, before = faults.root.at(*path).plain, len(faults.found)
     name = given.get("name")
     if "python" in given:
@@ -162,7 +165,7 @@ def _read_with_arguments(
 
 
 def read_objective(faults: Faults, metrics: Names, outputs: Mapping[str, Output]) -> Objective | None:
-    """Read `metric`. If there are faults, add them and return None. `metrics` are all names, or None if faulty."""
+    """Read `metric`. If there are faults, add them and return None. `metrics`: all recorded names; None if faulty."""
     if not faults.has("metric"):
         return None
     given = faults.root.at("metric").plain
@@ -233,7 +236,7 @@ def _read_goal(faults: Faults, place: Place, metrics: Names, outputs: Mapping[st
 
 
 def read_training(faults: Faults, metrics: Names) -> Training | None:
-    """Read `training`. If there are faults, add them and return None. `metrics` are all names, or None if not known."""
+    """Read `training`. If there are faults, add them and return None. `metrics`: recorded names; None if not known."""
     before, given = len(faults.found), faults.root.plain.get("training", {})
     section = faults.read_section(
         Training, ("training",), KERAS_CALLBACKS, apart=(*WATCHING, "class_weight", "callbacks")
@@ -273,7 +276,7 @@ def _read_watcher(faults: Faults, form: Any, name: str, metrics: Names) -> Any:
 
 
 def _has_no_keras_callback(faults: Faults, callbacks: Any) -> bool:
-    """Return whether the list names no callback of Keras. For each callback of Keras, report what to use instead."""
+    """Return whether no entry of `callbacks` is Keras's own. For each that is, report what to use instead."""
     before = len(faults.found)
     for index, callback in enumerate(callbacks if isinstance(callbacks, list) else ()):
         names = [callback] if isinstance(callback, str) else list(callback) if isinstance(callback, dict) else []

@@ -31,7 +31,7 @@ _KEYS = {"search.trials": "run_cap", "search.stop.value": "metric.target"}  # ou
 
 
 def read_wandb_file(path: Path, notes: list[str]) -> dict[str, Any]:
-    """Return section -> content of a space file. Append differences to `notes`. Raises UsageError for another file."""
+    """Convert a W&B file to sections of a space file. `notes` gets what is renamed or skipped. Raises UsageError."""
     plain = read_yaml_file(path)[1].plain
     if not isinstance(plain, dict) or not isinstance(plain.get("parameters"), dict):
         raise UsageError(f"{path} is not a W&B sweep file: it has no map `parameters`")
@@ -63,7 +63,7 @@ def to_wandb_fault(path: Path, fault: Fault) -> Fault:
 
 
 def _convert_early_terminate(plain: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
-    """Convert `early_terminate`. `min_iter`, the epoch of the first rung, replaces W&B's `max_iter` and `s`."""
+    """Convert `plain`, W&B's `early_terminate`. `min_iter`, the first rung's epoch, replaces `max_iter` and `s`."""
     section = {name: value for name, value in plain.items() if name not in ("max_iter", "s", "strict")}
     most, eta, brackets = plain.get("max_iter"), plain.get("eta", 3), plain.get("s", 1)
     if all(type(number) is int and 0 < number < 1000 for number in (most, eta, brackets)):
