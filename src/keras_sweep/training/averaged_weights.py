@@ -29,7 +29,7 @@ def averages(optimizer: Any) -> list[tuple[Any, Any]]:
 
 
 def get_average_weights(model: Any) -> Weights:
-    """Return the weights as they are after `fit`: with `use_ema`, the averages replace the trainable weights."""
+    """Return the weights as if `fit` ended now: with `use_ema`, the averages replace the trainable weights."""
     replacements = {id(variable): average for variable, average in averages(getattr(model, "optimizer", None))}
     return tuple(copy_value(replacements.get(id(variable), variable)) for variable in model.weights)
 

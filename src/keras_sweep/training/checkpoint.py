@@ -52,7 +52,7 @@ def write(path: Path, facts: Mapping[str, Any], states: Sequence[TrainingState |
 
 
 def read(path: Path) -> Checkpoint | None:
-    """Return (facts, states); None if `path` has no file. Raises Damaged if it is cut, altered or of an old version."""
+    """Return (facts, states); None without a file. Raises Damaged if it is cut, altered or of another version."""
     try:
         text, arrays = read_text_and_arrays(path)
         header = json.loads(text)

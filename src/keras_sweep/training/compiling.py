@@ -31,7 +31,7 @@ class Effort(Enum):
 
 
 def effort(numbers: float) -> Effort:
-    """Choose the effort by `numbers`, how many weights and layer outputs the longest trial has, never by time."""
+    """Choose the effort by `numbers` (weights and layer outputs of the longest trial), never by a measured time."""
     if numbers <= LOW:
         return Effort.LOW
     return Effort.MEDIUM if numbers <= MEDIUM else Effort.FULL

@@ -41,7 +41,7 @@ class Controls:
     def from_training(
         cls, training: Training, learning_rate: float, rows: Iterable[Mapping[str, float]] = ()
     ) -> Controls | None:
-        """Create controls, and feed them `rows`, the earlier metrics. Return None if `training` sets neither."""
+        """Create controls, and feed them the past epochs `rows`. Return None if `training` has neither callback."""
         if not training.is_watched:
             return None
         controls = cls(training, learning_rate)

@@ -60,7 +60,6 @@ def make_loss(spec: SweepSpec, arguments: Mapping[str, Value]) -> Any:
 
 @cache
 def _make_transformed_loss(loss: Any, scale: TargetScale) -> Callable[[Any, Any], Any]:
-    """Return `loss` as a function that takes targets and outputs in original units, and transforms both first."""
     import keras
     from keras import ops
 
@@ -91,7 +90,7 @@ def _load_loss(name: str, arguments: tuple[tuple[str, Value], ...], folder: Path
 
 
 def make_metric(spec: SweepSpec, name: str) -> Any:
-    """Return `name`, or an object that logs this name if the metric has arguments. Raises ModelError if a value is wrong."""
+    """Return `name`, or an object that logs this name if the metric has arguments. Raises ModelError for wrong ones."""
     import keras
 
     arguments = spec.metric_arguments.get(name)
@@ -124,7 +123,7 @@ def _construct(make: Callable[..., Any], name: str, arguments: Mapping[str, Any]
 
 
 def make_from_source(source: str, arguments: Mapping[str, Any], folder: Path) -> Any:
-    """Load `source`, `module:name`. Call it with `arguments` if it is a class or factory. Raises ModelError."""
+    """Load `source` (`module:name`). Call it with `arguments` if it is a class or factory. Raises ModelError."""
     value: Any = load_python(source, folder, ModelError)
     if isinstance(value, type) or arguments or _needs_no_arguments(value):
         with guard_user_code(f"calling {display_name(source)} with {dict(arguments)} failed", folder, ModelError):

@@ -155,7 +155,6 @@ class FitGroup(Group):
         return Report(self.epoch, {lane.number: lane.rows[-1]}, seconds=took)
 
     def _check_logged(self, part: FitTraining, rows: Sequence[Row]) -> None:
-        """Raise TrialFailed if no epoch of `rows` has the objective. `part` only decides the message."""
         curve, name = make_curve(rows), self._objective.name
         if name not in curve:
             what = f"the metric {name!r} was not logged,"

@@ -111,7 +111,7 @@ _open: dict[str, Task] = {}  # by key: the current sweep's task, or its tasks fo
 
 
 def call_on_worker(key: str, payload: bytes | Path, function: Callable[..., Any], *arguments: Any) -> Any:
-    """On a worker, return `function(task, *arguments)`. The first call with `key` opens the task that `payload` has."""
+    """On a worker, return `function(task, *arguments)`. The first call with `key` opens the task in `payload`."""
     try:
         with _opening:
             if key not in _open:
