@@ -29,13 +29,13 @@ def averages(optimizer: Any) -> list[tuple[Any, Any]]:
 
 
 def get_average_weights(model: Any) -> Weights:
-    """Return what `model.get_weights()` would return if `fit` ended now."""
+    """Return the weights as if `fit` ended now: with `use_ema`, the averages replace the trainable weights."""
     replacements = {id(variable): average for variable, average in averages(getattr(model, "optimizer", None))}
     return tuple(copy_value(replacements.get(id(variable), variable)) for variable in model.weights)
 
 
 def make_swap_callback() -> Any:
-    """Return a callback that validates with the averages. Keras's `SwapEMAWeights` rounds on TensorFlow."""
+    """Return a callback that validates with the `use_ema` averages. Keras's `SwapEMAWeights` rounds on TensorFlow."""
     import keras
 
     class Swap(keras.callbacks.Callback):  # type: ignore[misc]

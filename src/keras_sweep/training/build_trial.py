@@ -123,7 +123,7 @@ ROWS = 1024  # rows per call
 
 
 def call_model(model: Any, x: Arrays) -> Arrays:
-    """Return outputs [N, ...] as `evaluate` computes them. Unlike `predict`, this compiles no program."""
+    """Return the outputs [N, ...] for N rows `x`, as `evaluate` computes them. Unlike `predict`, compile no program."""
     import keras
 
     try:
@@ -136,5 +136,5 @@ def call_model(model: Any, x: Arrays) -> Arrays:
 
 
 def predict_rows(model: Any, x: Arrays) -> Arrays:
-    """Return outputs [N, ...] by `predict`, which compiles. The last digits may differ from `call_model`."""
+    """Return the outputs [N, ...] for N rows `x`. This compiles a program; last digits may differ from `call_model`."""
     return each(np.asarray, model.predict(x, batch_size=ROWS, verbose=0))

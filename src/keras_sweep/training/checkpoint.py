@@ -45,14 +45,14 @@ class Damaged(Exception):
 
 
 def write(path: Path, facts: Mapping[str, Any], states: Sequence[TrainingState | None]) -> None:
-    """Write JSON facts and states atomically, and create a missing folder. Raises RecordError if writing fails."""
+    """Write `facts` (as JSON) and `states` to `path` atomically, in a new folder if needed. Raises RecordError."""
     counts = [None if state is None else list(map(len, state)) for state in states]
     arrays = [array for state in states if state is not None for part in state for array in part]
     write_arrays(path, arrays, text=json.dumps({"version": VERSION, "counts": counts, "facts": facts}))
 
 
 def read(path: Path) -> Checkpoint | None:
-    """Return (facts, states); None without a file. Raises Damaged if the file is cut, altered or of another version."""
+    """Return (facts, states); None without a file. Raises Damaged if it is cut, altered or of another version."""
     try:
         text, arrays = read_text_and_arrays(path)
         header = json.loads(text)
@@ -98,14 +98,14 @@ class LatestCheckpoint:
     def write(
         self, trials: Sequence[Suggestion], facts: Mapping[str, Any], states: Sequence[TrainingState | None]
     ) -> None:
-        """Write states and JSON facts. The facts need "rows": trial number -> metrics of each epoch."""
+        """Write the states, and `facts` as JSON. `facts["rows"]` must be trial number -> metrics of each epoch."""
         try:
             write(self._path, {"digest": self._digest(trials), **facts}, states)
         except RecordError as error:  # a full disk costs the checkpoint, not the sweep
             self.notice(f"training continues without a checkpoint: {error.message}")
 
     def read(self, trials: Sequence[Suggestion]) -> Checkpoint | None:
-        """Return the checkpoint if it belongs to `trials`, else None. Also restarts the clock of `is_due`."""
+        """Return the checkpoint if it is of the same `trials` and data, else None. Restart the clock of `is_due`."""
         self._last_write = time.monotonic()
         try:
             checkpoint = read(self._path)
@@ -144,7 +144,7 @@ def join_states(states: Sequence[TrainingState]) -> TrainingState:
 
 
 def split_state(state: TrainingState, count: int) -> list[TrainingState]:
-    """Undo `join_states`: return the states of `count` folds, with an empty field `right`."""
+    """Undo `join_states`: return the state of each of `count` folds. The field `right` is empty."""
     parts = state._replace(right=())
     return [
         TrainingState(*(part[len(part) * i // count : len(part) * (i + 1) // count] for part in parts))

@@ -19,7 +19,7 @@ from keras_sweep.training.workers.pool import Pool
 
 
 class MakeRunner(Protocol):
-    """Creates a runner. The name of a runner begins with the name that it is registered by: "fit/tensorflow"."""
+    """Creates a runner. If you register it as "fit", the runner's `name` must begin with "fit", as "fit/tensorflow"."""
 
     def __call__(
         self,
@@ -38,7 +38,7 @@ def choose_runner(spec: SweepSpec, data: SearchData, choice: str | None, **optio
 
     `choice` is a name in `RUNNERS`; None uses the compiled runner if it can train the sweep, else `fit`. `options` are
     keyword arguments of `MakeRunner`. An option that is None is left out, because a plugin's runner may not know it.
-    Raises UsageError if the chosen runner can't train the sweep, or folds can't compute the objective.
+    Raises UsageError if the chosen runner can't train the sweep, or the folds' objectives can't be combined.
     """
     name = spec.objective.name
     if data.folds and not is_mean_over_rows(spec, name) and not find_pooled_metrics(spec):

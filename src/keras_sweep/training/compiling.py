@@ -31,7 +31,7 @@ class Effort(Enum):
 
 
 def effort(numbers: float) -> Effort:
-    """Choose the effort for a program by how many numbers it computes, never by a measured time."""
+    """Choose the effort by `numbers` (weights and layer outputs of the longest trial), never by a measured time."""
     if numbers <= LOW:
         return Effort.LOW
     return Effort.MEDIUM if numbers <= MEDIUM else Effort.FULL
@@ -40,8 +40,8 @@ def effort(numbers: float) -> Effort:
 def enable_compile_cache() -> Path | None:
     """Cache compiled programs in a folder of the user's cache, and return the folder.
 
-    A cached program is machine code, so nobody else may own the folder or write to it. Returns None without JAX, if the
-    folder can't be made this way, or if the user has set another cache.
+    A cached program is machine code, so nobody else may own the folder or write to it. Returns None without JAX, if no
+    such folder can be created, or if the user has set another cache.
     """
     import keras
 

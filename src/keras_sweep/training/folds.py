@@ -48,10 +48,10 @@ def build_trained_model(spec: SweepSpec, data: SearchData, params: Params, weigh
 
 
 def join_scores(name: str, values: Sequence[Any], rows: Sequence[Array], weights: Array | None) -> Any:
-    """Combine a metric's values on the folds into its value over all rows: float64, a number or an array [T].
+    """Combine a metric's values on the folds into its value over all rows: float64, a number or an array [epochs].
 
-    Each value is the mean over the rows whose indices are in the same item of `rows`. A metric that is not a mean is
-    treated as a mean. `weights` are [N] sample weights; Keras divides a loss by the number of rows even with weights.
+    `rows` has the row indices of each fold. A metric that is not a mean over rows is averaged as if it were one.
+    `weights`: [N] sample weights, or None. A loss ignores them here: Keras divides a loss by the number of rows.
     """
     weighs = None if name in ("loss", "val_loss") else weights
     counts = np.array(
@@ -66,7 +66,7 @@ def join_scores(name: str, values: Sequence[Any], rows: Sequence[Array], weights
 
 
 def join_fold_rows(parts: Sequence[Array], data: SearchData) -> Array:
-    """Join arrays for the folds' validation rows into [N, ...], in the order of all rows."""
+    """Join `parts`, an array for each fold's validation rows, into [N, ...] in the order of all N rows."""
     joined = np.concatenate(parts)
     together = np.empty_like(joined)
     together[np.concatenate([fold.held for fold in data.folds])] = joined

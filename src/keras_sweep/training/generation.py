@@ -17,7 +17,7 @@ from keras_sweep.trial.result import Seconds, Suggestion
 
 
 class TrainingGeneration(ABC):
-    """The lanes of a generation, and the groups that still train. Only the thread of `Runner.run` uses a generation."""
+    """A generation's lanes, and the groups in which lanes train together. Only the thread of `Runner.run` uses it."""
 
     compares_together = True  # True: a rung compares all its trials at once; False: trial by trial, in order
 
@@ -34,7 +34,7 @@ class TrainingGeneration(ABC):
     def fill(
         self, trials: Sequence[Suggestion], wanted: frozenset[int]
     ) -> list[tuple[Suggestion, BaseException]] | None:
-        """Create and group lanes for wanted trials, and for trials that share a rung or a program with wanted trials.
+        """Create and group lanes for the trial numbers `wanted`, and for trials that share a rung or program with them.
 
         Returns (trial, error) for each trial whose model can't be built; None if the user stops the sweep.
         """
@@ -63,7 +63,7 @@ class TrainingGeneration(ABC):
         return unbuilt
 
     def run_due_rungs(self) -> Iterator[Lane]:
-        """Let the pruner compare trials at each rung that all its trials reached. Yield wanted lanes that it stops."""
+        """If all trials of a rung have reached it, let the pruner compare them. Yield wanted lanes that it stops."""
         for rung in sorted({rung for lane in self.lanes.values() for rung in lane.rungs}):
             coming = [lane for lane in self.lanes.values() if self._waits_for_rung(rung, lane) and lane.can_reach(rung)]
             for lanes in [coming] * bool(coming) if self.compares_together else [[lane] for lane in coming]:
@@ -87,11 +87,11 @@ class TrainingGeneration(ABC):
 
     @abstractmethod
     def _regroup(self, waiting: Sequence[Group]) -> None:
-        """Put the lanes of `waiting` groups into new groups, after a rung stopped some of these lanes."""
+        """Put the lanes of the groups `waiting` into new groups, after a rung has stopped some of these lanes."""
 
     @abstractmethod
     def _select(self, trials: Sequence[Suggestion], wanted: frozenset[int]) -> list[tuple[Suggestion, Any]]:
-        """Return (trial, argument `own_model` of `_make_lane`) for each trial that needs a lane."""
+        """Return (trial, `own_model`) for each trial that needs a lane: two arguments of `_make_lane`."""
 
     @abstractmethod
     def _make_lane(self, suggestion: Suggestion, own_model: Any, *, wanted: bool) -> Lane: ...
@@ -104,11 +104,11 @@ class TrainingGeneration(ABC):
     def _make_group(self, numbers: Sequence[int], epoch: int, begins: Any = None, *places: Any) -> Group:
         """Create a group of the trials `numbers`, which have trained `epoch` epochs.
 
-        `begins` maps numbers to states, by default each lane's last state. `places` are what `Group.places` returned.
+        `begins`: trial number -> state to start from; None: each lane's last state. `places`: from `Group.places`.
         """
 
     def _run_rung(self, rung: int, numbers: Sequence[int]) -> list[Lane]:
-        """Let the pruner compare the trials `numbers` at a rung. End and return the lanes that the pruner stops."""
+        """Let the pruner compare the trials `numbers` at epoch `rung`. End and return the lanes that it stops."""
         name, lanes = self._spec.objective.name, [self.lanes[number] for number in numbers]
         rows = {lane.number: lane.rows[rung - 1] for lane in lanes}
         values = {number: row[name] for number, row in rows.items() if name in row}
@@ -119,7 +119,7 @@ class TrainingGeneration(ABC):
         return pruned
 
     def write(self, file: LatestCheckpoint, trials: Sequence[Suggestion]) -> None:
-        """Write the states of wanted and unwanted lanes, except lanes that can't resume. No group may be training."""
+        """Write all lanes that can resume to the checkpoint `file`, even unwanted lanes. No group may be training."""
         # A later run that asks for more trials may want the lanes that are unwanted now.
         restart = {lane.number for group in self.groups if not group.moves for lane in group.lanes if lane.training}
         saved = [lane for lane in self.lanes.values() if lane.end is not LaneEnd.FAILED and lane.number not in restart]
@@ -140,7 +140,7 @@ class TrainingGeneration(ABC):
         file.write(trials, {"rows": rows, "lanes": lanes, "groups": groups, "rungs": self._compared}, states)
 
     def restore(self, file: LatestCheckpoint, trials: Sequence[Suggestion]) -> None:
-        """Restore lanes and groups before training, if the checkpoint belongs to `trials`.
+        """Before training, restore lanes and groups from `file` if it was written for `trials`.
 
         If the user has asked for more trials since, lanes that the checkpoint lacks start from the beginning. Trials
         that can share a program are either all in the checkpoint or all missing.

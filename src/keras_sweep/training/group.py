@@ -126,7 +126,7 @@ class Group(ABC):
         self._begins = source._begins  # noqa: SLF001  # the same class
 
     def places(self) -> tuple[list[int], int]:
-        """Return (trials in the order of the compiled program, its number of lanes); ([], 0) without a program."""
+        """Return (trial numbers in lane order, number of the compiled program's lanes); ([], 0) without a program."""
         return [], 0
 
     def state(self, lane: Lane) -> TrainingState | None:
@@ -143,7 +143,7 @@ class Group(ABC):
         """Train up to epoch `until`, or until `stopping()` is true. Call `report` after each epoch."""
 
     def _log(self, lane: Lane, row: dict[str, float], state: Callable[[], TrainingState], *, finite: bool) -> None:
-        """Add the metrics `row` to the lane. Keep `state()` if the score, a rung or the trial's end needs the state."""
+        """Log the metrics `row`. Keep `state()` if a score, rung or end needs it. `finite`: whether all weights are."""
         lane.log(row, finite=finite and not has_diverged(row))
         if lane.end is LaneEnd.DIVERGED or self._objective.name not in row:
             return

@@ -74,10 +74,14 @@ class GroupRunner(Runner):
 
     @abstractmethod
     def _train_here(self, stack: ExitStack, stopping: Callable[[], bool], tell: Tell) -> tuple[Train, int]:
-        """Return (function that trains a group until `stack` closes, number of groups that train at once)."""
+        """Return (function that trains some epochs of a group, number of groups at once). 0: in the calling thread.
+
+        Training stops early if `stopping()` is true. In the calling thread, `tell` receives each epoch's report. After
+        `stack` has closed, the function can't be called.
+        """
 
     def run(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> Generator[Result, None, None]:
-        """Train the generation from its checkpoint or from the start. Yield the result of each wanted trial."""
+        """Train the generation from its checkpoint or the start. Yield the results of the trial numbers `wanted`."""
         generation = self._generation(self._spec, self._programs, self._ends, watch)
         with self._wall.part("build"):
             unbuilt = generation.fill(trials, wanted)
@@ -134,7 +138,7 @@ class GroupRunner(Runner):
                 watch.emit(phase)
 
         def tell(report: Report) -> None:
-            """Log an epoch that this thread trained. Run due rungs, and write a checkpoint when its time has come."""
+            """Log an epoch that this thread trained. Run due rungs, and write a checkpoint if it is due."""
             self._log_report(report, generation, watch)
             pruned.extend(generation.run_due_rungs())
             if self._checkpoint is not None and self._checkpoint.is_due():
@@ -176,7 +180,7 @@ class GroupRunner(Runner):
         return MAX_SEGMENTS
 
     def _pause_segments(self, segments: Segments, meanwhile: Callable[[], None]) -> list[tuple[Group, Future[Segment]]]:
-        """Call `meanwhile` until all groups have ended their epochs. Return the unread segments and their groups."""
+        """Pause training: call `meanwhile` until no group trains. Return (group, segment) of each unread segment."""
         if self._shared is None:
             return segments.pause(meanwhile)
         self._shared.workers.stop(now=True)
@@ -188,7 +192,7 @@ class GroupRunner(Runner):
     def _read_segments(
         self, ended: Sequence[tuple[Group, Future[Segment]]], generation: TrainingGeneration, watch: Watch
     ) -> Iterator[Result]:
-        """Emit the epochs of ended segments, and yield the results of lanes that ended. Count lost segments."""
+        """Emit the epochs of segments, and yield the results of lanes that ended. Count segments that workers lost."""
         for group, segment in ended:
             if (error := error_of(segment)) is not None:
                 if self._shared is None:

@@ -41,7 +41,7 @@ class Controls:
     def from_training(
         cls, training: Training, learning_rate: float, rows: Iterable[Mapping[str, float]] = ()
     ) -> Controls | None:
-        """Create controls, and feed them the earlier epochs `rows`. None if `training` has neither callback."""
+        """Create controls, and feed them the past epochs `rows`. Return None if `training` has neither callback."""
         if not training.is_watched:
             return None
         controls = cls(training, learning_rate)
@@ -71,7 +71,7 @@ class Controls:
 
     @property
     def epoch_to_restore(self) -> int | None:
-        """The epoch (from 1) whose weights early stopping would restore now; None for the last epoch."""
+        """The epoch (from 1) whose weights early stopping would restore now; None if it keeps the last epoch's."""
         has_best = self._stopping is not None and self._stopping.best_weights is not None
         return self._stopping.best_epoch + 1 if has_best else None
 
@@ -177,7 +177,7 @@ class Lane:
             self.end = LaneEnd.DONE
 
     def copy_progress(self, source: Lane) -> None:
-        """Copy the progress of `source`, a lane of the same trial, except `seen`, which the loop's thread sets."""
+        """Copy the progress of `source`, a lane of the same trial, except `seen`, which the thread of `run` sets."""
         vars(self).update({name: value for name, value in vars(source).items() if name != "seen"})
 
     def resume_from(
@@ -227,7 +227,7 @@ class EndStates:
             lane.resume_from(*end_state)
 
     def end(self, number: int) -> End | None:
-        """Return (rows, last state, best state) of a trial; None if no usable state is kept."""
+        """Return (metrics per epoch, last state, best state) of trial `number`; None if no usable state is kept."""
         if self._folder is None:
             return self._memory.get(number)
         with suppress(checkpoint.Damaged):

@@ -24,7 +24,7 @@ LEAST = 1e-6  # smallest 1 + value that `log` transforms
 def compile_arguments(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> dict[str, Any]:
     """Return the arguments of `compile`, except the optimizer and what the model's own `compile` supplies.
 
-    `arguments` are the trial's loss arguments. Raises ModelError if a loss or metric does not accept an argument.
+    `arguments`: the trial's values for the loss's own arguments. Raises ModelError if a loss or metric rejects any.
     """
     result: dict[str, Any] = {}
     if "loss" not in spec.own:
@@ -37,7 +37,7 @@ def compile_arguments(spec: SweepSpec, arguments: Mapping[str, Value], data: Sea
 
 
 def metrics_argument(spec: SweepSpec, data: SearchData) -> dict[str, Any]:
-    """Return {"metrics": ...}, or {"weighted_metrics": ...} if rows have weights. {} if the model has its own."""
+    """Return {"metrics": ...}, or {"weighted_metrics": ...} if rows have weights; {} if the model sets its own."""
     if "metrics" in spec.own:
         return {}
     outputs = {name: spec.output(name) for name, output in spec.outputs.items() if output.metrics}
@@ -49,7 +49,10 @@ def metrics_argument(spec: SweepSpec, data: SearchData) -> dict[str, Any]:
 
 
 def make_loss(spec: SweepSpec, arguments: Mapping[str, Value]) -> Any:
-    """Return the loss for `compile`. If the space transforms the target, the loss transforms targets and outputs."""
+    """Return the loss for `compile`. `arguments`: values for the loss's own arguments.
+
+    If the space transforms the target, the loss takes targets and outputs in original units, and transforms both.
+    """
     is_name = not arguments and not is_user_function(spec.loss)
     loss = spec.loss if is_name else _load_loss(spec.loss, tuple(sorted(arguments.items())), spec.folder)
     return loss if spec.scale is None else _make_transformed_loss(loss, spec.scale)
@@ -57,7 +60,6 @@ def make_loss(spec: SweepSpec, arguments: Mapping[str, Value]) -> Any:
 
 @cache
 def _make_transformed_loss(loss: Any, scale: TargetScale) -> Callable[[Any, Any], Any]:
-    """Return a loss per row. The loss takes targets and outputs in original units, and transforms both."""
     import keras
     from keras import ops
 
@@ -88,7 +90,7 @@ def _load_loss(name: str, arguments: tuple[tuple[str, Value], ...], folder: Path
 
 
 def make_metric(spec: SweepSpec, name: str) -> Any:
-    """Return `name`, or a new metric object that logs this name if the metric has arguments. Raises ModelError."""
+    """Return `name`, or an object that logs this name if the metric has arguments. Raises ModelError for wrong ones."""
     import keras
 
     arguments = spec.metric_arguments.get(name)
@@ -121,7 +123,7 @@ def _construct(make: Callable[..., Any], name: str, arguments: Mapping[str, Any]
 
 
 def make_from_source(source: str, arguments: Mapping[str, Any], folder: Path) -> Any:
-    """Load the user's `module:name`, and call it with `arguments` if it is a class or factory. Raises ModelError."""
+    """Load `source` (`module:name`). Call it with `arguments` if it is a class or factory. Raises ModelError."""
     value: Any = load_python(source, folder, ModelError)
     if isinstance(value, type) or arguments or _needs_no_arguments(value):
         with guard_user_code(f"calling {display_name(source)} with {dict(arguments)} failed", folder, ModelError):
@@ -144,9 +146,9 @@ def _needs_no_arguments(function: Any) -> bool:
 
 
 def make_row_function(spec: SweepSpec, metric: str, arguments: Mapping[str, Value]) -> Callable[[Any, Any], Any] | None:
-    """Return the function (labels, outputs) -> values per row of a metric ("val_loss").
+    """Return a function (labels, outputs) -> value of `metric` ("val_loss") for each row.
 
-    `arguments` are the loss's arguments. Returns None for a metric that Keras knows by name, and for a metric object.
+    `arguments`: values for the loss's own arguments. Returns None for a name known to Keras, and for a metric object.
     """
     import keras
 

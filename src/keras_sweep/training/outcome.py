@@ -48,12 +48,12 @@ def find_best_epoch(objective: Objective, values: Sequence[float]) -> int:
 
 
 def find_scored_epoch(objective: Objective, values: Sequence[float], restored: int | None = None) -> int:
-    """Return the epoch (from 1) that scores a trial. `restored`: the epoch whose weights early stopping restores."""
+    """Return the scored epoch (from 1): the best if `take_best`, else `restored` (by early stopping), else the last."""
     return find_best_epoch(objective, values) if objective.take_best else restored or len(values)
 
 
 def trial_objective(objective: Objective, suggestion: Suggestion) -> Objective:
-    """Return the objective of a trial. A finalist whose `epochs` were read off a curve is scored by its last epoch."""
+    """Return the trial's objective. If a finalist's `epochs` come from an earlier curve, its last epoch is scored."""
     reads_epochs = objective.epochs_from > 0 and suggestion.recipe is not None
     return replace(objective, take_best=False) if reads_epochs else objective
 
@@ -85,7 +85,7 @@ def make_result(
     right: Array | None = None,  # [N] whether each row was predicted correctly at that epoch, if the runner knows
     pruned_at: int | None = None,  # the epoch after which the pruner stopped the trial
 ) -> Result:
-    """Return the result of a completed or pruned trial; a FAIL if a further goal has no finite value."""
+    """Return the result of a completed or pruned trial; a FAIL if a goal besides the objective has no finite value."""
     name, scores, rows_value = spec.objective.name, None, None
     value = curve[name][epoch - 1]
     can_win = pruned_at is None or spec.objective.take_best
@@ -219,7 +219,7 @@ class LoggedMetric:
         return standard_error(output.metric, output.spec.loss, output.value, output.rows, output.predict, row_function)
 
     def _restrict_to_output(self) -> LoggedMetric:
-        """Return "val_price_mae" as "val_mae" of a model with the only output "price". Other metrics stay unchanged."""
+        """Return an output's own metric: "val_price_mae" becomes "val_mae" of output "price". Others stay unchanged."""
         if (place := self.spec.find_output(self.metric)) is None:
             return self
         (name, metric), spec = place, self.spec
@@ -255,7 +255,7 @@ def standard_error(
 
 
 def measure_goals(spec: SweepSpec, weights: Weights, model: Callable[[], tuple[Any, Arrays]]) -> dict[str, float]:
-    """Return goal -> value of the further goals among `parameters`, `flops` and `predict_seconds`.
+    """Return goal -> value for those of `parameters`, `flops`, `predict_seconds` that the space has as further goals.
 
     `model` returns (Keras model, input rows). With folds, both are the first fold's, `weights` has the weights of all
     folds, and `parameters` is the mean over the folds.

@@ -96,12 +96,12 @@ def row_values(
 
 
 def weigh_values(metric: str, values: npt.NDArray[np.float64], weights: Array) -> npt.NDArray[np.float64]:
-    """Return [N] values whose plain mean equals Keras's value for weighted rows.
+    """Return [N] weighted row `values`. Their plain mean equals Keras's value for weighted rows.
 
     For a loss, Keras divides the weighted sum by the number of rows. A metric is the weighted mean m, a ratio of two
-    sums. Linearized, a row contributes m + w (v - m) / mean(w). The plain standard error of these values is the
-    weighted mean's, also for differences of trials and for bootstrap bags of rows. Sources: Cochran 1977, "Sampling
-    techniques", chapter 6; Gatz and Smith 1995, "The standard error of a weighted mean concentration".
+    sums. Linearized, a row with value v and weight w contributes m + w (v - m) / mean(w). The plain standard error of
+    these values is the weighted mean's, also for differences of trials and for bootstrap samples. Sources: Cochran
+    1977, "Sampling techniques", chapter 6; Gatz and Smith 1995, "The standard error of a weighted mean concentration".
     """
     w = weights.astype(np.float64)
     if metric.removeprefix("val_") == "loss":
@@ -119,7 +119,7 @@ def _compile(function: Callable[[Any, Any], Any]) -> Any:
 
 
 def find_accuracy_function(name: str, y: tuple[int, ...], outputs: tuple[int, ...]) -> Callable[[Any, Any], Any]:
-    """Return Keras's function for an accuracy. The shapes of labels and outputs decide for "accuracy"."""
+    """Return Keras's function for the accuracy `name`. For "accuracy", the shapes of labels and outputs decide."""
     import keras
 
     if name in ("accuracy", "acc"):
@@ -151,7 +151,7 @@ def row_scores(
 
 
 def penalty(metric: str, value: float, mean: float) -> float | None:
-    """Return what a logged `value` adds to the rows' `mean`: 0 within rounding, or a loss's penalty. Otherwise None."""
+    """Return `value - mean` of a metric: 0 for rounding, or a loss's penalty on the weights. None if it is neither."""
     rest = value - mean
     if abs(rest) <= CLOSE * max(abs(value), CLOSE):
         return 0.0
@@ -171,7 +171,7 @@ def _reshape_labels(y: Array, outputs: Array) -> Array:
 
 
 def right_rows(objective: str, y: Any, outputs: Any) -> Any:
-    """Return [B] JAX booleans: is a row of the batch predicted right? None if the objective is no accuracy."""
+    """Return whether each row of a batch is predicted right, as JAX booleans; None if `objective` is no accuracy."""
     name = objective.removeprefix("val_")
     is_share = name != objective and name in ACCURACIES | TOP_K
     if not is_share or getattr(outputs, "ndim", 0) != 2:  # with more dimensions, a row can be partly right

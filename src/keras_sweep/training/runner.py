@@ -20,7 +20,7 @@ class Pruner(Protocol):
         """Return the epochs (from 1) after which the runner calls `rung`, for a trial of `epochs` epochs."""
 
     def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
-        """Return the numbers of the trials to stop after `epoch`. `values` maps trial numbers to objectives."""
+        """Return the numbers of the trials to stop after `epoch`. `values`: trial number -> objective."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,10 @@ class Runner(Protocol):
         return 0
 
     def programs(self, trials: Sequence[Suggestion], wanted: frozenset[int], emit: Listener) -> list[tuple[int, int]]:
-        """Return (number of programs to compile, number of trials) for each set of trials that share programs."""
+        """Return (number of programs to compile, number of trials) for each set of trials that share programs.
+
+        `trials` is the whole generation, and `wanted` are the numbers to train. `emit` receives the progress.
+        """
         del trials, emit
         return [(1, 1)] * len(wanted)
 
@@ -87,7 +90,7 @@ class Runner(Protocol):
         del numbers
 
     def missing(self, trials: Sequence[Suggestion]) -> frozenset[int]:
-        """Return the numbers of trials that `trials` continue, and whose final states are needed but lost."""
+        """Return the numbers of earlier trials that `trials` should continue, but whose final states are lost."""
         del trials
         return frozenset()
 

@@ -64,7 +64,7 @@ class Segments:
         return []
 
     def pause(self, meanwhile: Callable[[], None]) -> list[tuple[Group, Future[Segment]]]:
-        """Begin no segment until `set`. Call `meanwhile` until no group trains, and return the unread segments."""
+        """Begin no segment until `set`. Call `meanwhile` until no group trains. Return what `next` would return."""
         with self._changed:
             self._paused = True
         while True:
@@ -78,7 +78,7 @@ class Segments:
         return self._changed
 
     def _begin(self) -> None:
-        """Begin segments of groups that may train. The caller holds the lock."""
+        """Begin the next segment of idle groups, until `at_once` groups train. The caller holds the lock."""
         while not self._paused and len(self._busy) < self.at_once:
             busy = self._busy | self._lost
             idle = [group for group in self._groups if group not in busy and group.training and self.can_go_on(group)]
@@ -89,7 +89,7 @@ class Segments:
             self.train(group).add_done_callback(partial(self._end, group))
 
     def _end(self, group: Group, segment: Future[Segment]) -> None:
-        """Update the group in the thread that trained its segment, so that its next segment begins at once."""
+        """Update the group after its segment, and begin the next one. Runs in the thread that trained the segment."""
         with self._changed:
             self._busy.remove(group)
             if error_of(segment) is None:

@@ -53,7 +53,7 @@ class FitGroup(Group):
 
     @property
     def remaining(self) -> int:
-        """The priority: first started trials, then the longest trials without rungs, last trials with rungs."""
+        """The priority: highest for started trials, then for long trials without rungs, least for trials with rungs."""
         return sys.maxsize if self.epoch else 0 if self.lane.rungs else super().remaining
 
     def segment_end(self) -> int:
@@ -122,7 +122,7 @@ class FitGroup(Group):
             self._end_trial(live, part, report)
 
     def _end_trial(self, live: LiveTrial, part: FitTraining, report: Tell) -> None:
-        """Score the weights after `fit` returned, and report the trial's end."""
+        """After `fit` has returned, score the trial, and report its end."""
         lane = self.lane
         objective = trial_objective(self._objective, lane.suggestion)
         is_scored_elsewhere = (
@@ -155,7 +155,6 @@ class FitGroup(Group):
         return Report(self.epoch, {lane.number: lane.rows[-1]}, seconds=took)
 
     def _check_logged(self, part: FitTraining, rows: Sequence[Row]) -> None:
-        """Raise TrialFailed if no epoch logged the objective."""
         curve, name = make_curve(rows), self._objective.name
         if name not in curve:
             what = f"the metric {name!r} was not logged,"
@@ -186,7 +185,7 @@ class FitGroup(Group):
         self.epoch = 0
 
     def _read_ahead(self, until: int, report: Tell) -> None:
-        """Report the stored epochs up to `until`. Raises TrialFailed if training failed in or before `until`."""
+        """Report the stored epochs up to epoch `until`. Raises TrialFailed if training has failed by then."""
         while self._ahead and self._ahead[0][0].epoch <= until and self.lane.end is not LaneEnd.PRUNED:
             note, snapshot = self._ahead.popleft()
             if note.failure is not None:
@@ -221,7 +220,7 @@ class FitGroup(Group):
             self._report_end(report)
 
     def _train_folds_in_turn(self, live: LiveTrial, stopping: Callable[[], bool], note: Tell) -> None:
-        """Train each fold to its end. Join and report the epochs, unless training was stopped."""
+        """Train each fold to its end. Then `note` receives the joined epochs, unless training was stopped."""
         lane, count, interrupted = self.lane, len(self._programs.data.folds), False
         take_best = trial_objective(self._objective, lane.suggestion).take_best
         by_fold: list[dict[int, Weights]] = []  # for each trained fold: epoch -> weights
@@ -265,7 +264,7 @@ class FitGroup(Group):
         self._report_end(note)
 
     def _train_fold(self, live: LiveTrial, fold: int, train: Callable[[FitTraining], Trained]) -> Trained:
-        """Return what `train` returns for the training of a fold. Raises TrialFailed that names the fold."""
+        """Call `train` with the training of fold number `fold`, and return its result. TrialFailed names the fold."""
         try:
             return train(self._get_part(live, fold))
         except BaseException as error:
@@ -282,7 +281,7 @@ class FitGroup(Group):
         by_fold: Sequence[Mapping[int, Weights]] = (),
         epoch: int = 0,
     ) -> dict[str, float]:
-        """Join the folds' metrics of an epoch. AUC is computed from the weights in `by_fold[fold][epoch]`."""
+        """Join `rows`, the folds' metrics of an epoch. AUC is computed from the weights in `by_fold[fold][epoch]`."""
         data, spec, pooled = self._programs.data, self._programs.spec, self._programs.pooled_metrics
         pooled_names, row = {f"val_{name}" for name in pooled}, dict[str, float]()
         for name in rows[0]:

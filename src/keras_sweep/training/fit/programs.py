@@ -75,7 +75,7 @@ class FitPrograms:
 
     @contextmanager
     def open_trial(self, lane: Lane, epoch: int, begins: TrainingState | None) -> Iterator[LiveTrial]:
-        """Yield the trial, ready to train from `epoch`. Other threads wait: `fit` uses global random generators."""
+        """Yield the trial in the state `begins` after `epoch`. Other threads wait: random generators are global."""
         with _trial_lock:
             live = self.find_live(lane, epoch) if epoch else None
             if live is None and self._live is not None and self.is_worker:
@@ -94,7 +94,7 @@ class FitPrograms:
                     self._live = None
 
     def get_part(self, live: LiveTrial, fold: int) -> FitTraining:
-        """Return the training of a fold (0 without folds). The first call builds the model."""
+        """Return the training of fold number `fold` (0 without folds). The first call builds the model."""
         if fold == len(live.parts):
             started = time.perf_counter()
             self.emit(PhaseBegan("build"))

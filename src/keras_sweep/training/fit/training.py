@@ -87,9 +87,9 @@ class FitTraining:
         *,
         moves: bool = False,
     ) -> None:
-        """Train from epoch `epoch` to `until` with `fit`, or until `after` returns False. Raises what user code raises.
+        """Train from epoch `epoch` to `until`, or until `after(metrics)` returns False. Raises what user code raises.
 
-        `rate` returns the next learning rate, or None if no callback sets it. `moves` keeps the final state to resume.
+        `rate` returns the next learning rate, or None if no callback sets it. `moves`: keep the state to resume later.
         """
         self._state_to_restore, self._known_state = self._known_state or (self.state() if self.rows else None), None
         self._until, self._after, self._rate, self._moves = until, after, rate, moves
@@ -131,10 +131,10 @@ class FitTraining:
         return scores
 
     def end(self, *, is_scored_elsewhere: bool) -> None:
-        """Store the weights after `fit` returned. They score the trial in place of the last epoch's weights.
+        """Store the weights that the model has after `fit`. The user's code may have set them after the last epoch.
 
-        If the last epoch was validated with other weights, evaluate the model again. Set `is_scored_elsewhere` if
-        another epoch or no epoch scores the trial: then the model is not evaluated.
+        If they differ from the validated weights, evaluate the model again: the new metrics score the trial. With
+        `is_scored_elsewhere`, another epoch or no epoch scores the trial, and the model is not evaluated.
         """
         self.end_weights = tuple(self.model.get_weights())
         if not is_scored_elsewhere and not all(map(np.array_equal, self.tested_weights, self.end_weights)):
@@ -274,7 +274,7 @@ class OwnFitTraining(FitTraining):
             self.scored = Scored(None, is_score, at_end=True)
 
     def _is_evaluated(self, name: str, value: float) -> bool:
-        """Return whether `evaluate` gives this value on the validation rows; False if `evaluate` fails."""
+        """Return whether `evaluate` gives `value` for the metric `name` on the validation rows; False if it fails."""
         with suppress(Exception):  # the model may not be compiled
             return math.isclose(self.evaluate()[name.removeprefix("val_")], value, rel_tol=CLOSE)
         return False
@@ -296,7 +296,7 @@ def _measure_first_excess(seconds: Sequence[float]) -> float:
 
 
 def generator_states() -> dict[str, Any]:
-    """Return the states of the global generators of Python, NumPy and, if imported, PyTorch."""
+    """Return the states of the global random generators of Python, NumPy and, if imported, PyTorch."""
     numpy: Any = np.random.get_state(legacy=True)
     states: dict[str, Any] = {"python": random.getstate(), "numpy": [numpy[0], numpy[1].tolist(), *numpy[2:]]}
     if "torch" in sys.modules:

@@ -107,7 +107,7 @@ class RayCluster(Pool):
         answer.set_running_or_notify_cancel()  # can't be cancelled: a stopping worker answers soon
 
         def pass_on(finished: Future[Any]) -> None:
-            """Copy a worker's result or error to `answer`. The text of Ray's wrapper of the error is a traceback."""
+            """Copy a worker's result or error to `answer`. Remove Ray's wrapper: its message is a traceback."""
             error = finished.exception()
             if error is None:
                 answer.set_result(finished.result())
@@ -156,7 +156,7 @@ class RayCluster(Pool):
 
 
 def is_set_on_ray(key: str) -> bool:
-    """Return whether the event is set. Runs on a worker, whose core Ray would lend out during `ray.get`."""
+    """On a worker, return whether the event `key` is set. Avoids `ray.get`: Ray would lend out the worker's core."""
     import ray
 
     return bool(ray.get_actor(key, namespace=NAMESPACE).is_set.remote().future().result())

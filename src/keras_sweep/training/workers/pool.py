@@ -20,7 +20,7 @@ class Pool(Protocol):
         """Let a worker call a function that is defined in a module. Raises any error if no worker can be reached."""
 
     def on_each(self, function: Callable[..., Any], *arguments: Any) -> list[Any]:
-        """Call the function on every worker, and return the results. If workers are not known, call any worker."""
+        """Call the function on every worker, and return the results. If workers can't be listed, call only one."""
         return [self.submit(function, *arguments).result()]
 
     def count(self) -> int | None:
@@ -61,7 +61,7 @@ class ExecutorPool(Pool):
 
 
 def never_stop() -> bool:
-    """Return False: the stop flag of workers that can't receive a stop. They stop at the end of a segment."""
+    """Return False: the stop flag for workers that can't be stopped early. They stop after a segment."""
     return False
 
 

@@ -127,7 +127,7 @@ def call_from_file(path: Path) -> None:
 
 
 def start_process(parent: int, folder: Path, own_cores: list[int]) -> None:
-    """Set up a new process: pin it to these cores, ignore Ctrl-C, end it with its parent or the parent's folder."""
+    """Set up a new process: pin it to `own_cores`, ignore Ctrl-C, end when the process `parent` or `folder` is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.dup2(2, 1)  # stdout is for the command's answer
     with suppress(AttributeError, OSError):  # only on Linux, and a sandbox may refuse it

@@ -111,7 +111,7 @@ _open: dict[str, Task] = {}  # by key: the current sweep's task, or its tasks fo
 
 
 def call_on_worker(key: str, payload: bytes | Path, function: Callable[..., Any], *arguments: Any) -> Any:
-    """On a worker, return `function(task, *arguments)`. The first call for `key` opens the task in `payload`."""
+    """On a worker, return `function(task, *arguments)`. The first call with `key` opens the task in `payload`."""
     try:
         with _opening:
             if key not in _open:
@@ -131,7 +131,7 @@ def call_on_worker(key: str, payload: bytes | Path, function: Callable[..., Any]
 
 
 def are_variants(first: SweepSpec, second: SweepSpec) -> bool:
-    """Return whether two specs belong to the same sweep, and differ in the data that a parameter chooses."""
+    """Return whether two specs of a sweep differ only in their data, because a parameter chooses the data."""
     return first.data != second.data and replace(first, data=second.data, scale=second.scale) == second
 
 
@@ -146,7 +146,7 @@ class Client:
     """Lets workers train a sweep, or the refit of its winner. Each worker receives the task once."""
 
     def __init__(self, workers: Pool, spec: SweepSpec, data: SearchData, notice: Callable[[str], None]) -> None:
-        """Pickle the task. Raises UsageError if a function or an array of the user can't be pickled."""
+        """Pickle the task. `notice` shows the user a sentence. Raises UsageError if user objects can't be pickled."""
         import cloudpickle
         import keras
 
@@ -199,7 +199,7 @@ class Client:
             return failed
 
     def mark_lost(self, what: str, error: BaseException) -> None:
-        """Count a failed call ("read the data") and reconnect. Raises SweepError at the third failure of a call."""
+        """Count the failed call `what` ("read the data") and reconnect. Raises SweepError at its third failure."""
         if isinstance(error, BrokenExecutor):  # the user's executor can't be renewed
             raise SweepError(
                 f"a process of {self.workers.name} ended and did not {what}: {describe_line(error)}",
