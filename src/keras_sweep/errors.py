@@ -35,7 +35,7 @@ class TableError(DataError):
     """A table of data has faults. The error lists every fault with its column. Fix the table or the space file."""
 
     def __init__(self, place: str, faults: Sequence[DataError], hint: str | None = None, options: Any = None) -> None:
-        """`place` is the file or folder. `options` maps keys of `data` in the space file to values that fix faults."""
+        """`place`: the file or folder. `options`: keys of `data` in the space file -> values that fix the faults."""
         self.place = place
         self.options: Mapping[str, Sequence[str]] = options or {}
         self.faults = tuple(faults)
@@ -58,7 +58,7 @@ class ChangedSweep(UsageError):
     """The recorded sweep of this name has another space, data or seed. Use `--fresh` or another `--name`."""
 
     def __init__(self, title: str, *, hint: str | None = None, changes: Sequence[str] = ()) -> None:
-        """`title` is the first line of the message. Each of `changes` is a text `key: old -> new`."""
+        """`title`: the first line of the message. `changes`: what differs, as texts `key: old -> new`."""
         self.title = title
         self.changes = tuple(changes)
         super().__init__(f"{title}: {'; '.join(changes)}" if changes else title, hint=hint)

@@ -59,7 +59,7 @@ def number(name: str, help: str, **more: Any) -> Any:
 
 
 def choice(name: str, help: str, known: Collection[str] | str, metavar: str = "NAME") -> Any:
-    """Return an option that accepts only `known` names. If `known` is a str, the API lists the names of that option."""
+    """Return an option that accepts only the names `known`, or a name registered under `known` if that is a str."""
 
     def check(param: typer.CallbackParam, value: str | None) -> str | None:
         if value is None:
@@ -108,7 +108,7 @@ def note(message: str, *, warns: bool = False) -> None:
 
 
 class Events:
-    """Show each event with the listener `show`, and keep the last event of each class in `last`."""
+    """A listener that passes each event to the listener `show`, and keeps the last event of each class in `last`."""
 
     def __init__(self, show: Listener) -> None:
         self._show = show
@@ -123,8 +123,8 @@ class Events:
 def at_work(view: Callable[[TextIO], View] | None = None) -> Iterator[Events]:
     """Hide what libraries print inside the block, and yield a listener that shows the events of a command.
 
-    `view` takes the stream of the command's answer, and returns the context manager that shows the events. By default,
-    a terminal shows a live board, and a pipe shows only notices.
+    `view` makes the context manager that shows the events. Its argument is the stream of the command's output. By
+    default, a terminal shows a live board, and a pipe shows only notices.
     """
     from keras_sweep.process.streams import LibraryNoise, has_descriptor, open_answer_stream, warn_once
     from keras_sweep.views.running.live import OutputMayVanish, notices_alone, progress_view
@@ -148,7 +148,7 @@ def answer(draw: Callable[[Console], object], json: str, format: str) -> None:
 
 
 class PlainHelp(TyperCommand):
-    """Add plugins to a command's help, and remove Typer's `<list[str]>`. Plugins are read only for the help."""
+    """Name plugins in a command's help, and remove Typer's `<list[str]>`. Plugins are looked up only for the help."""
 
     def get_help(self, ctx: Any) -> str:
         for option in self.params:

@@ -94,7 +94,7 @@ def _class_columns(data: SearchData, classes: int) -> list[Column]:
 
 
 def column_texts(data: SearchData) -> list[tuple[str, ...]]:
-    """Return (name, kind, mean, deviation, lowest, highest, details) of each table column, or else of each input."""
+    """Return (name, kind, mean, deviation, lowest, highest, details) of each table column. No table: of each input."""
     if data.preprocessing is None:
         return [_statistics(name, values) for name, values in by_name("all inputs", data.train.x).items()]
     rows: list[tuple[str, ...]] = []
@@ -133,7 +133,7 @@ def print_baseline(console: Console, baseline: Baseline) -> None:
 
 
 def samples_by_class(data: SearchData, most: int) -> list[list[npt.NDArray[np.intp]]]:
-    """Return the row numbers of each class's first `most` training rows. Without classes, all rows are a class."""
+    """Return, for each class, the row numbers of its first `most` training rows. Without classes: a single list."""
     if data.classes is None:
         return [[np.asarray(row) for row in range(min(most, len(data.train)))]]
     labels = data.train.classes
@@ -141,7 +141,7 @@ def samples_by_class(data: SearchData, most: int) -> list[list[npt.NDArray[np.in
 
 
 def picture_of(data: SearchData, row: int, rows: Rows | None = None) -> Pixels:
-    """Return the input of a row as a picture, from black (lowest value) to white. Default `rows`: training rows."""
+    """Return the input of row number `row` as a picture, from black (lowest) to white. Default: training rows."""
     assert data.image_shape is not None
     known = data.train.x[:1000]
     low, high = float(known.min()), float(known.max())
@@ -160,7 +160,7 @@ def picture_grid(data: SearchData, per_class: int = 10) -> Pixels:
 
 
 def png_bytes(picture: Pixels, scale: int = 1) -> bytes:
-    """Encode pixels as PNG (W3C, third edition), each as a square `scale` wide. An imaging library would be large."""
+    """Encode a picture as PNG (W3C, third edition), without an imaging library. Enlarge it `scale` times."""
     large = np.ascontiguousarray(picture.repeat(scale, axis=0).repeat(scale, axis=1))
     height, width = large.shape[:2]
     colour = 2 if large.ndim == 3 else 0
@@ -171,7 +171,7 @@ def png_bytes(picture: Pixels, scale: int = 1) -> bytes:
 
 
 def sample_lines(data: SearchData, console: Console) -> Iterator[Text]:
-    """Draw a picture of each class (ten pictures without classes). Yield no line if the console is too narrow."""
+    """Draw a picture of each class (ten pictures without classes). Yield nothing if `console` is too narrow."""
     groups = samples_by_class(data, 1 if data.classes else 10)
     rows = [(label, int(row)) for label, group in enumerate(groups) for row in group]
     names = data.class_names if data.classes else None
@@ -192,7 +192,7 @@ def sample_lines(data: SearchData, console: Console) -> Iterator[Text]:
 
 
 def _draw_half_blocks(picture: Pixels) -> Iterator[Text]:
-    """Draw two pixels as a character: a half block in the upper pixel's colour, on the lower pixel's colour."""
+    """Yield a line for every two rows of pixels. A character shows two pixels: its upper half and its lower half."""
     colours = picture if picture.ndim == 3 else np.repeat(picture[:, :, None], 3, axis=2)
     for upper, lower in zip(colours[::2], colours[1::2], strict=True):
         line = Text(no_wrap=True)
@@ -202,14 +202,14 @@ def _draw_half_blocks(picture: Pixels) -> Iterator[Text]:
 
 
 def _draw_shades(picture: Pixels) -> Iterator[Text]:
-    """Draw an upper and a lower pixel as a character of `SHADES`: lighter pixels get more ink."""
+    """Return a line for every two rows of pixels. A character of `SHADES` shows the mean of two pixels."""
     grey = picture.mean(axis=2) if picture.ndim == 3 else picture.astype(np.float64)
     levels = ((grey[::2] + grey[1::2]) / 2 / 256 * len(SHADES)).astype(int)
     return (Text("".join(SHADES[level] for level in line).rstrip(), no_wrap=True) for line in levels)
 
 
 def _shrink(picture: Pixels) -> Pixels:
-    """Shrink a picture to at most TERMINAL_SIDE pixels a side. Each new pixel is the mean of a square."""
+    """Shrink a picture to at most TERMINAL_SIDE pixels a side. Each new pixel is the mean of a square of pixels."""
     factor = -(-max(picture.shape[:2]) // TERMINAL_SIDE)
     height, width = (size // factor * factor for size in picture.shape[:2])
     squares = picture[:height, :width].reshape(height // factor, factor, width // factor, factor, *picture.shape[2:])

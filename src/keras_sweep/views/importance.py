@@ -31,9 +31,10 @@ class Importance:
 def estimate_importance(
     rows: Sequence[LeaderboardRow], objective: Objective, distributions: Mapping[str, str]
 ) -> list[Importance]:
-    """Return the parameters, most important first. `distributions` maps a parameter to Optuna's JSON of its range.
+    """Return each parameter's share of the effect on the objective, most important parameter first.
 
-    If fewer than FEWEST trials have comparable scores, or fewer than two parameters vary, return an empty list.
+    `distributions`: parameter -> its range, as Optuna's JSON. Return [] if fewer than FEWEST trials have scores after
+    the same number of epochs, or fewer than two parameters vary.
     """
     rows = [row for row in rows if row.comparable and row.value is not None]
     varying = varying_names(rows)
@@ -53,7 +54,7 @@ def estimate_importance(
     evaluator, storage = optuna.importance.PedAnovaImportanceEvaluator(), optuna.storages.InMemoryStorage()
 
     class Resample(optuna.Study):
-        """An Optuna study that evaluates drawn trials without copying them, which would take most of the time."""
+        """An Optuna study whose trials are the list `drawn`. Optuna would copy them, which takes most of the time."""
 
         drawn: list[optuna.trial.FrozenTrial]
 
@@ -98,5 +99,5 @@ def estimate_importance(
 
 
 def is_settled(shares: Sequence[Importance]) -> bool:
-    """Check whether `shares[0]`, the most important parameter, is the most important in nearly all resamples."""
+    """Check whether `shares[0]` is the most important parameter for nearly every random draw of the trials."""
     return len(shares) > 1 and shares[0].low > max(item.high for item in shares[1:])

@@ -54,7 +54,7 @@ def parameter_text(parameter: Parameter) -> str:
 def print_estimate(
     console: Console, data: SearchData, estimate: TimeEstimate | None, *, cores: int, workers: int | None = None
 ) -> None:
-    """Print row counts, the estimated time (None if every probed trial failed), and the use of `cores` or `workers`."""
+    """Print row counts, estimated time, and use of `cores` or `workers`. `estimate`: None if all probes failed."""
     training = f"{len(data.train):,} training" if data.stream is None else f"{data.stream.steps:,} batches an epoch"
     rows = f"{training} and {len(data.validation):,} validation rows"
     if data.folds:
@@ -87,7 +87,7 @@ def print_estimate(
 
 
 def cores_text(estimate: TimeEstimate, cores: int, workers: int | None = None) -> str:
-    """Say how many cores (or `workers`) the sweep uses, and which setting would use more."""
+    """Return how many of the `cores` (or `workers`, if given) the sweep uses, and the setting that would use more."""
     size, programs = estimate.generation, estimate.at_once
     most = cores if workers is None else workers
     of_all = f"of {pluralize(most, 'core' if workers is None else 'worker')}"

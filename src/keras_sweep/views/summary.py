@@ -29,7 +29,7 @@ NAMED_PARTS = 4
 
 
 def time_parts(seconds: Mapping[str, float]) -> dict[str, float]:
-    """Return the seconds of each part of a run, longest first. `other` is what `total` has beyond all parts."""
+    """Return the seconds of each part of a run, longest first. The rest of `total` is called `other` and comes last."""
     parts = {name: max(value, 0.0) for name, value in seconds.items() if name != "total" and math.isfinite(value)}
     rest = seconds.get("total", 0.0) - sum(parts.values())
     if rest > 0.0005:
@@ -38,7 +38,7 @@ def time_parts(seconds: Mapping[str, float]) -> dict[str, float]:
 
 
 def describe_kept(training: Mapping[int, int], waiting: Sequence[int] = ()) -> str:
-    """Return `16 trials are kept at epoch 8`, or "". `training` is trial -> epoch, `waiting` lists ended trials."""
+    """Return `16 trials are kept at epoch 8` or "". `training`: trial -> epoch. `waiting`: trials that have ended."""
     parts = []
     if waiting:
         parts.append(f"{pluralize(len(waiting), 'trial')} that ended {'is' if len(waiting) == 1 else 'are'} kept")
@@ -68,9 +68,9 @@ def print_summary(
     distributions: Mapping[str, str] | None = None,
     times: bool = False,
 ) -> None:
-    """Print the summary of a sweep, without empty sections. `times` draws a bar for each part of the time.
+    """Print the summary of a sweep. The most useful lines come last, because a long table scrolls away.
 
-    Importance needs the record's `distributions`. The most useful lines come last, because a long table scrolls away.
+    `distributions`: the ranges of the record. If None, the importance of parameters is left out. `times`: draw bars.
     """
     rows = leaderboard_rows(ended.results, objective, ended.comparison)
     console.print(headline(ended, rows))
@@ -121,7 +121,7 @@ def best_line(winner: LeaderboardRow, rows: Sequence[LeaderboardRow], objective:
 
 
 def headline(ended: SweepEnded, rows: Sequence[LeaderboardRow]) -> Text:
-    """Return `dense: 64 trials, 4 failed; the best 10:`, with the numbers of pruned and failed trials."""
+    """Return `dense: 64 trials, 4 failed; the best 10:`, which also counts pruned trials."""
     counts = Counter(row.state for row in rows)
     text = Text.assemble((escape(ended.name), "bold"), f": {pluralize(len(rows), 'trial')}")
     for state, word, style in ((TrialState.PRUNED, "pruned", "yellow"), (TrialState.FAIL, "failed", "red")):
@@ -139,7 +139,7 @@ def headline(ended: SweepEnded, rows: Sequence[LeaderboardRow]) -> Text:
 
 
 def look_lines(test: TestEvaluated, *, classes: bool = True) -> list[Text]:
-    """Describe an evaluation on the test rows, with a bar for each class. Without `classes`, name weak classes."""
+    """Describe an evaluation on the test rows, with a bar for each class. Without `classes`, only name weak classes."""
     seed = "" if test.seed is None else f" with seed {test.seed}"
     text = Text.assemble(("test ", "bold"), f"trial {test.number}{seed}:")
     for index, (name, value) in enumerate(test.scores.items()):
@@ -165,7 +165,7 @@ def look_lines(test: TestEvaluated, *, classes: bool = True) -> list[Text]:
 
 
 def time_lines(parts: Mapping[str, float], *, bars: bool = True) -> list[Text]:
-    """Return the time with a bar for each part. Without `bars`, return `time 1m12s: train 71 %, compile 15 %`."""
+    """Return a line and a bar for each part of the time. If `bars` is False, return `time 1m12s: train 71 %, ...`."""
     total = sum(parts.values())
     if not total:
         return []

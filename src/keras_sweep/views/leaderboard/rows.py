@@ -84,7 +84,7 @@ class LeaderboardRow:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Hold the rows that are shown, and all rows of the sweep, which decide columns, scales and notes."""
+    """Hold the rows to show, and all rows of the sweep. Columns, scales and notes depend on all rows."""
 
     objective: Objective
     comparison: Comparison | None  # decides the ties of all rows
@@ -151,7 +151,7 @@ def distinct_params(row: LeaderboardRow, rows: Sequence[LeaderboardRow]) -> dict
 
 
 def _metrics(result: Result, objective: Objective) -> Iterator[tuple[str, float]]:
-    """Yield (name, value) of the metrics at the scored epoch, and of the further goals of the search."""
+    """Yield (name, value) of each metric at the scored epoch, then of each goal besides the objective."""
     yield from result.metrics.items()
     if has_value(result):
         goals = ((goal.name, result.goal(goal.name)) for goal in objective.further)
@@ -173,9 +173,10 @@ def select_rows(
     sort: str | None = None,
     top: int | None = None,
 ) -> list[LeaderboardRow]:
-    """Return the rows that meet all conditions `where`, sorted by the key `sort` ("-KEY" reverses), at most `top` rows.
+    """Return the rows that meet all conditions `where`, say ["optimizer=adam", "epochs>=5"]; at most `top` rows.
 
-    Ranks and ties do not change. Raises UsageError for an unknown key, an unreadable condition, or `top` below 1.
+    `sort` is a key of `row_keys`, as "epochs"; "-epochs" reverses. Ranks and ties do not change.
+    Raises UsageError for an unknown key, an unreadable condition, or `top` below 1.
     """
     if top is not None and top < 1:
         raise UsageError(f"`--top` must be at least 1, but got {top}")
@@ -189,7 +190,7 @@ def select_rows(
 
 
 def explain_no_rows(rows: Sequence[LeaderboardRow], where: Sequence[str]) -> str:
-    """Explain why no row meets all of `where`: the first condition that no row meets, and the values that exist."""
+    """Name the first condition of `where` that no row meets, and the values that exist. Call it if no row meets all."""
     for text in where:
         key, holds = parse_condition(text, row_keys(rows))
         if not any(map(holds, rows)):
@@ -201,7 +202,7 @@ def explain_no_rows(rows: Sequence[LeaderboardRow], where: Sequence[str]) -> str
 
 
 def parse_condition(text: str, keys: Collection[str]) -> tuple[str, Callable[[LeaderboardRow], bool]]:
-    """Return key and test of a condition, say `epochs>=5`. Without the key, rows meet only `!=`. Raises UsageError."""
+    """Return (key, test) of a condition, say `epochs>=5`. A row without the key meets only `!=`. Raises UsageError."""
     match = CONDITION.fullmatch(text)
     if match is None or not match[3]:
         raise UsageError(
@@ -249,7 +250,7 @@ def machine_keys(rows: Sequence[LeaderboardRow]) -> list[str]:
 
 
 def cell(row: LeaderboardRow, key: str) -> Value:
-    """Return the row's value of `key`, or None. A prefix `params.` or `metrics.` tells equal names apart."""
+    """Return the row's value of `key`, or None. Write `params.NAME` or `metrics.NAME` if both have the name."""
     if key in SEEDS_KEYS:
         return seeds_record(row.seeds)[key]
     if key in FIRST_KEYS or key in LAST_KEYS or key == FRONT:
@@ -264,7 +265,7 @@ def cell(row: LeaderboardRow, key: str) -> Value:
 
 
 def seeds_record(seeds: SeedScores | None) -> dict[str, Scalar]:
-    """Return a dict of SEEDS_KEYS: the number of seeds (1 for None), the mean, its standard error, and `unstable`."""
+    """Return {key of SEEDS_KEYS: value}: number of seeds (None: 1 seed), mean, its standard error, `unstable`."""
     facts = (1, None, None, None) if seeds is None else (seeds.count, seeds.mean, seeds.stderr, seeds.unstable)
     return dict(zip(SEEDS_KEYS, facts, strict=True))
 
@@ -290,7 +291,7 @@ def _sort_rows(
 
 
 def _find_key(key: str, keys: Collection[str], option: str) -> str:
-    """Return the key that `key` names: a key itself, or the head of a column. Raises UsageError that names `option`."""
+    """Return the one of `keys` that `key` means: `key` itself, or the key of the column with this header."""
     if key in keys or key in HEADS:
         return key if key in keys else HEADS[key]
     near = find_nearest(key, keys)
@@ -300,7 +301,7 @@ def _find_key(key: str, keys: Collection[str], option: str) -> str:
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
-    """Check whether a value is an int or float, but no bool."""
+    """Check whether a value is an int or a float. A bool is not a number."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

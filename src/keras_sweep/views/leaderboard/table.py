@@ -28,7 +28,7 @@ NEVER_CUT = {"value", "behind"}
 
 
 def print_leaderboard(console: Console, ranking: Ranking, baseline: Baseline | None = None) -> None:
-    """Print the table and its notes. If the baseline has a score of the same metric, the last line shows the score."""
+    """Print the table and its notes. If `baseline` has a score of the same metric, the last row shows that score."""
     if not ranking.rows:
         console.print(Text("no trials", style="dim"))
         return
@@ -51,10 +51,10 @@ def leaderboard_table(
     timing: bool = True,
     scale: CurveScale | None = None,
 ) -> tuple[Group, list[str]]:
-    """Return the table for a console of `width` cells, and the heads of the columns that do not fit.
+    """Return the table for a console of `width` cells, and the headers of the columns that do not fit.
 
-    By default `parameters` are the parameters that differ between all trials, and `scale` (for the drawn curves) covers
-    all curves. `reference` is the baseline's score. `timing` adds the seconds and the engine of a trial.
+    `parameters`: the parameters with a column (default: those that differ between trials). `reference`: the baseline's
+    score. `timing`: show seconds and engine. `scale`: the height of a value in the curves (default: covers all curves).
     """
     all_rows, longest = ranking.ranked, longest_value(width, LONGEST_VALUE)
     curves = [row.curve for row in all_rows if row.state is not TrialState.FAIL]
@@ -90,7 +90,7 @@ def leaderboard_table(
 
 
 def _is_right_aligned(column: LeaderboardColumn) -> bool:
-    """Check whether a column is right-aligned. Scores are not, since a sign may follow. Parameters may be texts."""
+    """Check whether a column is right-aligned. A score is not, since a sign may follow. Nor is a parameter of texts."""
     return column.number and column.key != "value" and column.parameter is None
 
 

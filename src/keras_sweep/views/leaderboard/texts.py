@@ -86,13 +86,13 @@ def leaderboard_columns(
 
 
 def goal_text(row: LeaderboardRow, name: str) -> str:
-    """Return the row's value of the further goal `name`: `2,410`, `0.0832`."""
+    """Return the row's value of `name`, a goal besides the objective: `2,410`, `0.0832`."""
     value = row.metrics.get(name)
     return f"{value:,.0f}" if value is not None and value.is_integer() else score_text(value)
 
 
 def goals_text(row: LeaderboardRow, objective: Objective) -> str:
-    """Return a row's further goals: `  parameters 2,410  val_loss 0.0832`; "" if the search has a single goal."""
+    """Return the row's goals besides the objective: `  parameters 2,410  val_loss 0.0832`; "" if there are none."""
     return "".join(f"  {escape(goal.name)} {goal_text(row, goal.name)}" for goal in objective.further)
 
 
@@ -105,7 +105,7 @@ def _parameter_column(name: str, all_rows: Sequence[LeaderboardRow], keep: int) 
 
 
 def lines_of(row: LeaderboardRow, columns: Sequence[LeaderboardColumn]) -> list[list[str]]:
-    """Return the cells of a row's line. If several seeds trained the configuration, a second line has their mean."""
+    """Return a list of cells for the row. If several seeds trained the configuration, a second list has their mean."""
     lines = [[column.text(row) for column in columns]]
     if row.seeds is not None:
         below = dict(zip(("number", "value"), seeds_texts(row.seeds), strict=True))
@@ -114,14 +114,14 @@ def lines_of(row: LeaderboardRow, columns: Sequence[LeaderboardColumn]) -> list[
 
 
 def _score(row: LeaderboardRow, errors: bool) -> str:
-    """Return a score, its standard error if `errors`, and the sign of a tie: `0.8570 ±0.0032 ≈`; or `failed`."""
+    """Return `0.8570 ±0.0032 ≈` (score, standard error if `errors`, sign of a tie), or `failed`."""
     if row.state is TrialState.FAIL:
         return "failed"
     return score_text(row.value, row.stderr if errors else None) + (f" {TIE}" if row.tie else "")
 
 
 def seeds_texts(seeds: SeedScores) -> tuple[str, str]:
-    """Return the number of seeds and the mean score over the seeds: `×4 seeds`, `0.8549 ±0.0009 unstable`."""
+    """Return two texts, the number of seeds and their mean score: `×4 seeds`, `0.8549 ±0.0009 unstable`."""
     return f"×{seeds.count} seeds", score_text(seeds.mean, seeds.stderr) + (" unstable" if seeds.unstable else "")
 
 
@@ -147,7 +147,7 @@ def is_ahead(row: LeaderboardRow) -> bool:
 
 
 def difference_text(difference: float, objective: Objective, stderr: float | None = None, *, unit: bool = False) -> str:
-    """Return a difference of scores: `0.07 ±0.15`, of shares in percentage points. `unit` adds the word "points"."""
+    """Return `0.07 ±0.15`. Differences of shares (accuracies) are percentage points; `unit` adds the word "points"."""
     if not objective.is_share:
         return score_text(difference, stderr)
     places = 2 if stderr is None else max(decimals(100.0, 100 * stderr), 2)
@@ -157,12 +157,12 @@ def difference_text(difference: float, objective: Objective, stderr: float | Non
 
 
 def is_paired(rows: Sequence[LeaderboardRow]) -> bool:
-    """Check whether trials were compared row by row."""
+    """Check whether any trial was compared with the winner row by row."""
     return any(row.behind_stderr is not None for row in rows)
 
 
 def state_text(row: LeaderboardRow, reasons: bool = True) -> str:
-    """Return the state of a trial that is imported, pruned or failed: `FAIL diverged`, `PRUNED`, `imported`."""
+    """Return `FAIL diverged`, `PRUNED` or `imported`; "" for a completed trial. Without `reasons`: `FAIL`."""
     state = "" if row.state is TrialState.COMPLETE else row.state.value
     reason = escape(row.reason or "") if reasons else ""
     if state:
@@ -171,7 +171,7 @@ def state_text(row: LeaderboardRow, reasons: bool = True) -> str:
 
 
 def epochs_text(row: LeaderboardRow) -> str:
-    """Return `12`; `3/12` if training ended early; `9 of 12` if `epochs: 9` is read off a curve of 12 epochs."""
+    """Return `12`; `3/12` if training ended early; `9 of 12` if the score is of epoch 9 and training had 12 epochs."""
     requested = row.params.get("epochs")
     if row.imported and not row.epochs:
         return str(requested) if isinstance(requested, int) else "-"
@@ -238,7 +238,7 @@ def mismatch_text(
 ) -> str | None:
     """Return a warning if the test score differs from the estimate by more than chance, else None.
 
-    If the winner has several seeds, chance includes the spread of seeds. The estimate is corrected for being picked.
+    If several seeds trained the winner, chance includes their spread. `estimate` is corrected for picking the best.
     """
     name = objective.name.removeprefix("val_")
     score, stderr = test.scores.get(name), test.stderrs.get(name)

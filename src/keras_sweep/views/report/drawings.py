@@ -90,7 +90,7 @@ def draw_axes(x: Axis, y: Axis) -> tuple[Scale, Scale, list[str]]:
 
 
 def draw_front(goal: Axis, value: Axis, page: PageContent, drawn: Sequence[LeaderboardRow]) -> Markup:
-    """Draw the objective (`value`) over a further goal. If the search has two goals, also draw the Pareto front."""
+    """Draw the objective (`value`) over another goal for the trials `drawn`. With two goals, add the Pareto front."""
     objective = page.sweep.objective
     places = [row.value for row in page.rows if row.front and row.value is not None]
     low, high = min([value.low, *places]), max([value.high, *places])
@@ -111,7 +111,7 @@ def draw_front(goal: Axis, value: Axis, page: PageContent, drawn: Sequence[Leade
 
 
 def draw_best_so_far(page: PageContent, drawn: Sequence[LeaderboardRow], value: Axis) -> list[Markup]:
-    """Draw the best value over trials and over seconds, with dots for `drawn`. Return [] if no trial has a value."""
+    """Draw the best value over trials and over seconds, with dots for the trials `drawn`. Return [] without values."""
     rows = page.rows
     best = improvements(page.sweep.results, page.sweep.objective, counts=comparable)
     if not best:
@@ -213,7 +213,7 @@ def draw_times(seconds: Mapping[str, float]) -> Markup | None:
 
 
 def _draw_bars(name: str, title: str, description: str, bars: Sequence[tuple[str, float, str, float, float]]) -> Markup:
-    """Draw each of `bars`: (name, share, text, low end of the whisker, high end of the whisker)."""
+    """Draw `bars`: (name, length as a share, text, low and high end of the whisker). `name` is the drawing's id."""
     scale = Scale(0, max(high for *_, high in bars), NAMES, BARS_END)
     parts = []
     for index, (bar_name, share, words, low, high) in enumerate(bars):

@@ -43,7 +43,7 @@ class Axis:
 
 
 def clip_range(values: Iterable[float], objective: Objective) -> tuple[float, float]:
-    """Return (low, high) of the values without the worst quarter; of all values if low would equal high."""
+    """Return (low, high) of the values without the worst quarter. If low would equal high, use all values."""
     ordered = sorted(filter(math.isfinite, values))
     cut = int(len(ordered) * CUT)
     low, high = (ordered[cut], ordered[-1]) if objective.goal is Goal.MAXIMIZE else (ordered[0], ordered[-1 - cut])
@@ -51,7 +51,7 @@ def clip_range(values: Iterable[float], objective: Objective) -> tuple[float, fl
 
 
 def parameter_axis(name: str, rows: Sequence[LeaderboardRow], distribution: str | None) -> Axis:
-    """Return a parameter's axis. `distribution` is Optuna's JSON from the record, already checked, or None."""
+    """Return the axis of the parameter `name`. `distribution` is its range as Optuna's JSON; None: unknown."""
     attributes = {} if distribution is None else json.loads(distribution)["attributes"]
     values = {row.number: row.params[name] for row in rows if name in row.params}
     numbers = {number: float(value) for number, value in values.items() if is_number(value) and math.isfinite(value)}
@@ -69,7 +69,7 @@ def parameter_axis(name: str, rows: Sequence[LeaderboardRow], distribution: str 
 
 
 def _choices_axis(name: str, values: Mapping[int, Value], known: Sequence[Any]) -> Axis:
-    """Return an axis of `values`, trial -> value: `known` choices in the order of the space, then other values."""
+    """Return an axis of choices. `values`: trial -> choice. `known`: the choices of the space, which come first."""
     texts = {number: value_text(value) for number, value in values.items()}
     scalars = {texts[number]: to_scalar(value) for number, value in values.items()}  # as Optuna's JSON has them
     choices = sorted(scalars, key=lambda text: known.index(scalars[text]) if scalars[text] in known else len(known))
@@ -114,14 +114,14 @@ class Scale:
 
 
 def axis_scale(axis: Axis, start: float, end: float) -> Scale:
-    """Return the scale of an axis from pixel `start` to pixel `end`. Choices keep half a step from both ends."""
+    """Return a scale that maps the axis to pixels `start` to `end`. Choices keep half a step from both ends."""
     if axis.choices is not None:
         return Scale(-0.5, axis.high + 0.5, start, end)
     return Scale(axis.low, axis.high, start, end, axis.log)
 
 
 def axis_ticks(axis: Axis, scale: Scale, most: int = 5) -> list[tuple[float, str]]:
-    """Return (value, text) of each choice, or of about `most` round numbers."""
+    """Return (value, text) of every choice of the axis, or of about `most` round numbers."""
     if axis.choices is not None:
         return [(float(index), text) for index, text in enumerate(axis.choices)]
     return [(tick, axis.text(tick)) for tick in scale.ticks(most) if not axis.whole or tick == int(tick)]
@@ -129,7 +129,7 @@ def axis_ticks(axis: Axis, scale: Scale, most: int = 5) -> list[tuple[float, str
 
 @dataclass(frozen=True)
 class PageContent:
-    """Hold what a report shows: the record of a sweep, read once, and the outputs of its winner."""
+    """Hold what a report shows: the record, which is read only once, and the winner's outputs on validation rows."""
 
     sweep: RecordedSweep
     running: bool
@@ -171,7 +171,7 @@ class PageContent:
 
     @cached_property
     def value_axis(self) -> Axis | None:
-        """The axis of the objective without the worst quarter of the values; None if no trial has a value."""
+        """The axis of the objective, without the worst quarter of its values. None if no trial has a value."""
         values, objective = {row.number: row.value for row in self.rows if row.value is not None}, self.sweep.objective
         return Axis(objective.name, *clip_range(values.values(), objective), values) if values else None
 
@@ -193,10 +193,10 @@ class PageContent:
         return min(few, key=lambda axis: axis.name != PREFERRED, default=None)
 
     def colour(self, number: int) -> str:
-        """Return the CSS classes of a trial in every drawing: the colour, and the mark of the winner."""
+        """Return the CSS classes of trial `number` in every drawing: its colour, and ` won` for the winner."""
         place = None if self.colour_axis is None else self.colour_axis.values.get(number)
         return ("k0" if place is None else f"k{int(place) + 1}") + self.mark(number)
 
     def mark(self, number: int) -> str:
-        """Return the CSS class ` won` for the winner, and "" for other trials."""
+        """Return the CSS class ` won` if trial `number` is the winner, else ""."""
         return " won" if self.winner is not None and number == self.winner.number else ""

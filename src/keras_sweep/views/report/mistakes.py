@@ -33,7 +33,7 @@ LONGEST = 40
 
 
 def find_mistakes(outputs: ValidationOutputs) -> dict[str, Any] | None:
-    """Return the worst rows for the page's template, or None if no row is wrong or rows have several labels.
+    """Return the worst predictions, for the page's template. None: no row is wrong, or rows have several labels.
 
     `total` counts the wrong rows (all rows if labels are numbers). `left_out` counts the columns that are not shown.
     """
@@ -64,7 +64,7 @@ def find_mistakes(outputs: ValidationOutputs) -> dict[str, Any] | None:
 
 
 def _numbers(outputs: ValidationOutputs) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]] | None:
-    """Return the true and the predicted numbers, each [rows]; None if a row has several labels."""
+    """Return (true numbers [rows], predicted numbers [rows]), or None if a row has several labels."""
     y = outputs.data.validation.y
     if y.size != len(y) or outputs.outputs.shape[1] != 1:
         return None
@@ -72,7 +72,7 @@ def _numbers(outputs: ValidationOutputs) -> tuple[npt.NDArray[np.floating], npt.
 
 
 def _input_columns(outputs: ValidationOutputs) -> Mapping[str, Any]:
-    """Return inputs of validation rows, column -> values; {} for pictures. Each number of an array is a column."""
+    """Return {column: its value for each validation row}. An array has a column for each number; pictures have none."""
     if outputs.data.image_shape is not None:
         return {}
     if outputs.table is not None:
@@ -107,7 +107,7 @@ def describe_missed(missed: Missed) -> str:
 
 
 def draw_predictions(outputs: ValidationOutputs) -> Markup | None:
-    """Return the drawing that suits the labels; None for over MOST_CLASSES classes, or several labels a row."""
+    """Draw a confusion matrix, or predicted over true numbers; None if neither fits (MOST_CLASSES, several labels)."""
     if outputs.classes:
         return draw_confusion(outputs) if len(outputs.classes) <= MOST_CLASSES else None
     numbers = _numbers(outputs)

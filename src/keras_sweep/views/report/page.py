@@ -43,7 +43,7 @@ def thin_rows(rows: Sequence[LeaderboardRow], most: int) -> list[LeaderboardRow]
 
 
 def page_of(page: PageContent, written: datetime) -> str:
-    """Return the HTML of the report. Drawings show at most MOST_DRAWN trials. `written` is the time on the page."""
+    """Return the HTML of the report. Drawings show at most MOST_DRAWN trials. `written` is the date on the page."""
     drawn = thin_rows(page.rows, MOST_DRAWN)
     shares = estimate_importance(page.rows, page.sweep.objective, page.sweep.facts.distributions)
     value, edges, name = page.value_axis, range_edges(page), page.sweep.folder.name
@@ -88,7 +88,7 @@ def page_of(page: PageContent, written: datetime) -> str:
 
 
 def _script_data(page: PageContent, axes: Sequence[Axis], drawn: Sequence[LeaderboardRow]) -> Markup:
-    """Return the data of the page's script as JSON, in which no text can end the script element."""
+    """Return the JSON that the page's script reads: `axes` and the trials `drawn`. No text can end the script."""
     record = {
         "running": page.running,
         "refresh": REFRESH,
@@ -103,7 +103,7 @@ def _script_data(page: PageContent, axes: Sequence[Axis], drawn: Sequence[Leader
 
 
 def _render(written: datetime, **values: object) -> str:
-    """Fill the template with `values`, escaped. A policy allows only the page's own style and script."""
+    """Fill the template with `values`, escaped. The page's security policy allows only its own style and script."""
     style, script = _asset("report.css"), _asset("report.js")
     # Nothing is fetched, and only this style and this script are allowed (W3C, Content Security Policy Level 3).
     policy = ["default-src 'none'", f"style-src '{_digest(style)}'", "img-src data:"]
@@ -150,7 +150,7 @@ def winner_sentence(page: PageContent) -> str:
 
 
 def number_cards(page: PageContent) -> list[tuple[str, str]]:
-    """Return (number, meaning) of estimate, winner's value, test score and number of ties; [] without a winner."""
+    """Return (number, meaning) of the estimate, winner's value, test score and number of ties; [] without a winner."""
     winner, comparison, name = page.winner, page.sweep.comparison, page.sweep.objective.name
     if winner is None:
         return []
@@ -217,7 +217,7 @@ def _cell(row: LeaderboardRow, column: LeaderboardColumn, page: PageContent) -> 
 
 
 def repeating_calls(page: PageContent) -> list[tuple[str, str]]:
-    """Return (command, effect) of commands that repeat the sweep's numbers. None names a folder of this machine."""
+    """Return (command, effect) of commands that repeat the sweep's numbers. No command has a path of this machine."""
     name = shlex.quote(page.sweep.folder.name)
     calls = []
     if page.sweep.facts.imported is None:

@@ -27,13 +27,13 @@ OUTER = 0.1  # share of the range that counts as its edge
 
 
 def best_tenth(rows: Sequence[LeaderboardRow]) -> Sequence[LeaderboardRow]:
-    """Return the best tenth of the rows with comparable scores, at least FEWEST_BEST. `rows` are in order of rank."""
+    """Return the best tenth of `rows` (in order of rank) with `comparable` scores, at least FEWEST_BEST rows."""
     compared = [row for row in rows if row.comparable]
     return compared[: max(FEWEST_BEST, round(len(compared) * BEST_SHARE))]
 
 
 def draw_slice(index: int, axis: Axis, value: Axis, page: PageContent, drawn: Sequence[LeaderboardRow]) -> Markup:
-    """Draw the objective (`value`) over a parameter. Dots are the `drawn` trials, the text is about all trials."""
+    """Draw the objective (`value`) over a parameter (`axis`), a dot for each trial `drawn`. `index` ends its id."""
     across, up, parts = draw_axes(axis, value)
     for row in reversed(drawn):
         if row.value is not None and row.number in axis.values:
@@ -43,7 +43,7 @@ def draw_slice(index: int, axis: Axis, value: Axis, page: PageContent, drawn: Se
 
 
 def draw_interaction(x: Axis, y: Axis, page: PageContent, drawn: Sequence[LeaderboardRow]) -> Markup:
-    """Draw two parameters at once. A darker dot is a trial with a better rank among all trials with a value."""
+    """Draw a dot for each trial `drawn`, by its values of two parameters. A darker dot has a better rank."""
     across, up, parts = draw_axes(x, y)
     scored = [row.number for row in page.rows if row.value is not None]
     level = {number: LEVELS - 1 - index * LEVELS // len(scored) for index, number in enumerate(scored)}
@@ -58,7 +58,7 @@ def draw_interaction(x: Axis, y: Axis, page: PageContent, drawn: Sequence[Leader
 
 
 def _position(axis: Axis, number: int, scale: Scale) -> float:
-    """Return the pixel of trial `number` on an axis, or ABSENT. Trials with the same choice are spread a little."""
+    """Return the pixel of trial `number`; ABSENT without a value. Trials with the same choice are spread a little."""
     if number not in axis.values:
         return ABSENT
     jitter = (number * 7) % SPREAD - SPREAD // 2 if axis.choices is not None else 0
@@ -87,7 +87,7 @@ def _span(axis: Axis, rows: Sequence[LeaderboardRow]) -> str:
 
 
 def draw_parallel(page: PageContent, value: Axis, drawn: Sequence[LeaderboardRow]) -> Markup:
-    """Draw all parameters at once, as a line for each trial. The last axis is the objective."""
+    """Draw a line for each trial `drawn` across the axes of all parameters. The last axis is the objective."""
     axes, rows = [*page.axes, *page.goal_axes, value], [row for row in drawn if row.value is not None]
     width = max(LEAST_WIDTH, AXES_STEP * len(axes))
     step = (width - MARGIN_LEFT - MARGIN_RIGHT) / max(len(axes) - 1, 1)
@@ -118,10 +118,10 @@ def _draw_axis(axis: Axis, scale: Scale, x: float, absent: bool) -> str:
 
 
 def range_edges(page: PageContent) -> dict[str, str]:
-    """Find ranges that end too soon. Return the setting that widens a range ("learning_rate.max=10") -> a sentence.
+    """Find ranges that end too soon. Return {setting that widens the range: why}, as {"learning_rate.max=10": "..."}.
 
-    The outer tenth of a range that ends too soon has the best trial, and half of the best trials. An end that a space
-    file can't move, for example a momentum of 0, is left out.
+    A range ends too soon if its outer tenth has the best trial, and half of the best trials. An end that a space file
+    can't move, for example a momentum of 0, is left out.
     """
     edges = {}
     numbers = [row.number for row in best_tenth(page.rows)]
@@ -142,13 +142,13 @@ def range_edges(page: PageContent) -> dict[str, str]:
 
 
 def widening_call(name: str, settings: Iterable[str]) -> str:
-    """Return the `sweep run` command that repeats the sweep `name` under a new name with these `--set` texts."""
+    """Return the `sweep run` command that repeats the sweep `name` under a new name, with `--set` texts `settings`."""
     sets = " ".join(f"--set {shlex.quote(setting)}" for setting in settings)
     return f"sweep run SPACE.yaml --name {shlex.quote(name + '-wider')} {sets}"
 
 
 def _widen_range(axis: Axis, end: str, facts: Facts) -> str | None:
-    """Return the `--set` text that moves "min" or "max" ten times as far (log axis) or twice; None if not allowed."""
+    """Return the `--set` text that moves `end` ("min", "max") ten times as far (log axis) or twice; or None."""
     assert axis.searched is not None
     low, high = axis.searched
     if end == "max":

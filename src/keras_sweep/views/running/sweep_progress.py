@@ -64,7 +64,10 @@ class Pace:
         self._ended["train"] += self._phase != "compile"
 
     def estimate(self, epochs: float, *, later: int, enough: float) -> float | None:
-        """Return the seconds of `epochs` epochs, with `later` trials not suggested yet; None before `enough` epochs."""
+        """Return the seconds that `epochs` more epochs take. Return None until about `enough` epochs have ended.
+
+        `later`: the number of trials not suggested yet, which may need new programs.
+        """
         self._count_time()
         if self.epochs < enough * (1 if self._ended["train"] else BESIDE):
             return None
@@ -75,7 +78,7 @@ class Pace:
         return self._seconds[kind] / self._ended[kind] if self._ended[kind] else 0.0
 
     def _count_time(self) -> None:
-        """Count the time since the last call as training or compiling, but no other phases of the first generation."""
+        """Add the time since the last call to training or compiling. Ignore the first generation's other phases."""
         now = self._clock()
         kind = "compile" if self._phase == "compile" else "train"
         if self._phase == kind or self._generations > 1:

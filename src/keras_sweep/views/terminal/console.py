@@ -27,7 +27,7 @@ ASCII = dict(zip("▁▂▃▄▅▆▇█╸━─×≈·…–⠋⠙⠹⠸⠼�
 
 
 def _substitute(error: UnicodeError) -> tuple[str, int]:
-    """Substitute characters that the encoding lacks, as a handler of `codecs`, so that no name can end a sweep."""
+    """Replace characters that the output's encoding lacks, as an error handler of `codecs`. No name ends a sweep."""
     assert isinstance(error, UnicodeEncodeError)
     texts = (ASCII.get(char) or ascii(char)[1:-1] for char in error.object[error.start : error.end])
     return "".join(texts), error.end
@@ -62,12 +62,12 @@ def console_on(file: TextIO, *, width: int | None = None) -> Console:
 
 
 def longest_value(width: int, longest: int) -> int:
-    """Return the cells that a value may have: `longest` on a terminal of `width` cells, no limit in a pipe."""
+    """Return how many cells a value may have: `longest` on a terminal, and the whole `width` in a pipe."""
     return width if width >= PIPE_WIDTH else longest
 
 
 def print_error(console: Console, error: BaseException) -> None:
-    """Print a red line (what is wrong, where, what to do), then the faults of a file. An interruption is yellow."""
+    """Print an error in red: what is wrong, where, what to do. A file's faults follow. An interruption is yellow."""
     first, *more_lines = error_lines(error)
     if isinstance(error, Interrupted):
         console.print(first, style="yellow")

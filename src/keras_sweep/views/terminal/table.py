@@ -51,7 +51,10 @@ def fit_columns(forms: Iterable[list[Column]], width: int) -> tuple[list[Column]
 def print_table(
     console: Console, columns: Sequence[Column], longest: Iterable[int] = (LONGEST,), most: int = PIPE_WIDTH
 ) -> None:
-    """Print at most `most` lines on a terminal, with values cut to the first of the lengths `longest` that fits."""
+    """Print a table. A terminal shows at most `most` rows: the first and the last.
+
+    `longest`: numbers of cells to cut values to. The first number with which the table fits is used.
+    """
     width = console.width
     shown, left_out = drop_middle(columns, longest_value(width, most))
     console.print(draw_table(fit_columns((cut(shown, longest_value(width, length)) for length in longest), width)[0]))
@@ -60,7 +63,7 @@ def print_table(
 
 
 def drop_middle(columns: Sequence[Column], most: int) -> tuple[list[Column], int]:
-    """Keep at most `most` cells of each column, the first and the last half. Also return how many are left out."""
+    """Keep the first and last `most // 2` cells of each column. Return (columns, number of cells left out of each)."""
     left_out = len(columns[0].cells) - most
     if left_out <= 0:
         return list(columns), 0
@@ -88,7 +91,7 @@ def count_cells(columns: Sequence[Column]) -> int:
 
 
 def draw_table(columns: Sequence[Column]) -> Group:
-    """Draw headers, a rule, and rows: several times as fast as Rich's own table, whose cells may fold."""
+    """Draw headers, a rule, and rows. Rich's own table would take several times as long, and may fold cells."""
     widths = [column.width for column in columns]
     heads = [column.header.split("\n") for column in columns]
     depth = max(map(len, heads))
@@ -117,7 +120,7 @@ def _line(cells: Sequence[str | Text], columns: Sequence[Column], widths: Sequen
 
 
 def _fold_header(column: Column, breaks: str) -> Column:
-    """Fold a header that makes its column wide into two lines. `breaks` has the characters that may end a line."""
+    """Split a header that is wider than its cells into two lines. A line may end after a character of `breaks`."""
     header = column.header
     places = [i + 1 for i, char in enumerate(header[:-1]) if char in breaks and "\n" not in header]
     if not places or column.width > cell_len(header):

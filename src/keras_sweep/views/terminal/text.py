@@ -30,7 +30,7 @@ def shorten(text: str, width: int) -> str:
 
 
 def number_text(value: float, digits: int = 3) -> str:
-    """Return a number exactly if that is short, else with `digits` digits: `0.00123`, `12`, `3.5e-7`."""
+    """Return a number as text: `0.00123`, `12`, `3.5e-7`. If the exact text is long, round to `digits` digits."""
     if isinstance(value, int) or not math.isfinite(value):
         return str(value)
     exact = repr(value).removesuffix(".0")
@@ -62,7 +62,7 @@ def params_text(params: Mapping[str, Value]) -> str:
 
 
 def decimals(value: float, stderr: float | None = None) -> int:
-    """Return how many decimals a score needs: four digits, and more for tiny scores and standard errors."""
+    """Return how many decimals a score needs: four digits in all, and more for tiny scores or standard errors."""
     places = 4
     if value != 0:
         power = math.floor(math.log10(abs(value)))
@@ -121,7 +121,7 @@ def waiting_text(count: int) -> str:
 
 
 def resample(values: Sequence[float], width: int) -> list[float]:
-    """Return at most `width` of the values at equal distances, including the first and the last."""
+    """Return at most `width` of the values, at equal distances. The first and the last value are included."""
     if len(values) <= width:
         return list(values)
     if width <= 1:
@@ -166,7 +166,7 @@ def plot(values: Sequence[float], *, width: int, height: int) -> list[str]:
 
 
 class CurveScale:
-    """Map a value to a height from 0 to 1, by the share of all added curves [E] below the value.
+    """Map a value to a height from 0 to 1, by its rank among the points of all added curves.
 
     Every curve has the same weight, so that a curve of thousands of epochs does not flatten the others. Ranks use the
     whole height, however poor first epochs and poor trials are. Good trials differ in the better half of the values, so
@@ -200,6 +200,6 @@ class CurveScale:
         return share**2 if self._goal is Goal.MAXIMIZE else 1 - (1 - share) ** 2
 
     def _rank(self, value: float) -> float:
-        """Return the weight of curve points below the value, plus half of the weight at the value."""
+        """Return the weight of the curve points below the value, plus half of the weight of the points equal to it."""
         below, not_above = bisect.bisect_left(self._values, value), bisect.bisect_right(self._values, value)
         return (self._below[below] + self._below[not_above]) / 2
