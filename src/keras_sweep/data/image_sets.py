@@ -99,7 +99,8 @@ class ImageSet:
         return next(whole, None)
 
     def locate(self) -> Path:
-        """Return the folder that has all files. Download missing files. The hint of a DataError names other ways."""
+        """Return the folder that has all files. If no folder has them, download them. Raises DataError with other ways
+        as hint."""
         return self.find() or self._fetch()
 
     def search_arrays(self) -> tuple[Pixels, Pixels]:
