@@ -85,8 +85,7 @@ def _select(names: Sequence[str], target: str, path: Path, by: str | None) -> di
 
 
 def call_python(data: DataSpec, folder: Path) -> SourceRows:
-    """Call the user's function `data.source` ("module:name", the module in `folder`). Return the rows that it returns.
-    If the function fails, DataError names the line."""
+    """Call the user's function `data.source` of a module in `folder`. Return its rows. Errors name the failing line."""
     source, name = data.source, display_name(data.source)
     function = load_python(source, folder, DataError)
     place = name if is_object_name(source) else f"`python: {source}`"
@@ -200,8 +199,6 @@ def read_dataset(dataset: Any, part: str) -> tuple[list[Any], str]:
 
 
 def _to_numpy(element: Any) -> list[Any]:
-    """Convert a dataset's element (x, y and weights of a batch or row) to NumPy arrays. Texts become `str`."""
-
     def as_array(value: Any) -> Any:
         return decode_texts(np.asarray(value.detach().cpu() if hasattr(value, "detach") else value))
 
@@ -219,8 +216,7 @@ def _iterate_dataset(dataset: Any) -> tuple[Iterator[Any], int]:
 
 
 def name_arrays(arrays: Sequence[Any], part: str) -> dict[str, Any]:
-    """Return name -> array for `arrays` (x, y, weights). With the `part` "_train", names are `x_train`, `y_train` and
-    so on."""
+    """Return name -> array of (x, y, weights). If `part` is "_train", the names are `x_train` and so on."""
     pairs = zip(LETTERS, arrays, strict=False)
     return {f"{letter}{part}": array for letter, array in pairs if array is not None or letter in "xy"}
 

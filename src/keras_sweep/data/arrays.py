@@ -70,8 +70,8 @@ def arrays_by_name(arrays: Mapping[str, Array]) -> dict[str, Arrays]:
 
 
 def has_several_arrays(value: Any, rows: int | None = None) -> bool:
-    """Return whether a value is a dict or a list of arrays. A list of `rows` items is a single array; if `rows` is
-    None, every list is."""
+    """Return whether a value is a dict of arrays, or a list of several arrays. A list with `rows` items is a single
+    array, as is any list if `rows` is None."""
     if isinstance(value, Mapping):
         return True
     is_list = isinstance(value, list | tuple) and rows is not None and len(value) != rows
@@ -79,8 +79,7 @@ def has_several_arrays(value: Any, rows: int | None = None) -> bool:
 
 
 def input_array(x: Any, what: str) -> Array:
-    """Convert inputs to numbers [N, ...] or texts [N] of `str`. Raises DataError. `what` names the inputs in the
-    message."""
+    """Convert inputs to numbers [N, ...] or texts [N] of `str`. The DataError names the inputs as `what` says."""
     array = _as_array(x)
     if array.ndim and array.size == len(array) > 0 and all(isinstance(value, str) for value in array.flat):
         return array.reshape(-1).astype(object)
@@ -91,9 +90,8 @@ def input_array(x: Any, what: str) -> Array:
 
 
 def read_arrays(value: Any, read: Callable[[Any, str], Array], what: str, rows: int | None) -> Arrays:
-    """Convert an array, or each of several arrays, by the function `read`: `input_array` or `label_array`. A list with
-    `rows` items is a single array. If there are several inputs, an input [N] becomes [N, 1]. `what` names the value in
-    errors."""
+    """Convert an array, or each of several arrays, by `read`: `input_array` or `label_array` (`what` is passed on). A
+    list with `rows` items is a single array. If there are several inputs, an input [N] becomes [N, 1]."""
     if not has_several_arrays(value, rows):
         return read(value, what)
     if not len(value):
@@ -106,8 +104,7 @@ def read_arrays(value: Any, read: Callable[[Any, str], Array], what: str, rows: 
 
 
 def label_array(y: Any, what: str) -> Array:
-    """Convert labels to numbers [N, ...], or texts [N] or [N, C]. Raises DataError. `what` names the labels in the
-    message."""
+    """Convert labels to numbers [N, ...], or texts [N] or [N, C]. The DataError names the labels as `what` says."""
     array = _as_array(y)
     is_valid = array.ndim if array.dtype.kind in "fiub" else array.ndim in (1, 2) and array.dtype.kind in "UO"
     if not is_valid or not array.size:
@@ -135,8 +132,7 @@ def ravel_column(y: Array) -> Array:
 
 
 def weight_array(weights: Any, rows: int, what: str) -> Array:
-    """Return the sample weights of `rows` rows as [N] float32. Raises DataError unless all are numbers of at least
-    0."""
+    """Return sample weights as [N] float32. Raises DataError unless N = `rows`, and all are at least 0."""
     array = _as_array(weights)
     if array.dtype.kind not in "fiub" or array.shape not in ((rows,), (rows, 1)):
         raise DataError(f"{what} must be a number for each of {rows:,} rows, [N], but got {describe_value(weights)}")
@@ -157,8 +153,7 @@ def find_blurred_columns(array: Array) -> list[int]:
 
 
 def to_32_bits(x: Array) -> Array:
-    """Convert floats and booleans to float32, and 64-bit integers to int32. Texts and smaller integers stay as they
-    are."""
+    """Convert floats and booleans to float32, 64-bit integers to int32. Texts and smaller integers stay."""
     if x.dtype.kind in "fb":
         return x.astype(np.float32)
     if x.dtype.itemsize > 4 and x.dtype.kind != "O":
@@ -190,8 +185,7 @@ def decode_texts(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def check_fits_32_bits(array: npt.NDArray[Any], what: str, *, gaps: bool = False) -> None:
-    """Raise DataError if a number is infinite, beyond 32 bits, or NaN (allowed if `gaps` is true). `what` names the
-    array."""
+    """Raise DataError if a number of the array `what` is infinite, beyond 32 bits, or NaN (unless `gaps` is true)."""
     if array.dtype.kind == "f":
         bad = ~(np.abs(array) <= LARGEST_FLOAT32) & ~(gaps & np.isnan(array))
     elif array.dtype.itemsize > 4:

@@ -22,9 +22,8 @@ FEW_VARIANTS = 16  # up to this number, the size of all variants is not checked
 
 
 def load_search_data(spec: SweepSpec) -> SearchData:
-    """Load training and validation rows, with labels as the loss takes them. A variant is a combination of values of
-    the parameters `data.*`. With several variants, the first is returned, and its `variants` has all. Raises
-    DataError."""
+    """Load training and validation rows, encoded for the loss. A variant is a combination of values of the parameters
+    `data.*`. With several variants, the first is returned, and its `variants` has all. Raises DataError."""
     points = list(get_data_space(spec.space).points())
     if len(points) == 1:
         return load_variant(spec)
@@ -49,8 +48,7 @@ def load_search_data(spec: SweepSpec) -> SearchData:
 
 
 def select_variant(spec: SweepSpec, data: SearchData, params: Params) -> tuple[SweepSpec, SearchData]:
-    """Return (spec, data) of the variant that a trial's values `params` select. Without variants, both stay as they
-    are."""
+    """Return (spec, data) of the variant that a trial's `params` select. Without variants, both are unchanged."""
     variant = data.variants.get(get_variant(params))
     return (spec, data) if variant is None else (replace(apply_variant(spec, params), scale=variant.scale), variant)
 

@@ -77,8 +77,7 @@ def _check(
 
 
 def infer_output_shape(loss: str, data: SearchData) -> tuple[int, ...]:
-    """Return the shape that the model's output for a row must have. For class indices, the last axis has all
-    classes."""
+    """Return the output shape that the model needs for a row. For class indices, its last axis has all classes."""
     y, form = ravel_column(data.train.y), loss_needs(loss).form
     if y.ndim == 1:
         return (1 if form is LabelForm.BINARY else data.classes or 1,)
@@ -159,8 +158,6 @@ def _dense_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
 
 
 def _argument_values(spec: SweepSpec, argument: str) -> Iterator[tuple[str, tuple[Value, ...]]]:
-    """Yield (space file key, values) for each key that sets this argument of the dense model. A range gives both
-    ends."""
     name = f"model.{argument}"
     if argument in spec.model.arguments:
         yield f"model.dense.{argument}", (spec.model.arguments[argument],)
@@ -176,8 +173,7 @@ def _argument_values(spec: SweepSpec, argument: str) -> Iterator[tuple[str, tupl
 def _output_faults(
     spec: SweepSpec, data: SearchData, output_shape: tuple[int | None, ...], activation: str | None
 ) -> Iterator[Fault]:
-    """Yield faults of a user's model: a wrong `output_shape` (rows first), or a last `activation` that the loss can't
-    use."""
+    """Yield faults of a user's model: its output shape (rows first), or a last activation unfit for the loss."""
     needed, needs = infer_output_shape(spec.loss, data), loss_needs(spec.loss, spec.loss_arguments)
     usual = needs.usual
     lowest, highest = float(np.min(data.train.y)), float(np.max(data.train.y))

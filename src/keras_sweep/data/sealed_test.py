@@ -12,8 +12,8 @@ from keras_sweep.space.sweep_spec import SweepSpec
 
 
 def seal(encoding: Encoding) -> tuple[int, str | None]:
-    """Return (number of test rows, their SHA-256 in hex). The SHA-256 is None without test rows, and for a published
-    set. Raises DataError if test rows can't be encoded."""
+    """Return (number of test rows, their SHA-256 in hex). The SHA-256 is None for a published set, and without test
+    rows. Raises DataError if test rows can't be encoded."""
     if (pictures := encoding.parts.source.pictures) is not None:  # the files are checked when they are read
         return pictures.test_rows, None
     if encoding.parts.test is None:

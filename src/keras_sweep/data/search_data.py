@@ -37,7 +37,6 @@ class Rows:
 
     @property
     def arrays(self) -> tuple[Arrays, ...]:
-        """Return (x, y), or (x, y, weights) if rows have weights."""
         return (self.x, self.y) if self.weights is None else (self.x, self.y, self.weights)
 
     @property
@@ -132,8 +131,7 @@ class SearchData:
         return ", ".join(f"{name} {list(shape)}".strip() for name, shape in shapes.items()) + without
 
     def for_fit(self, batch_size: int) -> tuple[Rows, dict[str, Any]]:
-        """Return (training rows, keyword arguments for `fit`). If `fit` iterates a dataset, x of the rows is the
-        dataset."""
+        """Return (training rows, keyword arguments for `fit`). If `fit` iterates a dataset, the dataset is x."""
         if self.stream is None:
             return self.train, {"batch_size": batch_size}
         dataset = self.stream.begin()

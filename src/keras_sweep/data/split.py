@@ -99,8 +99,7 @@ def _hold_out(rows: RawRows, share: float, how: Split, form: LabelForm) -> tuple
 
 
 def _split_by_time(times: Array, share: float) -> tuple[Array, Array]:
-    """Return (earlier, latest) row numbers in time order; `share` of all rows are latest. Rows of equal time stay
-    together. Raises ValueError if all times are equal."""
+    """Return (earlier, latest) row numbers in time order. Equal times stay together; ValueError if all are equal."""
     order = times.argsort(kind="stable")
     first = max(times[order[-math.ceil(share * len(times))]], times.min() + 1)
     cut = int(np.searchsorted(times[order], first))
@@ -134,8 +133,7 @@ class Encoding:
     notices: tuple[str, ...]
 
     def rows(self, part: str) -> Rows:
-        """Encode the rows of a `part` ("train", "validation" or "test") for `fit`. Arrays are no views. Raises
-        DataError."""
+        """Encode the rows of `part`: "train", "validation" or "test". Views are copied. Raises DataError."""
         raw: RawRows = getattr(self.parts, part)
         what = f"{'training' if part == 'train' else part} rows of {self.parts.source.name}"
         if (pictures := self.parts.source.pictures) is not None:
@@ -158,9 +156,8 @@ class Encoding:
         return train, train if self.parts.folds else self.rows("validation")
 
     def encode_part(self, part: str, rows: Rows) -> Rows:
-        """Return `rows`, the encoded rows of `part` ("train", "validation" or "test"). If the model's inputs have names
-        of table columns, x is replaced: input name -> raw column [N, 1]. Raises DataError for a column that is not
-        numbers."""
+        """Return `rows`, the encoded rows of `part` ("train", ...). If the model's inputs have names of table columns,
+        x becomes raw columns: input name -> [N, 1]. Raises DataError for a column that is not numbers."""
         if not self.spec.data.inputs:
             return rows
         from keras_sweep.data.table_columns import number_matrix

@@ -54,7 +54,6 @@ class NumberColumn:
 
     @property
     def used(self) -> bool:
-        """Return whether the column becomes a feature."""
         return self.indicator or self.deviation > 0 or self.kept
 
 
@@ -67,8 +66,8 @@ class TextColumn:
 
     @property
     def width(self) -> int:
-        """Return how many characters of a text to read: one more than the longest category has, to tell longer texts
-        apart."""
+        """Return how many characters of each text to read: one more than the longest category has. A longer text then
+        still differs from every category."""
         return max(len(category) for category in self.categories) + 1
 
     @property

@@ -85,8 +85,7 @@ def read_table(data: DataSpec, place: str, load: Load) -> SourceRows:
 
 
 def load_csv(path: Path, options: Any, gaps: list[str]) -> tuple[pl.DataFrame, Callable[..., pl.DataFrame]]:
-    """Load a CSV file, as a `Load`. `gaps` are texts of missing values. All rows decide the type of a column, so that a
-    late text among numbers is seen."""
+    """Load a CSV file (see `Load`). All rows decide a column's type. `gaps` are texts of missing values."""
     separator = getattr(options, "separator", ",")
     with path.open(encoding="utf-8-sig", newline="") as file:
         header = next(csv.reader(file, delimiter=separator), [])
@@ -171,8 +170,6 @@ def _is_missing(series: pl.Series) -> pl.Series:
 
 
 def _read_values(series: pl.Series, what: str, hint: str) -> Array:
-    """Return the values of a target or weights column, [N]. DataError names the column `what`, with `hint` for missing
-    values."""
     series = series.alias("")  # polars reads some names as patterns
     if not is_text(series.dtype) and not is_number(series.dtype):
         raise DataError(f"{what} must be numbers, text or booleans, but got {series.dtype}")

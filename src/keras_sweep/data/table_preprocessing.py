@@ -47,8 +47,7 @@ _MEANING = {"%2F": "/", "%25": "%"}
 
 @dataclass(frozen=True)
 class TablePreprocessing:
-    """Convert a table or series to features, in this order: standardised numbers, 0/1 for missing values, 0/1 per
-    category."""
+    """Convert columns to features in this order: scaled numbers, 0/1 for missing values, 0/1 for each category."""
 
     columns: tuple[Column, ...]  # all columns but the target, in the order of the file, from `fit_columns`
     by_name: bool = False  # whether columns are selected by name, since raw rows have more columns

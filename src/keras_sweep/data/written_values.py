@@ -27,8 +27,7 @@ def read_texts(
     texts: pl.DataFrame, *known: str | None
 ) -> tuple[dict[str, pl.Series], Ways, list[tuple[str, DataError]]]:
     """Read texts as numbers or dates. Return (columns that were read, how each was read, faults). A fault is ("decimal"
-    or "dates", error) of a column that can be read in two ways. `known` are ways that the user chose (see `Ways`), or
-    None."""
+    or "dates", error) of an ambiguous column. `known` are ways that the user chose (see `Ways`), or None."""
     columns, ways, faults = dict[str, pl.Series](), dict[str, str](), list[tuple[str, DataError]]()
     stripped = {series.name: series.alias("").str.strip_chars().replace("", None) for series in texts}
     for key, pair, read in (("decimal", (".", ","), to_numbers), ("dates", ("day-first", "month-first"), _to_dates)):

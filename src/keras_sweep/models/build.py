@@ -28,8 +28,7 @@ MODEL_CODE = "model_code"  # attribute of the study; absent if no user code make
 
 
 def build_model(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> Any:
-    """Build a `keras.Model` from a trial's model arguments. It is compiled only if the user's code compiles it. Raises
-    ModelError."""
+    """Build a `keras.Model` from a trial's model arguments. Only the user's code may compile it. Raises ModelError."""
     return build_with_fit(spec, arguments, data)[0]
 
 
@@ -106,8 +105,7 @@ def dense(
 
 
 def undo_transform(model: Any, spec: SweepSpec) -> Any:
-    """Return the model, with layers at its end that undo the target's `transform` if there is any. Raises ModelError
-    for a subclassed model."""
+    """Add layers that undo the target's `transform`, if any. Raises ModelError for a subclassed model."""
     import keras
 
     if spec.scale is None:

@@ -55,7 +55,6 @@ def has_own_fit(value: object) -> bool:
 
 
 def _get_hyper_model_class(value: object) -> Any:
-    """Return the class of a HyperModel (instance or class). Return None for other values."""
     keras_tuner = sys.modules.get("keras_tuner")  # imported already, if any HyperModel exists
     kind = value if isinstance(value, type) else type(value)
     return kind if keras_tuner is not None and issubclass(kind, keras_tuner.HyperModel) else None
@@ -107,7 +106,6 @@ def parse_fit_result(result: Any, objective: Objective) -> dict[str, float]:
 
 
 def _select_best_epoch(result: Any, objective: Objective) -> Any:
-    """Return the metrics of a History's best epoch by the objective. Other results stay as they are."""
     curve = getattr(result, "history", None)
     if not (isinstance(curve, Mapping) and curve.get(objective.name)):
         return result

@@ -138,7 +138,6 @@ def draw_models(spec: SweepSpec, data: SearchData) -> Iterator[Any]:
 
 
 def _output_shape(spec: SweepSpec, data: SearchData, model: Any) -> Any:
-    """Return the model's output shape for a batch, or a dict of shapes for several outputs. Raises ModelError."""
     source, y = spec.model.source, data.train.y
     what = f"the model of {source} does not take rows of shape {data.row_shape}"
     usage = "a single array, [N, ...]" if isinstance(data.train.x, np.ndarray) else "the structure of x in the data"

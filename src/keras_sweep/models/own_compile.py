@@ -36,8 +36,7 @@ def choose_jit_on_opening(model: Any) -> None:
 
 
 def own_arguments(spec: SweepSpec, model: Any, data: SearchData) -> dict[str, Any]:
-    """Return the model's compile arguments that the space file leaves out. With sample weights, all metrics are
-    weighted."""
+    """Return the model's compile arguments that the space file leaves out. Sample weights apply to all metrics."""
     kwargs = read_compile_arguments(model) if spec.own else {}
     keys = {"loss": ("loss_weights",), "metrics": ("metrics", "weighted_metrics")}
     kwargs |= {name: None for key, names in keys.items() if key not in spec.own for name in names if kwargs}
@@ -122,8 +121,7 @@ def check_losses(spec: SweepSpec, losses: Iterable[str]) -> None:
 
 
 def list_outputs(model: Any, outputs: Any) -> list[str]:
-    """Return the names by which Keras logs the model's `outputs`, in Keras's order, or [] if `outputs` is a single
-    tensor."""
+    """Return the names by which Keras logs several `outputs`, in Keras's order, or [] for a single tensor."""
     if isinstance(outputs, dict):
         return sorted(outputs)
     is_list = isinstance(outputs, list | tuple)
