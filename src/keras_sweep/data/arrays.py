@@ -162,7 +162,7 @@ def to_32_bits(x: Array) -> Array:
 
 
 def copy_if_view(array: Array) -> Array:
-    """Copy an array that is a view of a larger array: a view would keep all rows in memory, and give access to them."""
+    """Return a contiguous array that is no view. A view would keep all rows in memory, and give access to them."""
     return np.array(array, order="C") if array.base is not None else np.ascontiguousarray(array)
 
 

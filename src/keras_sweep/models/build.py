@@ -28,7 +28,7 @@ MODEL_CODE = "model_code"  # attribute of the study; absent if no user code make
 
 
 def build_model(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> Any:
-    """Build a `keras.Model` from a trial's model arguments. Only the user's code may compile it. Raises ModelError."""
+    """Do as `build_with_fit`, but return only the model. It is compiled only if the user's code compiles it."""
     return build_with_fit(spec, arguments, data)[0]
 
 

@@ -35,7 +35,7 @@ _ACTIVATED = frozenset({"Dense", "EinsumDense", "Activation"})  # layers that ha
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """Hold facts about a user's model, found by building it once before the search."""
+    """Hold facts about a user's model, found by building it before the search."""
 
     spec: SweepSpec  # with a HyperModel's hyperparameters among its parameters
     output_shape: Any = None  # rows first; None for the dense model, which fits the labels

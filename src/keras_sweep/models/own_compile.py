@@ -167,8 +167,9 @@ def list_overrides(spec: SweepSpec, model: Any) -> Iterator[str]:
 
 
 def plain_parts(spec: SweepSpec, model: Any) -> tuple[str, dict[str, Value]] | str:
-    """Return (name, arguments) of the optimizer that a trial's model compiles itself with, for training in lanes.
-    Return a text like "a loss of its own" if the loss, the metrics or the optimizer can't be trained in lanes."""
+    """Return (name, arguments) of the optimizer that a trial's model compiles itself with. Return a text like "a loss
+    of its own" for a part that can't train in lanes: it is not Keras's with numbers as arguments, or not the sweep's
+    loss or metrics."""
     import keras
 
     kwargs, optimizer = read_compile_arguments(model), model.optimizer
