@@ -56,7 +56,8 @@ _OTHER_NAMES = {f"{letter}_val": f"{letter}_validation" for letter in LETTERS}
 
 
 def read_npz(data: DataSpec, folder: Path) -> SourceRows:
-    """Read an .npz file without pickled objects. `data.target` names the labels, by default `y`. Raises DataError."""
+    """Read the arrays of the .npz file `data.source` in `folder`. Pickled objects are refused. `data.target` is the
+    name of the labels' array, by default `y`. Raises DataError."""
     path, target, by = folder / data.source, data.target, data.split.by
     try:
         with path.open("rb") as stream, np.lib.npyio.NpzFile(stream, allow_pickle=False) as file:
@@ -84,7 +85,7 @@ def _select(names: Sequence[str], target: str, path: Path, by: str | None) -> di
 
 
 def call_python(data: DataSpec, folder: Path) -> SourceRows:
-    """Call the user's function that `data` names. Return the rows. If the function fails, DataError names the line."""
+    """Call the user's function `data.source` of a module in `folder`. Return its rows. Errors name the failing line."""
     source, name = data.source, display_name(data.source)
     function = load_python(source, folder, DataError)
     place = name if is_object_name(source) else f"`python: {source}`"
@@ -132,9 +133,9 @@ class DatasetRows(dict[str, Any]):
 
 
 def rows_of_datasets(datasets: Any, steps: int | None = None) -> DatasetRows | None:
-    """Read a dataset, or a tuple (training, validation[, test]) with datasets. Return None without a dataset. If the
-    training dataset exceeds MOST_BYTES, or if `steps` (batches per epoch) is set, the dataset is not read: `fit`
-    iterates the dataset. Raises DataError."""
+    """Read a dataset, or the datasets of a tuple (training, validation[, test]), into memory. Return None if there is
+    no dataset. If the training dataset exceeds MOST_BYTES, or if `steps` (batches per epoch) is set, `fit` iterates the
+    training dataset, so it is not read. Raises DataError."""
     parts = [datasets] if is_dataset(datasets) else datasets if _is_list(datasets) else []
     if not any(map(is_dataset, parts)):
         return None
@@ -161,7 +162,7 @@ def is_dataset(value: Any) -> bool:
 
 
 def count_large_steps(dataset: Any) -> int:
-    """Return the number of batches of a dataset larger than MOST_BYTES, else 0. Only the first batch is measured."""
+    """Return the number of a dataset's batches if the dataset exceeds MOST_BYTES, else 0. Only a batch is measured."""
     with suppress(Exception):  # `read_dataset` meets and reports the same error
         elements, count = _iterate_dataset(dataset)
         size = sum(array.nbytes for part in _to_numpy(next(elements)) for array in leaves(part)) if count > 1 else 0
@@ -170,7 +171,8 @@ def count_large_steps(dataset: Any) -> int:
 
 
 def read_dataset(dataset: Any, part: str) -> tuple[list[Any], str]:
-    """Read a whole dataset. Return ([x, y, weights], notice of the size). `part` is like "train". Raises DataError."""
+    """Read a whole dataset. Return ([x, y, weights] as far as the dataset has them, notice of the size). Raises
+    DataError. `part` is "train", "validation", "test" or "" (a single dataset), for messages."""
     name = f"the {part.replace('train', 'training')} dataset" if part else "the dataset"
     parts, size = [], 0
     try:
@@ -197,8 +199,6 @@ def read_dataset(dataset: Any, part: str) -> tuple[list[Any], str]:
 
 
 def _to_numpy(element: Any) -> list[Any]:
-    """Convert x, y and weights of a batch, or of a row, to NumPy arrays. Texts become `str`."""
-
     def as_array(value: Any) -> Any:
         return decode_texts(np.asarray(value.detach().cpu() if hasattr(value, "detach") else value))
 
@@ -216,7 +216,7 @@ def _iterate_dataset(dataset: Any) -> tuple[Iterator[Any], int]:
 
 
 def name_arrays(arrays: Sequence[Any], part: str) -> dict[str, Any]:
-    """Return name -> array of x, y and any weights. For the part "_train", the names are `x_train` and so on."""
+    """Return name -> array of (x, y, weights). If `part` is "_train", the names are `x_train` and so on."""
     pairs = zip(LETTERS, arrays, strict=False)
     return {f"{letter}{part}": array for letter, array in pairs if array is not None or letter in "xy"}
 

@@ -32,8 +32,8 @@ def describe_value(value: Any) -> str:
 
 
 def each(function: Callable[..., Any], first: Any, *more: Any) -> Any:
-    """Apply a function to an array, or to each array of a dict or tuple. Further arguments are the matching arrays of
-    `more`. Return the results in the same structure."""
+    """Apply a function to an array, or to each array of a dict or tuple. The structures in `more` give its further
+    arguments: their arrays at the same place. Return the results in the same structure."""
     if isinstance(first, Mapping):
         return {name: function(array, *(structure[name] for structure in more)) for name, array in first.items()}
     if isinstance(first, list | tuple):
@@ -42,7 +42,7 @@ def each(function: Callable[..., Any], first: Any, *more: Any) -> Any:
 
 
 def cut(arrays: Arrays, start: int, end: int | None = None) -> Arrays:
-    """Return the rows from `start` up to `end` of all arrays, without row `end`."""
+    """Return the rows `start:end` of an array, or of each array of a dict or tuple."""
     return each(lambda array: array[start:end], arrays)
 
 
@@ -52,7 +52,7 @@ def leaves(arrays: Arrays) -> list[Any]:
 
 
 def by_name(name: str, arrays: Arrays) -> dict[str, Array]:
-    """Return name -> array. For the name "x": `x` (an array), `x/a` and `x/b` (a dict), `x/0` and `x/1` (a tuple)."""
+    """Return name -> array. If `name` is "x": `x` for an array, `x/a`, `x/b` for a dict, `x/0`, `x/1` for a tuple."""
     if not isinstance(arrays, Mapping | tuple):
         return {name: arrays}
     parts = arrays.items() if isinstance(arrays, Mapping) else enumerate(arrays)
@@ -70,7 +70,8 @@ def arrays_by_name(arrays: Mapping[str, Array]) -> dict[str, Arrays]:
 
 
 def has_several_arrays(value: Any, rows: int | None = None) -> bool:
-    """Return whether a value is a dict or a list of arrays. A list with `rows` items counts as a single array."""
+    """Return whether a value is a dict of arrays, or a list of several arrays. A list with `rows` items is a single
+    array, as is any list if `rows` is None."""
     if isinstance(value, Mapping):
         return True
     is_list = isinstance(value, list | tuple) and rows is not None and len(value) != rows
@@ -78,7 +79,7 @@ def has_several_arrays(value: Any, rows: int | None = None) -> bool:
 
 
 def input_array(x: Any, what: str) -> Array:
-    """Convert inputs to numbers [N, ...] or texts [N] of `str`. Raises DataError, where `what` names the inputs."""
+    """Convert inputs to numbers [N, ...] or texts [N] of `str`. The DataError names the inputs as `what` says."""
     array = _as_array(x)
     if array.ndim and array.size == len(array) > 0 and all(isinstance(value, str) for value in array.flat):
         return array.reshape(-1).astype(object)
@@ -89,8 +90,8 @@ def input_array(x: Any, what: str) -> Array:
 
 
 def read_arrays(value: Any, read: Callable[[Any, str], Array], what: str, rows: int | None) -> Arrays:
-    """Call `read`, like `input_array`, with an array, or with each of several arrays. A list with `rows` items is a
-    single array. If there are several inputs, an input [N] becomes [N, 1]."""
+    """Convert an array, or each of several arrays, by `read`: `input_array` or `label_array` (`what` is passed on). A
+    list with `rows` items is a single array. If there are several inputs, an input [N] becomes [N, 1]."""
     if not has_several_arrays(value, rows):
         return read(value, what)
     if not len(value):
@@ -103,7 +104,7 @@ def read_arrays(value: Any, read: Callable[[Any, str], Array], what: str, rows: 
 
 
 def label_array(y: Any, what: str) -> Array:
-    """Convert labels to numbers [N, ...], or texts [N] or [N, C]. Raises DataError, where `what` names the labels."""
+    """Convert labels to numbers [N, ...], or texts [N] or [N, C]. The DataError names the labels as `what` says."""
     array = _as_array(y)
     is_valid = array.ndim if array.dtype.kind in "fiub" else array.ndim in (1, 2) and array.dtype.kind in "UO"
     if not is_valid or not array.size:
@@ -131,7 +132,7 @@ def ravel_column(y: Array) -> Array:
 
 
 def weight_array(weights: Any, rows: int, what: str) -> Array:
-    """Return sample weights as [N] float32. Raises DataError unless each of the `rows` has a number of at least 0."""
+    """Return sample weights as [N] float32. Raises DataError unless N = `rows`, and all are at least 0."""
     array = _as_array(weights)
     if array.dtype.kind not in "fiub" or array.shape not in ((rows,), (rows, 1)):
         raise DataError(f"{what} must be a number for each of {rows:,} rows, [N], but got {describe_value(weights)}")
@@ -143,8 +144,8 @@ def weight_array(weights: Any, rows: int, what: str) -> Array:
 
 
 def find_blurred_columns(array: Array) -> list[int]:
-    """Find the columns of [N, F] with values too close for float32: fewer than STEPS_THAT_MATTER float32 numbers lie
-    between the lowest and highest value. An example is the time of a day in seconds since 1970."""
+    """Return the indices of columns of [N, F] whose values are too close for float32: fewer than STEPS_THAT_MATTER
+    float32 numbers lie between the lowest and highest value. An example is the time of a day in seconds since 1970."""
     low, high = array.min(axis=0).astype(np.float64), array.max(axis=0).astype(np.float64)
     step = np.spacing(np.maximum(np.abs(low), np.abs(high)).astype(np.float32)).astype(np.float64)
     close = np.flatnonzero((low < high) & (step * STEPS_THAT_MATTER > high - low))
@@ -152,7 +153,7 @@ def find_blurred_columns(array: Array) -> list[int]:
 
 
 def to_32_bits(x: Array) -> Array:
-    """Convert real numbers and booleans to float32. Whole numbers stay whole, for layers that look them up."""
+    """Convert floats and booleans to float32, 64-bit integers to int32. Texts and smaller integers stay."""
     if x.dtype.kind in "fb":
         return x.astype(np.float32)
     if x.dtype.itemsize > 4 and x.dtype.kind != "O":
@@ -184,7 +185,7 @@ def decode_texts(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def check_fits_32_bits(array: npt.NDArray[Any], what: str, *, gaps: bool = False) -> None:
-    """Raise DataError if a number is infinite or beyond 32 bits. NaN also raises, unless `gaps` is true."""
+    """Raise DataError if a number of the array `what` is infinite, beyond 32 bits, or NaN (unless `gaps` is true)."""
     if array.dtype.kind == "f":
         bad = ~(np.abs(array) <= LARGEST_FLOAT32) & ~(gaps & np.isnan(array))
     elif array.dtype.itemsize > 4:

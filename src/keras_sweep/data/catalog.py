@@ -23,7 +23,7 @@ FEW_VARIANTS = 16  # up to this number, the size of all variants is not checked
 
 def load_search_data(spec: SweepSpec) -> SearchData:
     """Load training and validation rows, encoded for the loss. A variant is a combination of values of the parameters
-    `data.*`. If there are several variants, the result is the first, and `variants` has all. Raises DataError."""
+    `data.*`. With several variants, the first is returned, and its `variants` has all. Raises DataError."""
     points = list(get_data_space(spec.space).points())
     if len(points) == 1:
         return load_variant(spec)
@@ -48,14 +48,14 @@ def load_search_data(spec: SweepSpec) -> SearchData:
 
 
 def select_variant(spec: SweepSpec, data: SearchData, params: Params) -> tuple[SweepSpec, SearchData]:
-    """Return (spec, data) for a trial's values of the parameters `data.*`. Without variants, both stay as they are."""
+    """Return (spec, data) of the variant that a trial's `params` select. Without variants, both are unchanged."""
     variant = data.variants.get(get_variant(params))
     return (spec, data) if variant is None else (replace(apply_variant(spec, params), scale=variant.scale), variant)
 
 
 def load_variant(spec: SweepSpec) -> SearchData:
-    """Load and encode the rows that `spec.data` names. Test rows in separate files are not read. Test rows of a split
-    are checked, but only their number and fingerprint are kept, for the evaluation. Raises DataError."""
+    """Load and encode the rows that `spec.data` names. Separate files of test rows are not read. Test rows that `split`
+    holds out are checked, but only their number and fingerprint are kept, for the evaluation. Raises DataError."""
     encoding = fit_encoding(spec, read_parts(spec))
     source, (train, validation) = encoding.parts.source, encoding.encode_search()
     if source.stream is not None:

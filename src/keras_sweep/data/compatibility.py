@@ -77,7 +77,7 @@ def _check(
 
 
 def infer_output_shape(loss: str, data: SearchData) -> tuple[int, ...]:
-    """Return the output shape of a row that fits the labels. For class indices, the last axis has all classes."""
+    """Return the output shape that the model needs for a row. For class indices, its last axis has all classes."""
     y, form = ravel_column(data.train.y), loss_needs(loss).form
     if y.ndim == 1:
         return (1 if form is LabelForm.BINARY else data.classes or 1,)
@@ -158,7 +158,6 @@ def _dense_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
 
 
 def _argument_values(spec: SweepSpec, argument: str) -> Iterator[tuple[str, tuple[Value, ...]]]:
-    """Yield (space file key, values) for each key that sets this argument. A range gives both ends."""
     name = f"model.{argument}"
     if argument in spec.model.arguments:
         yield f"model.dense.{argument}", (spec.model.arguments[argument],)
@@ -174,7 +173,7 @@ def _argument_values(spec: SweepSpec, argument: str) -> Iterator[tuple[str, tupl
 def _output_faults(
     spec: SweepSpec, data: SearchData, output_shape: tuple[int | None, ...], activation: str | None
 ) -> Iterator[Fault]:
-    """Yield faults of a user's model: a wrong output shape, or an activation that trains to nonsense silently."""
+    """Yield faults of a user's model: its output shape (rows first), or a last activation unfit for the loss."""
     needed, needs = infer_output_shape(spec.loss, data), loss_needs(spec.loss, spec.loss_arguments)
     usual = needs.usual
     lowest, highest = float(np.min(data.train.y)), float(np.max(data.train.y))
@@ -209,8 +208,8 @@ def _output_faults(
 
 
 def _is_fitting(output: tuple[int | None, ...], needed: tuple[int, ...], form: LabelForm) -> bool:
-    """Return whether the output shape of a row fits. A last axis of 1 may be missing. If a row has several class
-    indices, the output may have more classes than the labels."""
+    """Return whether `output`, the model's output shape for a row, fits the shape `needed`. A last axis of 1 may be
+    missing. If a row has several class indices, the output may have more classes than the labels."""
     if len(needed) == 1:
         return output == needed
     if form is LabelForm.INDEX:

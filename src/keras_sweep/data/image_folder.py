@@ -22,7 +22,8 @@ PARTS = {"train": "train", "val": "validation", "valid": "validation", "validati
 
 
 def read_images(data: DataSpec, folder: Path) -> SourceRows:
-    """Read a folder of pictures, [N, H, W, C] float32 from 0 to 1. Raises TableError, DataError or MissingPackage."""
+    """Read the folder of pictures `data.source`, which is in `folder`, as [N, H, W, C] float32 from 0 to 1. Raises
+    TableError, DataError or MissingPackage."""
     root = folder / data.source
     options = data.options if isinstance(data.options, ImageOptions) else ImageOptions()
     try:
@@ -60,7 +61,7 @@ def _read_parts(root: Path, options: ImageOptions) -> SourceRows:
 
 
 def _find_part_folders(root: Path) -> dict[str, Path]:
-    """Return "train", "validation", "test" -> folder, or "" -> `root` if nothing is split. Raises DataError."""
+    """Return "train", "validation", "test" -> folder in `root`, or {"": root} without them. Raises DataError."""
     folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
     part_folders = {PARTS[path.name.lower()]: path for path in folders if path.name.lower() in PARTS}
     if "train" not in part_folders or len(part_folders) == 1 < len(folders):  # here `train` is the name of a class
@@ -74,7 +75,7 @@ def _find_part_folders(root: Path) -> dict[str, Path]:
 
 
 def walk_folder(folder: Path, faults: list[OSError]) -> Iterator[tuple[Path, list[Path]]]:
-    """Yield (folder, files) of a folder and each subfolder, with links, without hidden files. Errors go to `faults`."""
+    """Yield (folder, files) of a folder and each subfolder, with links, without hidden files. `faults` gets errors."""
     for place, folders, files in os.walk(folder, followlinks=True, onerror=faults.append):
         above = {os.path.realpath(parent) for parent in (Path(place), *Path(place).parents)}
         folders[:] = [name for name in folders if not name.startswith(".")]
@@ -86,7 +87,6 @@ def walk_folder(folder: Path, faults: list[OSError]) -> Iterator[tuple[Path, lis
 
 
 def _read_picture(root: Path, options: ImageOptions, path: Path) -> Any:
-    """Return the pixels of a picture, [H, W, C] float32. If the file is unreadable, return a DataError instead."""
     import keras
     from PIL import Image
 

@@ -99,7 +99,7 @@ class ImageSet:
         return next(whole, None)
 
     def locate(self) -> Path:
-        """Return the folder that has all files. Download missing files. The hint of a DataError names other ways."""
+        """Return the folder that has all files, downloaded if necessary. DataError hints at other ways."""
         return self.find() or self._fetch()
 
     def search_arrays(self) -> tuple[Pixels, Pixels]:

@@ -24,7 +24,7 @@ class LabelForm(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LossNeeds:
-    """Hold the label form and the last activations that fit a loss."""
+    """Hold what a loss needs: the form of the labels, and activations of the last layer."""
 
     form: LabelForm
     activations: tuple[str, ...]  # the last activations that fit; () for any
@@ -57,7 +57,7 @@ LOSS_NEEDS = {loss: LossNeeds(form, activations) for form, activations, losses i
 
 
 def loss_needs(loss: str, arguments: Mapping[str, object] | None = None) -> LossNeeds:
-    """Return what a loss needs. A user's own loss takes any labels. The argument `from_logits` needs linear outputs."""
+    """Return what a loss needs; its argument `from_logits` needs linear outputs. A user's own loss takes any labels."""
     needs = LOSS_NEEDS.get(loss, LossNeeds(LabelForm.ANY, ()))
     return LossNeeds(needs.form, ("linear",)) if arguments and arguments.get("from_logits") else needs
 
@@ -120,8 +120,8 @@ class Labels:
 
 
 def fit_labels(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | None = None) -> Labels:
-    """Find the classes of training labels, or check that the labels are numbers. `names` are class names that the
-    source knows. Raises DataError, with a fitting loss as the hint."""
+    """Find the classes of training labels `y`, or check that the labels are numbers. `form` is the form that `loss`
+    needs, `names` the class names that the source knows. Raises DataError, with a fitting loss as the hint."""
     if not y.size and form is not LabelForm.ANY:
         hint = "Give `y` beside `x`, or leave out `loss` if your model compiles itself"
         raise DataError(f"`loss: {loss}` needs labels, but the data have none", hint=hint)
@@ -137,8 +137,8 @@ def fit_labels(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | No
 
 
 def has_classes(y: Array, form: LabelForm) -> bool:
-    """Return whether each row has a class, [N], or several yes-or-no answers, [N, C] of 0 and 1. For `LabelForm.ANY`,
-    classes are texts, booleans, and whole numbers 0 .. C - 1 of shape [N] or [N, 1]."""
+    """Return whether `y` is classes for a loss of this form: a class per row, [N], or yes-or-no answers, [N, C] of 0
+    and 1. For `LabelForm.ANY`, classes are texts, booleans, and whole numbers 0 .. C - 1 of shape [N] or [N, 1]."""
     if form is LabelForm.NUMBER or y.ndim > 2:
         return False
     if form is LabelForm.ANY and y.dtype.kind not in "OUSb":
@@ -148,7 +148,7 @@ def has_classes(y: Array, form: LabelForm) -> bool:
 
 
 def _fit_several(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | None) -> Labels:
-    """Fit labels of several numbers per row: a column for each class, or an answer for each column, pixel or step."""
+    """Fit labels with several numbers per row: a column per class, or an answer per column, pixel or step."""
     sums = y.reshape(len(y), -1, y.shape[-1]).sum(axis=2)
     if form is not LabelForm.BINARY and has_classes(y, form) and (sums == 1).all():
         return Labels(form, tuple(range(y.shape[1])), names or tuple(map(str, range(y.shape[1]))))
@@ -190,7 +190,7 @@ def _fit_classes(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | 
 
 
 def fit_scale(transform: str, labels: Labels, y: Array) -> TargetScale:
-    """Fit the scale of training targets, [N] or [N, 1]. `transform` is "standard" or "log". Raises DataError."""
+    """Fit the target's `transform` ("standard" or "log") on training labels, [N] or [N, 1]. Raises DataError."""
     if labels.values is not None or labels.form not in (LabelForm.NUMBER, LabelForm.ANY) or y.size > len(y):
         raise DataError(
             f"`transform: {transform}` needs a target of numbers, but the loss takes {labels.form.value}",

@@ -17,13 +17,14 @@ LEAST_APART, TELLS_ALL = 20, 0.95  # neighbours that differ by chance; the measu
 
 
 def find_leaks(parts: Parts, classes: bool) -> tuple[str, ...]:
-    """Return a notice for each leak. `classes` says whether labels are classes rather than numbers."""
+    """Return a notice for each leak: copied rows, groups that the split cuts, and columns that alone predict the label.
+    `classes` says whether labels are classes rather than numbers."""
     return (*_find_copies(parts), *_find_cut_groups(parts), *_find_telling_columns(parts.train, classes))
 
 
 def _pair(parts: Parts, extract: Callable[..., Array]) -> Iterator[tuple[str, Any, Any]]:
-    """Yield (name, held-out values, training values) for each fold or the validation rows, then for the test rows.
-    `extract` returns the values of rows, [N, ...]. The name is "", "validation " or "test "."""
+    """Yield (name, held-out values, training values) for each fold or the validation rows, then for any test rows.
+    `extract` gets `RawRows` and returns the values to compare, [N, ...]. The name is "", "validation " or "test "."""
     train = extract(parts.train)
     for fold in parts.folds:
         yield "", train[fold.held], train[fold.train]
@@ -70,9 +71,9 @@ def _find_cut_groups(parts: Parts) -> Iterator[str]:
 
 
 def _find_telling_columns(train: RawRows, classes: bool) -> Iterator[str]:
-    """Yield a notice if columns alone predict the label. Rows are sorted by a column, and labels of neighbours
-    compared: 1 - (mean distance of neighbours) / (mean distance of any two rows) is near 1. For ranks of numbers this
-    is Chatterjee's xi (2021)."""
+    """Yield a notice if columns alone predict the label. Rows are sorted by a column. If the labels of neighbours are
+    alike, 1 - (mean distance of neighbours) / (mean distance of any two rows) is near 1. Without `classes` the distance
+    is of ranks: then this is Chatterjee's xi (A new coefficient of correlation, 2021)."""
     if isinstance(train.x, dict | tuple) or not isinstance(train.y, np.ndarray):
         return
     x, y = train.x, train.y.reshape(-1)

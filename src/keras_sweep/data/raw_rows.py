@@ -18,7 +18,7 @@ AnyRows = TypeVar("AnyRows", bound=Rows)
 
 
 def raw_rows(spec: SweepSpec, data: SearchData) -> tuple[Any, Any]:
-    """Return x of (training rows, validation rows) as the exported model takes x: for a table, raw columns."""
+    """Return (x of training rows, x of validation rows) as the exported model takes x: for a table, raw columns."""
     if data.preprocessing is None:
         return data.train.x, data.validation.x
     parts = read_parts(spec)
@@ -30,8 +30,8 @@ def raw_rows(spec: SweepSpec, data: SearchData) -> tuple[Any, Any]:
 
 def rows_in_order(spec: SweepSpec, data: SearchData) -> Rows:
     """Return training and validation rows together, for cross-validation, without test rows. A published picture set
-    keeps its own order, and x is float64, exactly `images / 255.0`: a sum of many pixels shows the difference. Other
-    rows are training rows, then validation rows. Raises DataError for a dataset that is not read into memory."""
+    keeps its own order, and x is exactly `images / 255.0` in float64, since float32 changes the sum of many pixels.
+    Other rows are training rows, then validation rows. Raises DataError for a dataset that is not read into memory."""
     if data.stream is not None:
         raise DataError(f"the training rows of {data.name} are a dataset, which is not read into memory")
     pictures = image_set(spec.data)

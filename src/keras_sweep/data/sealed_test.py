@@ -12,7 +12,8 @@ from keras_sweep.space.sweep_spec import SweepSpec
 
 
 def seal(encoding: Encoding) -> tuple[int, str | None]:
-    """Count test rows and compute their SHA-256 (hex), None for a published set. Raises DataError for unfit rows."""
+    """Return (number of test rows, their SHA-256 in hex). The SHA-256 is None for a published set, and without test
+    rows. Raises DataError if test rows can't be encoded."""
     if (pictures := encoding.parts.source.pictures) is not None:  # the files are checked when they are read
         return pictures.test_rows, None
     if encoding.parts.test is None:
@@ -22,15 +23,15 @@ def seal(encoding: Encoding) -> tuple[int, str | None]:
 
 
 def open_test(spec: SweepSpec, data: SearchData, like: SearchData | None = None) -> Rows:
-    """Return the encoded test rows. If `like` has preprocessing, `like` encodes x instead. Raises DataError if there
-    are no test rows, or if any rows have changed since the search."""
+    """Return the encoded test rows. If `like` (the data that a model trained on) has preprocessing, it encodes x.
+    Raises DataError if there are no test rows, or if any rows have changed since the search."""
     rows, raw = _open_rows(spec, data)
     return rows if like is None or like.preprocessing is None else replace(rows, x=like.preprocessing.transform(raw))
 
 
 def open_raw_test(spec: SweepSpec, data: SearchData, like: SearchData) -> tuple[Any, Rows]:
-    """Return (x of the test rows as the exported model takes x, encoded test rows). `like` has the model's
-    preprocessing. Raises DataError as `open_test`."""
+    """Return (x of the test rows as the exported model takes x, encoded test rows). `like` is the data that the model
+    trained on: its preprocessing is used. Raises DataError as `open_test`."""
     rows, raw = _open_rows(spec, data)
     return (rows.x if like.preprocessing is None else like.preprocessing.inputs(raw)), rows
 

@@ -32,12 +32,11 @@ class Rows:
 
     @property
     def labels(self) -> Arrays | None:
-        """Return y as `fit` takes it. Return None if the rows have no labels, so that y is [N, 0]."""
+        """Return y, the labels for `fit`, or None if the rows have no labels (y is [N, 0])."""
         return self.y if any(array.size for array in leaves(self.y)) else None
 
     @property
     def arrays(self) -> tuple[Arrays, ...]:
-        """Return (x, y), or (x, y, weights) if rows have weights."""
         return (self.x, self.y) if self.weights is None else (self.x, self.y, self.weights)
 
     @property
@@ -125,14 +124,14 @@ class SearchData:
 
     @property
     def row_shape(self) -> str:
-        """Return the shape of a row for a message, with dropped columns of a table, since a model may rely on them."""
+        """Return the shape of a row as text, and a table's dropped columns: a model may rely on these."""
         dropped = itemize(self.preprocessing.dropped) if self.preprocessing else ""
         without = f" (without {dropped}: a single value in training rows)" if dropped else ""
         shapes = {name.removeprefix("/"): array.shape[1:] for name, array in by_name("", self.train.x).items()}
         return ", ".join(f"{name} {list(shape)}".strip() for name, shape in shapes.items()) + without
 
     def for_fit(self, batch_size: int) -> tuple[Rows, dict[str, Any]]:
-        """Return (training rows, arguments for `fit`). If `fit` iterates a dataset, x of the rows is the dataset."""
+        """Return (training rows, keyword arguments for `fit`). If `fit` iterates a dataset, the dataset is x."""
         if self.stream is None:
             return self.train, {"batch_size": batch_size}
         dataset = self.stream.begin()
@@ -144,7 +143,7 @@ class SearchData:
         return len(self.train) if self.stream is None else self.stream.steps * batch_size
 
     def fold(self, index: int) -> SearchData:
-        """Return a copy of the data with the training and validation rows of a single fold."""
+        """Return a copy of the data with the training and validation rows of fold `index`, from 0."""
         fold = self.folds[index]
         rows = fold.rows or self.train
         return replace(
@@ -157,7 +156,7 @@ class SearchData:
 
 
 def fingerprint(*parts: Rows, folds: Sequence[Fold] = ()) -> str:
-    """Compute SHA-256 (hex) of all arrays of the parts, and of folds. Labels [N, 1] and [N] give the same value."""
+    """Compute the SHA-256 (hex) of all arrays in `parts`, and of `folds`. Labels [N, 1] and [N] give the same value."""
     digest = hashlib.sha256()
     for fold in folds:
         digest.update(fold.held.data)

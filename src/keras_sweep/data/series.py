@@ -31,8 +31,8 @@ def fit_series(x: Any, columns: tuple[str, ...]) -> TablePreprocessing:
 
 
 def read_series(data: DataSpec, folder: Path) -> SourceRows:
-    """Read the windows of a CSV file, split in time. Raises DataError, or TableError with every fault of its
-    columns."""
+    """Read windows of rows from the CSV file `data.source` in `folder`, split in time. Raises DataError, or TableError
+    with every fault of its columns."""
     path = folder / data.source
     options = data.options if isinstance(data.options, SeriesOptions) else SeriesOptions()
     if data.split.folds or data.split.by:

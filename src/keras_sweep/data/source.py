@@ -69,12 +69,12 @@ DATA_NAMES = (*IMAGE_SETS, *SKLEARN_SETS)
 
 
 def image_set(data: DataSpec) -> ImageSet | None:
-    """Return the published picture set that `data` names, or None for other data."""
     return IMAGE_SETS.get(data.source) if data.kind == "named" else None
 
 
 def read_source(data: DataSpec, folder: Path) -> SourceRows:
-    """Read all rows of a source, without the test rows of a published picture set. Raises DataError."""
+    """Read all rows that `data` names, without the test rows of a published picture set. Paths are relative to
+    `folder`. Raises DataError."""
     source, path = find_source(data.kind), folder / data.source
     if (source.names == "file" and not path.is_file()) or (source.names == "folder" and not path.is_dir()):
         raise missing_path_error(source.names, path)
@@ -99,7 +99,7 @@ def read_named(data: DataSpec, _: Path) -> SourceRows:
 
 
 def read_sklearn_set(name: str) -> SourceRows:
-    """Read a data set of scikit-learn in its own units. `digits` gives 8 x 8 pictures, as 64 pixels from 0 to 1."""
+    """Read a data set of scikit-learn, not standardised. Only pixels of `digits` (64 per row) are scaled, to 0 to 1."""
     import polars as pl
     from sklearn import datasets
 
@@ -114,7 +114,7 @@ def read_sklearn_set(name: str) -> SourceRows:
 
 
 def unknown_name(name: str, sweeps: Sequence[str] = ()) -> DataError:
-    """Return the error for a name that no data set, and no sweep of `sweeps`, has. The hint has the nearest name."""
+    """Return the error for a name of neither a data set nor one of `sweeps`. The hint has the nearest name."""
     near = find_nearest(name, (*DATA_NAMES, *sweeps))
     hint = f"Did you mean `{near}`?" if near else f"The data sets are {join(DATA_NAMES)}"
     return DataError(f"there is no data set {'or sweep ' if sweeps else ''}{name!r}", hint=hint)

@@ -28,7 +28,8 @@ AnyLabels: TypeAlias = Any  # `Labels`; a dict or tuple of `Labels` for several 
 
 
 def split_folds(rows: RawRows, how: Split, form: LabelForm) -> tuple[Fold, ...]:
-    """Cut rows into shuffled folds. Groups stay whole; folds have equal shares of each class. Raises DataError."""
+    """Cut rows into shuffled folds by the space file's `split` (`how`). Groups stay whole. If labels are classes for a
+    loss that needs `form`, folds have equal shares of each class. Raises DataError."""
     from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
     labels, groups = _class_per_row(rows.y, form), rows.places.get(how.by or "")
@@ -47,7 +48,8 @@ def split_folds(rows: RawRows, how: Split, form: LabelForm) -> tuple[Fold, ...]:
 
 
 def split_rows(source: SourceRows, how: Split, form: LabelForm) -> Parts:
-    """Hold out test rows, then validation rows or folds. If the source is split, its parts stay. Raises DataError."""
+    """Hold out test rows, then validation rows or folds, by the space file's `split` (`how`). Parts that the source has
+    stay. `form` is the label form that the loss needs. Raises DataError."""
     train, validation, test = source.train, source.validation, source.test
     if how.by is not None and how.by not in (train or source.rows).places:  # type: ignore[union-attr]
         hint = "For arrays, add an array of this name beside `x` and `y`, with a value for each row"
@@ -131,7 +133,7 @@ class Encoding:
     notices: tuple[str, ...]
 
     def rows(self, part: str) -> Rows:
-        """Encode the "train", "validation" or "test" rows for `fit`, in their own memory. Raises DataError."""
+        """Encode the rows of `part`: "train", "validation" or "test". Views are copied. Raises DataError."""
         raw: RawRows = getattr(self.parts, part)
         what = f"{'training' if part == 'train' else part} rows of {self.parts.source.name}"
         if (pictures := self.parts.source.pictures) is not None:
@@ -154,8 +156,8 @@ class Encoding:
         return train, train if self.parts.folds else self.rows("validation")
 
     def encode_part(self, part: str, rows: Rows) -> Rows:
-        """Return `rows`. If the model's inputs have names of table columns, x becomes raw columns: input name -> [N,
-        1]. `part` is "train", "validation" or "test". Raises DataError for a column that is not numbers."""
+        """Return `rows`, the encoded rows of `part` ("train", ...). If the model's inputs have names of table columns,
+        x becomes raw columns: input name -> [N, 1]. Raises DataError for a column that is not numbers."""
         if not self.spec.data.inputs:
             return rows
         from keras_sweep.data.table_columns import number_matrix
@@ -164,7 +166,7 @@ class Encoding:
         return replace(rows, x={name: number_matrix(raw, [name]) for name in self.spec.data.inputs})
 
     def folds(self, rows: Rows) -> tuple[Fold, ...]:
-        """Return the folds. For a table, a fold also has all rows, encoded by rules of the fold's training rows."""
+        """Return the folds. For a table, a fold also has all `rows`, encoded by rules of the fold's training rows."""
         if self.preprocessing is None or self.spec.data.inputs:
             return self.parts.folds
         raw, encoded = self.parts.train, []
@@ -222,7 +224,7 @@ def _fit_table(spec: SweepSpec, train: Any, source: SourceRows) -> tuple[TablePr
 
 
 def encode_pictures(spec: SweepSpec, pictures: ImageSet, images: Array, labels: Array) -> Rows:
-    """Scale pictures and encode their labels. Class indices stay bytes, as in Keras's own loader."""
+    """Scale `images` of a published set, and encode `labels`. Class indices stay bytes, as in Keras's own loader."""
     form, names = loss_needs(spec.loss).form, pictures.class_names
     if form is not LabelForm.INDEX:
         labels = fit_labels(np.arange(len(names)), form, spec.loss, names).encode(labels, "pictures")

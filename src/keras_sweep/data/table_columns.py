@@ -54,7 +54,6 @@ class NumberColumn:
 
     @property
     def used(self) -> bool:
-        """Return whether the column becomes a feature."""
         return self.indicator or self.deviation > 0 or self.kept
 
 
@@ -67,7 +66,8 @@ class TextColumn:
 
     @property
     def width(self) -> int:
-        """Return how many characters of a text to read: one more than any category has. A longer text then differs."""
+        """Return how many characters of each text to read: one more than the longest category has. A longer text then
+        still differs from every category."""
         return max(len(category) for category in self.categories) + 1
 
     @property
@@ -79,7 +79,8 @@ Column = NumberColumn | TextColumn
 
 
 def polars_table(table: Any, what: str = "the rows") -> pl.DataFrame:
-    """Convert a DataFrame, Arrow table or mapping of columns to polars. NaN in text becomes None. Raises DataError."""
+    """Convert a DataFrame, Arrow table or mapping of columns to polars. NaN in text becomes None. Raises DataError,
+    where `what` names the table."""
     if isinstance(table, pl.DataFrame):
         return table
     try:
@@ -160,7 +161,7 @@ def fit_columns(
     train: pl.DataFrame, place: str = "the table", *, keep: bool = False
 ) -> tuple[tuple[Column, ...], tuple[str, ...]]:
     """Fit columns on training rows. Return (columns, notices). If `keep` is true, a column of numbers with a single
-    value is not dropped. Raises TableError with every fault."""
+    value is not dropped. `place` names the table in errors. Raises TableError with every fault."""
     values = _number_values(train)
     fix = _describe_options(options := odd_columns(train))
     notices = [] if fix is None else [fix]
@@ -264,7 +265,7 @@ def number_matrix(table: pl.DataFrame, names: Sequence[str]) -> npt.NDArray[np.f
 
 
 def check_names(names: Sequence[str], place: str) -> None:
-    """Raise DataError if a table has more than MOST_COLUMNS columns, or several columns of the same name."""
+    """Raise DataError if the table `place` has more than MOST_COLUMNS columns, or several columns of the same name."""
     if len(names) > MOST_COLUMNS:
         hint = "Give wide rows as arrays, with `npz` or `python`"
         raise DataError(f"{place} must have at most {MOST_COLUMNS:,} columns, but got {len(names):,}", hint=hint)

@@ -38,8 +38,8 @@ def read_file(load: Callable[..., Any], data: DataSpec, folder: Path) -> SourceR
 
 
 def read_table(data: DataSpec, place: str, load: Load) -> SourceRows:
-    """Read the rows of a table. `place` names the table in errors. Raises DataError if `load` fails, and TableError
-    with every fault of the columns."""
+    """Read the rows of a table by the function `load` (see `Load`). `place` names the table in errors. Raises DataError
+    if `load` fails, and TableError with every fault of the columns."""
     options = data.options if isinstance(data.options, TableOptions) else TableOptions()
     target, weights, by, notices = data.target or "", data.weights, data.split.by, tuple[str, ...]()
     frame, ways = load_columns(load, place, data.kind, options, (target, weights, by))
@@ -85,7 +85,7 @@ def read_table(data: DataSpec, place: str, load: Load) -> SourceRows:
 
 
 def load_csv(path: Path, options: Any, gaps: list[str]) -> tuple[pl.DataFrame, Callable[..., pl.DataFrame]]:
-    """Load a CSV file (see `Load`). All rows decide the type of a column, so that a late text among numbers is seen."""
+    """Load a CSV file (see `Load`). All rows decide a column's type. `gaps` are texts of missing values."""
     separator = getattr(options, "separator", ",")
     with path.open(encoding="utf-8-sig", newline="") as file:
         header = next(csv.reader(file, delimiter=separator), [])
@@ -106,8 +106,9 @@ def load_parquet(path: Path, _: Any, gaps: list[str]) -> tuple[pl.DataFrame, Non
 def load_columns(
     load: Load, place: str, kind: str, options: TableOptions, others: Sequence[str | None] = ()
 ) -> tuple[pl.DataFrame, Ways]:
-    """Load all columns of a table. Parse the texts of features and of `others` (target, weights, split). Return
-    (columns, column -> how its texts were parsed). Raises DataError, or TableError if texts may be read in two ways."""
+    """Load all columns of a table by `load`, and parse the texts of features and of `others` (target, weights, split).
+    Return (columns, column -> how its texts were parsed). Raises DataError, which names the table `place` and the
+    format `kind`, or TableError if texts may be read in two ways."""
     try:
         return _load(load, place, options, others)
     except (pl.exceptions.PolarsError, OSError, ValueError, csv.Error) as error:
@@ -169,7 +170,6 @@ def _is_missing(series: pl.Series) -> pl.Series:
 
 
 def _read_values(series: pl.Series, what: str, hint: str) -> Array:
-    """Return the values of a target or weights column, [N]. Raises DataError, with `hint` if a value is missing."""
     series = series.alias("")  # polars reads some names as patterns
     if not is_text(series.dtype) and not is_number(series.dtype):
         raise DataError(f"{what} must be numbers, text or booleans, but got {series.dtype}")
@@ -187,7 +187,8 @@ def _read_values(series: pl.Series, what: str, hint: str) -> Array:
 
 
 def rank_values(values: Any, rows: int, how: Split, what: str) -> Places:
-    """Return each row's rank by group or time, [N], from 1. Raises DataError if a value is missing or is no time."""
+    """Return the rank of each row's group or time, [N], from 1. `how` is the space file's `split`. DataError names the
+    column `what` if its `values` are not `rows` many, or if any is missing or no time."""
     needs_list = isinstance(values, np.ndarray) and values.dtype.kind in "OM"  # polars takes neither days nor objects
     series = polars_table({"": values.tolist() if needs_list else values}, what)[""]
     if len(series) != rows or series.dtype.is_nested() or series.dtype.is_object():
@@ -205,7 +206,8 @@ def rank_values(values: Any, rows: int, how: Split, what: str) -> Places:
 
 
 def find_group_columns(table: Any, skip: Collection[str | None] = ()) -> dict[str, Places]:
-    """Return column -> ranks [N] for columns that look like groups, by name or codes ("user_3"). Leave out `skip`."""
+    """Return column -> group number of each row, [N], for columns that look like groups by name or by codes like
+    "user_3". Columns in `skip` are left out."""
     ranks = {}
     for series in table.get_columns():
         is_text = series.dtype == pl.String

@@ -47,7 +47,7 @@ _MEANING = {"%2F": "/", "%25": "%"}
 
 @dataclass(frozen=True)
 class TablePreprocessing:
-    """Compute features in this order: standardised numbers, 0/1 for missing values, 0/1 for each category."""
+    """Convert columns to features in this order: scaled numbers, 0/1 for missing values, 0/1 for each category."""
 
     columns: tuple[Column, ...]  # all columns but the target, in the order of the file, from `fit_columns`
     by_name: bool = False  # whether columns are selected by name, since raw rows have more columns
@@ -164,7 +164,7 @@ def input_name(column: str) -> str:
 
 
 def column_name(name: str) -> str:
-    """Return the table column of a model's input, as the inverse of `input_name`."""
+    """Return the table column for the model's input `name`, as the inverse of `input_name`."""
     return "" if name == "%00" else _ESCAPED.sub(lambda match: _MEANING[match[0]], name)
 
 

@@ -19,15 +19,15 @@ _TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 
 
 def is_formatted(series: pl.Series) -> bool:
-    """Return whether any text of a column is not a plain number. Plain numbers as text may name categories."""
+    """Return whether a column has texts like "1.101,50". Texts that are all plain numbers may name categories."""
     return series.dtype == pl.String and series.cast(pl.Float64, strict=False).null_count() > series.null_count()
 
 
 def read_texts(
     texts: pl.DataFrame, *known: str | None
 ) -> tuple[dict[str, pl.Series], Ways, list[tuple[str, DataError]]]:
-    """Read texts as numbers or dates. Return (columns that were read, how each was read, faults). A fault is (key of
-    `data`, error) of an ambiguous column. `known` are the ways that the user chose, as in `Ways`, or None."""
+    """Read texts as numbers or dates. Return (columns that were read, how each was read, faults). A fault is ("decimal"
+    or "dates", error) of an ambiguous column. `known` are ways that the user chose (see `Ways`), or None."""
     columns, ways, faults = dict[str, pl.Series](), dict[str, str](), list[tuple[str, DataError]]()
     stripped = {series.name: series.alias("").str.strip_chars().replace("", None) for series in texts}
     for key, pair, read in (("decimal", (".", ","), to_numbers), ("dates", ("day-first", "month-first"), _to_dates)):
@@ -50,8 +50,8 @@ def read_texts(
 
 
 def to_numbers(texts: pl.Series, decimal: str) -> pl.Series:
-    """Parse numbers with this decimal sign. Thousands may be separated by the other sign, a space or an apostrophe. "%"
-    is dropped if all numbers have it. Texts that are no numbers become null."""
+    """Parse numbers with the `decimal` sign "." or ",". Thousands may be separated by the other sign, a space or an
+    apostrophe. "%" is dropped if all numbers have it. Texts that are no numbers become null."""
     separators = ("," if decimal == "." else ".") + " \u00a0\u202f'"
     digits = rf"(?:\d+|[1-9]\d{{0,2}}(?:[{separators}]\d{{3}})+)(?:[{decimal}]\d*)?|[{decimal}]\d+"
     numbers = texts.str.extract(rf"^\s*([+-]?(?:{digits})(?:[eE][+-]?\d+)?)\s*%?\s*$")
@@ -64,7 +64,8 @@ def to_numbers(texts: pl.Series, decimal: str) -> pl.Series:
 
 
 def _to_dates(texts: pl.Series, way: str) -> pl.Series:
-    """Parse dates, with or without a time, that end with the year. Other texts become null. 29.02.2024 is day-first."""
+    """Parse dates, with or without a time, that end with the year. `way` is "day-first" or "month-first". Other texts
+    become null. Dates with dots, like 29.02.2024, are only day-first."""
     first, values = _DATE.fullmatch(texts.drop_nulls()[0]), texts.clear(len(texts))
     if first is None or (first[1] == "." and way == "month-first"):
         return values

@@ -28,7 +28,7 @@ MODEL_CODE = "model_code"  # attribute of the study; absent if no user code make
 
 
 def build_model(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> Any:
-    """Build a `keras.Model` for the data, compiled only if the user's code compiles it. Raises as `build_with_fit`."""
+    """Do as `build_with_fit`, but return only the model. It is compiled only if the user's code compiles it."""
     return build_with_fit(spec, arguments, data)[0]
 
 
@@ -37,9 +37,9 @@ def build_with_fit(
 ) -> tuple[Any, partial[Any] | None]:
     """Build a model. Return (model, the HyperModel's own `fit`, or None if `keras.Model.fit` trains the model).
 
-    A user's function gets the trial's model arguments. If the function has parameters `input_shape` (of a row) or
-    `classes` (None for regression), the function gets these, too. Raises ModelError if the function can't be imported
-    or called, raises, or does not return a Keras model.
+    A user's function gets `arguments`, the trial's model arguments. If the function has parameters `input_shape` (of a
+    row) or `classes` (None for regression), the function gets these, too. Raises ModelError if the function can't be
+    imported or called, raises, or does not return a Keras model.
     """
     if spec.model.kind == "dense":
         try:
@@ -105,7 +105,7 @@ def dense(
 
 
 def undo_transform(model: Any, spec: SweepSpec) -> Any:
-    """Add layers that undo the `transform` of the target, if there is any. Raises ModelError for a subclassed model."""
+    """Add layers that undo the target's `transform`, if any. Raises ModelError for a subclassed model."""
     import keras
 
     if spec.scale is None:
@@ -275,7 +275,7 @@ def model_code(spec: SweepSpec, *, now: bool = False) -> dict[str, str]:
 
 
 def find_changed_code(recorded: object, now: Mapping[str, str]) -> list[str]:
-    """Return the files whose digests differ between `recorded` and `now`, or [] if the record has no digests."""
+    """Return the files that differ between two results of `model_code`, or [] if `recorded` has no digests."""
     if not isinstance(recorded, Mapping) or not recorded or not now:  # the import of the code reports missing files
         return []
     names = {str(name) for name in recorded} | set(now)

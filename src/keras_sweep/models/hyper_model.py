@@ -55,7 +55,6 @@ def has_own_fit(value: object) -> bool:
 
 
 def _get_hyper_model_class(value: object) -> Any:
-    """Return the class of a HyperModel (instance or class). Return None for other values."""
     keras_tuner = sys.modules.get("keras_tuner")  # imported already, if any HyperModel exists
     kind = value if isinstance(value, type) else type(value)
     return kind if keras_tuner is not None and issubclass(kind, keras_tuner.HyperModel) else None
@@ -64,8 +63,8 @@ def _get_hyper_model_class(value: object) -> Any:
 def call_fit(fit: Fit, train: Rows, validation: Rows, *, begun: Callable[[], object], **kwargs: Any) -> Any:
     """Call a HyperModel's own `fit` as KerasTuner does, with rows and arguments of `keras.Model.fit`.
 
-    If Python refuses an argument before training has begun, the argument is dropped, and `fit` is called again. `fit`
-    may not take the argument, or may pass it on beside `**kwargs`, as in `model.fit(*args, verbose=2, **kwargs)`.
+    If Python refuses an argument before training has begun (`begun` tells), it is dropped, and `fit` is called again.
+    `fit` may not take the argument, or may pass it on beside `**kwargs`, as in `model.fit(*args, verbose=2, **kwargs)`.
     Raises ModelError if `sample_weight` would be dropped.
     """
     kwargs["validation_data"] = validation.validation_data
@@ -87,7 +86,8 @@ def parse_fit_result(result: Any, objective: Objective) -> dict[str, float]:
     """Return the metrics that a HyperModel's `fit` returned, by KerasTuner's rules.
 
     A number is the metric `default_objective`. A list gives the mean of its items; a History in it gives its best
-    epoch. A History alone, or None, gives {}: the logged epochs count. Raises ModelError for other results.
+    epoch by `objective`. A History alone, or None, gives {}: the caller uses the metrics logged during `fit`. Raises
+    ModelError for other results.
     """
     import keras
 
@@ -106,7 +106,6 @@ def parse_fit_result(result: Any, objective: Objective) -> dict[str, float]:
 
 
 def _select_best_epoch(result: Any, objective: Objective) -> Any:
-    """Return the metrics of the best epoch of a History. Other results stay as they are."""
     curve = getattr(result, "history", None)
     if not (isinstance(curve, Mapping) and curve.get(objective.name)):
         return result
@@ -172,7 +171,7 @@ def _merge_parameters(a: Parameter, b: Parameter) -> Parameter:
 
 
 def explore_space(spec: SweepSpec, build: Callable[[Any], Any], fit: Fit | None, data: SearchData) -> SweepSpec:
-    """Return the sweep with the hyperparameters that `build` and `fit` ask for among its parameters.
+    """Add the hyperparameters that a HyperModel's `build` and `fit` ask for to the sweep's parameters. Return the spec.
 
     If the space file gives `model.NAME` a range or a value, the space file wins. Raises ModelError if no build gives a
     Keras model, or if the space file names a hyperparameter that the model does not have.

@@ -35,7 +35,7 @@ _ACTIVATED = frozenset({"Dense", "EinsumDense", "Activation"})  # layers that ha
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """Hold what is known of a model before the search."""
+    """Hold facts about a user's model, found by building it before the search."""
 
     spec: SweepSpec  # with a HyperModel's hyperparameters among its parameters
     output_shape: Any = None  # rows first; None for the dense model, which fits the labels
@@ -44,9 +44,9 @@ class Inspection:
 
 
 def load_rows(spec: SweepSpec, data: SearchData | None = None) -> tuple[SweepSpec, SearchData]:
-    """Load the rows as loss and model take them. Return (spec with the model's own loss and metrics, data). `data` is
-    the result of an earlier `load_search_data`. Raises DataError, and the errors of `first_model` and
-    `apply_own_compile`."""
+    """Load the rows as the loss and the model take them. Return (spec with the loss and metrics that the model compiles
+    itself with, data). Pass `data` if `load_search_data` was called before. Raises DataError, ModelError or
+    SpaceFileError."""
     data, backend = load_search_data(spec) if data is None else data, import_keras().backend.backend()
     if data.has_texts and backend != "tensorflow":
         raise DataError(
@@ -81,8 +81,8 @@ def _column_inputs(model: Any, data: SearchData) -> tuple[str, ...]:
 
 
 def inspect_model(spec: SweepSpec, data: SearchData) -> Inspection:
-    """Build and inspect the model. Raises as `first_model` and `check_losses`. ModelError: outputs do not fit the
-    labels."""
+    """Build and inspect the model. Raises ModelError if no model can be built or outputs do not fit the labels, and
+    SpaceFileError if trials would be ranked by different losses."""
     if spec.model.kind == "dense":
         return Inspection(spec)
     spec = add_own_parameters(spec, data)
@@ -110,8 +110,8 @@ def add_own_parameters(spec: SweepSpec, data: SearchData) -> SweepSpec:
 
 
 def first_model(spec: SweepSpec, data: SearchData) -> tuple[Any, list[str]]:
-    """Return (model, notices). Values are tried at each of `PLACES` (positions in the ranges) until a model builds and
-    has weights. Each failure before is a notice. Raises ModelError if all fail."""
+    """Build a model from the sweep's ranges. Return (model, notices). If a build fails or gives no weights, a notice
+    says so, and the next position of `PLACES` in each range is tried. Raises ModelError if all fail."""
     faults: list[tuple[str, ModelError]] = []
     plans = (training_plan(spec, spec.space.make_example(place)).model_arguments for place in PLACES)
     for arguments in {repr(sorted(plan.items())): plan for plan in plans}.values():
@@ -138,7 +138,6 @@ def draw_models(spec: SweepSpec, data: SearchData) -> Iterator[Any]:
 
 
 def _output_shape(spec: SweepSpec, data: SearchData, model: Any) -> Any:
-    """Return the model's output shape for a batch, or a dict of shapes for several outputs. Raises ModelError."""
     source, y = spec.model.source, data.train.y
     what = f"the model of {source} does not take rows of shape {data.row_shape}"
     usage = "a single array, [N, ...]" if isinstance(data.train.x, np.ndarray) else "the structure of x in the data"

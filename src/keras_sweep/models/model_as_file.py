@@ -64,8 +64,8 @@ def find_custom_objects(config: Any) -> dict[str, str]:
 def objects_in_file(path: Path, source: str, *, compiled: bool) -> dict[str, str]:
     """Return name -> "module:name" of the user's objects in a model's file. `compiled` includes objects of `compile`.
 
-    A file has no module of a function, so the module of `source` (the model's, "module:name") is used. Returns {} if
-    the file is unreadable: the function that opens the file reports the error.
+    Keras saves no module of a function: the module of `source` is used, the user's model function as "module:name".
+    Returns {} if the file is unreadable: the function that opens the file reports the error.
     """
     sources = {}
     with contextlib.suppress(Exception), without_tensorflow():
@@ -79,7 +79,7 @@ def objects_in_file(path: Path, source: str, *, compiled: bool) -> dict[str, str
 
 
 def opening_words(call: str) -> str | None:
-    """Return a notice of how to open the model's file, or None if plain `load_model` opens it."""
+    """Return a notice with the Python `call` that opens the model's file, or None if plain `load_model` does."""
     if call == PLAIN:
         return None
     which = "is compiled with your loss or metric" if call == UNCOMPILED else "contains your code"

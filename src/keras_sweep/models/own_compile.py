@@ -36,7 +36,7 @@ def choose_jit_on_opening(model: Any) -> None:
 
 
 def own_arguments(spec: SweepSpec, model: Any, data: SearchData) -> dict[str, Any]:
-    """Return the model's compile arguments that the space file leaves out. Weights of rows apply to all metrics."""
+    """Return the model's compile arguments that the space file leaves out. Sample weights apply to all metrics."""
     kwargs = read_compile_arguments(model) if spec.own else {}
     keys = {"loss": ("loss_weights",), "metrics": ("metrics", "weighted_metrics")}
     kwargs |= {name: None for key, names in keys.items() if key not in spec.own for name in names if kwargs}
@@ -50,8 +50,9 @@ def own_arguments(spec: SweepSpec, model: Any, data: SearchData) -> dict[str, An
 def apply_own_compile(spec: SweepSpec, model: Any, *, trains_itself: bool) -> SweepSpec:
     """Use the model's own loss and metrics where the space file names none. A user's own loss is called "its own NAME".
 
-    Raises ModelError if model and file have no loss. Raises SpaceFileError if a metric to rank or watch by is not
-    recorded. If the model's `fit` (`trains_itself`) or training steps are not Keras's, any metric may be recorded.
+    Raises ModelError if model and file have no loss. Raises SpaceFileError if trials are ranked by, or callbacks watch,
+    a metric that is not recorded. If the model's `fit` (`trains_itself`) or training steps are not Keras's, any metric
+    may be recorded.
     """
     kwargs, keys_left = read_compile_arguments(model), list(spec.own)
     steps = ("compile", "train_step", "test_step", "metrics", "compute_metrics")
@@ -120,7 +121,7 @@ def check_losses(spec: SweepSpec, losses: Iterable[str]) -> None:
 
 
 def list_outputs(model: Any, outputs: Any) -> list[str]:
-    """Return the names by which Keras logs several `outputs`, in Keras's order, or [] for a single output."""
+    """Return the names by which Keras logs several `outputs`, in Keras's order, or [] for a single tensor."""
     if isinstance(outputs, dict):
         return sorted(outputs)
     is_list = isinstance(outputs, list | tuple)
@@ -128,7 +129,7 @@ def list_outputs(model: Any, outputs: Any) -> list[str]:
 
 
 def _read_outputs(model: Any, kwargs: Mapping[str, Any]) -> dict[str, Output]:
-    """Return output name -> the loss and metrics that a model compiles itself with, or {} for a single output."""
+    """Return output name -> loss and metrics in the model's compile arguments `kwargs`, or {} for a single output."""
     names = list_outputs(model, getattr(model, "output", None))
 
     def select(part: Any, name: str) -> Any:
@@ -166,9 +167,9 @@ def list_overrides(spec: SweepSpec, model: Any) -> Iterator[str]:
 
 
 def plain_parts(spec: SweepSpec, model: Any) -> tuple[str, dict[str, Value]] | str:
-    """Return (name, arguments) of the optimizer that a trial's model compiles itself with. If a loss, metric or
-    optimizer differs from the sweep, or is not Keras's with numbers as arguments, return a text that names this part
-    instead."""
+    """Return (name, arguments) of the optimizer that a trial's model compiles itself with. Return a text like "a loss
+    of its own" for a part that can't train in lanes: it is not Keras's with numbers as arguments, or not the sweep's
+    loss or metrics."""
     import keras
 
     kwargs, optimizer = read_compile_arguments(model), model.optimizer
@@ -193,7 +194,7 @@ def plain_parts(spec: SweepSpec, model: Any) -> tuple[str, dict[str, Value]] | s
 
 
 def _is_named(spec: SweepSpec, name: str, metric: Any) -> bool:
-    """Return whether a metric is Keras's metric of this name with the sweep's arguments."""
+    """Return whether `metric` is Keras's metric `name` with the arguments that the sweep sets."""
     import keras
 
     arguments = {**spec.metric_arguments.get(name, {})}
