@@ -146,7 +146,7 @@ class FlatLayout:
         return [layout.to_view(array) for layout, array in zip(self._layouts, trainable, strict=True)]
 
     def prepare(self, numbers: Numbers) -> Any:
-        """Convert the lanes' learning rates and other numbers to the form for `step` and `test`. Traced by JAX."""
+        """Once an epoch, convert the lanes' numbers (learning rates, ...) for `step` and `test`. Traced by JAX."""
         signature = self._template.signature
         variants = range(len(signature.variants)) if len(signature.variants) > 1 else ()
         per_lane = list(zip(signature.per_lane, numbers.per_lane, strict=True))

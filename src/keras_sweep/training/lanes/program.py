@@ -78,7 +78,7 @@ class Program:
     """A compiled program that trains and validates a fixed number of lanes, all with the same signature."""
 
     def __init__(self, template: Template, lanes: int, data: DeviceData, *, row_wise: bool, effort: Effort) -> None:
-        """Compile with `effort`. `row_wise`: whether validation scores are the same for any batch size."""
+        """Compile. `effort`: the compiler's. `row_wise`: whether validation scores are the same for any batch size."""
         self.lanes = lanes
         self._set_data(template, data)
         self._batch_size = template.signature.batch_size
@@ -107,7 +107,7 @@ class Program:
             self._validation_program = validation.result()
 
     def with_data(self, template: Template, data: DeviceData) -> Program:
-        """Return this compiled program for other `data` of the same shapes, and the weights and row orders of `template`."""
+        """Return this compiled program for `data` of the same shapes, with the weights and row orders of `template`."""
         if template is self._template and data is self._data:
             return self
         program = copy.copy(self)
@@ -208,7 +208,7 @@ class Program:
         return state, self._compute_logs(metrics)
 
     def _build_steps(self, state: State, numbers: Numbers, steps: Any, tail: Any) -> Callable[..., tuple[State, Logs]]:
-        """Compile a training step for arguments of these shapes. Return a function that trains an epoch in steps."""
+        """Compile a step for arguments of these shapes. Return a function that trains an epoch with a call per step."""
         begin = jax.jit(self._begin_epoch).lower(numbers).compile()
         prepared, metrics = begin(numbers)
         rates = None if numbers.rates is None else numbers.rates[0]
