@@ -130,7 +130,7 @@ class Template:
         return other, metrics, self.find_right_rows(batch[1], outputs)
 
     def update_metrics(self, metrics: Any, loss: Any, rows: Any, update: Callable[[Any], Any]) -> list[Any]:
-        """Return the metric variables after a batch of `rows` rows. `update` is called with each metric but the loss."""
+        """Return the metric variables after a batch of `rows` rows. `update` gets each metric but the loss."""
         # As Keras 3.15's `Model._update_metrics_variables` on JAX: the loss metric weights a batch by its rows.
         mapping = list(zip(self.model.metrics_variables, metrics, strict=True))
         with keras.StatelessScope(state_mapping=mapping) as scope:
