@@ -32,7 +32,7 @@ LOSS = "sparse_categorical_crossentropy"  # of softmax regression
 
 
 def can_use_flat_layout(template: Template) -> bool:
-    """Return whether the model has only elementwise optimizers, and no weight constraint or convolution."""
+    """Return whether `FlatLayout` can train the model: elementwise optimizers, no weight constraint, no convolution."""
     variables = template.model.trainable_variables
     plain = all(
         value.constraint is None and not getattr(value, "overwrite_with_gradient", False) for value in variables
@@ -43,7 +43,7 @@ def can_use_flat_layout(template: Template) -> bool:
 
 @dataclass(frozen=True)
 class _ArrayLayout:
-    """Stores a variable of all lanes: a kernel [in, out] as [out * lanes, in], any other variable as a vector."""
+    """Stores a model variable of all lanes in an array: a kernel [in, out] as [out * lanes, in], others as vectors."""
 
     shape: tuple[int, ...]  # of a lane. Arrays are NumPy's, or JAX's during tracing
     lanes: int
@@ -62,7 +62,7 @@ class _ArrayLayout:
         return (array.T if len(self.shape) == 2 else array).reshape(*self.shape, self.lanes)
 
     def broadcast(self, values: Any) -> Any:
-        """Repeat a value per lane to the stored array's shape. A kernel gets a column, to save memory traffic."""
+        """Repeat `values` [lanes] in the stored array's shape. A kernel gets a single column to save memory traffic."""
         if len(self.shape) == 2:
             return jnp.broadcast_to(values, (self.shape[1], self.lanes)).reshape(-1, 1)
         return jnp.broadcast_to(values, (*self.shape, self.lanes)).ravel()
@@ -75,7 +75,7 @@ class _ArrayLayout:
 
 
 class FlatLayout:
-    """Stores a variable of all lanes as a single array, and updates the array by each optimizer of the signature."""
+    """Trains all lanes of a program. A single array holds a variable of all lanes, and each optimizer updates it."""
 
     def __init__(self, template: Template, lanes: int) -> None:
         self._template = template
@@ -114,7 +114,7 @@ class FlatLayout:
         )
 
     def initial_state(self, own_model: OwnModel | None = None) -> TrainingState:
-        """Return a lane's state before the first epoch. `own_model` is set if lanes have different models."""
+        """Return a lane's state before the first epoch. `own_model`: None if lanes have equal models."""
         trainable, other = self._template.trainable, self._template.other
         if own_model is not None:
             trainable, other = resize_arrays(own_model.trainable, trainable), resize_arrays(own_model.other, other)
@@ -146,7 +146,7 @@ class FlatLayout:
         return [layout.to_view(array) for layout, array in zip(self._layouts, trainable, strict=True)]
 
     def prepare(self, numbers: Numbers) -> Any:
-        """Convert the numbers, once an epoch, to the form that `step` and `test` take. Traced by JAX."""
+        """Once an epoch, convert the lanes' numbers (learning rates, ...) for `step` and `test`. Traced by JAX."""
         signature = self._template.signature
         variants = range(len(signature.variants)) if len(signature.variants) > 1 else ()
         per_lane = list(zip(signature.per_lane, numbers.per_lane, strict=True))
@@ -163,7 +163,7 @@ class FlatLayout:
         return optimizer_numbers, numbers.model, self._make_width_masks(numbers.model)
 
     def _make_width_masks(self, lane_numbers: LaneNumbers | None) -> list[Any] | None:
-        """Return a mask per variable: false for weights that only pad narrow layers. Return None without padding."""
+        """Return a mask per model variable: false for weights that pad a narrow layer. None: no layer is padded."""
         shared = self._template.shared
         if lane_numbers is None or shared is None or not shared.inputs:
             return None
@@ -179,7 +179,7 @@ class FlatLayout:
     def step(
         self, state: State, metrics: list[Any], numbers: Any, x: Any, y: Any, weights: Any = None, mask: Any = None
     ) -> tuple[State, list[Any]]:
-        """Train all lanes on the same batch. Return the new state and the new metrics. Traced by JAX.
+        """Train all lanes on the batch `x`, `y`. Return the state and the metric variables after it. Traced by JAX.
 
         `numbers` come from `prepare`. `weights` [rows] weight the loss. `mask` [rows] is 0 for padding, 1 otherwise.
         """
@@ -205,7 +205,7 @@ class FlatLayout:
         return (new_trainable, list(other), new_slots), list(metrics)
 
     def _apply(self, trainable: Any, slots: Any, gradients: Any, numbers: Any) -> tuple[list[Any], list[Any]]:
-        """Apply the gradients. Return the new trainable variables and optimizer variables. Traced by JAX."""
+        """Return the trainable variables and the optimizer variables (`slots`) after this step. Traced by JAX."""
         new_trainable, new_slots, remaining = [], [], list(slots)
         variants = self._template.signature.variants
         for variable, optimizers, value, gradient, (rate, masks, per_lane) in zip(
@@ -225,10 +225,10 @@ class FlatLayout:
         return new_trainable, new_slots
 
     def test(self, state: State, metrics: list[Any], numbers: Any, *batch: Any) -> tuple[State, list[Any], Any]:
-        """Evaluate a batch of validation rows: x, y and perhaps row weights. Return (state, metrics, right). Traced.
+        """Evaluate all lanes on a batch: x, y and perhaps row weights. Return (state, metric variables, right). Traced.
 
-        `right` [lanes, rows] says whether a lane predicts a row right. If the objective is not a share of right rows,
-        `right` is None. As in `fit`, non-trainable variables may change.
+        `numbers` come from `prepare`. `right` [lanes, rows]: whether the lane predicts the row correctly. None: the
+        objective is no accuracy, or a row can be partly right. As in `fit`, non-trainable variables may change.
         """
         trainable, other, slots = state
         test = jax.vmap(lambda *lane: self._template.test(*lane, *batch), in_axes=([-1] * len(trainable), 0, 0, -1))
@@ -241,9 +241,9 @@ class FlatLayout:
 
 
 def _update_lanes(optimizer: Any, state: list[tuple[Any, Any]], gradient: Any, mask: Any) -> list[Any]:
-    """Apply an optimizer in the lanes where `mask` is true, or in all lanes if None. Return the new values. Traced.
+    """Apply an optimizer in the lanes where `mask` is true (None: in all lanes). Traced by JAX.
 
-    `state` pairs Keras variables with their values: first the trained variable, after it each optimizer variable.
+    `state`: (Keras variable, value) of the trained variable, then of each optimizer variable. Return the new values.
     """
     (variable, _), *_ = state
 
@@ -291,9 +291,10 @@ def is_softmax_regression(template: Template) -> bool:
 def softmax_gradients(
     template: Template, lanes: int, trainable: list[Any], metrics: list[Any], x: Any, y: Any
 ) -> tuple[list[Any], list[Any]]:
-    """Return a batch's gradients in all lanes, and each metric's values [lanes] after the batch. Traced by JAX.
+    """Return the gradients of the batch `x`, `y`, and the metric variables [lanes] after this batch. Traced by JAX.
 
-    Gradients are kernels [classes * lanes, in] and biases [classes * lanes]. Labels `y` are [rows] or [rows, 1].
+    Gradients have the shapes [classes * lanes, in] for kernels and [classes * lanes] for biases.
+    `metrics`: the metric variables [lanes] before this batch. `y`: labels [rows] or [rows, 1].
     """
     classes, rows = template.model.layers[-1].units, len(x)
     x = x.reshape(rows, -1).astype("float32")

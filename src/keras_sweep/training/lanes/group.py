@@ -40,8 +40,8 @@ class LaneGroup(Group):
 
         Args:
             begins: The state of each lane after `epoch`, by trial number. None: initial weights.
-            places: The lanes that a program had when it was interrupted, in the program's order.
-            count: The number of lanes of this program, used again so that the last digits of the scores match.
+            places: The lanes of an interrupted program, in the program's order. Empty: a new program.
+            count: The interrupted program's lane count, used again so that the last digits of scores match. 0: new.
         """
         super().__init__(programs, lanes, objective, epoch, begins)
         self.signature = lanes[0].signature
@@ -140,7 +140,7 @@ class LaneGroup(Group):
         return program
 
     def _find_active_lanes(self, epoch: int) -> tuple[list[Lane], int]:
-        """Return the lanes still in the program after an epoch, and the program's lane count with empty lanes."""
+        """Return the lanes still in the program after `epoch` epochs, and its lane count, empty lanes included."""
         active = [lane for lane in self.lanes if lane.has_place(epoch)]
         return active, self._programs.count_places(self.signature, len(self.lanes), len(active))
 
@@ -163,7 +163,7 @@ class LaneGroup(Group):
         )
 
     def _compute_rates(self, lanes: Sequence[Lane], rows: int) -> Any:
-        """Return learning rates [rows, lanes] of the steps of this epoch. Return None without schedules."""
+        """Return learning rates [rows, lanes] of this epoch's steps. None: no schedules. `rows`: training row count."""
         first = -(-rows // lanes[0].plan.batch_size) * self.epoch
         steps = np.arange(first, first + rows, dtype=np.float32)  # at most this many, the rest is unused
         scheduled = [(lane.learning_rate, lane.plan.schedule) for lane in lanes if lane.plan.schedule]

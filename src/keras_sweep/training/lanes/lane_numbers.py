@@ -25,7 +25,7 @@ from keras_sweep.training.lanes.structure import ACTIVATIONS, OwnModel, find_num
 
 
 class LaneNumbers(NamedTuple):
-    """The numbers of a lane's model. For a program of several lanes, each array has an extra last axis [lanes]."""
+    """Dropout rates, widths and so on of a lane's model. Arrays for several lanes have an extra last axis [lanes]."""
 
     numbers: Any  # [M, 2] in the order of `find_numbers`: value, 1 - value
     widths: Any  # [U] of the widened layers, 0 if the layer is absent
@@ -33,7 +33,7 @@ class LaneNumbers(NamedTuple):
 
     @classmethod
     def from_model(cls, own_model: OwnModel) -> LaneNumbers:
-        """Collect a model's numbers. Their complements (1 - value) have double precision, as in Keras."""
+        """Collect a model's numbers. Their complements (1 - value) are computed in double precision, as in Keras."""
         values = np.array([number for layer in own_model.layers for number in layer.numbers.values()], np.float64)
         widths = [layer.width for layer in own_model.layers if layer.width is not None]
         choices = [layer.choice for layer in own_model.layers if layer.choice is not None]
@@ -42,7 +42,7 @@ class LaneNumbers(NamedTuple):
 
 
 class Numbers(NamedTuple):
-    """The numbers in which the lanes of a program differ, as NumPy arrays, or as JAX arrays during tracing."""
+    """The numbers in which the T lanes of a program differ, as NumPy arrays, or as JAX arrays during tracing."""
 
     learning_rates: Any  # [T]
     variants: Any  # [T] index of the optimizer in the signature
@@ -92,12 +92,12 @@ class SharedStructure:
         return cls(len(find_numbers(model)), inputs, in_order, dropouts, optional, choices)
 
     def make_numbers(self, lanes: int) -> LaneNumbers:
-        """Return placeholder numbers in the shapes for this many lanes, for tracing a program."""
+        """Return placeholders in the shapes that the numbers of `lanes` lanes have, for tracing a program."""
         widths, choices = (np.zeros((len(layers), lanes), np.int32) for layers in (self.inputs, self.activations))
         return LaneNumbers(np.full((self.numbers, 2, lanes), PLACEHOLDER, np.float32), widths, choices)
 
     def find_lengths(self, widths: Any) -> list[Any]:
-        """Return the output lengths of all widened layers, followed by the layers' widths (0: absent). Traced."""
+        """Return the output length of each widened layer, then `widths`. Width 0: inputs are outputs. Traced."""
         output_lengths: list[Any] = []
         for width, inputs in zip(widths, self.inputs, strict=True):
             output_lengths.append(jnp.where(width > 0, width, output_lengths[-1] if inputs is None else inputs))
@@ -105,7 +105,7 @@ class SharedStructure:
 
 
 class PerLaneValue:
-    """Replaces a positive Python float of Keras by an array: the value of a lane, or the values of all lanes."""
+    """An array in place of a positive float of Keras, like a dropout rate: the value of a lane, or of all lanes."""
 
     # Keras rounds 1 - value from double precision, so the complements are arguments.
     __hash__ = None  # type: ignore[assignment]
@@ -150,7 +150,7 @@ def set_attributes(values: Iterable[tuple[Any, str, Any]]) -> Iterator[None]:
 
 @contextmanager
 def use_lane_numbers(model: Any, shared: SharedStructure | None, lane_numbers: LaneNumbers | None) -> Iterator[None]:
-    """Put a lane's numbers into the model inside the context. If no structure is shared, do nothing. Traced by JAX."""
+    """Let the model compute with a lane's numbers inside the context. `shared` None: change nothing. Traced by JAX."""
     if shared is None or lane_numbers is None:
         yield
         return
@@ -187,7 +187,7 @@ def _call_gaussian_dropout(layer: Any, inputs: Any, training: bool = False) -> A
 
 
 def _call_dropout(layer: Any, width: Any, inputs: Any, training: bool = False) -> Any:
-    """Apply dropout after a widened layer. Drop the same elements as after the narrow layer of `width` columns."""
+    """Apply dropout to `width` columns that are padded with zero columns. Drop the same elements as without padding."""
     from jax.extend.random import threefry2x32_p
 
     if not training:

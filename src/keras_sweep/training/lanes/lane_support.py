@@ -64,7 +64,7 @@ def _find_missing_internals(spec: SweepSpec) -> str | None:
 
 
 def _find_model_problem(spec: SweepSpec, data: SearchData) -> str | None:
-    """Return why lanes can't train the model in the middle of the space. None: lanes can, or building fails."""
+    """Return why lanes can't train the model of the space's middle values. None: they can, or it can't be built."""
     plan = training_plan(spec, spec.space.make_example(0.5))
     if build_own_model(spec, plan.model_arguments, plan.seed, data) is not None:
         return None  # all layers are known, so tracing is not needed
@@ -93,7 +93,7 @@ def _find_model_problem(spec: SweepSpec, data: SearchData) -> str | None:
 
 
 def _trace_step(template: Template, layout: Layout, rows: Rows) -> str:
-    """Return the jaxpr, as text, of a training step and a validation step of two lanes on these rows."""
+    """Return the text of the JAX program (jaxpr) that trains and validates two lanes on these rows, a step each."""
 
     def program(state: Any, metrics: Any, numbers: Any) -> Any:
         numbers = layout.prepare(numbers)

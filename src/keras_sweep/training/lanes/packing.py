@@ -22,7 +22,7 @@ class Job:
 
 
 def round_lane_count(lanes_needed: int) -> int:
-    """Round up to the next number of `LANE_COUNTS`. A number above the largest stays as it is."""
+    """Round up to a number of `LANE_COUNTS` (1, 2, 4, ..., 64). A larger number stays as it is."""
     return next((count for count in LANE_COUNTS if count >= lanes_needed), lanes_needed)
 
 
@@ -45,7 +45,7 @@ def split_in_half(numbers: tuple[int, ...]) -> list[tuple[int, ...]]:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """The processor that trains the lanes, as JAX describes it."""
+    """The processor that trains the lanes, and the limits of a program on it."""
 
     platform: str = "cpu"
     kind: str = "cpu"

@@ -70,7 +70,7 @@ class DeviceData:
 
 
 def choose_layout(template: Template, lanes: int) -> Layout:
-    """Return the flat layout if it works for this model and optimizer, otherwise the slower stacked layout."""
+    """Choose how to store the lanes' variables: flat if model and optimizer allow it, otherwise stacked (slower)."""
     return FlatLayout(template, lanes) if can_use_flat_layout(template) else StackedLayout(template, lanes)
 
 
@@ -78,7 +78,7 @@ class Program:
     """A compiled program that trains and validates a fixed number of lanes, all with the same signature."""
 
     def __init__(self, template: Template, lanes: int, data: DeviceData, *, row_wise: bool, effort: Effort) -> None:
-        """Compile for `lanes` lanes. `row_wise`: whether validation scores are the same for any batch size."""
+        """Compile. `effort`: the compiler's. `row_wise`: whether validation scores are the same for any batch size."""
         self.lanes = lanes
         self._set_data(template, data)
         self._batch_size = template.signature.batch_size
@@ -107,7 +107,7 @@ class Program:
             self._validation_program = validation.result()
 
     def with_data(self, template: Template, data: DeviceData) -> Program:
-        """Return this compiled program for other initial weights, row orders and rows, all of the same shapes."""
+        """Return this compiled program for `data` of the same shapes, with the weights and row orders of `template`."""
         if template is self._template and data is self._data:
             return self
         program = copy.copy(self)
@@ -124,14 +124,14 @@ class Program:
         self._rows = data.x, data.y, weights
 
     def order(self, epoch: int) -> Any:
-        """Return the indices of the training rows in the order of an epoch, counted from 0."""
+        """Return the indices of the training rows in the order of `epoch`. The first epoch is 0."""
         order = self._template.order.draw_epoch(epoch)
         return order if self._data.train is None else self._data.train[order]
 
     def epoch(self, state: State, numbers: Numbers, order: Any, rates: Any = None) -> tuple[State, Logs]:
         """Train an epoch on the rows with the indices `order`. Return the new state, and logs as in `fit`.
 
-        JAX deletes the arrays of `state`. `rates(rows)` returns learning rates [steps, lanes], or None.
+        JAX deletes the arrays of `state`. `rates(len(order))` returns the learning rates [steps, lanes], or None.
         """
         numbers = numbers._replace(rates=rates and rates(len(order)))
         state, logs = self._epoch_program(state, numbers, *self._cut_batches(order), self._rows)
@@ -140,8 +140,8 @@ class Program:
     def validate(self, state: State, numbers: Numbers) -> tuple[State, Logs, Any, Any]:
         """Evaluate all validation rows. Return (state, logs, finite, right), with logs as in Keras's `evaluate`.
 
-        `finite` [lanes] says whether all weights of a lane are finite. `right` [lanes, rows] says whether a lane
-        predicts a row right. If the objective is not a share of right rows, `right` is None.
+        `finite` [lanes]: whether all weights of the lane are finite. `right` [lanes, rows]: whether the lane predicts
+        the row correctly. `right` is None if the objective is no accuracy, or if a row can be partly right.
         """
         other, logs, finite, right = self._validation_program(state, numbers, *self._data.validation)
         if self._keeps_state:
@@ -150,7 +150,7 @@ class Program:
         return state, logs, np.asarray(finite), None if right is None else np.asarray(right)
 
     def _cut_batches(self, order: Any) -> tuple[Any, ...]:
-        """Cut row indices into full batches [steps, rows] and a short last batch. If the program pads, do not cut."""
+        """Cut the row indices `order` into full batches [steps, rows] and a short last batch. Masked: do not cut."""
         if self._template.signature.masked:
             return (order,)
         whole = len(order) // self._batch_size * self._batch_size
@@ -162,7 +162,7 @@ class Program:
         return lowered.compile(self._compile_options)
 
     def _compute_logs(self, metrics: list[Any]) -> Logs:
-        """Return name -> [lanes] of each metric whose result is a single number. Traced by JAX."""
+        """Return metric name -> values [lanes], for metrics with a single number as result. Traced by JAX."""
         model = self._template.model
 
         def compute_lane_logs(metrics: list[Any]) -> dict[str, Any]:
@@ -175,7 +175,7 @@ class Program:
         return dict(jax.vmap(compute_lane_logs)(jax.lax.optimization_barrier(metrics)))
 
     def _train_epoch(self, state: State, numbers: Numbers, steps: Any, tail: Any, data: Any) -> tuple[State, Logs]:
-        """Train on `steps` [steps, rows], the indices of full batches, and on the short last batch `tail`. Traced."""
+        """Train on `steps` [steps, rows], the row indices of full batches, then on `tail`, a short batch. Traced."""
         prepared, metrics = self._begin_epoch(numbers)
 
         def body(carry: tuple[State, list[Any]], step: tuple[Any, Any]) -> tuple[Any, None]:
@@ -190,7 +190,7 @@ class Program:
         return state, self._compute_logs(metrics)
 
     def _train_masked_epoch(self, state: State, numbers: Numbers, order: Any, data: Any) -> tuple[State, Logs]:
-        """Train on batches of `numbers.batch_size` rows. Padding rows of weight 0 give all steps the same length."""
+        """Train on the rows `order`, `numbers.batch_size` a step. Rows of weight 0 pad all steps to the same length."""
         prepared, metrics = self._begin_epoch(numbers)
         size = numbers.batch_size
 
@@ -208,7 +208,7 @@ class Program:
         return state, self._compute_logs(metrics)
 
     def _build_steps(self, state: State, numbers: Numbers, steps: Any, tail: Any) -> Callable[..., tuple[State, Logs]]:
-        """Compile a training step. Return a function that trains an epoch with a call per step."""
+        """Compile a step for arguments of these shapes. Return a function that trains an epoch with a call per step."""
         begin = jax.jit(self._begin_epoch).lower(numbers).compile()
         prepared, metrics = begin(numbers)
         rates = None if numbers.rates is None else numbers.rates[0]
@@ -229,14 +229,18 @@ class Program:
         return epoch
 
     def _begin_epoch(self, numbers: Numbers) -> tuple[Any, list[Any]]:
-        """Return (numbers, initial metrics). The layout prepares numbers, unless learning rates change in steps."""
+        """Return (numbers, initial metric variables) for `_step`. With rates per step, `_step` prepares the numbers."""
         metrics = [jnp.broadcast_to(value, (self.lanes, *value.shape)) for value in self._template.metrics]
         return (self.layout.prepare(numbers) if numbers.rates is None else numbers), metrics
 
     def _step(
         self, state: State, metrics: Any, prepared: Any, rows: Any, data: Any, rates: Any = None, mask: Any = None
     ) -> tuple[State, list[Any]]:
-        """Train on the rows of `data` with the indices `rows`. `mask` is 0 for padding. `rates` [lanes]. Traced."""
+        """Train a step on the rows of `data` with the indices `rows`. Return (state, metric variables). Traced by JAX.
+
+        `prepared`: the numbers from `_begin_epoch`. `rates` [lanes]: learning rates of this step, if lanes have
+        schedules. `mask` [rows]: 0 for padding, 1 otherwise. None: no padding.
+        """
         if rates is not None:
             prepared = self.layout.prepare(prepared._replace(learning_rates=rates))
         x, y, weights = jax.tree.map(lambda array: _take_rows(array, rows), data)

@@ -92,7 +92,7 @@ class Programs:
         return False
 
     def make_plan(self, params: Params) -> TrainingPlan:
-        """Return a trial's plan, with the optimizer of a user's model, if any. Raise ModelError if unsupported."""
+        """Return a trial's plan, with its model's own optimizer if any. Raise ModelError if lanes do not support it."""
         plan = training_plan(self._spec, params)
         if not self.has_own_optimizer:
             return plan
@@ -170,12 +170,12 @@ class Programs:
         return self._data.fold(fold) if self._data.folds else self._data
 
     def to_shared_signature(self, signature: Signature) -> Signature:
-        """Return the signature with seed 0, unless a custom model may draw constants with the seed."""
+        """Set the seed to 0, so that seeds share a program. Keep it if a custom model may draw constants with it."""
         ignores_seed = self._spec.model.kind == "dense" or signature.structure
         return replace(signature, seed=0) if ignores_seed else signature
 
     def get_own_models(self, plans: Sequence[TrainingPlan], *, joined: bool) -> list[OwnModel | None]:
-        """Return `get_own_model` of each plan. If `joined`, a shallow model may get a deeper structure."""
+        """Return `get_own_model` of each plan. `joined`: a shallow model may use a deeper model's structure."""
         models = [self.get_own_model(plan) for plan in plans]
         if not joined:
             return models
@@ -188,7 +188,7 @@ class Programs:
         return join_models(models, is_cheap)
 
     def get_own_model(self, plan: TrainingPlan) -> OwnModel | None:
-        """Describe a trial's model so that different models share a program. None if only equal models can."""
+        """Describe a trial's model so that different models can share a program. None: only equal models can."""
         # Without model parameters, all trials have the same model. Folds may have different columns.
         if not self._model_parameters or self._data.folds:
             return None
@@ -279,7 +279,7 @@ class Programs:
         return max(int(SEGMENT // (steps * self._count_numbers(signature) * self.find_lane_limit(signature))), 1)
 
     def count_places(self, signature: Signature, group_size: int, active: int) -> int:
-        """Return the program's size, with empty lanes, when `active` of a group's `group_size` lanes train."""
+        """Return the program's lane count, empty lanes included, if `active` of a group's `group_size` lanes train."""
         if (group_size == 1 and not signature.structure) or self.choose_effort(signature) is Effort.FULL:
             return round_lane_count(active)
         # Small lanes share a program to the end, because an empty lane costs less than a compilation.

@@ -48,7 +48,7 @@ class LaneGeneration(TrainingGeneration):
         programs.needed_keys, programs.compiled_keys = set(), set()
 
     def _select(self, trials: Sequence[Suggestion], wanted: frozenset[int]) -> list[tuple[Suggestion, OwnModel | None]]:
-        """Select the wanted trials, the trials that rungs compare, and all trials that may share a program with either.
+        """Select trials numbered in `wanted` or compared at rungs, and all trials that may share a program with them.
 
         Return each trial with its model, or with None if only equal models share programs. The selection never
         separates trials that may share a program, because grouping changes the last digits of scores.
@@ -91,7 +91,7 @@ class LaneGeneration(TrainingGeneration):
         self.groups = other_groups + self._group_lanes(survivors, parted=True)  # `survivors` has all lanes with a rung
 
     def _group_lanes(self, lanes: Sequence[Lane], *, parted: bool = False) -> list[LaneGroup]:
-        """Pack lanes into groups. `parted`: no other lanes can join, so a lone group may be split in two."""
+        """Group lanes that share a program. `parted`: no lane joins later, so a lone group may be split in two."""
         keys = {lane.number: (lane.signature, len(lane.rows), lane.plan.batch_size) for lane in lanes if lane.training}
         jobs = [Job(number, key, self.lanes[number].plan.epochs - key[1]) for number, key in keys.items()]
         limits: dict[Hashable, int] = {key: self._programs.find_lane_limit(key[0]) for key in set(keys.values())}
@@ -148,7 +148,7 @@ class LaneGeneration(TrainingGeneration):
         return programs.mask(programs.narrow(make_signature(plan, variants, own.structure if own else ""), variant))
 
     def write(self, file: LatestCheckpoint, trials: Sequence[Suggestion]) -> None:
-        """Write the checkpoint, unless a program has raised."""
+        """Write the checkpoint of `trials` to `file`. If a lane failed with an error, write nothing."""
         if not any(lane.end is LaneEnd.FAILED for lane in self.lanes.values()):
             super().write(file, trials)
 

@@ -95,7 +95,7 @@ def can_vary_per_lane(optimizer: str, name: str, value: Value) -> bool:
 
 
 def make_variant(plan: TrainingPlan, varying: Collection[str] = ()) -> OptimizerVariant:
-    """Describe the plan's optimizer without its learning rate. Arguments in `varying` differ per lane if they can."""
+    """Describe the plan's optimizer without its learning rate. `varying`: arguments to keep per lane if possible."""
     arguments = {name: value for name, value in plan.optimizer_arguments.items() if name != LEARNING_RATE}
     per_lane = sorted(
         name for name, value in arguments.items() if name in varying and can_vary_per_lane(plan.optimizer, name, value)
@@ -107,7 +107,7 @@ def make_variant(plan: TrainingPlan, varying: Collection[str] = ()) -> Optimizer
 def make_signature(
     plan: TrainingPlan, variants: tuple[OptimizerVariant, ...] | None = None, structure: str = ""
 ) -> Signature:
-    """Return a plan's signature, with all optimizers of the program (default: the plan's) and `OwnModel.structure`."""
+    """Return a plan's signature. `variants`: the program's optimizers (None: the plan's). `structure`: the model's."""
     model = () if structure else to_key(plan.model_arguments)
     class_weight = plan.training.class_weight
     weights = tuple(class_weight.items()) if isinstance(class_weight, Mapping) else class_weight
@@ -143,12 +143,12 @@ def list_optimizer_variants(spec: SweepSpec) -> tuple[OptimizerVariant, ...]:
 
 
 def _is_nonzero_number(value: Value) -> bool:
-    """Return whether the value is a number except 0. With momentum 0, Keras has no momentum variable."""
+    """Return whether the value is a number other than 0. With momentum 0, Keras would have no momentum variable."""
     return isinstance(value, int | float) and not isinstance(value, bool) and value != 0
 
 
 def _merge(distribution: Distribution) -> Distribution:
-    """Return a choice among the values to compile in. All numbers that may differ per lane become `PLACEHOLDER`."""
+    """Return the distribution with all numbers that may differ per lane merged into the value `PLACEHOLDER`."""
     if isinstance(distribution, Categorical):
         constants = tuple(choice for choice in distribution.choices if not _is_nonzero_number(choice))
         return Categorical(constants if len(constants) == len(distribution.choices) else (*constants, PLACEHOLDER))

@@ -101,7 +101,7 @@ class LanePenalty:
 
 
 def build_structure_model(structure: str) -> Any:
-    """Build an uncompiled Keras model of a structure (JSON), with placeholders for numbers and zeros for weights."""
+    """Build an uncompiled Keras model of a structure (JSON). Per-lane numbers are placeholders, weights are zero."""
     structure_facts = json.loads(structure)
     shape, dtype = structure_facts["input"]
     layers = []
@@ -118,7 +118,7 @@ def build_structure_model(structure: str) -> Any:
 
 
 def find_numbers(model: Any) -> list[tuple[Any, str]]:
-    """Return (layer or penalty, attribute) of every per-lane number of a model from `build_structure_model`."""
+    """Return (layer or penalty, attribute) of each per-lane number in a model that `build_structure_model` built."""
     places = []
     for layer in list_layers(model):
         name = NUMBER_OF.get(type(layer).__name__)
@@ -135,7 +135,7 @@ def list_layers(model: Any) -> list[Any]:
 
 
 def has_independent_rows(structure: str, *, training: bool) -> bool:
-    """Return whether this structure (JSON) computes each row of a batch independently, in training or not."""
+    """Return whether a structure (JSON) computes each row of a batch independently, in training or in validation."""
     layers = json.loads(structure)["layers"]
     penalized = any("activity_regularizer" in facts["config"] for facts in layers)
     return not penalized and not (training and any(facts["class"] == "BatchNormalization" for facts in layers))
@@ -155,8 +155,8 @@ def make_own_model(
 ) -> OwnModel | None:
     """Describe a newly built Keras model. Return None if a part of the model can't be shared.
 
-    `widen(weights)` says whether to widen layers, given the model's weights after widening. None: never. Only a widened
-    model may have another activation per lane. `activations` are the names that trials of the space choose among.
+    `widen(weights)`: whether to store narrow layers in wider layers, which then have `weights` weights. None: no.
+    `activations`: the names that trials of the space choose among. They differ per lane only if `widen` says yes.
     """
     if not _is_known_chain(model):
         return None
@@ -230,7 +230,7 @@ def _is_known_chain(model: Any) -> bool:
 
 
 def _describe_layer(layer: Any) -> tuple[dict[str, Any], dict[Number, float]]:
-    """Return a layer's class and configuration, with placeholders for per-lane numbers, and these numbers."""
+    """Return (class and configuration, per-lane numbers). The configuration has placeholders for these numbers."""
     kind, config, numbers = type(layer).__name__, json.loads(json.dumps(layer.get_config())), {}
     del config["name"]
     name = NUMBER_OF.get(kind, "")
@@ -268,7 +268,7 @@ def _count_weights(layers: Sequence[Any], widths: Mapping[int, int]) -> int:
 
 
 def join_models(owns: Sequence[OwnModel | None], pays: Callable[[OwnModel, OwnModel], bool]) -> list[OwnModel | None]:
-    """Move each model into the structure of the deepest model that can hold the layers. Keep the order of `owns`.
+    """Return `owns`, each model in the structure of the deepest model that can hold its layers. None stays None.
 
     The result depends only on the models. `pays(model, deeper)` returns whether the deeper structure is worth its cost.
     """
@@ -302,7 +302,7 @@ def _embed_model(model: OwnModel, deeper: OwnModel) -> OwnModel | None:
 
 
 def _embed_layer(layer: OwnLayer, target: OwnLayer) -> OwnLayer | None:
-    """Describe the layer like `target`, with factor 0 for extra penalties. Return None if the layers differ."""
+    """Return the layer with all penalties of `target`, new penalties with factor 0. Return None if layers differ."""
 
     def drop_penalties(facts: Mapping[str, Any]) -> Mapping[str, Any]:
         return {**facts, "config": {name: value for name, value in facts["config"].items() if name not in PENALTIES}}

@@ -81,7 +81,7 @@ class Template:
         return [make_optimizer(_make_plan(self.signature, variant)) for variant in self.signature.variants]
 
     def make_numbers(self, lanes: int) -> Numbers:
-        """Return placeholder numbers in the shapes for this many lanes, for tracing a program."""
+        """Return placeholders in the shapes that the numbers of `lanes` lanes have, for tracing a program."""
         per_lane = np.full((len(self.signature.per_lane), 2, lanes), PLACEHOLDER, np.float32)
         batch = np.int32(self.signature.batch_size) if self.signature.masked else None
         model = None if self.shared is None else self.shared.make_numbers(lanes)
@@ -90,7 +90,7 @@ class Template:
     def make_forward(self, *, training: bool) -> Callable[..., Any]:
         """Return the forward pass of a lane, the first half of `fit`'s step. Traced by JAX.
 
-        The returned function computes loss, (non-trainable variables, metrics, outputs).
+        The returned function returns (loss, (non-trainable variables, metric variables, outputs)).
         """
         model = self.model
         optimizer_variables = [variable.value for variable in model.optimizer.variables]  # only loss scaling reads them
@@ -122,12 +122,15 @@ class Template:
         return forward
 
     def test(self, trainable: Any, other: Any, metrics: Any, lane: Any, *batch: Any) -> Any:
-        """Evaluate a lane on a batch. Return non-trainable variables, metrics, and whether each row is right."""
+        """Evaluate a lane on `batch`: x, y and perhaps row weights. Return new (`other`, `metrics`, right rows).
+
+        `other`: the non-trainable variables. `lane`: the numbers of the lane's model. None: lanes have the same model.
+        """
         _, (other, metrics, outputs) = self.make_forward(training=False)(trainable, other, metrics, lane, *batch)
         return other, metrics, self.find_right_rows(batch[1], outputs)
 
     def update_metrics(self, metrics: Any, loss: Any, rows: Any, update: Callable[[Any], Any]) -> list[Any]:
-        """Return the metric variables after a batch of `rows` rows. `update(metric)` updates all but the loss."""
+        """Return the metric variables after a batch of `rows` rows. `update` gets each metric but the loss."""
         # As Keras 3.15's `Model._update_metrics_variables` on JAX: the loss metric weights a batch by its rows.
         mapping = list(zip(self.model.metrics_variables, metrics, strict=True))
         with keras.StatelessScope(state_mapping=mapping) as scope:
@@ -137,7 +140,7 @@ class Template:
         return [scope.get_current_value(variable) for variable, _ in mapping]
 
     def average(self, trainable: Sequence[Any], optimizer: Sequence[Any]) -> list[Any]:
-        """Return the variables to score a lane with: `trainable` or, with `use_ema`, the moving averages."""
+        """Return the weights to score: `trainable` or, with `use_ema`, the averages among the `optimizer` variables."""
         return [
             variable if index is None else optimizer[index]
             for variable, index in zip(trainable, self._average_places, strict=True)
@@ -163,7 +166,7 @@ class Template:
 
     @cached_property
     def layer_outputs(self) -> int:
-        """Approximate count of numbers that all layers output per row, or of weights if an output is unknown."""
+        """Roughly how many numbers all layers output per row. If a shape is unknown, the number of weights."""
         try:
             return sum(math.prod(layer.output.shape[1:]) for layer in self.model.layers) or 1
         except (AttributeError, TypeError, ValueError):  # a subclassed model has layers without outputs
@@ -180,7 +183,7 @@ class Template:
         return jax.jit(call, compiler_options=None if self.has_convolution else Effort.MEDIUM.options)
 
     def predict(self, state: TrainingState, x: Any, own_model: OwnModel | None = None) -> Array:
-        """Return outputs [rows, ...] of a lane's model on `x`. `own_model` is set if lanes have different models."""
+        """Return outputs [rows, ...] of a lane's model on `x`. `own_model`: None if lanes have equal models."""
         trainable = self.average(state.trainable, state.optimizer)
         numbers = None if own_model is None else LaneNumbers.from_model(own_model)
         parts = [
@@ -190,7 +193,7 @@ class Template:
         return np.concatenate([np.asarray(part) for part in parts])
 
     def weights(self, state: TrainingState, own_model: OwnModel | None = None) -> Weights:
-        """Return a lane's weights in the order of `model.get_weights()`, as `fit` leaves the weights."""
+        """Return a lane's weights as `model.get_weights()` after `fit`. `own_model`: as in `predict`."""
         arrays: Arrays = (*self.average(state.trainable, state.optimizer), *state.other)
         if own_model is not None:
             arrays = resize_arrays(arrays, (*own_model.trainable, *own_model.other))
@@ -201,7 +204,7 @@ class DataOrder:
     """Draws the row order of any epoch from NumPy's random state, as `keras.Model.fit` does on the JAX backend."""
 
     def __init__(self, state: Any, rows: int) -> None:
-        """Start from `state`: what `numpy.random.get_state()` returns when `fit` is called."""
+        """Start from `state`, `numpy.random.get_state()` at the call of `fit`. `rows`: number of training rows."""
         self.rows = rows  # N
         self._random = np.random.RandomState()
         self._random.set_state(state)
@@ -239,7 +242,7 @@ def _make_plan(signature: Signature, variant: OptimizerVariant) -> TrainingPlan:
 def build_own_model(
     spec: SweepSpec, arguments: Mapping[str, Value], seed: int, data: SearchData, **how: Any
 ) -> OwnModel | None:
-    """Build the model of these arguments, and describe it by `make_own_model(model, **how)`.
+    """Build a trial's model from its model `arguments`, and return `make_own_model(model, **how)`.
 
     Return None if the model can't be built or shared. Never build two models at once: each build seeds the random
     generators of the process.

@@ -43,7 +43,7 @@ def has_row_mean_scores(spec: SweepSpec) -> bool:
 
 
 def choose_validation_batch(template: Template, *, row_wise: bool, rows: int, lanes: int) -> int:
-    """Return the batch size of validation: the trial's, unless scores are the same for any batch size (`row_wise`)."""
+    """Return the validation batch size: the trial's, or a fast one if scores do not depend on it (`row_wise`)."""
     if not row_wise:
         return template.signature.batch_size
     most_rows = max(min(MAX_ROWS, MAX_BYTES // (4 * lanes * template.layer_outputs)), 1)
