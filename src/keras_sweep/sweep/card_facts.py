@@ -43,7 +43,8 @@ def compare_card_facts(
 
     Args:
         home: the sweep of the card; None if the sweep is not available
-        model: the opened model, whose optimizer has parameters to compare without a record; None if the file has none
+        model: the opened model; without a record, the parameters of its optimizer are compared with the card. None: the
+            file does not have the trial's optimizer
         seen: keys that the model's evaluation has checked already ("validation.val_loss")
     """
     known, why = ({}, "the card's sweep is not available") if home is None else _find_recorded(card, home)
@@ -62,7 +63,7 @@ def compare_card_facts(
 
 
 def _find_recorded(card: Mapping[str, Any], home: RecordedSweep) -> tuple[dict[str, Any], str]:
-    """Find the training with the card's scores. Return (card key -> recorded value, why keys are missing or "")."""
+    """Find the card's training in its sweep `home`. Return ({card key: recorded value}, why keys are missing or "")."""
     facts, trials = home.facts, len(home.results)
     trainings = [training for result in home.results for training in (result, *result.finalists)]
     candidates = [training for training in trainings if _has_scores_of(card, training, facts)]
