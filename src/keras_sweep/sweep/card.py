@@ -77,9 +77,9 @@ def build_card(
 ) -> dict[str, Any]:
     """Build the card of `training`, a trial or finalist, as plain data.
 
-    `data` holds the rows of the search. `opening` is the Python call that opens the model's file. If the model was
-    trained again on all rows, `refit` describes this training, else it is None. The caller writes the model's file, and
-    then adds `sha256`.
+    `data` holds the rows of the search. `opening` is the Python call that opens the model's file. If the file's model
+    was trained again on all rows, `refit` has the facts of that; else it is None. The caller writes the model's file,
+    and then adds `sha256`.
     """
     trial, comparison = sweep.results[training.recipe], sweep.comparison
     estimate = comparison.estimate if comparison.best == training.recipe else None
@@ -160,7 +160,7 @@ def validation_record(result: Result) -> dict[str, Any]:
 
 
 def seeds_record(trial: Result, seed: int) -> dict[str, Any]:
-    """Return {"seeds": a trial's value with each seed, and their mean}, or {} without finalists. `seed`: the search's."""
+    """Return {"seeds": a trial's value with each seed, and the mean}, or {} without finalists. `seed`: the search's."""
     scores = seed_scores(trial) if trial.final else None
     if scores is None:
         return {}
@@ -188,8 +188,7 @@ def is_card_of(card: Mapping[str, Any], training: Result, seed: int) -> bool:
 def test_record(facts: Facts, training: Result) -> dict[str, Any] | None:
     """Return the `test` of a card: scores on the sealed test rows, or None if `training` was not evaluated on them.
 
-    The key `stderr` is the standard error of the objective's metric. `stderrs` maps every metric to its standard error,
-    if this is known.
+    The key `stderr` is the standard error of the objective's metric. `stderrs` has it for all metrics, where known.
     """
     test = facts.test_of(training)
     if test is None:

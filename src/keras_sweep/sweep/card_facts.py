@@ -43,8 +43,7 @@ def compare_card_facts(
 
     Args:
         home: the sweep of the card; None if the sweep is not available
-        model: the opened model; without a record, the parameters of its optimizer are compared with the card. None: the
-            file does not have the trial's optimizer
+        model: the opened model: without a record, its optimizer is compared; None if the file lacks the optimizer
         seen: keys that the model's evaluation has checked already ("validation.val_loss")
     """
     known, why = ({}, "the card's sweep is not available") if home is None else _find_recorded(card, home)
@@ -109,7 +108,6 @@ def _compare_values(name: str, card: Any, known: Any) -> Iterator[Fact]:
 
 
 def _flatten(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """Yield (dotted name, value) of each value in nested mappings. `name` is the prefix of all names."""
     if isinstance(value, Mapping) and value:
         for key, inner in value.items():
             yield from _flatten(f"{name}.{key}", inner)

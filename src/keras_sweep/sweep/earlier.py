@@ -56,7 +56,7 @@ def load_earlier_trials(spec: SweepSpec, fingerprint: str, sweeps: Path | None, 
 def select_fitting(space: SearchSpace, results: Iterable[Result]) -> tuple[list[Result], list[str]]:
     """Select the trials that fit the space. Return (trials numbered from 0, notes why other trials were skipped).
 
-    For example, a trial's parameter `units` is renamed to `model.units` if only this name is in the space. If a trial
+    For example, a trial's `units` is renamed to `model.units` if the space has this name but no `units`. If a trial
     lacks a constant of the space, the constant is added.
     """
     fitting: list[Result] = []
@@ -77,7 +77,7 @@ def select_fitting(space: SearchSpace, results: Iterable[Result]) -> tuple[list[
 
 
 def _fit_params(space: SearchSpace, recorded: Params) -> Params:
-    """Return a trial's `recorded` values, named as in the space. If they do not fit, raise ValueError with the reason."""
+    """Return the values `recorded`, named as in the space. If they don't fit, raise ValueError with the reason."""
     known = set(space.names)
     renamed = {
         name if name in known or f"model.{name}" not in known else f"model.{name}": recorded[name] for name in recorded

@@ -205,17 +205,14 @@ def _copy_kept_model(
 
 
 def _write_card(card_path: Path, card: dict[str, Any], part: Path) -> None:
-    """Write the card of the model in `part`, a temporary file. If the disk is full, no model without a card is left."""
+    """Write the card of the model file `part` before the file gets its final name: a full disk then leaves neither."""
     if part.is_file():
         card["sha256"] = file_digest(part)
     write_text(card_path, card_text(card), option=PLACE)
 
 
 def write_page(path: Path, model: Path, card_path: Path, card: Mapping[str, Any]) -> None:
-    """Write a card as a Markdown page to `path`, with metadata for the Hugging Face hub.
-
-    The page names the files `model` and `card_path`. Raises RecordError if the disk fails.
-    """
+    """Write a card as a Markdown page for the Hugging Face hub. The page names the files `model` and `card_path`."""
     from jinja2 import Environment  # only a page needs it
 
     environment = Environment(trim_blocks=True, lstrip_blocks=True)

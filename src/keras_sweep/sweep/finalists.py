@@ -28,7 +28,7 @@ WEIGHTS = 16  # finalists whose weights stay on disk: every finalist of a defaul
 
 
 def train_finalists(sweep: OpenSweep, results: Sequence[Result]) -> bool:
-    """Choose finalists among the search's `results`, and train them. Return whether all are recorded, False if stopped."""
+    """Choose finalists among the trials `results`, and train them. Return False if stopped. Raises RecordError."""
     spec, study, emit = sweep.spec, sweep.study, sweep.emit
     choice, choices = choose_finalists(spec, results), study.facts.finalists
     if choice != study.facts.choice and (choices or choice.recipes):
@@ -77,7 +77,7 @@ def describe_cut(choice: ChosenFinalists, top: int, seeds: int) -> str:
 
 
 def _tell_as_finalists(emit: Listener, suggestions: Sequence[Suggestion]) -> Listener:
-    """Return a listener that turns the events of the trials `suggestions` into events of finalists, and calls `emit`."""
+    """Return a listener that turns events of the trials `suggestions` into events of finalists for `emit`."""
     pairs = {x.number: (x.recipe or 0, int(str(x.params["seed"]))) for x in suggestions}
 
     def tell(event: Event) -> None:
@@ -97,7 +97,7 @@ def choose_finalists(spec: SweepSpec, results: Sequence[Result]) -> ChosenFinali
     """Choose the finalists of a search that has ended with these trials.
 
     If the space file does not ask for finalists, finalists may train at most a quarter of the search's epochs. If that
-    is too little, fewer configurations are chosen, and then fewer seeds. If not even two configurations fit, none.
+    is too little, fewer configurations are chosen, and then fewer seeds. If two do not fit, none is chosen.
     """
     section = spec.finalists
     if section is None:

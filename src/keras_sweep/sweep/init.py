@@ -104,7 +104,7 @@ def _data_section(source: str, path: Path, target: str | None, notes: list[str])
 
 
 def _read_and_fix(data: Any, path: Path, notes: list[str]) -> SourceRows:
-    """Read the rows of `data`, a space file's section. Add options to it that repair a table, or drop id columns."""
+    """Read the rows of `data`, a space file's section. Add options to it that repair a table or drop id columns."""
     draft = {"data": data, "model": "dense", "loss": "mse", "metric": {"name": "val_loss"}, "parameters": {"epochs": 1}}
     try:
         loaded = read_source(read_space_file(path, text=dump_block_yaml(draft)).data, path.absolute().parent)
@@ -127,7 +127,7 @@ def _read_and_fix(data: Any, path: Path, notes: list[str]) -> SourceRows:
 
 
 def _derive_task(loaded: SourceRows, rows: RawRows, *, ranking: str = "") -> dict[str, Any]:
-    """Return a space file's `split`, `loss`, `metrics` and `metric` for these labels. `ranking`: a W&B file's metric or ""."""
+    """Derive `split`, `loss`, `metrics` and `metric` from the labels. `ranking`: the metric of a W&B file, or ""."""
     y, counts = ravel_column(rows.y), np.zeros(0, int)  # rows of each class
     try:
         labels = fit_labels(y, LabelForm.INDEX, "", loaded.class_names)

@@ -33,8 +33,8 @@ from keras_sweep.trial.result import Result
 def trial_script(sweep: OpenSweep, number: int | None, *, rows: Path | None = None) -> str:
     """Return a script that trains a trial, and write the training and validation rows to the file `rows`.
 
-    `number` is the trial's number; None: the winner. Raises UsageError if `rows` is None, or if a script can't repeat
-    the training.
+    `number`: the trial's; None: the winner's. Raises UsageError without `rows`, or if no script can repeat the
+    training.
     """
     trial = sweep.training(number)
     spec, data = sweep.load(trial)

@@ -86,7 +86,7 @@ class Generations:
             self._rebuild(finished)
 
     def next(self) -> Generation:
-        """Return the generation that an earlier run left incomplete, or a new one, which is empty if the space is exhausted."""
+        """Return the generation that an earlier run left incomplete, or a new one, empty if the space is exhausted."""
         if self.incomplete is not None:
             generation, self.incomplete = self.incomplete, None
             return generation
@@ -185,7 +185,7 @@ def search(sweep: OpenSweep, record: TrialRecord, total: int, *, most_failures: 
 
 
 def complete_added_point(spec: SweepSpec, finished: Sequence[Result], values: Params) -> tuple[Params, Result | None]:
-    """Fill gaps in `values` with the best trial's. Return (all values, trial that has them or None). Raises UsageError."""
+    """Fill gaps in `values` from the best trial. Return (all values, trial with them or None). Raises UsageError."""
     best = winner(finished, spec.objective)
     point = complete_point(spec, values, best.params if best is not None else {})
     return point, next((trial for trial in finished if identity(trial.params) == identity(point)), None)
@@ -221,7 +221,7 @@ def describe_good_enough(value: float) -> str:
 
 
 def _check_failures(finished: Sequence[Result], most: int | None, name: str) -> None:
-    """Raise SweepError if the first trials all failed, or if more than `most` failed. `name`: the sweep's, for hints."""
+    """Raise SweepError if the first trials all failed, or if more than `most` failed. `name`: the sweep's name."""
     trained = [trial for trial in finished if not is_imported(trial)]
     first = trained[:FIRST_FAILURES]
     if len(trained) == FIRST_FAILURES and all(r.state is TrialState.FAIL and r.reason != DIVERGED for r in first):
@@ -298,7 +298,7 @@ class GenerationTraining:
     def _train_rest(
         self, trials: list[Suggestion], missing: frozenset[int], watch: Watch
     ) -> Generator[Result, None, None]:
-        """Train those of `trials` whose numbers are `missing`. Trials with the same data options (variant) train together."""
+        """Train the trials with the numbers `missing`. Trials with the same data options (variant) train together."""
         parts: dict[Variant, list[Suggestion]] = {}
         for suggestion in trials:
             parts.setdefault(get_variant(suggestion.params), []).append(suggestion)

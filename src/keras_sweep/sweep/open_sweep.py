@@ -118,7 +118,7 @@ class OpenSweep:
         return select_variant(self.spec, self.data, trial.params)
 
     def validation(self) -> Rows:
-        """Return the validation rows as the model takes them. If trials have different rows, the winner's. Raises as `load`."""
+        """Return the validation rows as the model takes them; if trials have different rows, the winner's."""
         self._read_data()
         params = self.read().training(None).params if self.data.variants else {}
         return select_variant(self.spec, self.data, params)[1].validation
@@ -148,7 +148,7 @@ class OpenSweep:
         return [self.runner, *self._variant_runners.values()]
 
     def rows_of(self, variant: Variant) -> str | None:
-        """Return a digest of the validation labels and weights with the data options `variant`; None if no option varies."""
+        """Return a digest of the validation labels and weights with these data options; None if no option varies."""
         if not (variant and self.data.variants):
             return None
         rows = self.data.variants[variant].validation
@@ -164,7 +164,7 @@ class OpenSweep:
         return spec
 
     def _read_data(self, trial: Result | None = None) -> None:
-        """Set `spec` and `data` if they are not set. If a `trial` will be built, it decides the backend. Raises as `load`."""
+        """Set `spec` and `data` once. If `trial` will be built, it decides the backend. Raises as `load`."""
         if hasattr(self, "data"):
             return
         spec, study = self._spec_with_code, self.study

@@ -56,9 +56,8 @@ class Imported:
 def read_trials(source: str, *, study: str | None = None, metric: str | None = None) -> Imported:
     """Read the finished trials of an Optuna study. `source` is a file, opened read-only, or a storage's URL.
 
-    `study` is the study's name, required if the storage has several, not counting a sweep's studies of finalists.
-    `metric` names the objective. Raises UsageError if the file is missing, Optuna can't read it, or several studies
-    match.
+    `study` is the study's name, required if the storage has several (without studies of finalists). `metric` names the
+    objective. Raises UsageError if the file is missing, Optuna can't read it, or several studies match.
     """
     path, shown, secrets = _parse_source(source)
     if path is not None and not path.is_file():

@@ -155,7 +155,7 @@ def replay(
 
 
 def _find_differences(recorded: Result, again: Result, objective: Objective) -> list[str]:
-    """Return sentences about what differs in the trainings `recorded` and `again`, except the curves."""
+    """List what differs between `recorded` and `again`, except curves. Contradictions in `recorded` come first."""
     lines = []
     score = recorded.metrics.get(objective.name)
     if recorded.epoch is not None and recorded.value != score:

@@ -132,7 +132,7 @@ def check_same(spec: SweepSpec, facts: Facts, loaded: Mapping[str, Any] | None =
 
 
 def set_damaged_weights_aside(folder: SweepFolder, results: Sequence[Result], emit: Listener) -> list[Result]:
-    """Rename weights files that are damaged or of another trial. Return the trials of these files. Raises RecordError."""
+    """Rename weights files that are damaged or of another trial. Return the trials affected. Raises RecordError."""
     damaged = []
     for trial in (trial for result in results for trial in (result, *result.finalists)):
         path = saved.weights_file_of(folder, trial)
@@ -162,7 +162,7 @@ def rebuild_weights(sweep: OpenSweep, trials: Sequence[Result]) -> None:
 
 
 def rebuild_scores(sweep: OpenSweep, results: Sequence[Result]) -> None:
-    """Compute missing or damaged scores of rows from saved weights. A notice counts the trials without both."""
+    """Compute missing scores of rows from saved weights. Damaged files are renamed. A notice counts lost scores."""
     lost, folder, objective = 0, sweep.folder, sweep.spec.objective
     finalists = [finalist for result in results if result.final for finalist in result.finalists]
     compared = [

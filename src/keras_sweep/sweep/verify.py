@@ -165,7 +165,7 @@ def _find_sweep(card: Card, sweeps: Path) -> RecordedSweep | None:
 
 
 def _spec_from_card(card: Card, folder: Path, *, trust: bool, emit: Listener) -> SweepSpec:
-    """Return a spec to read and score the card's rows, with paths relative to `folder`. Raises UsageError without trust."""
+    """Return a spec to read and score the card's rows. Its paths begin in `folder`. Raises UsageError without trust."""
     source = card.data.source
     location = str((folder / source.source).resolve()) if find_source(source.kind).is_path else source.source
     spec = SweepSpec(
@@ -243,7 +243,7 @@ def _check_validation(
 def _open_test_rows(
     spec: SweepSpec, card: Card, data: SearchData, trained_rows: SearchData, home: RecordedSweep | None
 ) -> tuple[Any, Rows, int | None]:
-    """Open the test rows. Return (x, rows, evaluations counted in the sweep's record; None without the sweep `home`)."""
+    """Open the test rows and count the evaluation. Return (x, rows, count); without a sweep `home`, the count is None."""
     if card.data.test_fingerprint != data.test_fingerprint:
         message = f"the test rows of {data.name} have changed since the card was written"
         raise DataError(message, hint="Restore the old rows")
