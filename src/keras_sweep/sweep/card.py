@@ -75,11 +75,11 @@ class Card(BaseModel):
 def build_card(
     sweep: RecordedSweep, spec: SweepSpec, training: Result, data: SearchData, *, opening: str, refit: Refit | None
 ) -> dict[str, Any]:
-    """Build the card of a trial or finalist as plain data.
+    """Build the card of `training`, a trial or finalist, as plain data.
 
-    `data` holds the rows of the search. `opening` is the Python call that opens the model's file. `refit` describes the
-    training on all rows, if the model is from this training. The caller writes the model's file, and then adds
-    `sha256`.
+    `data` holds the rows of the search. `opening` is the Python call that opens the model's file. If the file's model
+    was trained again on all rows, `refit` has the facts of that; else it is None. The caller writes the model's file,
+    and then adds `sha256`.
     """
     trial, comparison = sweep.results[training.recipe], sweep.comparison
     estimate = comparison.estimate if comparison.best == training.recipe else None
@@ -154,13 +154,13 @@ def data_record(spec: SweepSpec, data: SearchData) -> dict[str, Any]:
 
 
 def validation_record(result: Result) -> dict[str, Any]:
-    """Return the `validation` of a card: the trial's value, the standard error and every `val_` score."""
+    """Return the `validation` of a card: the value that ranks the trial, its standard error and every `val_` score."""
     scores = {name: value for name, value in result.metrics.items() if name.startswith("val_")}
     return {"value": result.value, "stderr": result.stderr, **scores}
 
 
 def seeds_record(trial: Result, seed: int) -> dict[str, Any]:
-    """Return {"seeds": a trial's scores over all seeds}, or {} without finalists. `seed` is the seed of the search."""
+    """Return {"seeds": a trial's value with each seed, and the mean}, or {} without finalists. `seed`: the search's."""
     scores = seed_scores(trial) if trial.final else None
     if scores is None:
         return {}
@@ -181,14 +181,14 @@ def refit_record(refit: Refit | None) -> dict[str, Any] | None:
 
 
 def is_card_of(card: Mapping[str, Any], training: Result, seed: int) -> bool:
-    """Check whether a card describes this trial or finalist. `seed` is the seed of the search: trials share it."""
+    """Check whether a card describes this trial or finalist. `seed`: the search's, for trials without a `seed`."""
     return (card.get("trial"), card.get("seed")) == (training.recipe, training.params.get("seed", seed))
 
 
 def test_record(facts: Facts, training: Result) -> dict[str, Any] | None:
     """Return the `test` of a card: scores on the sealed test rows, or None if `training` was not evaluated on them.
 
-    The key `stderr` is the standard error of the objective's metric. `stderrs` has all metrics whose error is known.
+    The key `stderr` is the standard error of the objective's metric. `stderrs` has it for all metrics, where known.
     """
     test = facts.test_of(training)
     if test is None:

@@ -43,7 +43,7 @@ def compare_card_facts(
 
     Args:
         home: the sweep of the card; None if the sweep is not available
-        model: the opened model, whose optimizer has parameters to compare without a record; None if the file has none
+        model: the opened model: without a record, its optimizer is compared; None if the file lacks the optimizer
         seen: keys that the model's evaluation has checked already ("validation.val_loss")
     """
     known, why = ({}, "the card's sweep is not available") if home is None else _find_recorded(card, home)
@@ -62,7 +62,7 @@ def compare_card_facts(
 
 
 def _find_recorded(card: Mapping[str, Any], home: RecordedSweep) -> tuple[dict[str, Any], str]:
-    """Find the training with the card's scores. Return (card key -> recorded value, why keys are missing or "")."""
+    """Find the card's training in its sweep `home`. Return ({card key: recorded value}, why keys are missing or "")."""
     facts, trials = home.facts, len(home.results)
     trainings = [training for result in home.results for training in (result, *result.finalists)]
     candidates = [training for training in trainings if _has_scores_of(card, training, facts)]
@@ -108,7 +108,6 @@ def _compare_values(name: str, card: Any, known: Any) -> Iterator[Fact]:
 
 
 def _flatten(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """Yield (dotted name, value) of each value in nested mappings. `name` is the prefix of all names."""
     if isinstance(value, Mapping) and value:
         for key, inner in value.items():
             yield from _flatten(f"{name}.{key}", inner)

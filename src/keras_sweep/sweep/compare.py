@@ -55,7 +55,7 @@ class Side:
         return self.facts.test_of(best_training(self.best, self.facts.objective))
 
     def seconds_until(self, value: float, objective: Objective) -> float | None:
-        """Return the seconds of the search until a trial reached `value`. If no trial did, return None."""
+        """Return the seconds of the search until a trial reached `value` or better. If no trial did, return None."""
         near = (r for r in self.improvements if r.value is not None and not objective.is_better(value, r.value))
         return next((self.spent[result.number] for result in near), None)
 
@@ -84,7 +84,7 @@ class SideBySide:
 
     @property
     def within(self) -> float:
-        """The best trial's value in all searches, made worse by the trial's standard error, without new seeds."""
+        """The best value of a trial in all sweeps, made worse by its standard error. Finalists do not count."""
         best = min((side.improvements[-1] for side in self.sides), key=lambda r: self.objective.key(r.value or 0.0))
         step = best.stderr or 0.0
         return (best.value or 0.0) - (step if self.objective.is_better(1.0, 0.0) else -step)
@@ -139,7 +139,7 @@ def _find_differences(sides: Sequence[Side]) -> list[str]:
 
 
 def _pair_winners(comparison: SideBySide) -> tuple[dict[str, Behind], int | None]:
-    """Return (sweep -> distance to the best winner, compared rows), or ({}, None) if the scores' rows differ."""
+    """Return ({sweep: distance to the best winner}, compared rows); ({}, None) without scores of the same rows."""
     sides, objective = comparison.sides, comparison.objective
     row_scores = [side.scores if comparison.by_mean else side.scores[:1] for side in sides]
     forms = {(seed_rows.rows, seed_rows.kind is Kind.OUTPUTS) for scores in row_scores for seed_rows in scores}

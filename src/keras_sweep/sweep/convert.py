@@ -44,8 +44,8 @@ def convert_model(
     """Convert a compiled model and write the new file to `part`. Return facts about the file for the model's card.
 
     `folder` is a temporary folder beside `part`, and holds `model.keras`. `data` holds the rows that trained the model.
-    The model takes raw rows. The outputs of both files are compared on validation rows. With `quantize` the new file
-    has 8-bit numbers, and both files are scored.
+    The model takes raw rows. The outputs of both files are compared on validation rows. If `quantize` is "int8", the
+    new file has 8-bit numbers, and both files are scored. If it is None, the numbers stay floats.
 
     Raises ModelError if the format can't hold the model, SweepError if the outputs differ, OSError if the disk fails.
     Nothing is written then.
@@ -99,7 +99,7 @@ def _score(model: Any, rows: Rows, outputs: tuple[Array, ...], metric: str) -> f
 
 
 def _ask_process(folder: Path, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Run `convert_request` in a TensorFlow process with this `sys.path`. Return the answer, or {"error": text}."""
+    """Run `convert_request` in a new process with TensorFlow. Return what it returns, or {"error": text}."""
     (folder / "request.json").write_text(json.dumps(request))
     command = [sys.executable, "-P", "-m", "keras_sweep.sweep.convert", str(folder.absolute()), str(os.getpid())]
     environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -110,7 +110,7 @@ def _ask_process(folder: Path, request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def write_onnx(model: Any, path: str, rows: dict[str, Array]) -> Written:
-    """Write an ONNX file. Return the outputs that onnxruntime computes for `rows`, and {"opset": version}."""
+    """Write an ONNX file. Return (outputs that onnxruntime computes for `rows`, {"opset": version})."""
     import onnx
     import onnxruntime
 
@@ -121,7 +121,7 @@ def write_onnx(model: Any, path: str, rows: dict[str, Array]) -> Written:
 
 
 def write_savedmodel(model: Any, path: str, rows: dict[str, Array]) -> Written:
-    """Write a SavedModel. Return the outputs that TensorFlow computes for `rows` without Keras, and {}."""
+    """Write a SavedModel. Return (outputs that TensorFlow computes for `rows` without Keras, {})."""
     import keras
     import tensorflow
 
@@ -131,7 +131,7 @@ def write_savedmodel(model: Any, path: str, rows: dict[str, Array]) -> Written:
 
 
 def write_litert(model: Any, path: str, rows: dict[str, Array], **options: Any) -> Written:
-    """Write a LiteRT file. Return the outputs that LiteRT computes for `rows`, row by row, and facts for the card.
+    """Write a LiteRT file. Return (outputs that LiteRT computes for `rows`, row by row; facts for the card).
 
     LiteRT supports loops, as in an LSTM, only for a known number of rows. If LiteRT refuses the model, the file is
     written again for a single row at a time. `options` go to `model.export`.
@@ -188,7 +188,7 @@ def difference(ours: Array, theirs: Array) -> float:
 
 
 def convert_request(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Write the requested file. Return facts about it, and how far its outputs are from the Keras model's."""
+    """Convert `model.keras` in `folder` as the request of `convert_model` says. Return facts about the new file."""
     import keras
     import tensorflow
 

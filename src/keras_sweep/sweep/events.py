@@ -74,7 +74,7 @@ class GenerationAsked(Event):
 
 @dataclass(frozen=True, slots=True)
 class TrialEnded(Event):
-    """A trial ended and is saved. The trial waits in a folder until all lower numbers are in the record."""
+    """A trial ended and is saved. It waits in a folder until all trials with lower numbers are in the record."""
 
     result: Result
 
@@ -93,7 +93,7 @@ class FinalistsChosen(Event):
 
 @dataclass(frozen=True, slots=True)
 class FinalistEpochEnded(Event):
-    """The training of a finalist ended an epoch."""
+    """An epoch of a finalist's training ended."""
 
     recipe: int  # number of the trial with the same configuration
     seed: int

@@ -133,11 +133,12 @@ def export_trial(
 ) -> tuple[Result, Path, Mapping[str, Any]]:
     """Write the model of a trial to `path`, and its card beside it. Return (trial, path of the card, card).
 
-    If `number` is None, the trial is the winner. The winner as `.keras` is copied, which needs no user code. Every
-    other model is built again. If `page` is a path, the card is also written there as Markdown.
+    `number` is the trial's number; None: the winner. `format` is a key of EXPORT_FORMATS. `quantize` is "int8" (LiteRT
+    only) or None. If `page` is a path, the card is also written there as Markdown. The winner as `.keras` is a copy of
+    the sweep's file, which needs no user code. Every other model is built again.
 
-    Raises UsageError for an unknown format or an unfit path, MissingPackage if the format needs another package. Other
-    errors are as in `RecordedSweep.training`, `OpenSweep.load`, `convert_model` and `check_file`.
+    Raises UsageError for an unknown format or an unusable path, MissingPackage if the format needs another package.
+    Other errors are as in `RecordedSweep.training`, `OpenSweep.load`, `convert_model` and `check_file`.
     """
     form = find_member(EXPORT_FORMATS, "export format", format)
     check_target(path, form)
@@ -184,7 +185,7 @@ def export_trial(
 def _copy_kept_model(
     recorded: RecordedSweep, result: Result, path: Path, card_path: Path, emit: Listener
 ) -> dict[str, Any] | None:
-    """Copy the sweep's `best.keras` to `path` and return its card, or None for a damaged file or another trial."""
+    """Copy `best.keras` to `path` and return its card. If it is damaged or not of the trial `result`, return None."""
     try:
         card = read_kept_card(recorded.folder, recorded.facts)
     except RecordError as error:
@@ -204,14 +205,14 @@ def _copy_kept_model(
 
 
 def _write_card(card_path: Path, card: dict[str, Any], part: Path) -> None:
-    """Write the card, with the checksum of the model `part`, before `part` is moved: a full disk leaves neither."""
+    """Write the card of the model file `part` before the file gets its final name: a full disk then leaves neither."""
     if part.is_file():
         card["sha256"] = file_digest(part)
     write_text(card_path, card_text(card), option=PLACE)
 
 
 def write_page(path: Path, model: Path, card_path: Path, card: Mapping[str, Any]) -> None:
-    """Write a card as a Markdown page, with metadata for the Hugging Face hub. Raises RecordError if the disk fails."""
+    """Write a card as a Markdown page for the Hugging Face hub. The page names the files `model` and `card_path`."""
     from jinja2 import Environment  # only a page needs it
 
     environment = Environment(trim_blocks=True, lstrip_blocks=True)
@@ -226,9 +227,10 @@ def write_page(path: Path, model: Path, card_path: Path, card: Mapping[str, Any]
 def finish(sweep: OpenSweep, results: Sequence[Result], best: Result, *, test: bool = True) -> bool:
     """Evaluate the winner on the test rows unless a run did, and write `best.keras` and `card.json`.
 
-    `best` is the winner's training with the best seed. `test=False` skips the evaluation. Undamaged and current files
-    stay. The card has the model file's checksum, and is written last. So a killed run may leave a model without a card,
-    but never a model with another model's card. Return whether both files exist.
+    `results` are all trials, and `best` is the winner's training with the best seed. `test=False` skips the evaluation.
+    Files that are undamaged and up to date are not written again. The card has the model file's checksum, and is
+    written last. So a killed run may leave a model without a card, but never a model with another model's card. Return
+    whether both files exist.
     """
     (spec, data), study, emit, folder, wall = sweep.load(best), sweep.study, sweep.emit, sweep.folder, sweep.wall
     refit, scores = study.facts.refit_of(best), study.facts.test_of(best)

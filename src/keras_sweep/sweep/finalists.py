@@ -28,7 +28,7 @@ WEIGHTS = 16  # finalists whose weights stay on disk: every finalist of a defaul
 
 
 def train_finalists(sweep: OpenSweep, results: Sequence[Result]) -> bool:
-    """Choose finalists, and train the missing finalists. Return whether all are recorded. Raises RecordError."""
+    """Choose finalists among the trials `results`, and train them. Return False if stopped. Raises RecordError."""
     spec, study, emit = sweep.spec, sweep.study, sweep.emit
     choice, choices = choose_finalists(spec, results), study.facts.finalists
     if choice != study.facts.choice and (choices or choice.recipes):
@@ -67,7 +67,7 @@ def train_finalists(sweep: OpenSweep, results: Sequence[Result]) -> bool:
 
 
 def describe_cut(choice: ChosenFinalists, top: int, seeds: int) -> str:
-    """Return the notice that the search is too small for `top` configurations with `seeds` new seeds each."""
+    """Return the notice that `choice` has fewer finalists than `top` configurations with `seeds` new seeds each."""
     ask = f"`finalists: {{top: {top}, seeds: {seeds}}}` in the space file trains all"
     if not choice.recipes:
         why = "that would take over a quarter of the search's epochs"
@@ -77,7 +77,7 @@ def describe_cut(choice: ChosenFinalists, top: int, seeds: int) -> str:
 
 
 def _tell_as_finalists(emit: Listener, suggestions: Sequence[Suggestion]) -> Listener:
-    """Return a listener that turns events of trials into events of finalists for `emit`. Other events are unchanged."""
+    """Return a listener that turns events of the trials `suggestions` into events of finalists for `emit`."""
     pairs = {x.number: (x.recipe or 0, int(str(x.params["seed"]))) for x in suggestions}
 
     def tell(event: Event) -> None:
@@ -96,8 +96,8 @@ def _tell_as_finalists(emit: Listener, suggestions: Sequence[Suggestion]) -> Lis
 def choose_finalists(spec: SweepSpec, results: Sequence[Result]) -> ChosenFinalists:
     """Choose the finalists of a search that has ended with these trials.
 
-    If the space file does not ask for finalists, finalists train at most a quarter of the search's epochs. A small
-    search has fewer configurations and then fewer seeds. If not even two configurations fit, the choice is empty.
+    If the space file does not ask for finalists, finalists may train at most a quarter of the search's epochs. If that
+    is too little, fewer configurations are chosen, and then fewer seeds. If two do not fit, none is chosen.
     """
     section = spec.finalists
     if section is None:
@@ -121,7 +121,7 @@ def choose_finalists(spec: SweepSpec, results: Sequence[Result]) -> ChosenFinali
 
 
 def afford_finalists(epochs: Sequence[float], seeds: int, most: float) -> tuple[int, int]:
-    """Return (configurations, seeds) that fit into `most` epochs, or (0, 0) if two configurations don't fit.
+    """Return how many (configurations, seeds) fit into `most` epochs, or (0, 0) if two configurations don't fit.
 
     `epochs` lists the epochs of each configuration, best first. `seeds` is the largest number of seeds.
     """
@@ -135,10 +135,10 @@ def afford_finalists(epochs: Sequence[float], seeds: int, most: float) -> tuple[
 def suggest_finalists(
     choice: ChosenFinalists, index: int, seeds: Collection[int], search: Mapping[int, Result], trained: Sequence[Result]
 ) -> list[Suggestion]:
-    """Suggest the trainings of a choice with these seeds. Recorded trainings keep the number they have.
+    """Return the suggestions to train the chosen configurations with `seeds`. Recorded trainings keep their numbers.
 
-    `index` counts the choices of the sweep from 0. `search` maps numbers to trials of the search. `trained` has all
-    recorded finalists, in the order of their numbers.
+    `index` is the position of `choice` among the sweep's choices. `search` maps numbers to trials of the search.
+    `trained` has all recorded finalists, in the order of their numbers.
     """
     numbers = {(finalist.recipe, finalist.finalist_seed): finalist.number for finalist in trained}
     for pair in choice:

@@ -33,7 +33,8 @@ from keras_sweep.trial.result import Result
 def trial_script(sweep: OpenSweep, number: int | None, *, rows: Path | None = None) -> str:
     """Return a script that trains a trial, and write the training and validation rows to the file `rows`.
 
-    If `number` is None, the trial is the winner. Raises UsageError if a script can't repeat the training.
+    `number`: the trial's; None: the winner's. Raises UsageError without `rows`, or if no script can repeat the
+    training.
     """
     trial = sweep.training(number)
     spec, data = sweep.load(trial)
@@ -64,7 +65,7 @@ def trial_script(sweep: OpenSweep, number: int | None, *, rows: Path | None = No
 def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: str, rows: Path) -> str:
     """Return a script that reads the file `rows`, trains the trial and prints the objective of each epoch.
 
-    Raises UsageError if the model is a function of a program: a script can't import it.
+    Raises UsageError if a Python program passed the model to the sweep as a function, which a script can't import.
     """
     plan = training_plan(spec, result.params)
     objective = spec.objective.name
@@ -143,7 +144,7 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
 
 
 def _call_code(spec: SweepSpec, function: Any, module: str, arguments: Mapping[str, Any]) -> str:
-    """Return a loss or a metric as code: a quoted name, or a call. `module` is "losses" or "metrics"."""
+    """Return the loss or metric `function` as code: its quoted name, or a call. `module` is "losses" or "metrics"."""
     if isinstance(function, str):
         return repr(function)
     name_argument = {"name": function.name} if module == "metrics" else {}

@@ -50,9 +50,9 @@ class Generation:
         return frozenset(suggestion.number for suggestion in self.suggestions if suggestion.number < total) - numbers
 
     def load_spooled(self, record: TrialRecord, total: int, engine: str, runner: str) -> None:
-        """Load trials that ended in an earlier run or try, and wait in the spool (a folder) to be recorded.
+        """Load into `spooled` the trials below number `total` that have ended, and wait in a folder to be recorded.
 
-        If a trial's suggestion, engine or runner differs now, the trial is discarded.
+        If a trial's suggestion differs now, or its engine or runner is not `engine` or `runner`, it is discarded.
         """
         missing = self.missing_numbers(total)
         expected = {suggestion.number: suggestion for suggestion in self.suggestions if suggestion.number in missing}
@@ -67,7 +67,7 @@ class Generation:
 
 
 class Generations:
-    """An engine that has learned all complete generations, and suggests the next generation."""
+    """Suggest the generations of a search in order. The engine learns from each complete generation."""
 
     engine: Engine  # `reopen` replaces the engine, and `close` may
     _index: int  # of the next generation
@@ -76,7 +76,7 @@ class Generations:
     def __init__(
         self, make_engine: Callable[[], Engine], size: int, finished: Sequence[Result], wall: WallTime, ahead: int = 1
     ) -> None:
-        """Build the engine, and let it learn the recorded trials `finished`. `wall` counts the time as `sampler`.
+        """Build the engine, and let it learn the recorded trials `finished`. `wall` adds up the time as `sampler`.
 
         `size` is the number of trials in a generation. An engine that does not learn suggests `ahead` generations at
         once.
@@ -86,7 +86,7 @@ class Generations:
             self._rebuild(finished)
 
     def next(self) -> Generation:
-        """Return the incomplete generation, or else a new generation, which is empty if the space is exhausted."""
+        """Return the generation that an earlier run left incomplete, or a new one, empty if the space is exhausted."""
         if self.incomplete is not None:
             generation, self.incomplete = self.incomplete, None
             return generation
@@ -104,7 +104,7 @@ class Generations:
             self._index = generation.suggestions[-1].generation + 1
 
     def reopen(self, finished: Sequence[Result]) -> None:
-        """Rebuild the engine from the recorded trials."""
+        """Rebuild the engine from `finished`, all recorded trials."""
         with self._wall.part("sampler"):
             self._rebuild(finished)
 
@@ -185,14 +185,14 @@ def search(sweep: OpenSweep, record: TrialRecord, total: int, *, most_failures: 
 
 
 def complete_added_point(spec: SweepSpec, finished: Sequence[Result], values: Params) -> tuple[Params, Result | None]:
-    """Complete `values` by the best trial's. Return (all values, the trial with them or None). Raises UsageError."""
+    """Fill gaps in `values` from the best trial. Return (all values, trial with them or None). Raises UsageError."""
     best = winner(finished, spec.objective)
     point = complete_point(spec, values, best.params if best is not None else {})
     return point, next((trial for trial in finished if identity(trial.params) == identity(point)), None)
 
 
 def train_point(sweep: OpenSweep, record: TrialRecord, values: Params) -> EndReason:
-    """Train a trial with the user's values as its own generation, unless a trial has these values already.
+    """Train a trial with the user's `values`, in a generation of its own, unless a trial already has these values.
 
     The best trial supplies missing values. Raises UsageError if the space does not allow the values.
     """
@@ -221,7 +221,7 @@ def describe_good_enough(value: float) -> str:
 
 
 def _check_failures(finished: Sequence[Result], most: int | None, name: str) -> None:
-    """Raise SweepError if the first trials all failed, or more than `most` trials. `name` is the sweep's, for hints."""
+    """Raise SweepError if the first trials all failed, or if more than `most` failed. `name`: the sweep's name."""
     trained = [trial for trial in finished if not is_imported(trial)]
     first = trained[:FIRST_FAILURES]
     if len(trained) == FIRST_FAILURES and all(r.state is TrialState.FAIL and r.reason != DIVERGED for r in first):
@@ -255,8 +255,8 @@ class GenerationTraining:
         Results are recorded in the order of numbers. A trial that ends before a lower number waits in the spool, a
         folder. A request to stop ends the iteration.
 
-        Raises TransientFailure if the machine failed a trial, at most RETRIES times per generation. If the failure were
-        recorded, the other trials would be compared without this trial.
+        Raises TransientFailure if memory, disk or network failed a trial, at most RETRIES times per generation. If the
+        failure were recorded, the other trials would be compared without this trial.
         """
         runner, emit, wall = self._sweep.runner, self._emit, self._sweep.wall
         with wall.part("record"):
@@ -298,7 +298,7 @@ class GenerationTraining:
     def _train_rest(
         self, trials: list[Suggestion], missing: frozenset[int], watch: Watch
     ) -> Generator[Result, None, None]:
-        """Train the missing trials and yield results. Trials with the same data options (variant) train together."""
+        """Train the trials with the numbers `missing`. Trials with the same data options (variant) train together."""
         parts: dict[Variant, list[Suggestion]] = {}
         for suggestion in trials:
             parts.setdefault(get_variant(suggestion.params), []).append(suggestion)

@@ -41,11 +41,11 @@ QUIET: Any = {"action": "ignore", "category": UserWarning}
 def load_source(
     source: str, spec: SweepSpec | None, sweeps_dir: Any, listener: Listener, *, needs_one: bool
 ) -> tuple[SweepSpec, SearchData]:
-    """Load the spec and the rows of a data set, of a space file (`spec`), or of a sweep in `sweeps_dir`.
+    """Load the spec and the rows of a data set or sweep named `source`, or of a space file (`spec`).
 
-    If trials have different rows, return the winner's rows. If no trial has won, return the first variant's rows, or
-    with `needs_one` raise UsageError. Also raises UsageError if the name is unknown, or if the rows of a sweep come
-    from code or a server. Raises DataError if the rows can't be read.
+    If data options are searched, trials have different rows: return the winner's. If no trial has won, raise UsageError
+    if `needs_one`, else return the first variant's. Also raises UsageError if the name is unknown, or if the rows of a
+    sweep come from code or a server. Raises DataError if the rows can't be read.
     """
     fingerprint: str | None = None
     params: Params = {}
@@ -78,7 +78,7 @@ def _format_options(params: Params) -> str:
 
 
 def _find_spec(source: str, sweeps_dir: Any, listener: Listener) -> tuple[SweepSpec, str | None, Mapping[str, Any]]:
-    """Return (spec, recorded fingerprint of the rows or None, the winner's parameters or {}). Raises UsageError."""
+    """Find a data set or sweep. Return (spec, recorded fingerprint or None, winner's parameters or {})."""
     sweeps = {folder.name: folder for folder in all_sweeps(sweeps_dir)}
     if source not in sweeps:
         if source not in DATA_NAMES:

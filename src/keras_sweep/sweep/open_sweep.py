@@ -118,7 +118,7 @@ class OpenSweep:
         return select_variant(self.spec, self.data, trial.params)
 
     def validation(self) -> Rows:
-        """Return the validation rows, encoded for the model: the winner's if trials differ. Raises as `load`."""
+        """Return the validation rows as the model takes them; if trials have different rows, the winner's."""
         self._read_data()
         params = self.read().training(None).params if self.data.variants else {}
         return select_variant(self.spec, self.data, params)[1].validation
@@ -139,7 +139,7 @@ class OpenSweep:
         return self.choose_runner(*self.load(trial), trial.runner)
 
     def choose_runner(self, spec: SweepSpec, data: SearchData, name: str, checkpoints: Path | None = None) -> Runner:
-        """Create the runner `name` ("fit", "compiled/jax") for these data, with the workers of the sweep."""
+        """Create the runner `name` ("fit", "compiled/jax") for these data. It saves running trials in `checkpoints`."""
         how: dict[str, Any] = {"checkpoints": checkpoints, "workers": self.workers}
         return choose_runner(spec, data, name.partition("/")[0], notice=lambda text: self.emit(Noticed(text)), **how)[0]
 
@@ -148,7 +148,7 @@ class OpenSweep:
         return [self.runner, *self._variant_runners.values()]
 
     def rows_of(self, variant: Variant) -> str | None:
-        """Return a digest of a variant's validation labels and weights. If the data have no variants, return None."""
+        """Return a digest of the validation labels and weights with these data options; None if no option varies."""
         if not (variant and self.data.variants):
             return None
         rows = self.data.variants[variant].validation
@@ -164,7 +164,7 @@ class OpenSweep:
         return spec
 
     def _read_data(self, trial: Result | None = None) -> None:
-        """Load the recorded `spec` and `data`, unless loaded already. `trial` decides the backend. Raises as `load`."""
+        """Set `spec` and `data` once. If `trial` will be built, it decides the backend. Raises as `load`."""
         if hasattr(self, "data"):
             return
         spec, study = self._spec_with_code, self.study
@@ -203,7 +203,8 @@ def load_for_run(
     """Load the data, check the model, and choose the runner. Notices go to `emit`.
 
     The returned spec has the parameters that the user's model adds. The runner may save running trials in the folder
-    `checkpoints`; None saves nothing. `runner` is a runner's name; None chooses the fastest.
+    `checkpoints`; None saves nothing. `runner` is a runner's name; None chooses the fastest. `wall` measures the
+    phases. A signal sets `stop`. `workers` are the processes that train; None: this process.
 
     Raises Interrupted if a signal came, SweepError if the backend can't run here. Raises UsageError if data, model and
     space do not fit each other, or the runner is not available.

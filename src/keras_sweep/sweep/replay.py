@@ -157,7 +157,7 @@ def replay(
 
 
 def _find_differences(recorded: Result, again: Result, objective: Objective) -> list[str]:
-    """List the differences from the record beside the curves. Contradictions within the record come first."""
+    """List what differs between `recorded` and `again`, except curves. Contradictions in `recorded` come first."""
     lines = []
     score = recorded.metrics.get(objective.name)
     if recorded.epoch is not None and recorded.value != score:
@@ -229,7 +229,7 @@ def train_again(sweep: OpenSweep, trial: Result, runner: Runner) -> Result:
     generations = {number: list(group) for number, group in groupby(results, key=lambda r: r.suggestion.generation)}
 
     def train_searched(number: int, numbers: frozenset[int]) -> Iterator[Result]:
-        """Train trials of generation `number`, after all earlier trials that the generation resumes."""
+        """Train the trials `numbers` of generation `number`, after all earlier trials that the generation resumes."""
         earlier_results = [result for result in results if result.suggestion.generation < number]
         suggestions = _complete_generation(spec, runner.generation, earlier_results, generations[number])
         suggestions = [trial for trial in suggestions if get_variant(trial.params) == variant]
@@ -255,7 +255,10 @@ def train_again(sweep: OpenSweep, trial: Result, runner: Runner) -> Result:
 
 
 def _complete_generation(spec: SweepSpec, size: int, earlier: list[Result], results: list[Result]) -> list[Suggestion]:
-    """Return the suggestions of the generation of `results`, with the trials that the sweep did not reach."""
+    """Return the suggestions of the generation of `results`, with the trials that the sweep did not reach.
+
+    `size` is the number of trials suggested together. `earlier` has the trials of all earlier generations.
+    """
     suggestions = [result.suggestion for result in results]
     if make_engine(spec).generation_size(suggestions[0].generation, size) <= len(suggestions):
         return suggestions

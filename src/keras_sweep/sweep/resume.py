@@ -46,9 +46,10 @@ def open_study(
 ) -> StudyFile:
     """Open or create the sweep's record for writing. The caller holds the lock.
 
-    A damaged record is refused and stays as it is. `fingerprint` is the digest of the training and validation rows.
-    `keras_config` holds Keras's settings if trials will be trained. A new record begins with `learned`, the trials of
-    an earlier sweep. Raises RecordError if the record is damaged or the disk fails. Also raises as `check_same`.
+    A damaged record is refused and stays as it is. `fingerprint` is the digest of the training and validation rows,
+    `test_fingerprint` of the test rows. `keras_config` holds Keras's settings if trials will be trained. A new record
+    begins with `learned`, the trials of an earlier sweep. Raises RecordError if the record is damaged or the disk
+    fails. Also raises as `check_same`.
     """
     optional = {"test_fingerprint": test_fingerprint, KERAS_CONFIG: keras_config}
     known = {key: value for key, value in optional.items() if value is not None}
@@ -87,7 +88,7 @@ def open_study(
 
 
 def _write_space(folder: SweepFolder, spec: SweepSpec, known: str, emit: Listener) -> None:
-    """Write the space file into the sweep's folder. A copy that differs from the text `known` is renamed."""
+    """Write the space file into the sweep's folder. An edited copy (not the text `known`) is renamed."""
     path, text = folder.space, b""
     with suppress(OSError):  # the file is missing, a folder, or a pipe
         text = read_plain(path, MOST_TEXT)
@@ -99,7 +100,7 @@ def _write_space(folder: SweepFolder, spec: SweepSpec, known: str, emit: Listene
 
 
 def check_same(spec: SweepSpec, facts: Facts, loaded: Mapping[str, Any] | None = None) -> None:
-    """Check that a record has the settings of the sweep to run. Raises ChangedSweep with the differences.
+    """Check that a record's `facts` fit `spec`, the sweep to run. Raises ChangedSweep with the differences.
 
     `loaded` has the fingerprints of rows and Keras's settings. If `loaded` is None, the data are not loaded yet: the
     parameters that the user's model adds are unknown, and count as no difference.
@@ -131,7 +132,7 @@ def check_same(spec: SweepSpec, facts: Facts, loaded: Mapping[str, Any] | None =
 
 
 def set_damaged_weights_aside(folder: SweepFolder, results: Sequence[Result], emit: Listener) -> list[Result]:
-    """Rename weights files that are damaged or of another trial. Return the trials without file. Raises RecordError."""
+    """Rename weights files that are damaged or of another trial. Return the trials affected. Raises RecordError."""
     damaged = []
     for trial in (trial for result in results for trial in (result, *result.finalists)):
         path = saved.weights_file_of(folder, trial)
@@ -145,7 +146,7 @@ def set_damaged_weights_aside(folder: SweepFolder, results: Sequence[Result], em
 
 
 def rebuild_weights(sweep: OpenSweep, trials: Sequence[Result]) -> None:
-    """Train trials again whose weights files were damaged, and write the weights. Raises Interrupted."""
+    """Train `trials` again and write their weights, since their files were damaged. Raises Interrupted."""
     for trial in trials:
         lost = "a new training reached the same value, but its weights differ in the last digits"
         try:
@@ -161,7 +162,7 @@ def rebuild_weights(sweep: OpenSweep, trials: Sequence[Result]) -> None:
 
 
 def rebuild_scores(sweep: OpenSweep, results: Sequence[Result]) -> None:
-    """Compute lost row scores from weights. A notice counts losses. Damaged files are renamed. Raises RecordError."""
+    """Compute missing scores of rows from saved weights. Damaged files are renamed. A notice counts lost scores."""
     lost, folder, objective = 0, sweep.folder, sweep.spec.objective
     finalists = [finalist for result in results if result.final for finalist in result.finalists]
     compared = [

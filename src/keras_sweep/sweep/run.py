@@ -76,7 +76,7 @@ class RunOptions:
             raise UsageError(f"`seconds` must be a number above 0, but got {self.seconds!r}")
 
     def total(self, spec: SweepSpec, recorded: Sequence[Result], learned: int) -> int:
-        """Return how many trials the sweep will have. `learned` counts the trials of an earlier sweep."""
+        """Return how many trials the sweep will have, with `learned`, the number of trials from an earlier sweep."""
         more = self.more if self.add is None else int(complete_added_point(spec, recorded, self.add)[1] is None)
         return spec.search.trials + learned if more is None else len(recorded) + more
 
@@ -172,7 +172,7 @@ def _open_to_run(sweep: OpenSweep, spec: SweepSpec, options: RunOptions, stack: 
 
 
 def _note_device(sweep: OpenSweep) -> None:
-    """Emit and record the accelerator: it decides how many trials share a program, and so the last digits."""
+    """Emit and record the accelerator: it decides how many trials share a program, and so the last digits of values."""
     device, study = sweep.runner.device, sweep.study
     if device is None or device.is_cpu:
         return
@@ -183,7 +183,7 @@ def _note_device(sweep: OpenSweep) -> None:
 
 
 def _find_unfinished(sweep: OpenSweep, recorded: int, total: int) -> tuple[tuple[int, ...], dict[int, int]]:
-    """Return (ended but unrecorded trials, stopped trial -> epoch of its checkpoint), from number `recorded` on."""
+    """Return (ended but unrecorded trials, {stopped trial: epoch of its checkpoint}), from number `recorded` on."""
     waiting = list_waiting(sweep.folder, recorded, total)
     if not sweep.stop or recorded >= total:
         return tuple(waiting), {}
@@ -193,7 +193,7 @@ def _find_unfinished(sweep: OpenSweep, recorded: int, total: int) -> tuple[tuple
 
 
 def _end(sweep: OpenSweep, ended: SweepEnded, digest: str | None) -> SweepEnded:
-    """Record and emit how a run ended. Raises SweepError if trials were trained and none can win."""
+    """Record and emit how a run ended, with the `digest` of a complete sweep. Raises SweepError if no trial can win."""
     with contextlib.suppress(OSError):  # not empty if trials were stopped in training
         sweep.folder.checkpoints.rmdir()
     seconds, earlier = sweep.wall.total(), sweep.study.facts.seconds
@@ -256,7 +256,7 @@ def tell_again(
     """If a sweep is complete, emit the events of its last run again, and return the last event. Else return None.
 
     A sweep is incomplete, too, if a file of the sweep is missing or altered, or if a data or code file of the user was
-    written since. The whole run then says what changed.
+    written since. The whole run then says what changed. `inputs` and `test` are as in `digest_state`.
     """
     try:
         sweep = RecordedSweep.read(folder)

@@ -19,9 +19,9 @@ def ask_for_trust(
 ) -> None:
     """Refuse code that is not trusted, and emit a notice of the code that will be imported.
 
-    `sources` are "module:function". A server that runs the query of `data` needs trust, too. Functions that this
-    program passed to the sweep are trusted. `who` names the file for messages. Raises UsageError if the code is not
-    trusted, or is a function of another program.
+    `sources` are "module:function", with modules in `folder`. `trust` is the user's `--trust`. A server that runs the
+    query of `data` needs trust, too. Functions that this program passed to the sweep are trusted. `who` names the file
+    for messages. Raises UsageError if the code is not trusted, or is a function of another program.
     """
     foreign = [source for source in dict.fromkeys(sources) if not is_registered(source)]
     for source in filter(is_object_name, foreign):

@@ -165,7 +165,7 @@ def _find_sweep(card: Card, sweeps: Path) -> RecordedSweep | None:
 
 
 def _spec_from_card(card: Card, folder: Path, *, trust: bool, emit: Listener) -> SweepSpec:
-    """Return a spec that is enough to read and score the card's rows. Raises UsageError for untrusted code."""
+    """Return a spec to read and score the card's rows. Its paths begin in `folder`. Raises UsageError without trust."""
     source = card.data.source
     location = str((folder / source.source).resolve()) if find_source(source.kind).is_path else source.source
     spec = SweepSpec(
@@ -212,7 +212,7 @@ def _open_model(path: Path, card: Card, spec: SweepSpec, data: SearchData, *, tr
 
 
 def _compare_scores(prefix: str, recorded: Mapping[str, Any], scores: Mapping[str, float], rows: Rows) -> list[Check]:
-    """Compare each score with the card's `recorded` score. `prefix` begins the names of the checks ("val_")."""
+    """Compare the new `scores` with the card's, `recorded`. `prefix` begins the names of the checks ("val_")."""
     known = {name.removeprefix("val_"): float(x) for name, x in recorded.items() if isinstance(x, int | float)}
     return [
         Check(prefix + name, known[name], float(now), gap(name, float(now), known[name], len(rows), rows.weights))
@@ -224,7 +224,7 @@ def _compare_scores(prefix: str, recorded: Mapping[str, Any], scores: Mapping[st
 def _check_validation(
     spec: SweepSpec, card: Card, scores: Mapping[str, float], rows: Rows, predict: Callable[[], Any]
 ) -> list[Check]:
-    """Compare the card's validation scores, ranking value and standard error with the computed `scores`."""
+    """Compare the card's validation scores, value and standard error with new ones. `predict` returns the outputs."""
     in_card, metric = card.validation, card.metric.name
     checks = _compare_scores("val_", in_card, scores, rows)
     ranked, scored, stderr = in_card.get("value"), in_card.get(metric), in_card.get("stderr")
@@ -243,7 +243,7 @@ def _check_validation(
 def _open_test_rows(
     spec: SweepSpec, card: Card, data: SearchData, trained_rows: SearchData, home: RecordedSweep | None
 ) -> tuple[Any, Rows, int | None]:
-    """Open the test rows and count the evaluation. Return (x, rows, count); without the sweep the count is None."""
+    """Open the test rows and count the evaluation. Return (x, rows, count); without `home` the count is None."""
     if card.data.test_fingerprint != data.test_fingerprint:
         message = f"the test rows of {data.name} have changed since the card was written"
         raise DataError(message, hint="Restore the old rows")

@@ -43,7 +43,7 @@ from keras_sweep.trial.row_scores import arrays_digest
 
 
 def refit_winner(sweep: OpenSweep, training: Result) -> None:
-    """Train the winner on all rows if the space file asks for a refit and no run made it. Raises as `train_on_all`."""
+    """Train the winner again on all rows if the space file asks for it and no run did it. Raises as `train_on_all`."""
     study, emit = sweep.study, sweep.emit
     old_refit = study.facts.refit_of(training)
     if not sweep.spec.needs_refit:
@@ -92,8 +92,8 @@ def train_on_all(
 ) -> tuple[Weights, Refit]:
     """Train a configuration on all rows, until its scored epoch. Return the weights and facts about the training.
 
-    `rows` has the same rows to train and to validate. Running trainings are saved in `checkpoints`. Raises Interrupted
-    if the user asked to stop, SweepError if the training diverged or user code raised.
+    `rows` has the same rows to train and to validate. The running training is saved in `checkpoints`; None saves
+    nothing. Raises Interrupted if the user asked to stop, SweepError if the training diverged or user code raised.
     """
     spec, _ = sweep.load(training)
     # A `fit` in phases trains more epochs than its argument says.
@@ -146,7 +146,7 @@ def compute_validation_outputs(
     data: SearchData,
     call: Callable[[Any, Arrays], Arrays] = predict_rows,
 ) -> Arrays:
-    """Return outputs on the validation rows by `call(model, x)`. With folds, `weights` has the weights of each fold."""
+    """Return `call(model, x)` on the validation rows. With folds, `weights` has the weights of each fold's model."""
     if data.folds:
         (outputs,) = fold_outputs(spec, data, result.params, [weights], call)
         return each(partial(np.asarray, dtype=np.float32), outputs)
@@ -155,7 +155,7 @@ def compute_validation_outputs(
 
 
 def as_probabilities(outputs: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-    """Return outputs as [rows, classes]. A single column is the probability of the second of two classes."""
+    """Return probabilities [rows, classes]. A single column is the probability of the second of two classes."""
     return outputs if outputs.shape[1] > 1 else np.concatenate([1 - outputs, outputs], axis=1)
 
 
