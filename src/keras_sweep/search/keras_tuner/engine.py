@@ -134,7 +134,7 @@ class KerasTunerEngine(Engine):
         return None
 
     def _accept(self, codes: Codes | None) -> Codes | None:
-        """Return the oracle's random point, or another point if a trial has had it; None if no point is left."""
+        """Return the oracle's point `codes`, or another if `codes` is None or was tried; None if no point is left."""
         if codes is not None and decode(self._space, codes) not in self._seen:
             return codes
         return self._draw_new(self._next)
