@@ -125,7 +125,7 @@ def estimate_winner(
 
 
 def _metric_range(scores: Scores, *, share: bool, maximize: bool) -> tuple[float, float]:
-    """Return the metric's (least, greatest) possible value: (0, 1) if `share`, (0, inf) for an error that is never < 0."""
+    """Return the metric's limits (least, greatest): (0, 1) if `share`, (0, inf) for an error without negative values."""
     if share:
         return 0.0, 1.0
     rows = scores.rows if isinstance(scores, MeanScores) else scores.evaluate(np.ones((1, scores.shape[1]), np.float32))
@@ -169,7 +169,7 @@ def _optimism(scores: Scores, best: int, seed: int, after: FirstChoice | None, *
 
 
 def _luck_widths(rows: Floats, whole: Floats) -> Floats:
-    """Return [K] factors to multiply luck in bags by, for scores in [0, 1]. `rows`: [K, n] scores. `whole`: their means.
+    """Return [K] factors that widen luck in bags, for scores in [0, 1]. `rows`: [K, n] scores; `whole`: their means.
 
     A lucky share is closer to 1 than the true share, so its rows vary less from bag to bag. Equal models have the same
     true share, which their mean estimates better. The more the models differ, the closer the factors are to 1. If they

@@ -44,12 +44,12 @@ OF_A_CLASS = re.compile(
 
 
 def compute_digest(value: Any, name: str) -> str:
-    """Return the SHA-256 (hex) of a value. Messages call it `name`. Raises UsageError if a part has no digest."""
+    """Return the SHA-256 (hex) of a value, which messages call `name`. Raises UsageError if a part can't be hashed."""
     return _Digest([name]).digest(value).hex()
 
 
 def compute_part_digests(value: Any, name: str) -> dict[str, str]:
-    """Return name of a part -> digest, so that messages can name a changed part. Raises as `compute_digest`."""
+    """Return name of a part -> digest, so that messages can name a changed part. Raises UsageError."""
     walker = _Digest([name])
     walker.digest(value)
     head, parts = walker.split(value)

@@ -50,8 +50,8 @@ def get_object(source: str, error: type[UsageError] = UsageError) -> object:
 def register_function(function: Any, *, of_rows: bool = False) -> str:
     """Register a function, a class or an instance. Return a name that ends with the digest of all its parts.
 
-    Raises UsageError if a part has no digest. `of_rows`: the function returns rows of data. These have a digest
-    themselves, so the digest of its code is enough.
+    Raises UsageError if a part can't be hashed. `of_rows`: the function returns rows of data, which have a digest of
+    their own. Then its code is hashed instead.
     """
     innermost = function
     while isinstance(innermost, functools.partial):

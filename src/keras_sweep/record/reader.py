@@ -74,7 +74,7 @@ def add_finalists(
 
     `results` are the trials of the search, and `trained` are the finalists. `choice` says which finalists to train, and
     `trials` is the number of trials now. Finalists decide the winner (`Result.final`) if every training of `choice` has
-    ended, and the search has no more trials than at the choice.
+    ended, and the search has the same number of trials as at the choice.
     """
     by_pair = {(training.recipe, training.finalist_seed): training for training in trained}
     is_decided = choice.trials == trials and len(choice) > 0 and all(pair in by_pair for pair in choice)

@@ -164,7 +164,7 @@ def describe_foreign_trials(count: int, first: int, study: str | None = None) ->
 
 
 def list_waiting(folder: SweepFolder, recorded: int, total: int | None) -> list[int]:
-    """List the numbers of trials in the spool folder, from `recorded` to below `total` (None: no end)."""
+    """List numbers of trials in the spool folder: from `recorded` to below `total`, if any. Raises RecordError."""
     waiting = sorted(saved.list_numbered_files(folder.spool))
     return [number for number in waiting if recorded <= number and (total is None or number < total)]
 
