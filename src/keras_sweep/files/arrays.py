@@ -20,7 +20,7 @@ class DamagedArrays(Exception):
 
 
 def write_arrays(path: Path, arrays: Sequence[Any], *, text: str | None = None) -> None:
-    """Write a text, if given, and arrays. Create the file's folder and its parent if missing. Raises RecordError."""
+    """Write `arrays`, after `text` unless it is None. Creates the file's folder and its parent. Raises RecordError."""
     import numpy as np
 
     parent = path.parent

@@ -25,8 +25,6 @@ _HINT = "Nothing was written. Choose another folder with `--output`"
 
 
 class _File(io.FileIO):
-    """A file that writes through `disk`."""
-
     def write(self, data: Any, /) -> int:
         return disk.write(self.fileno(), data)
 
@@ -72,7 +70,7 @@ def folder_beside(path: Path) -> TemporaryDirectory[str]:
 
 
 def clear_parts(folder: Path, *, of: Path | None = None) -> None:
-    """Delete incomplete files of killed processes. With `of`, delete files for this path without a live process."""
+    """Delete incomplete files in `folder`. If `of` is a path, only those for this path, and only of dead processes."""
     for part in folder.glob(f".*{_SUFFIX}*"):
         match = _PART.fullmatch(part.name)
         if match and (of is None or (part.name.startswith(f".{of.stem}.") and not _is_running(int(match[1])))):
@@ -96,7 +94,7 @@ def _remove(part: Path) -> None:
 
 
 def check_place(place: Path, page: str, mark: str) -> None:
-    """Raise UsageError unless the folder is new, is empty, or has the text `mark` at the start of its file `page`."""
+    """Raise UsageError unless `place` is missing, an empty folder, or one whose file `page` has the text `mark`."""
     if place.is_symlink() or (place.exists() and not place.is_dir()):
         raise UsageError(f"{place} is a file or a link, not a folder", hint=_HINT)
     with plain_errors("read", place):
@@ -105,7 +103,7 @@ def check_place(place: Path, page: str, mark: str) -> None:
 
 
 def check_file(path: Path, mark: str, option: str) -> None:
-    """Raise UsageError unless the file is new in an existing folder, or has the text `mark` at its start."""
+    """Raise UsageError, which names `option`, unless the file is new in an existing folder or has the text `mark`."""
     if not path.parent.is_dir() or (path.exists() and not has_mark(path, mark)):
         fault = f"`sweep` did not write {path}" if path.exists() else f"there is no folder {path.parent}"
         raise UsageError(fault, hint=f"Choose another file with `{option}`")
@@ -133,7 +131,7 @@ def has_mark(path: Path, mark: str) -> bool:
 
 
 def user_cache(*parts: str) -> Path:
-    """Create and return a folder of the cache, mode 0700: $SWEEP_CACHE_DIR, or the platform's (~/.cache/keras-sweep).
+    """Create the folder CACHE/`parts`, mode 0700, and return it. CACHE: $SWEEP_CACHE_DIR, else ~/.cache/keras-sweep.
 
     Users may share the cache itself, but not its folders. Raises OSError if a folder can't be made, is a link, belongs
     to another user, or others may write to it.

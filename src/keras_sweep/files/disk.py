@@ -16,7 +16,7 @@ def open_new(path: Path, mode: int) -> int:
 
 
 def write(fd: int, data: bytes | memoryview) -> int:
-    """Write the data, or a first part of the data. Return the number of bytes written."""
+    """Write as much of the data as the system accepts at once. Return the number of bytes written."""
     return os.write(fd, data)
 
 

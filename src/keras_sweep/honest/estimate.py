@@ -31,11 +31,12 @@ LEVEL = 0.95  # confidence of the interval, and of all comparisons with the winn
 class FirstChoice:
     """The search's choice of finalists, which comes before the choice of the winner by the mean over seeds.
 
-    Training with new seeds removes the luck of the first seed, but not the luck of the rows. So each bag repeats both
-    choices. A bag may choose a configuration that was no finalist and has no mean over seeds. The luck in this missing
-    mean is estimated from the luck with the first seed. All finalists share a part of the luck, which counts in full.
-    Of the configuration's own luck, new seeds keep a part: the slope of a regression over bags of finalists. The rest
-    is drawn from the residuals of the finalists. New seeds change the score as they changed the mean of the finalists.
+    Training with new seeds removes the luck of the first seed, but not the luck of the rows. So both choices are
+    repeated in each bag: a bootstrap sample of the rows. A model's luck in a bag is its score there minus its score on
+    all rows. A bag may choose a configuration that was no finalist and has no mean over seeds. The luck in this missing
+    mean is estimated from the luck with the first seed: the luck that all finalists share counts in full, and the
+    remaining luck is multiplied by the slope of a regression over the finalists' luck in bags. Residuals of this
+    regression are added. The missing mean itself is the first score plus the finalists' average change by new seeds.
     """
 
     scores: Scores  # K trials of the search, with a seed each
@@ -45,7 +46,7 @@ class FirstChoice:
     seeds: int  # number of seeds of the winner's mean, including the search's seed
 
     def finalists(self, values: Floats) -> Places:
-        """Return the indices [B, F] of the finalists that `choose_finalists` would choose from the scores [B, K]."""
+        """Return the indices [B, F] of the F finalists that `choose_finalists` chooses by `values`: [B, K] scores."""
         order: Places = np.argsort(-values, axis=1, kind="stable")[:, :LEADING]
         leading = np.take_along_axis(values, order, axis=1)
         tied = leading[:, :1] - leading <= np.maximum(self.errors[order], self.errors[order[:, :1]])
@@ -63,7 +64,7 @@ class FirstChoice:
             early: [B, K] luck with the search's seed: the score in a bag minus `first`.
             whole: [F] means over seeds of the finalists, on all rows.
             luck: [B, F] luck in the means over seeds: the mean in a bag minus `whole`.
-            rng: draws the residuals of luck.
+            rng: draws residuals, for the luck of configurations that were no finalists.
         """
         if not len(luck):  # no bag gives all finalists a score
             return np.zeros(0), np.zeros(0)
@@ -100,9 +101,9 @@ def estimate_winner(
     Args:
         scores: all models that could have won; larger is better (for a loss its negative).
         best: the index of the winner.
-        seed: the seed of the bags.
+        seed: the seed of the bags, bootstrap samples of the rows.
         naive: the winner's score on these rows, in the metric's own direction.
-        share: whether scores, and so the interval, are in [0, 1]. For a mean over rows the interval is Wilson's.
+        share: whether the metric, like accuracy, is in [0, 1]. For a mean over rows the interval is Wilson's.
         maximize: whether a larger metric is better. The estimate is in the metric's direction.
         after: the choice of finalists, if there are finalists. `scores` are their means over seeds, in the same order.
     """
@@ -124,7 +125,7 @@ def estimate_winner(
 
 
 def _metric_range(scores: Scores, *, share: bool, maximize: bool) -> tuple[float, float]:
-    """Return the metric's least and greatest value: 0 and 1 for a share, 0 and inf for an error without negatives."""
+    """Return a metric's limits (least, greatest): (0, 1) if `share`, (0, inf) for an error without negative values."""
     if share:
         return 0.0, 1.0
     rows = scores.rows if isinstance(scores, MeanScores) else scores.evaluate(np.ones((1, scores.shape[1]), np.float32))
@@ -132,10 +133,11 @@ def _metric_range(scores: Scores, *, share: bool, maximize: bool) -> tuple[float
 
 
 def _optimism(scores: Scores, best: int, seed: int, after: FirstChoice | None, *, share: bool) -> tuple[float, float]:
-    """Return how much of the winner's score is luck of the choice, and the score's standard deviation over samples.
+    """Return (optimism: the luck in the winner's score, standard deviation of the score over samples of n rows).
 
-    Each bag chooses a model. A model's worth is its score minus LARGER times its luck in the bag. The optimism is the
-    mean of the winner's worth minus the chosen model's worth. The optimism is exact if there is nothing to choose.
+    Each bag, a bootstrap sample of LARGER * n rows, chooses its best model (if `after`, finalists first). A model's
+    luck is its score in the bag minus its score on all rows, and its worth is the latter minus LARGER times its luck.
+    The optimism is the mean over bags of the winner's worth minus the chosen model's worth: 0 for a single model.
     """
     rows = scores.shape[1]
     score_sets = [scores] if after is None else [scores, after.scores]
@@ -167,7 +169,7 @@ def _optimism(scores: Scores, best: int, seed: int, after: FirstChoice | None, *
 
 
 def _luck_widths(rows: Floats, whole: Floats) -> Floats:
-    """Return [K] factors by which the luck of each share in `whole` exceeds its luck in bags. `rows` are [K, n] scores.
+    """Return [K] factors that widen luck in bags, for scores in [0, 1]. `rows`: [K, n] scores; `whole`: their means.
 
     A lucky share is closer to 1 than the true share, so its rows vary less from bag to bag. Equal models have the same
     true share, which their mean estimates better. The more the models differ, the closer the factors are to 1. If they

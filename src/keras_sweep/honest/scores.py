@@ -33,7 +33,7 @@ class MeanScores:
         return self.rows.shape[0], self.rows.shape[1]  # K, n
 
     def evaluate(self, weights: Floats) -> Floats:
-        """Map [B, n] row weights to [B, K] weighted means; NaN if all weights are 0."""
+        """Map the weights of n rows in B bags to the weighted means of K models [B, K]; NaN if all weights are 0."""
         with np.errstate(invalid="ignore"):
             return np.asarray((weights @ self.rows.T) / weights.sum(1, keepdims=True))
 
@@ -51,7 +51,7 @@ class MetricScores:
         return len(self.metrics), self.rows  # K, n
 
     def evaluate(self, weights: Floats) -> Floats:
-        """Map [B, n] row weights to [B, K] values of the metric; NaN if the metric is undefined on these rows."""
+        """Map the weights of n rows in B bags to the metric of K models [B, K]; NaN if undefined on these rows."""
         with np.errstate(invalid="ignore", divide="ignore"):
             values = [np.mean([metric(weights) for metric in seeds], axis=0) for seeds in self.metrics]
         return np.asarray(self.sign * np.stack(values, axis=1))
@@ -61,7 +61,7 @@ Scores: TypeAlias = MeanScores | MetricScores
 
 
 def draw_bags(rng: np.random.Generator, rows: int, rounds: int, draws: int | None = None) -> Iterator[Floats]:
-    """Yield `rounds` bags of `draws` rows (default `rows`), in blocks [B, rows]: how often each row is in a bag."""
+    """Yield blocks [B, rows] of bootstrap samples, `rounds` in all: how often each row is in `draws` draws."""
     for start in range(0, rounds, BLOCK):
         size = min(BLOCK, rounds - start)
         cells = rng.integers(rows, size=(size, draws or rows), dtype=np.int32)
@@ -70,7 +70,7 @@ def draw_bags(rng: np.random.Generator, rows: int, rounds: int, draws: int | Non
 
 
 def auc(outputs: Floats, labels: Floats) -> Metric:
-    """Follow `keras.metrics.AUC()`: the area under the ROC curve through 200 thresholds, by trapezoids."""
+    """Return Keras's `AUC()` as a function of row weights: the area under the ROC curve, 200 thresholds."""
     p, y = outputs.reshape(len(outputs), -1), labels.reshape(len(outputs), -1)
     columns = p.shape[1]
     # keras/src/metrics/metrics_utils.py sorts outputs into buckets: p exceeds the thresholds before its bucket.
@@ -94,19 +94,19 @@ def auc(outputs: Floats, labels: Floats) -> Metric:
 
 
 def precision(outputs: Floats, labels: Floats) -> Metric:
-    """Follow `keras.metrics.Precision()`: the share of outputs above 0.5 whose label is 1."""
+    """Return Keras's `Precision()` as a function of row weights: the share of outputs above 0.5 whose label is 1."""
     predicted = outputs > 0.5
     return _ratio(predicted & (labels.reshape(outputs.shape) > 0), predicted)
 
 
 def recall(outputs: Floats, labels: Floats) -> Metric:
-    """Follow `keras.metrics.Recall()`: the share of labels 1 whose output is above 0.5."""
+    """Return Keras's `Recall()` as a function of row weights: the share of labels 1 whose output is above 0.5."""
     positive = labels.reshape(outputs.shape) > 0
     return _ratio(positive & (outputs > 0.5), positive)
 
 
 def r2_score(outputs: Floats, labels: Floats) -> Metric:
-    """Follow `keras.metrics.R2Score()`: 1 minus the share of unexplained variance, the mean over columns."""
+    """Return Keras's `R2Score()`, the mean over columns, as a function of row weights."""
     p = outputs.reshape(len(outputs), -1).astype(np.float64)
     y = labels.reshape(p.shape).astype(np.float64)
     # Centred, so that a large mean costs no digits.
@@ -123,7 +123,7 @@ def r2_score(outputs: Floats, labels: Floats) -> Metric:
 
 
 def root_mean_squared_error(outputs: Floats, labels: Floats) -> Metric:
-    """Follow `keras.metrics.RootMeanSquaredError()`."""
+    """Return Keras's `RootMeanSquaredError()` as a function of row weights."""
     p = outputs.reshape(len(outputs), -1).astype(np.float64)
     squared_errors = ((labels.reshape(p.shape) - p) ** 2).mean(1)
 

@@ -33,7 +33,7 @@ def find_ties(scores: Scores, best: int | Places, seed: int, *, share: bool = Fa
     Args:
         scores: larger is better (for a loss its negative).
         best: the index of the best model, or [K] the index to compare each model with. A model is tied with itself.
-        seed: the seed of the draws.
+        seed: the seed of the test's random draws.
         share: whether each row's score is in [0, 1]. Then no standard error is 0, even if two models agree.
     """
     rng = np.random.default_rng([seed, 2])
@@ -86,8 +86,9 @@ def _step_down(
 ) -> Places:
     """Return the candidates (indices of models) that are tied, by the step-down max-t test.
 
-    Each step draws the largest t of the candidates under the hypothesis of equal models, and removes the candidates
-    above its 95 % quantile. The steps end when a step removes no candidate.
+    A candidate's t is `behind / stderr`. Each step draws the largest t under the hypothesis of equal models (as
+    `_draw_t`, with `freedom` degrees of freedom), and removes the candidates above its 95 % quantile. The steps end
+    when a step removes no candidate.
     """
     t = behind / np.where(stderr > 0, stderr, 1.0)
     # The largest t of K is below Bonferroni's bound, so candidates far above it go without draws.

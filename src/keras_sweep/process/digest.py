@@ -44,12 +44,12 @@ OF_A_CLASS = re.compile(
 
 
 def compute_digest(value: Any, name: str) -> str:
-    """Return the SHA-256 (hex) of a value. Messages call it `name`. Raises UsageError if a part has no digest."""
+    """Return the SHA-256 (hex) of a value, which messages call `name`. Raises UsageError if a part can't be hashed."""
     return _Digest([name]).digest(value).hex()
 
 
 def compute_part_digests(value: Any, name: str) -> dict[str, str]:
-    """Return name of a part -> digest, so that messages can name a changed part. Raises as `compute_digest`."""
+    """Return name of a part -> digest, so that messages can name a changed part. Raises UsageError."""
     walker = _Digest([name])
     walker.digest(value)
     head, parts = walker.split(value)
@@ -177,10 +177,10 @@ def _import_value(name: str, path: str, attribute: str, package: str) -> Any:
 
 
 def _select_used(words: str, value: Any, chains: Chains) -> dict[str, Any]:
-    """Return the parts of a value that a function uses, by their names in messages.
+    """Return name in messages -> part, for the parts of `value` that a function uses. `words` names the value itself.
 
-    A user's module has a part for each attribute in `chains`, another value a single part. A container that the
-    function only adds to has no part, since its content doesn't change the function.
+    A user's module has a part for each of `chains` (attribute names, outer first). Another value is a single part. A
+    container that the function only adds to has no part, since its content doesn't change the function.
     """
     used: dict[str, Any] = {}
     if isinstance(value, list | set | dict) and all(chain and chain[0] in ADDING_METHODS for chain in chains):

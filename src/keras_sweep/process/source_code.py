@@ -161,7 +161,7 @@ def read_code(code: CodeType) -> CodeText:
 
 
 def find_definition(text: str | bytes, code: CodeType) -> Definition | None:
-    """Return the definition that `code` was compiled from, or None if the text of the file has changed."""
+    """Return the definition in a file's `text` that `code` was compiled from, or None if the file was edited."""
     try:
         return _map_definitions(text, code.co_flags & __future__.annotations.compiler_flag).get(_remove_lines(code))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -170,7 +170,7 @@ def find_definition(text: str | bytes, code: CodeType) -> Definition | None:
 
 @functools.lru_cache(16)
 def _map_definitions(text: str | bytes, flags: int) -> dict[CodeType, Definition]:
-    """Return code object -> definition, without docstrings, for all functions of a text.
+    """Return code object -> definition, without docstrings, for all functions of `text`. `flags` are for `compile`.
 
     A notebook compiles each statement alone, which may give other code objects than the whole text. Both are included.
     """
@@ -202,7 +202,7 @@ def _remove_lines(code: CodeType) -> CodeType:
 
 
 def _locate(code: CodeType) -> Any:
-    """Return the name and line of a definition; for a lambda the place of its body, since a line may have several."""
+    """Return the name and line of a definition; for a lambda its body's line and column, as lines may have several."""
     if code.co_name != "<lambda>":
         return code.co_name, code.co_firstlineno
     places = [(line, column) for line, _, column, end in code.co_positions() if line is not None and column != end]

@@ -131,7 +131,7 @@ def note_modules() -> None:
 
 
 def forget_edited_modules(sources: Iterable[str] | None = None, folder: Path = Path()) -> None:
-    """Make Python import edited modules again: modules that `sources` use, or for None all remembered modules."""
+    """Make Python import edited modules again: those that `sources` in `folder` use, or for None all modules noted."""
     folder = folder.resolve()
     names = {source.partition(":")[0] for source in sources or () if not is_object_name(source)}
     reached = {folder / file for name in names for file in digest_files(name, folder)}

@@ -30,7 +30,7 @@ def is_registered(source: str) -> bool:
 
 
 def display_name(source: str) -> str:
-    """Return the name of a source in messages: a registered object's name without prefix and digest."""
+    """Return how messages name `source`: a registered object without prefix and digest, any other source as it is."""
     if not is_object_name(source):
         return source
     name = source.removeprefix(PREFIX).rpartition("_")[0]
@@ -50,7 +50,8 @@ def get_object(source: str, error: type[UsageError] = UsageError) -> object:
 def register_function(function: Any, *, of_rows: bool = False) -> str:
     """Register a function, a class or an instance. Return a name that ends with the digest of all its parts.
 
-    Raises UsageError if a part has no digest, unless `of_rows`: the rows that the function returns have a digest.
+    Raises UsageError if a part can't be hashed. `of_rows`: the function returns rows of data, which have a digest of
+    their own. Then its code is hashed instead.
     """
     innermost = function
     while isinstance(innermost, functools.partial):

@@ -40,8 +40,8 @@ class Candidates:
     ) -> Candidates | None:
         """Load the scores of all trials that could have won and were scored on the winner's validation rows.
 
-        `best` is the winner among `results`, all trials. Returns None if scores are missing: of the winner, of over
-        half of the trials, or of a trial with finalists that decide the winner.
+        `results` are all trials, and `best` is the winner. Returns None if scores are missing: of the winner, or of
+        over half of the trials. If finalists decide the winner, no trial with finalists may lack the scores of a seed.
         """
         expected = [trial for trial in select_scored(results, objective, best=MOST_COMPARED) if trial.rows == best.rows]
         loaded = load_scores(folder, expected)
@@ -126,7 +126,10 @@ def load_seeds(folder: SweepFolder, trial: Result) -> list[RowScores] | None:
 def describe_choice(
     scores: Scores, search: Sequence[Result], finalists: Sequence[int], seeds: int, objective: Objective
 ) -> FirstChoice:
-    """Return how `finalists` (trial numbers) were chosen among the trials `search`, which have these `scores`."""
+    """Describe the choice of `finalists` (trial numbers) among the trials `search`, for `estimate_winner`.
+
+    `scores` are of `search`, in the same order. `seeds` is the number of seeds in the winner's mean.
+    """
     import numpy as np
 
     from keras_sweep.honest.estimate import FirstChoice
@@ -140,7 +143,7 @@ def describe_choice(
 def pair_scores(
     models: Sequence[Sequence[RowScores]], against: int | Sequence[int], objective: Objective, seed: int
 ) -> tuple[Any, Any, Any]:
-    """Compare each of K models with the model of index `against`. Return [K] differences, standard errors and ties."""
+    """Compare K models (scores per seed) with the model at index `against`. Return [K] distances, errors and ties."""
     import numpy as np
 
     from keras_sweep.honest.ties import find_ties
@@ -149,7 +152,7 @@ def pair_scores(
 
 
 def stack_scores(models: Sequence[Sequence[RowScores]], objective: Objective) -> Any:
-    """Stack models for `honest`, so that larger is better. Each model has a RowScores per seed; their mean counts."""
+    """Stack models, each with its scores per seed, of which the mean counts. In the result larger is better."""
     import numpy as np
 
     from keras_sweep.honest.scores import METRICS, MeanScores, MetricScores

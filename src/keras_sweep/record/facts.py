@@ -161,7 +161,7 @@ def parse_record(kind: type[T], attributes: Mapping[Any, Any]) -> T:
 
 
 def _to_type(target: Any, value: Any) -> Any:
-    """Return a JSON value as the type `target`. Raises TypeError if the value has another type."""
+    """Convert a JSON value to the type `target` of a field. Raises TypeError if the value does not fit the type."""
     kind, inner = get_origin(target), get_args(target)
     if target is Any:
         return value

@@ -46,7 +46,7 @@ class SweepLock:
     """The lock of a sweep, held from `acquire` (or the start of a `with`) to `release` or the process's death."""
 
     def __init__(self, folder: SweepFolder, *, force: bool = False) -> None:
-        """Create the lock without acquiring it. `force` ignores a note from another host, which can't be checked."""
+        """Create the lock, not yet held. `force`: ignore a `lock.json` of another host, which can't be checked."""
         self.folder = folder
         self.taken_over: Owner | None = None  # the dead process that last held the lock
         self._force = force
@@ -128,7 +128,7 @@ class SweepLock:
 
 
 def read_owner(folder: SweepFolder) -> Owner | None:
-    """Return the process that the sweep's note names, or None if the note is missing or damaged."""
+    """Return the process that the sweep's `lock.json` names, or None if the file is missing or damaged."""
     try:
         with open_plain(folder.owner) as file:
             owner = parse_record(Owner, json.loads(file.read(_LONGEST)))
@@ -139,7 +139,7 @@ def read_owner(folder: SweepFolder) -> Owner | None:
 
 
 def living_owner(folder: SweepFolder) -> Owner | None:
-    """Return the process that runs the sweep, or None. If the note names another host, the note alone decides."""
+    """Return the process in `lock.json` if it runs the sweep, else None. On another host it counts as running."""
     owner = read_owner(folder)
     if owner is None or owner.host != socket.gethostname():
         return owner

@@ -48,7 +48,7 @@ _TIME = "%Y-%m-%d %H:%M:%S.%f"  # SQLAlchemy's format
 
 
 def read_revision(connection: sqlite3.Connection) -> str | None:
-    """Return the revision of Optuna's tables, or None for other tables, or if a view or trigger could run SQL."""
+    """Return the revision of Optuna's tables; None if tables are missing, or a view or trigger could run SQL."""
     objects = connection.execute("SELECT type, name FROM sqlite_master").fetchall()
     names = {name for kind, name in objects if kind == "table"}
     if not names >= TABLES or any(kind in ("view", "trigger") for kind, _ in objects):
@@ -95,7 +95,7 @@ def set_study_attribute(connection: sqlite3.Connection, study: int, key: str, te
 
 
 def next_number(connection: sqlite3.Connection, study: int) -> int:
-    """Return the number of the next trial. Raises ValueError if a trial was deleted or has not ended."""
+    """Return the next trial's number in `study`, an id. Raises ValueError if a trial was deleted or has not ended."""
     sql = f"SELECT count(*), min(number), max(number), sum(state NOT IN {STATES}) {OWN}"
     count, least, greatest, running = connection.execute(sql, {"study": study}).fetchone()
     if count and (least, greatest) != (0, count - 1):
@@ -112,7 +112,7 @@ def count_foreign_trials(connection: sqlite3.Connection, study: int) -> int:
 
 
 def move_foreign(connection: sqlite3.Connection, study: int, name: str, directions: Sequence[str]) -> None:
-    """Move Optuna's trials to the study `name`, since the sweep's next trials need their numbers."""
+    """Move trials that Optuna wrote into the sweep's study (id `study`) to the study `name`, to free their numbers."""
     ids = {title: id for id, title, _ in read_studies(connection)}
     target = ids[name] if name in ids else insert_study(connection, name, directions)
     (count,) = connection.execute("SELECT count(*) FROM trials WHERE study_id = ?", (target,)).fetchone()
@@ -183,7 +183,7 @@ def _choices(distribution: str) -> Any:
 
 
 def read_trial_rows(connection: sqlite3.Connection, study: int) -> Iterator[tuple[int, str, float | None, Rows]]:
-    """Yield (number, state, value, rows) of the sweep's trials by number. Raises ValueError if a trial was deleted."""
+    """Yield each trial's (number, state, value, rows of Optuna's tables). Raises ValueError if a trial was deleted."""
     next_number(connection, study)
     sql = "SELECT trial_id FROM trial_user_attributes WHERE key = ? AND trial_id NOT IN (SELECT trial_id FROM trials)"
     if lost := connection.execute(sql, (CHECKSUM,)).fetchone():
@@ -207,7 +207,7 @@ def _parse_distribution(distribution: str) -> BaseDistribution:
 
 
 def _param_row(value: Value, text: str | None) -> tuple[float, str]:
-    """Return Optuna's number for a value, and a distribution: `text` if the value fits, else of this value alone."""
+    """Return Optuna's number for `value`, and a distribution's JSON: `text` if it has the value, else of it alone."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution, distribution_to_json
 
     scalar = to_scalar(value)

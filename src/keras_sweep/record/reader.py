@@ -72,8 +72,9 @@ def add_finalists(
 ) -> list[Result]:
     """Return the trials of the search, each with its finalists: trainings of the same configuration with other seeds.
 
-    `results` are the trials of the search, and `trained` are the finalists. Finalists decide the winner if every
-    training of `choice` has ended, and the search has `trials` trials, as at the choice.
+    `results` are the trials of the search, and `trained` are the finalists. `choice` says which finalists to train, and
+    `trials` is the number of trials now. Finalists decide the winner (`Result.final`) if every training of `choice` has
+    ended, and the search has the same number of trials as at the choice.
     """
     by_pair = {(training.recipe, training.finalist_seed): training for training in trained}
     is_decided = choice.trials == trials and len(choice) > 0 and all(pair in by_pair for pair in choice)
@@ -110,7 +111,7 @@ def reading(folder: SweepFolder) -> Iterator[RecordedStudy]:
 
 @contextmanager
 def name_damage(folder: SweepFolder) -> Iterator[None]:
-    """Raise errors of a damaged record, inside the block, as a RecordError that names the damage."""
+    """Convert an error that a damaged record causes inside the block to a RecordError, which names the damage."""
     with plain_errors("read", folder.study):
         try:
             yield

@@ -126,7 +126,7 @@ class RecordedSweep:
         return best_training(self.require_winner(), self.objective) if number is None else self.trial(number)
 
     def keep_comparison(self, study: StudyFile) -> None:
-        """Save the comparison for later readers, unless it is saved already. Raises RecordError if the disk fails."""
+        """Save the comparison, unless saved already or made without row scores. Raises RecordError."""
         if self.comparison_in_record is None and self.comparison.method == PAIRED:
             text = json.dumps({"digest": self.digest, **self.comparison.to_json()}) + "\n"
             study.set_attributes({"comparison": hashlib.sha256(text.encode()).hexdigest()})

@@ -120,7 +120,7 @@ def make_scores(kind: str, rows: int, arrays: tuple[Any, ...]) -> RowScores:
 
 
 def select_scored(results: Iterable[Result], objective: Objective, *, best: int | None = None) -> list[Result]:
-    """Return the trials, by number, whose scores are on disk, among the `best` trials that can win (None: all)."""
+    """Return the trials, by number, with a scores file, among the `best` best that can win (None: all that can)."""
     rivals = (result for result in results if can_win(result, objective))
     ranked = sorted(rivals, key=lambda result: order_key(result, objective))[:best]
     with_scores = [*ranked[:BEST_WITH_VALUES], *filter(has_bits, ranked[BEST_WITH_VALUES:])]

@@ -126,7 +126,7 @@ class StudyFile:
     def add(self, *results: Result) -> int:
         """Write finished trials, without weights, in a single commit: all trials, or none if an error is raised.
 
-        Returns the number of trials that Optuna wrote into the study. These are moved to another study first. Raises
+        If Optuna wrote trials into the study, moves them to another study first. Returns how many were moved. Raises
         RecordError if the disk fails, or a trial's number is not the next. Raises ValueError if a value does not fit
         its trial's state.
         """
@@ -207,7 +207,7 @@ class StudyFile:
 
 
 def read_empty_tables() -> bytes:
-    """Return a database with Optuna's empty tables. Optuna needs most of a second, so the user's cache has a copy.
+    """Return a database file with Optuna's empty tables, from the user's cache: making it takes most of a second.
 
     Raises RecordError if the installed Optuna makes other tables than this version of keras-sweep writes.
     """

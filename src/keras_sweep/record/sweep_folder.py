@@ -22,7 +22,7 @@ _ASIDE = re.compile(r"~[1-9][0-9]*$")  # "dense~1"; names of sweeps can't contai
 
 @dataclass(frozen=True, slots=True)
 class _Inside:
-    """A descriptor for a path inside `SweepFolder.path`, or with `of_part` inside the subfolder `SweepFolder.part`."""
+    """A class attribute that gives a path inside `SweepFolder.path`, or with `of_part` inside its folder `part`."""
 
     name: str
     of_part: bool = False
@@ -101,14 +101,14 @@ def sweeps_dir(option: str | os.PathLike[str] | None = None) -> Path:
 
 
 def sweep_folder(name: str, option: str | os.PathLike[str] | None = None) -> SweepFolder:
-    """Return the folder of the sweep `name`, which may not exist yet. Raises UsageError for an invalid name."""
+    """Return the folder, maybe missing, of the sweep `name` in `sweeps_dir(option)`. UsageError: a bad name."""
     if fault := check_sweep_name(name):
         raise UsageError(fault, hint="Choose another name with `--name`")
     return SweepFolder(sweeps_dir(option) / name)
 
 
 def all_sweeps(option: str | os.PathLike[str] | None = None) -> list[SweepFolder]:
-    """List all sweeps, also sweeps moved aside (`NAME~1`), newest first. Raises RecordError if the disk fails."""
+    """List all sweeps in `sweeps_dir(option)`, also renamed old sweeps (`NAME~1`), newest first. Raises RecordError."""
     sweeps = sweeps_dir(option)
     if not sweeps.exists():
         return []
@@ -119,7 +119,7 @@ def all_sweeps(option: str | os.PathLike[str] | None = None) -> list[SweepFolder
 
 
 def find(name: str | None, option: str | os.PathLike[str] | None = None) -> SweepFolder:
-    """Find the sweep `name`, or for None the newest that was not moved aside. Raises UsageError if no sweep matches."""
+    """Find the sweep `name` in `sweeps_dir(option)`; None: the newest without `~1` in its name. Raises UsageError."""
     sweeps, existing = sweeps_dir(option), all_sweeps(option)
     for folder in existing:
         if folder.name == name or (name is None and not _ASIDE.search(folder.name)):
@@ -134,7 +134,7 @@ def find(name: str | None, option: str | os.PathLike[str] | None = None) -> Swee
 
 
 def last_change(folder: SweepFolder) -> float:
-    """Return the time of the record's last change, in seconds since 1970. Commits change SQLite's log first."""
+    """Return the time of the last change of the database or of SQLite's log beside it, in seconds since 1970."""
     newest = 0.0
     for path in (folder.study, folder.study.with_name("study.db-wal")):
         with contextlib.suppress(OSError):

@@ -109,7 +109,7 @@ class TrialRecord:
         return light
 
     def waiting(self, numbers: Iterable[int]) -> dict[int, Result]:
-        """Load the trials among `numbers` from the spool. Renames damaged files, with a notice. Raises RecordError."""
+        """Return number -> trial, for those of `numbers` in the spool. Renames damaged files. Raises RecordError."""
         results = {}
         for number in [number for number in numbers if number in self._waiting]:
             path = self._waiting[number]
@@ -164,7 +164,7 @@ def describe_foreign_trials(count: int, first: int, study: str | None = None) ->
 
 
 def list_waiting(folder: SweepFolder, recorded: int, total: int | None) -> list[int]:
-    """List the trials in the spool from number `recorded` to below `total` (None: no end). Raises RecordError."""
+    """List numbers of trials in the spool folder: from `recorded` to below `total`, if any. Raises RecordError."""
     waiting = sorted(saved.list_numbered_files(folder.spool))
     return [number for number in waiting if recorded <= number and (total is None or number < total)]
 

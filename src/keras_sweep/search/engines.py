@@ -64,7 +64,7 @@ def _defaults(space: SearchSpace) -> Params:
 
 
 def complete_point(spec: SweepSpec, user_point: Params, like: Params | None = None) -> dict[str, Value]:
-    """Return a user's point, normalized. If given, `like` and constants supply other values. Raises UsageError."""
+    """Return a user's point, normalized. A point `like`, if any, supplies missing values. Raises UsageError."""
     point = spec.space.normalize_point(user_point)
     faults = [f"{name} {rule}".strip() for name, rule in spec.space.find_misfits(point).items()]
     if not faults and like is not None:

@@ -53,18 +53,18 @@ class PruningRule(ABC):
 
 
 def bracket_shares(min_iter: int, eta: int, longest: int) -> tuple[int, ...]:
-    """Return the relative number of trials per Hyperband bracket (n of alg. 1, line 3). `longest`: most epochs."""
+    """Return the relative number of trials per Hyperband bracket (Li et al. 2018: n). `longest`: the most epochs."""
     brackets = math.floor(math.log(longest / min_iter, eta)) + 1  # by logarithms, to agree with Optuna's records
     return tuple(math.ceil(brackets * eta**s / (s + 1)) for s in range(brackets - 1, -1, -1))
 
 
 def assign_bracket(number: int, shares: Sequence[int]) -> int:
-    """Return a trial's bracket. A hash of `number` decides, so `shares` hold without knowing the number of trials."""
+    """Return the bracket of trial `number`, by a hash. `shares`: the relative number of trials per bracket."""
     return bisect(list(accumulate(shares)), zlib.crc32(f"sweep_{number}".encode()) % sum(shares))
 
 
 class Halving(PruningRule):
-    """Successive halving, or Hyperband if there are several brackets. `shares` is how trials are dealt to brackets."""
+    """Successive halving, or Hyperband if there are several brackets. `shares`: relative trials per bracket."""
 
     def __init__(self, rule: EarlyTerminate, objective: Objective, shares: Sequence[int] = (1,)) -> None:
         self._rule = rule
@@ -144,9 +144,9 @@ class Median(PruningRule):
 
 
 def epochs_read_from(spec: SweepSpec) -> int:
-    """Return the smallest value of the parameter `epochs` if its value is read off the curve after training; else 0.
+    """Return the least value of the parameter `epochs` if a trial need not train to its value of `epochs`; else 0.
 
-    Each trial trains to the largest `epochs` unless a rung stops it. The scored epoch becomes the value of `epochs`.
+    Then each trial trains to the largest `epochs` unless a rung stops it, and its scored epoch becomes its `epochs`.
     """
     space = spec.space
     epochs = next((part.distribution for part in space.parameters if part.name == "epochs" and not part.when), None)
@@ -175,7 +175,7 @@ PRUNING_RULES: Plugins[Callable[[SweepSpec, EarlyTerminate], PruningRule]] = Plu
 
 
 def estimate_epochs(spec: SweepSpec, rule: EarlyTerminate, lengths: Sequence[int], generation: int) -> int:
-    """Estimate the total epochs of trials, with random values at rungs. `lengths` are the epochs without pruning."""
+    """Estimate the total epochs after pruning by random values. `lengths`: epochs per trial. `generation`: its size."""
     pruner, total = PRUNING_RULES.find(rule.type)(spec, rule), 0
     for start in range(0, len(lengths), generation):
         lengths_left = dict(enumerate(lengths[start : start + generation], start))

@@ -56,7 +56,7 @@ class SamplerEngine(Engine):
             self._sampler.learn(result)
 
     def _fill_start_point(self, number: int) -> dict[str, Value] | None:
-        """Return the trial's completed start point, or None if the trial has none or repeats another trial."""
+        """Return trial `number`'s start point, completed; None if it has none, or the point would repeat a trial's."""
         place = number - self._foreign
         if place >= len(self._start):
             return None
@@ -68,7 +68,7 @@ class SamplerEngine(Engine):
         return None
 
     def draw(self, number: int, generator: np.random.Generator) -> dict[str, Value] | None:
-        """Return a point that no trial has had; None if none is left. After `redraws` repeats the point is random."""
+        """Return a new point for trial `number`, random if the sampler only repeats points; None if none is left."""
         if self._seen.is_exhausted:
             return None
         for _ in range(self._sampler.redraws):

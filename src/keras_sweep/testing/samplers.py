@@ -251,7 +251,7 @@ class SamplerContract:
 
 
 def prune_trials(pruner: PruningRule, numbers: range, epochs: int = 9) -> dict[int, int]:
-    """Compare made-up trials of `epochs` epochs at each rung. Return number -> last epoch of the stopped trials."""
+    """Compare made-up trials `numbers`, of `epochs` epochs, at each rung. Return stopped trial -> last epoch."""
     draw = random.Random(numbers.start)
     last_values = {number: draw.random() for number in numbers}
     stopped: dict[int, int] = {}

@@ -83,7 +83,7 @@ def run_generation(engine: Engine, spec: SweepSpec, generation: int, size: int) 
 
 
 def check_rungs(spec: SweepSpec, size: int) -> None:
-    """Check that poor trials stop, that the best completes, and that an engine rebuilt by replay decides the same."""
+    """Assert that poor trials stop, that the best completes, and that an engine rebuilt by replay decides the same."""
     engine, rebuilt = make_engine(spec), make_engine(spec)
     whole = [run_generation(engine, spec, index, size) for index in range(3)]
     best = max(flatten(whole), key=lambda result: result.value or 0.0)

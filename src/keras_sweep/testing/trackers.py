@@ -57,7 +57,7 @@ class Unreadable(tuple[float, ...]):
 
 
 def has_all_of(tracked: Tracked, run: Run) -> bool:
-    """Check that a tracker has each value of a run once. A value may have another number type, or be a text."""
+    """Assert that a tracker has all values of a run. A parameter may have another number type, or be a text."""
     assert tracked.params.keys() == run.params.keys()
     for name, value in run.params.items():
         as_logged = tracked.params[name]

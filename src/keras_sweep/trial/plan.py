@@ -34,7 +34,7 @@ class Schedule:
     warmup: Any = 0.0
 
     def over(self, rows: int) -> tuple[str, int, float]:
-        """Return (schedule, number of steps, warmup) for `rows` training rows: arguments of `keras_schedule`."""
+        """Return the arguments of `keras_schedule` for `rows` training rows: (schedule, number of steps, warmup)."""
         return self.schedule, math.ceil(rows / self.batch_size) * self.epochs, self.warmup
 
 

@@ -96,7 +96,7 @@ class Result:
 
     @property
     def params(self) -> Params:
-        """The values of the suggestion, with `epochs` from the curve if `reads_epochs`."""
+        """The values of the suggestion. If `reads_epochs`, the scored epoch replaces the value of `epochs`."""
         params = self.suggestion.params
         return {**params, "epochs": self.epoch} if self.reads_epochs and self.epoch is not None else params
 

@@ -65,7 +65,7 @@ def from_values(values: npt.NDArray[Any]) -> RowScores:
 
 
 def from_outputs(*parts: npt.NDArray[Any]) -> RowScores:
-    """Build row scores from [N, ...] outputs and labels, and [N] row weights, if any."""
+    """Build row scores from two or three arrays: outputs [N, ...], labels [N, ...] and, if any, row weights [N]."""
     import numpy as np
 
     return RowScores(Kind.OUTPUTS, len(parts[0]), tuple(np.ascontiguousarray(part, np.float32) for part in parts))

@@ -134,7 +134,7 @@ class KerasTunerEngine(Engine):
         return None
 
     def _accept(self, codes: Codes | None) -> Codes | None:
-        """Return the oracle's random point, or another point if a trial has had it; None if no point is left."""
+        """Return the oracle's point `codes`, or another if `codes` is None or was tried; None if no point is left."""
         if codes is not None and decode(self._space, codes) not in self._seen:
             return codes
         return self._draw_new(self._next)
@@ -147,7 +147,7 @@ class KerasTunerEngine(Engine):
         return None if point is None else encode(self._space, point)
 
     def _ask_again(self, results: Sequence[Result]) -> frozenset[int]:
-        """Let the oracle choose a recorded generation again. Return the numbers of trials that the oracle repeated."""
+        """Let a new oracle choose a recorded generation again. Return the numbers of trials with equal values."""
         repeated = set()
         for result in results:
             self._next = result.number
@@ -165,7 +165,7 @@ class KerasTunerEngine(Engine):
         return frozenset(repeated)
 
     def _add(self, number: int, params: Params) -> bool:
-        """Tell the oracle about a trial that it did not choose. Return False if the trial is of another space."""
+        """Add a trial that the oracle did not choose. Return False if `params` are not in the space."""
         codes = encode(self._space, params)
         if codes is not None:
             self._track(number, self._oracle.add(codes))

@@ -150,7 +150,7 @@ class SilentOracle(Capabilities):
         return bool(completed >= max(3 * len(self._oracle.hyperparameters.space), 3))
 
     def _has_only_phantoms(self, id: str) -> bool:
-        """Check whether the first round of this trial's Hyperband bracket contains no trial that was trained."""
+        """Check whether no trial was trained in the first round of the Hyperband bracket of trial `id`."""
         with self._convert_errors():
             for bracket in self._oracle._brackets:  # noqa: SLF001  # KerasTuner 1.4: no public view of them
                 first = {entry["id"] for entry in bracket["rounds"][0]}
