@@ -219,7 +219,7 @@ BAD: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "folds beside a share": ("{folds: 5, validation: 0.2}", "validation", "can't be used with `folds`"),
         "groups beside times": ("{groups: a, time: b}", "groups", "can't be used with `time`"),
         "classes beside groups": ("{groups: a, stratify: true}", "stratify", "leave out `groups` or `stratify`"),
-        "folds in time": ("{folds: 5, time: a}", "time", "also scored by trainings on later rows"),
+        "folds in time": ("{folds: 5, time: a}", "time", "would also score a fold"),
         "a group that is no name": ("{groups: 3}", "groups", "must be text, or null, but got 3"),
     },
     "finish": {

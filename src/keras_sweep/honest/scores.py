@@ -24,7 +24,7 @@ THRESHOLDS = 200  # the default of `keras.metrics.AUC`
 
 @dataclass(frozen=True)
 class MeanScores:
-    """A metric that is a mean over rows: accuracy, a loss. With several seeds `rows` are means over seeds."""
+    """A metric that is a mean over rows, as accuracy. `rows`: its value for each row, averaged over several seeds."""
 
     rows: Floats  # [K, n] float32
 

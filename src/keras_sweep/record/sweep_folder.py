@@ -108,7 +108,7 @@ def sweep_folder(name: str, option: str | os.PathLike[str] | None = None) -> Swe
 
 
 def all_sweeps(option: str | os.PathLike[str] | None = None) -> list[SweepFolder]:
-    """List all sweeps in `sweeps_dir(option)`, also renamed old sweeps (`NAME~1`), newest first. Raises RecordError."""
+    """List all sweeps in the folder `option` (None: the default), with old sweeps (`NAME~1`), newest first."""
     sweeps = sweeps_dir(option)
     if not sweeps.exists():
         return []

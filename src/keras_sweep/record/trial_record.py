@@ -109,7 +109,7 @@ class TrialRecord:
         return light
 
     def waiting(self, numbers: Iterable[int]) -> dict[int, Result]:
-        """Return number -> trial, for those of `numbers` in the spool. Renames damaged files. Raises RecordError."""
+        """Return number -> result, for the trials that ended before an earlier trial. Renames damaged files."""
         results = {}
         for number in [number for number in numbers if number in self._waiting]:
             path = self._waiting[number]

@@ -98,7 +98,7 @@ class EarlyTerminate:
     type: str = Field(description="the pruning rule: hyperband, successive_halving, halving or median")
     min_iter: int = default(1, "epochs before trials are compared for the first time", ge=1)
     eta: int = default(3, "the reduction factor: the best 1/`eta` of the trials continue", ge=2)
-    first: int = default(0, "for `halving`: number of random trials at the start; 0 for 32", ge=0)
+    first: int = default(0, "for `halving`: number of random trials at the start; 0 means 32", ge=0)
 
 
 @dataclass(config=STRICT, frozen=True, slots=True)

@@ -116,7 +116,7 @@ def check_split(faults: Faults) -> None:
     if type(folds := split.get("folds")) is not int or folds < 1:
         return
     if split.get("time") is not None:
-        rule = "can't be used with `folds`: a fold is also scored by trainings on later rows"
+        rule = "can't be used with `folds`: models that trained on later rows would also score a fold"
         faults.add(("split", "time"), rule, "leave out `time` or `folds`")
     if folds == 1:
         faults.add(("split", "folds"), "must be 0 (no folds) or at least 2, but got 1")

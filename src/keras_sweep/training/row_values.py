@@ -151,7 +151,7 @@ def row_scores(
 
 
 def penalty(metric: str, value: float, mean: float) -> float | None:
-    """Return `value - mean` of a metric: 0 for rounding, or a loss's penalty on the weights. None if it is neither."""
+    """Return a loss's penalty on the weights: Keras's `value` minus the rows' `mean`. 0: rounding; None: neither."""
     rest = value - mean
     if abs(rest) <= CLOSE * max(abs(value), CLOSE):
         return 0.0

@@ -75,7 +75,7 @@ class _ArrayLayout:
 
 
 class FlatLayout:
-    """Trains all lanes of a program. A single array holds a variable of all lanes, and each optimizer updates it."""
+    """Trains all lanes of a program. A single array holds a variable of all lanes; each lane keeps its own optimizer's update."""
 
     def __init__(self, template: Template, lanes: int) -> None:
         self._template = template
