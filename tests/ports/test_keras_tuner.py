@@ -220,7 +220,7 @@ def test_without_an_objective_the_number_that_a_fit_returns_ranks_and_has_no_err
     assert best.value == pytest.approx(mean_error(model, x_val, y_val), rel=1e-5)
     assert (best.stderr, tuner.sweep.estimate, tuner.sweep.ties()) == (None, None, [])
     tuner.sweep.export(tmp_path / "it.keras")
-    with pytest.raises(ks.UsageError, match="your `fit` or your steps did, and the file has neither"):
+    with pytest.raises(ks.UsageError, match="your own `fit` or `test_step` computed them"):
         ks.verify(tmp_path / "it.keras", sweeps_dir=tmp_path)
 
 

@@ -128,7 +128,7 @@ def swapped(done: tuple[SweepFolder, int], tmp_path: Path) -> SweepFolder:
 def test_another_trials_weights_are_set_aside_and_the_trial_is_trained_again(done, swapped, tmp_path):
     notices, best = finished(tmp_path, SPACE).notices, done[1]
     file = weights_file(swapped, best)
-    assert any(f"{file} are damaged: the weights differ from those in the record" in notice for notice in notices)
+    assert any(f"{file} are damaged: the weights do not match the digest in the record" in notice for notice in notices)
     assert any(f"trial {best} is trained again" in notice for notice in notices)
     assert file.with_name(f"{file.name}~1").exists()
     right = arrays_digest(read_arrays(weights_file(done[0], best)))

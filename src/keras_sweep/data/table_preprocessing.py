@@ -121,9 +121,10 @@ class TablePreprocessing:
         return _read_columns(polars_table(raw), names, widths, self.ways.values())
 
     def _features(self, library: Any, numbers: Any, codes: Sequence[Any]) -> Iterator[Any]:
-        """Yield arrays of features: scaled numbers, missing values, then the categories of each text. `numbers` is [N,
-        columns]. `codes` has [N, width] for each text column. `library` is `numpy` or `keras.ops`: both have functions
-        of the same names. Empty arrays are skipped, since some backends can't `take` from nothing."""
+        """Yield arrays of features: scaled numbers, 0/1 marks of missing numbers, then the categories of each text.
+
+        `numbers` is [N, columns], `codes` [N, width] for each text column. `library` is `numpy` or `keras.ops`, with
+        functions of the same names. Empty arrays are skipped, since some backends can't `take` from nothing."""
         scales = [(column.fill, column.mean, column.deviation) for column in self._numbers]
         fill, mean, deviation = np.array(scales, np.float32).reshape(-1, 3).T[:, None]
         scaled = [place for place, column in enumerate(self._numbers) if column.deviation or column.kept]

@@ -167,9 +167,11 @@ def list_overrides(spec: SweepSpec, model: Any) -> Iterator[str]:
 
 
 def plain_parts(spec: SweepSpec, model: Any) -> tuple[str, dict[str, Value]] | str:
-    """Return (name, arguments) of the optimizer that a trial's model compiles itself with. Return a text like "a loss
-    of its own" for a part that can't train in lanes: it is not Keras's with numbers as arguments, or not the sweep's
-    loss or metrics."""
+    """Return (name, arguments) of the optimizer that a trial's model compiles itself with.
+
+    If the model can't train in lanes, return the reason, as "a loss of its own": lanes need an optimizer of Keras with
+    numbers as arguments, and the sweep's loss and metrics.
+    """
     import keras
 
     kwargs, optimizer = read_compile_arguments(model), model.optimizer

@@ -41,7 +41,7 @@ def load_weights(path: Path, digest: str | None) -> Weights:
     try:
         weights = read_arrays(path)
         if arrays_digest(weights) != digest:
-            raise DamagedArrays("the weights differ from those in the record")
+            raise DamagedArrays("the weights do not match the digest in the record")
         return weights
     except DamagedArrays as error:
         hint = "`sweep run` with the space file trains the trial again"

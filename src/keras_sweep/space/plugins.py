@@ -53,7 +53,7 @@ class Plugins(Mapping[str, Member]):
         return tuple(self._own)
 
     def register(self, name: str, member: Member) -> None:
-        """Add a member until the process ends. Raises ValueError if the name exists."""
+        """Add a member for the rest of this process. Raises ValueError if the name exists."""
         if name in self:
             raise ValueError(f"a {self.noun} named {name!r} already exists")
         self._own[name] = member

@@ -120,8 +120,8 @@ def verify_model(
         checks = _check_validation(spec, card, scores, rows, lambda: predict_rows(model, x))
     if not checks:
         raise ModelError(
-            f"{path} can't compute the scores of its card: your `fit` or your steps did, and the file has neither",
-            hint="Before the search, register your class and define its `get_config`; or use `sweep replay`",
+            f"{path} can't compute the scores of its card: your own `fit` or `test_step` computed them",
+            hint="Use `sweep replay`. Before the next search, register your class and define its `get_config`",
         )
     looks = None
     if test:

@@ -65,7 +65,6 @@ class Controls:
 
     @property
     def learning_rate(self) -> float:
-        """The learning rate of the next epoch."""
         rate: float = self._optimizer.learning_rate
         return rate
 

@@ -38,7 +38,7 @@ class EpochEnded(Event):
 
 @dataclass(frozen=True, slots=True)
 class Noticed(Event):
-    """A fact that the user should know: a fall back to another runner, an exhausted space."""
+    """A fact that the user should know: a fallback to another runner, an exhausted space."""
 
     message: str
     leak: bool = False  # whether rows make scores too good; the summary repeats this notice

@@ -143,5 +143,4 @@ class Result:
 
     @property
     def epochs(self) -> int:
-        """The number of epochs trained."""
         return max((len(values) for values in self.curve.values()), default=0)

@@ -75,7 +75,7 @@ class _ArrayLayout:
 
 
 class FlatLayout:
-    """Trains all lanes of a program. A single array holds a variable of all lanes; each lane keeps its own optimizer's update."""
+    """Trains all lanes of a program. One array holds a variable of all lanes; each lane has its own optimizer."""
 
     def __init__(self, template: Template, lanes: int) -> None:
         self._template = template

@@ -131,7 +131,8 @@ class Program:
     def epoch(self, state: State, numbers: Numbers, order: Any, rates: Any = None) -> tuple[State, Logs]:
         """Train an epoch on the rows with the indices `order`. Return the new state, and logs as in `fit`.
 
-        JAX deletes the arrays of `state`. `rates(len(order))` returns the learning rates [steps, lanes], or None.
+        `rates` takes the number of rows and returns the learning rates [steps, lanes]; if it is None, each optimizer
+        uses its own. JAX deletes the arrays of `state`.
         """
         numbers = numbers._replace(rates=rates and rates(len(order)))
         state, logs = self._epoch_program(state, numbers, *self._cut_batches(order), self._rows)

@@ -78,20 +78,17 @@ def leaderboard_table(
         if reference is not None:
             baseline_texts = {"rank": "–", "number": "baseline", "value": score_text(reference)}
             lines.append([Text(baseline_texts.get(column.key, ""), style="magenta") for column in columns])
+        # Only numbers are right-aligned. A score is not, since a sign may follow; nor is a parameter, which may be a text.
+        right = [column.number and column.key != "value" and column.parameter is None for column in columns]
         return [
-            Column(_cut(escape(column.head), column, longest), cells, column.keep, _is_right_aligned(column))
-            for column, cells in zip(columns, zip(*lines, strict=True), strict=True)
+            Column(_cut(escape(column.head), column, longest), cells, column.keep, is_right)
+            for column, cells, is_right in zip(columns, zip(*lines, strict=True), right, strict=True)
         ]
 
     forms = [(curve, errors, True) for errors in (True, False) for curve in CURVE_WIDTHS]
     forms.append((CURVE_WIDTHS[-1], False, False))
     columns, left_out = fit_columns((form(*form_args) for form_args in forms), width)
     return draw_table(columns), left_out
-
-
-def _is_right_aligned(column: LeaderboardColumn) -> bool:
-    """Check whether a column is right-aligned. A score is not, since a sign may follow. Nor is a parameter of texts."""
-    return column.number and column.key != "value" and column.parameter is None
 
 
 def _cut(text: str, column: LeaderboardColumn, longest: int) -> str:
