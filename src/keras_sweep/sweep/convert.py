@@ -45,10 +45,9 @@ def convert_model(
 
     `folder` is a temporary folder beside `part`, and holds `model.keras`. `data` holds the rows that trained the model.
     The model takes raw rows. The outputs of both files are compared on validation rows. If `quantize` is "int8", the
-    new file has 8-bit numbers, and both files are scored. If it is None, the numbers stay floats.
-
-    Raises ModelError if the format can't hold the model, SweepError if the outputs differ, OSError if the disk fails.
-    Nothing is written then.
+    new file has 8-bit numbers, and both files are scored. If it is None, the numbers stay floats. Raises ModelError if
+    the format can't hold the model, SweepError if the outputs differ, OSError if the disk fails. Nothing is written
+    then.
     """
     advice = "`--format savedmodel` supports everything that TensorFlow can run" if format != "savedmodel" else None
     if data.has_texts and advice:

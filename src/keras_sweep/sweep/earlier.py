@@ -22,10 +22,9 @@ def load_earlier_trials(spec: SweepSpec, fingerprint: str, sweeps: Path | None, 
     """Load the trials of the sweep in `search.learn_from` that fit this sweep. Without the key return [].
 
     The key names a sweep in the folder `sweeps`, or is a path relative to the space file. `fingerprint` is the digest
-    of this sweep's training and validation rows: a search must not learn from rows that are test rows now.
-
-    Raises UsageError if the earlier sweep is missing, had other rows or goals, or has no trial that fits. Raises
-    RecordError if its record can't be read.
+    of this sweep's training and validation rows: a search must not learn from rows that are test rows now. Raises
+    UsageError if the earlier sweep is missing, had other rows or goals, or has no trial that fits. Raises RecordError
+    if its record can't be read.
     """
     if not (source := spec.search.learn_from):
         return []

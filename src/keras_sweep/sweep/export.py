@@ -135,10 +135,9 @@ def export_trial(
 
     `number` is the trial's number; None: the winner. `format` is a key of EXPORT_FORMATS. `quantize` is "int8" (LiteRT
     only) or None. If `page` is a path, the card is also written there as Markdown. The winner as `.keras` is a copy of
-    the sweep's file, which needs no user code. Every other model is built again.
-
-    Raises UsageError for an unknown format or an unusable path, MissingPackage if the format needs another package.
-    Other errors are as in `RecordedSweep.training`, `OpenSweep.load`, `convert_model` and `check_file`.
+    the sweep's file, which needs no user code. Every other model is built again. Raises UsageError for an unknown
+    format or an unusable path, MissingPackage if the format needs another package. Other errors are as in
+    `RecordedSweep.training`, `OpenSweep.load`, `convert_model` and `check_file`.
     """
     form = find_member(EXPORT_FORMATS, "export format", format)
     check_target(path, form)

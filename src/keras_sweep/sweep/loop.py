@@ -253,10 +253,9 @@ class GenerationTraining:
         """Train the trials with numbers below `total`. Yield each result, without weights, once it is recorded.
 
         Results are recorded in the order of numbers. A trial that ends before a lower number waits in the spool, a
-        folder. A request to stop ends the iteration.
-
-        Raises TransientFailure if memory, disk or network failed a trial, at most RETRIES times per generation. If the
-        failure were recorded, the other trials would be compared without this trial.
+        folder. A request to stop ends the iteration. Raises TransientFailure if memory, disk or network failed a trial,
+        at most RETRIES times per generation. If the failure were recorded, the other trials would be compared without
+        this trial.
         """
         runner, emit, wall = self._sweep.runner, self._emit, self._sweep.wall
         with wall.part("record"):

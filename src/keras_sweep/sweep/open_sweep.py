@@ -204,10 +204,9 @@ def load_for_run(
 
     The returned spec has the parameters that the user's model adds. The runner may save running trials in the folder
     `checkpoints`; None saves nothing. `runner` is a runner's name; None chooses the fastest. `wall` measures the
-    phases. A signal sets `stop`. `workers` are the processes that train; None: this process.
-
-    Raises Interrupted if a signal came, SweepError if the backend can't run here. Raises UsageError if data, model and
-    space do not fit each other, or the runner is not available.
+    phases. A signal sets `stop`. `workers` are the processes that train; None: this process. Raises Interrupted if a
+    signal came, SweepError if the backend can't run here. Raises UsageError if data, model and space do not fit each
+    other, or the runner is not available.
     """
     future = None
     with wall.phase("import"):

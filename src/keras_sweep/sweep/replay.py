@@ -123,9 +123,8 @@ def replay(
 
     If `number` is None, the trial is the winner. `runner` is `fit` by default; "compiled" uses the programs in which
     the trial was recorded. If the curves differ, the recorded runner trains the trial, too. `workers` (a number,
-    address or executor) train instead of this process.
-
-    Raises UsageError for an unknown runner or workers, SweepError if workers fail. Also raises as `OpenSweep.load`.
+    address or executor) train instead of this process. Raises UsageError for an unknown runner or workers, SweepError
+    if workers fail. Also raises as `OpenSweep.load`.
     """
     make_workers, options = workers_of(workers), dict[str, Any]()
     sweep.emit(PhaseBegan("data"))
@@ -182,7 +181,6 @@ def weights_of(sweep: OpenSweep, trial: Result) -> Weights:
     """Return the weights at the scored epoch of a trial or finalist. If no file has them, train the trial again.
 
     Saved weights work on every backend. On another backend a notice says that scores may differ in the last digits.
-
     Raises Interrupted if the user asked to stop, UsageError if the trial must be trained again on another backend.
     Raises RecordError if the trial failed, or a new training gives another value, as after a change of packages.
     """

@@ -78,7 +78,7 @@ def leaderboard_table(
         if reference is not None:
             baseline_texts = {"rank": "–", "number": "baseline", "value": score_text(reference)}
             lines.append([Text(baseline_texts.get(column.key, ""), style="magenta") for column in columns])
-        # Only numbers are right-aligned. A score is not, since a sign may follow; nor is a parameter, which may be a text.
+        # A sign may follow a score, and a parameter may be a text: both are left-aligned.
         right = [column.number and column.key != "value" and column.parameter is None for column in columns]
         return [
             Column(_cut(escape(column.head), column, longest), cells, column.keep, is_right)
