@@ -66,5 +66,5 @@ def test_what_this_program_has_given_needs_no_trust_and_what_another_gave_can_no
     ask_for_trust([register_function(build)], tmp_path, "record", trust=False, emit=pytest.fail)
     ask_for_trust([], tmp_path, "record", trust=True, emit=pytest.fail)
     for trust in (False, True):
-        with pytest.raises(UsageError, match="is in a Python program, not in a file"):
+        with pytest.raises(UsageError, match="was defined in a running program"):
             ask_for_trust(["__program__:build_000000000000"], tmp_path, "record", trust=trust, emit=print)

@@ -290,7 +290,7 @@ def test_what_a_card_says_of_opening_its_file_is_no_advice_of_ours(tmp_path):
     (tmp_path / "nameless.py").write_text(NAMELESS)
     model = next(line for line in FEW.splitlines() if "dense: {" in line)
     ran_as(tmp_path, "own", FEW.replace(model, "  python: nameless:build"))
-    with pytest.warns(UserWarning, match=r"refuses the model's file: `open` in its card has the call that opens it$"):
+    with pytest.warns(UserWarning, match=r"alone can't open the model: the key `open` of its card has the call$"):
         ks.open("own", sweeps_dir=tmp_path / "sweeps").export(tmp_path / "own.keras")
     card = json.loads((tmp_path / "own.card.json").read_text())
     (tmp_path / "own.card.json").write_text(json.dumps({**card, "open": "os.system('evil')"}))

@@ -52,9 +52,9 @@ def score_of_keras(value: Any) -> Any:
 
 
 def _own_metric(kind: Any, value: Any) -> Any:
-    """Return {"python": NAME} for `value`, an object of the user's metric class `kind`: NAME rebuilds the metric.
+    """Return {"python": NAME} for `value`, an object of the user's metric class `kind`. NAME: a registered function.
 
-    `value` may be the class itself. Returns None for a class that needs arguments, or that a space file can name.
+    The function rebuilds the metric. None if `value` is a class that needs arguments, or can be named itself.
     """
     try:
         metric, second_metric = (value(), value()) if value is kind else (value, None)

@@ -162,7 +162,7 @@ def is_dataset(value: Any) -> bool:
 
 
 def count_large_steps(dataset: Any) -> int:
-    """Return the number of a dataset's batches if the dataset exceeds MOST_BYTES, else 0. Only a batch is measured."""
+    """Return the number of a dataset's batches if it exceeds MOST_BYTES, as estimated from one batch; else 0."""
     with suppress(Exception):  # `read_dataset` meets and reports the same error
         elements, count = _iterate_dataset(dataset)
         size = sum(array.nbytes for part in _to_numpy(next(elements)) for array in leaves(part)) if count > 1 else 0

@@ -148,7 +148,7 @@ def has_classes(y: Array, form: LabelForm) -> bool:
 
 
 def _fit_several(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | None) -> Labels:
-    """Fit labels with several numbers per row: a column per class, or an answer per column, pixel or step."""
+    """Learn the encoding of labels with several numbers per row: one-hot, or a label per output, pixel or time step."""
     sums = y.reshape(len(y), -1, y.shape[-1]).sum(axis=2)
     if form is not LabelForm.BINARY and has_classes(y, form) and (sums == 1).all():
         return Labels(form, tuple(range(y.shape[1])), names or tuple(map(str, range(y.shape[1]))))

@@ -49,7 +49,7 @@ def compute_digest(value: Any, name: str) -> str:
 
 
 def compute_part_digests(value: Any, name: str) -> dict[str, str]:
-    """Return name of a part -> digest, so that messages can name a changed part. Raises UsageError."""
+    """Return {part of the object `value`: digest}, so that messages can name a changed part. Raises UsageError."""
     walker = _Digest([name])
     walker.digest(value)
     head, parts = walker.split(value)

@@ -41,7 +41,7 @@ def get_object(source: str, error: type[UsageError] = UsageError) -> object:
     """Return the registered object named `source`. Raises `error` if this process has not registered it."""
     if source not in _objects:
         raise error(
-            f"{source.removeprefix(PREFIX)} is in a Python program, not in a file",
+            f"{source.removeprefix(PREFIX)} was defined in a running program, so `sweep` can't import it",
             hint="Call `keras_sweep.run` with the same Spec in that program",
         )
     return _objects[source][0]

@@ -174,7 +174,7 @@ def export_trial(
             _write_card(card_path, card, part)
     if form.opening is None and (notice := opening_words(str(card.get("open", PLAIN)))) is not None:
         if not (opening or sweep.trusts):  # the card is untrusted
-            notice = "plain `load_model` refuses the model's file: `open` in its card has the call that opens it"
+            notice = "`keras.models.load_model` alone can't open the model: the key `open` of its card has the call"
         sweep.emit(Noticed(notice))
     if page is not None:
         write_page(page, path, card_path, card)

@@ -22,7 +22,7 @@ class Effort(Enum):
 
     @property
     def options(self) -> Mapping[str, Any] | None:
-        """The options that this version of XLA knows; None if XLA knows none or JAX does not run on the CPU."""
+        """XLA's options for a fast compilation, if this XLA knows any and JAX runs on the CPU; else None."""
         import jax
 
         if jax.default_backend() != "cpu":

@@ -122,7 +122,7 @@ def best_training(result: Result, objective: Objective) -> Result:
 
 
 def loss_name(objective: Objective) -> str:
-    """Return the name of the loss on the rows of the objective."""
+    """Return "val_loss" if the objective is measured on validation rows, else "loss"."""
     return "val_loss" if objective.name.startswith("val_") else "loss"
 
 

@@ -111,7 +111,7 @@ def best_line(winner: LeaderboardRow, rows: Sequence[LeaderboardRow], objective:
     if winner.seeds is not None and winner.final:
         score = score_text(winner.seeds.mean, winner.seeds.stderr)
         seeds = f" over {winner.seeds.count} seeds" + (
-            " that differ by more than chance" if winner.seeds.unstable else ""
+            " with scores that differ by more than chance" if winner.seeds.unstable else ""
         )
     text = f"trial {winner.number}: {escape(objective.name)} "
     params = params_text(distinct_params(winner, rows))

@@ -121,7 +121,7 @@ def test_a_worker_with_another_version_says_which_and_where_it_runs(workers: Wat
 def test_other_data_and_a_model_that_is_not_there_are_said(workers: Watched) -> None:
     sweep = shared(workers)
     alter(sweep, fingerprint="other")
-    with pytest.raises(SweepError, match="its data differ from the sweep's"):
+    with pytest.raises(SweepError, match="the worker's data differ from the sweep's"):
         sweep.look(lambda: 1)
     spec = replace(SPEC, model=ModelSpec("python", "nowhere:build"))
     with pytest.raises(SweepError, match="nowhere"):

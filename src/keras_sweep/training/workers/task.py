@@ -84,7 +84,7 @@ class Task:
         data = load_variant(self.spec)
         self.data = whole(self.spec, data) if self.is_whole else data
         if self.data.fingerprint != self.fingerprint:
-            raise UsageError("its data differ from the sweep's", hint="Copy the same files to the worker")
+            raise UsageError("the worker's data differ from the sweep's", hint="Copy the data files to the worker")
         self._tools: dict[Hashable, Any] = {}
         self._looked, self._stops = 0.0, False
         if self.is_alone:  # loky collects garbage after each call, which would scan all these objects

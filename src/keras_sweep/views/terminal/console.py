@@ -27,7 +27,7 @@ ASCII = dict(zip("▁▂▃▄▅▆▇█╸━─×≈·…–⠋⠙⠹⠸⠼�
 
 
 def _substitute(error: UnicodeError) -> tuple[str, int]:
-    """Replace characters that the output's encoding lacks, as an error handler of `codecs`. No name ends a sweep."""
+    """Replace characters that the output's encoding lacks (a `codecs` error handler): no odd name ends a sweep."""
     assert isinstance(error, UnicodeEncodeError)
     texts = (ASCII.get(char) or ascii(char)[1:-1] for char in error.object[error.start : error.end])
     return "".join(texts), error.end
@@ -62,7 +62,7 @@ def console_on(file: TextIO, *, width: int | None = None) -> Console:
 
 
 def longest_value(width: int, longest: int) -> int:
-    """Return how many cells a value may have: `longest` on a terminal, and the whole `width` in a pipe."""
+    """Return how many characters a value may have: `longest` on a terminal, and the whole `width` in a pipe."""
     return width if width >= PIPE_WIDTH else longest
 
 

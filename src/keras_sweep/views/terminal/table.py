@@ -51,9 +51,9 @@ def fit_columns(forms: Iterable[list[Column]], width: int) -> tuple[list[Column]
 def print_table(
     console: Console, columns: Sequence[Column], longest: Iterable[int] = (LONGEST,), most: int = PIPE_WIDTH
 ) -> None:
-    """Print a table. A terminal shows at most `most` rows: the first and the last.
+    """Print a table. If a terminal would show more than `most` rows, rows in the middle are left out.
 
-    `longest`: numbers of cells to cut values to. The first number with which the table fits is used.
+    `longest`: widths in characters to cut values to. The first width at which the table fits is used.
     """
     width = console.width
     shown, left_out = drop_middle(columns, longest_value(width, most))
