@@ -163,7 +163,7 @@ class LaneGroup(Group):
         )
 
     def _compute_rates(self, lanes: Sequence[Lane], rows: int) -> Any:
-        """Return learning rates [rows, lanes] of this epoch's steps. None: no schedules. `rows`: training row count."""
+        """Return the rates [rows, lanes] of this epoch's steps, at most one per training row. None: no schedules."""
         first = -(-rows // lanes[0].plan.batch_size) * self.epoch
         steps = np.arange(first, first + rows, dtype=np.float32)  # at most this many, the rest is unused
         scheduled = [(lane.learning_rate, lane.plan.schedule) for lane in lanes if lane.plan.schedule]

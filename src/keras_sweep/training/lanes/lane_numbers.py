@@ -97,7 +97,7 @@ class SharedStructure:
         return LaneNumbers(np.full((self.numbers, 2, lanes), PLACEHOLDER, np.float32), widths, choices)
 
     def find_lengths(self, widths: Any) -> list[Any]:
-        """Return the output length of each widened layer, then `widths`. Width 0: inputs are outputs. Traced."""
+        """Return [output length of each widened layer, *widths]. A layer of width 0 returns its inputs. Traced."""
         output_lengths: list[Any] = []
         for width, inputs in zip(widths, self.inputs, strict=True):
             output_lengths.append(jnp.where(width > 0, width, output_lengths[-1] if inputs is None else inputs))

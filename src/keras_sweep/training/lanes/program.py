@@ -37,7 +37,7 @@ Layout: TypeAlias = FlatLayout | StackedLayout
 
 @dataclass(frozen=True)
 class DeviceData:
-    """The rows in the memory of the CPU or GPU, which all programs read. A CPU does not copy suitable arrays."""
+    """The rows in the memory of the CPU or GPU, which all programs read. On a CPU, JAX may use them without a copy."""
 
     x: Any
     y: Any
@@ -78,7 +78,7 @@ class Program:
     """A compiled program that trains and validates a fixed number of lanes, all with the same signature."""
 
     def __init__(self, template: Template, lanes: int, data: DeviceData, *, row_wise: bool, effort: Effort) -> None:
-        """Compile. `effort`: the compiler's. `row_wise`: whether validation scores are the same for any batch size."""
+        """Compile with this `effort`. `row_wise`: whether validation scores are the same for any batch size."""
         self.lanes = lanes
         self._set_data(template, data)
         self._batch_size = template.signature.batch_size
@@ -151,7 +151,7 @@ class Program:
         return state, logs, np.asarray(finite), None if right is None else np.asarray(right)
 
     def _cut_batches(self, order: Any) -> tuple[Any, ...]:
-        """Cut the row indices `order` into full batches [steps, rows] and a short last batch. Masked: do not cut."""
+        """Cut row indices into full batches [steps, rows] and a short last batch. A masked program returns (order,)."""
         if self._template.signature.masked:
             return (order,)
         whole = len(order) // self._batch_size * self._batch_size

@@ -170,7 +170,7 @@ class Programs:
         return self._data.fold(fold) if self._data.folds else self._data
 
     def to_shared_signature(self, signature: Signature) -> Signature:
-        """Set the seed to 0, so that seeds share a program. Keep it if a custom model may draw constants with it."""
+        """Return the signature with seed 0, so that seeds share a program, or unchanged if seeds may set constants."""
         ignores_seed = self._spec.model.kind == "dense" or signature.structure
         return replace(signature, seed=0) if ignores_seed else signature
 
@@ -188,7 +188,7 @@ class Programs:
         return join_models(models, is_cheap)
 
     def get_own_model(self, plan: TrainingPlan) -> OwnModel | None:
-        """Describe a trial's model so that different models can share a program. None: only equal models can."""
+        """Describe a trial's model, so that different models share a program. Return None if only equal models can."""
         # Without model parameters, all trials have the same model. Folds may have different columns.
         if not self._model_parameters or self._data.folds:
             return None
@@ -203,7 +203,7 @@ class Programs:
         return build_own_model(self._spec, from_key(arguments), seed, self._get_data(0), **options)
 
     def _count_steps(self, batch_size: int) -> int:
-        """Return the number of training steps of the longest trial of the space with this batch size."""
+        """Return the most training steps that a trial of the space can take with this batch size."""
         return math.ceil(len(self._get_data(0).train) / batch_size) * self._most_epochs
 
     def narrow(self, signature: Signature, variant: OptimizerVariant) -> Signature:
@@ -242,7 +242,7 @@ class Programs:
         return replace(signature, batch_size=step, masked=True) if shared or rows % size else signature
 
     def find_lane_limit(self, signature: Signature) -> int:
-        """Return the most lanes of a program. Return 1 if more lanes are no faster, or do not fit in memory."""
+        """Return how many lanes a program may have at most: 1 if more are no faster, or do not fit in memory."""
         template = self.get_template(signature)
         if template.has_convolution:
             return 1

@@ -107,7 +107,7 @@ def make_variant(plan: TrainingPlan, varying: Collection[str] = ()) -> Optimizer
 def make_signature(
     plan: TrainingPlan, variants: tuple[OptimizerVariant, ...] | None = None, structure: str = ""
 ) -> Signature:
-    """Return a plan's signature. `variants`: the program's optimizers (None: the plan's). `structure`: the model's."""
+    """Return a plan's signature. `variants`: optimizers (None: the plan's). `structure`: as in `OwnModel`, or empty."""
     model = () if structure else to_key(plan.model_arguments)
     class_weight = plan.training.class_weight
     weights = tuple(class_weight.items()) if isinstance(class_weight, Mapping) else class_weight

@@ -156,7 +156,7 @@ def make_own_model(
     """Describe a newly built Keras model. Return None if a part of the model can't be shared.
 
     `widen(weights)`: whether to store narrow layers in wider layers, which then have `weights` weights. None: no.
-    `activations`: the names that trials of the space choose among. They differ per lane only if `widen` says yes.
+    `activations`: the names that trials of the space choose among. They differ per lane only if `widen` returns True.
     """
     if not _is_known_chain(model):
         return None
@@ -302,7 +302,7 @@ def _embed_model(model: OwnModel, deeper: OwnModel) -> OwnModel | None:
 
 
 def _embed_layer(layer: OwnLayer, target: OwnLayer) -> OwnLayer | None:
-    """Return the layer with all penalties of `target`, new penalties with factor 0. Return None if layers differ."""
+    """Return the layer with all penalties of `target`, new ones with factor 0. None: the layers differ otherwise."""
 
     def drop_penalties(facts: Mapping[str, Any]) -> Mapping[str, Any]:
         return {**facts, "config": {name: value for name, value in facts["config"].items() if name not in PENALTIES}}

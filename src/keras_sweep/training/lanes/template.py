@@ -122,7 +122,7 @@ class Template:
         return forward
 
     def test(self, trainable: Any, other: Any, metrics: Any, lane: Any, *batch: Any) -> Any:
-        """Evaluate a lane on `batch`: x, y and perhaps row weights. Return new (`other`, `metrics`, right rows).
+        """Evaluate a lane on `batch`: x, y and perhaps row weights. Return (`other`, `metrics`, right [rows]).
 
         `other`: the non-trainable variables. `lane`: the numbers of the lane's model. None: lanes have the same model.
         """
@@ -130,7 +130,7 @@ class Template:
         return other, metrics, self.find_right_rows(batch[1], outputs)
 
     def update_metrics(self, metrics: Any, loss: Any, rows: Any, update: Callable[[Any], Any]) -> list[Any]:
-        """Return the metric variables after a batch of `rows` rows. `update` gets each metric but the loss."""
+        """Return the metric variables after a batch of `rows` rows. `update(metric)` updates each but the loss."""
         # As Keras 3.15's `Model._update_metrics_variables` on JAX: the loss metric weights a batch by its rows.
         mapping = list(zip(self.model.metrics_variables, metrics, strict=True))
         with keras.StatelessScope(state_mapping=mapping) as scope:
