@@ -160,7 +160,7 @@ def validation_record(result: Result) -> dict[str, Any]:
 
 
 def seeds_record(trial: Result, seed: int) -> dict[str, Any]:
-    """Return {"seeds": a trial's value with each seed, and the mean}, or {} without finalists. `seed`: the search's."""
+    """Return {"seeds": {mean, values with each seed, ...}}, or {} without finalists. `seed` is the search's seed."""
     scores = seed_scores(trial) if trial.final else None
     if scores is None:
         return {}
@@ -181,14 +181,14 @@ def refit_record(refit: Refit | None) -> dict[str, Any] | None:
 
 
 def is_card_of(card: Mapping[str, Any], training: Result, seed: int) -> bool:
-    """Check whether a card describes this trial or finalist. `seed`: the search's, for trials without a `seed`."""
+    """Check whether a card describes this trial or finalist. `seed` is the search's: a trial may have no own seed."""
     return (card.get("trial"), card.get("seed")) == (training.recipe, training.params.get("seed", seed))
 
 
 def test_record(facts: Facts, training: Result) -> dict[str, Any] | None:
     """Return the `test` of a card: scores on the sealed test rows, or None if `training` was not evaluated on them.
 
-    The key `stderr` is the standard error of the objective's metric. `stderrs` has it for all metrics, where known.
+    The key `stderr` is the standard error of the objective's metric. `stderrs` maps each metric to its own, if known.
     """
     test = facts.test_of(training)
     if test is None:

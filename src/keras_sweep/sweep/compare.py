@@ -84,7 +84,7 @@ class SideBySide:
 
     @property
     def within(self) -> float:
-        """The best value of a trial in all sweeps, made worse by its standard error. Finalists do not count."""
+        """A value one standard error worse than the best value of all sweeps' trials. Finalists do not count."""
         best = min((side.improvements[-1] for side in self.sides), key=lambda r: self.objective.key(r.value or 0.0))
         step = best.stderr or 0.0
         return (best.value or 0.0) - (step if self.objective.is_better(1.0, 0.0) else -step)
@@ -139,7 +139,7 @@ def _find_differences(sides: Sequence[Side]) -> list[str]:
 
 
 def _pair_winners(comparison: SideBySide) -> tuple[dict[str, Behind], int | None]:
-    """Return ({sweep: distance to the best winner}, compared rows); ({}, None) without scores of the same rows."""
+    """Return ({sweep: distance to the best winner}, number of rows), or ({}, None) if rows can't be compared."""
     sides, objective = comparison.sides, comparison.objective
     row_scores = [side.scores if comparison.by_mean else side.scores[:1] for side in sides]
     forms = {(seed_rows.rows, seed_rows.kind is Kind.OUTPUTS) for scores in row_scores for seed_rows in scores}

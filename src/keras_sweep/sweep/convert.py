@@ -187,7 +187,7 @@ def difference(ours: Array, theirs: Array) -> float:
 
 
 def convert_request(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Convert `model.keras` in `folder` as the request of `convert_model` says. Return facts about the new file."""
+    """Convert `model.keras` in `folder`. `request` has the format, path, ... of the new file. Return facts about it."""
     import keras
     import tensorflow
 

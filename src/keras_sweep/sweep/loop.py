@@ -52,7 +52,7 @@ class Generation:
     def load_spooled(self, record: TrialRecord, total: int, engine: str, runner: str) -> None:
         """Load into `spooled` the trials below number `total` that have ended, and wait in a folder to be recorded.
 
-        If a trial's suggestion differs now, or its engine or runner is not `engine` or `runner`, it is discarded.
+        Discard each of them whose suggestion differs now, or whose engine or runner is not `engine` or `runner`.
         """
         missing = self.missing_numbers(total)
         expected = {suggestion.number: suggestion for suggestion in self.suggestions if suggestion.number in missing}
@@ -76,7 +76,7 @@ class Generations:
     def __init__(
         self, make_engine: Callable[[], Engine], size: int, finished: Sequence[Result], wall: WallTime, ahead: int = 1
     ) -> None:
-        """Build the engine, and let it learn the recorded trials `finished`. `wall` adds up the time as `sampler`.
+        """Build the engine, and let it learn the recorded trials `finished`. `wall` times this as phase "sampler".
 
         `size` is the number of trials in a generation. An engine that does not learn suggests `ahead` generations at
         once.
@@ -185,7 +185,7 @@ def search(sweep: OpenSweep, record: TrialRecord, total: int, *, most_failures: 
 
 
 def complete_added_point(spec: SweepSpec, finished: Sequence[Result], values: Params) -> tuple[Params, Result | None]:
-    """Fill gaps in `values` from the best trial. Return (all values, trial with them or None). Raises UsageError."""
+    """Add missing parameters to `values` from the best trial. Return (all values, finished trial with them or None)."""
     best = winner(finished, spec.objective)
     point = complete_point(spec, values, best.params if best is not None else {})
     return point, next((trial for trial in finished if identity(trial.params) == identity(point)), None)

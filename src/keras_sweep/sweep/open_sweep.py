@@ -164,7 +164,7 @@ class OpenSweep:
         return spec
 
     def _read_data(self, trial: Result | None = None) -> None:
-        """Set `spec` and `data` once. If `trial` will be built, it decides the backend. Raises as `load`."""
+        """Set `spec` and `data` once. `trial`: a trial to build; its backend is the default. Raises as `load`."""
         if hasattr(self, "data"):
             return
         spec, study = self._spec_with_code, self.study

@@ -56,7 +56,7 @@ class Imported:
 def read_trials(source: str, *, study: str | None = None, metric: str | None = None) -> Imported:
     """Read the finished trials of an Optuna study. `source` is a file, opened read-only, or a storage's URL.
 
-    `study` is the study's name, required if the storage has several (without studies of finalists). `metric` names the
+    `study` is the study's name, required if there are several (studies of finalists do not count). `metric` names the
     objective. Raises UsageError if the file is missing, Optuna can't read it, or several studies match.
     """
     path, shown, secrets = _parse_source(source)

@@ -106,7 +106,7 @@ class Replay:
 
     @property
     def matches(self) -> bool:
-        """Whether `plain` equals the record to rounding, or else `own` equals the record exactly."""
+        """Whether the record is repeated: by `plain` to rounding, or else by `own` (the recorded runner) exactly."""
         if self.plain.match is not Match.PARTED:
             return True
         return self.own is not None and self.own.match is Match.EQUAL

@@ -88,7 +88,7 @@ def open_study(
 
 
 def _write_space(folder: SweepFolder, spec: SweepSpec, known: str, emit: Listener) -> None:
-    """Write the space file into the sweep's folder. An edited copy (not the text `known`) is renamed."""
+    """Write the space file into the sweep's folder. If the old file there is not the text `known`, it is renamed."""
     path, text = folder.space, b""
     with suppress(OSError):  # the file is missing, a folder, or a pipe
         text = read_plain(path, MOST_TEXT)

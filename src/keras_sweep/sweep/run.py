@@ -183,7 +183,7 @@ def _note_device(sweep: OpenSweep) -> None:
 
 
 def _find_unfinished(sweep: OpenSweep, recorded: int, total: int) -> tuple[tuple[int, ...], dict[int, int]]:
-    """Return (ended but unrecorded trials, {stopped trial: epoch of its checkpoint}), from number `recorded` on."""
+    """Return (numbers of ended, unrecorded trials; {stopped trial: its last saved epoch}) from number `recorded` on."""
     waiting = list_waiting(sweep.folder, recorded, total)
     if not sweep.stop or recorded >= total:
         return tuple(waiting), {}

@@ -243,7 +243,7 @@ def _check_validation(
 def _open_test_rows(
     spec: SweepSpec, card: Card, data: SearchData, trained_rows: SearchData, home: RecordedSweep | None
 ) -> tuple[Any, Rows, int | None]:
-    """Open the test rows and count the evaluation. Return (x, rows, count); without `home` the count is None."""
+    """Open the test rows and count the evaluation in sweep `home`. Return (x, rows, count or None without `home`)."""
     if card.data.test_fingerprint != data.test_fingerprint:
         message = f"the test rows of {data.name} have changed since the card was written"
         raise DataError(message, hint="Restore the old rows")

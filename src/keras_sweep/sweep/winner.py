@@ -216,7 +216,7 @@ def count_look(study: StudyFile) -> int:
 
 
 def evaluate(spec: SweepSpec, trial: Result, model: Any, rows: Rows, data: SearchData) -> TestScores:
-    """Return a trained model's scores on held-out rows, with standard errors, and the accuracy of each class."""
+    """Return a trained model's scores on `rows`, their standard errors, and the accuracy of each class of `data`."""
     arguments = training_plan(spec, trial.params).loss_arguments
     options = {"sample_weight": rows.weights, "verbose": 0, "return_dict": True}
     scores = read_numbers(model.evaluate(rows.x, rows.labels, **options))
