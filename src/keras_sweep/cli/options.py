@@ -59,7 +59,7 @@ def number(name: str, help: str, **more: Any) -> Any:
 
 
 def choice(name: str, help: str, known: Collection[str] | str, metavar: str = "NAME") -> Any:
-    """Return an option that accepts only the names `known`, or a name registered under `known` if that is a str."""
+    """Return an option that accepts only the names in `known`. If `known` is a str: the plugins of that kind."""
 
     def check(param: typer.CallbackParam, value: str | None) -> str | None:
         if value is None:

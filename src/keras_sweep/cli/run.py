@@ -117,7 +117,7 @@ def run(
 
 
 def _print_summary(events: opt.Events, leaks: list[str], sweep: ks.Sweep | None, *, times: bool) -> None:
-    """Print the summary of an ended sweep, then the warnings `leaks`. If `sweep` is None, leave out the importances."""
+    """Print the summary of an ended sweep, then the warnings `leaks`. Without `sweep`, omit parameter importances."""
     from keras_sweep.views.summary import print_summary
 
     console, last = stdout_console(), events.last

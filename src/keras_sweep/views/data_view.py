@@ -94,7 +94,7 @@ def _class_columns(data: SearchData, classes: int) -> list[Column]:
 
 
 def column_texts(data: SearchData) -> list[tuple[str, ...]]:
-    """Return (name, kind, mean, deviation, lowest, highest, details) of each table column. No table: of each input."""
+    """Return (name, kind, mean, deviation, lowest, highest, details) of each column of a table, or each input."""
     if data.preprocessing is None:
         return [_statistics(name, values) for name, values in by_name("all inputs", data.train.x).items()]
     rows: list[tuple[str, ...]] = []

@@ -54,7 +54,7 @@ def estimate_importance(
     evaluator, storage = optuna.importance.PedAnovaImportanceEvaluator(), optuna.storages.InMemoryStorage()
 
     class Resample(optuna.Study):
-        """An Optuna study whose trials are the list `drawn`. Optuna would copy them, which takes most of the time."""
+        """An Optuna study whose trials are the list `drawn`. It saves time: Optuna's own study copies its trials."""
 
         drawn: list[optuna.trial.FrozenTrial]
 
@@ -99,5 +99,5 @@ def estimate_importance(
 
 
 def is_settled(shares: Sequence[Importance]) -> bool:
-    """Check whether `shares[0]` is the most important parameter for nearly every random draw of the trials."""
+    """Check whether the parameter of `shares[0]` stays the most important in nearly all resamples of the trials."""
     return len(shares) > 1 and shares[0].low > max(item.high for item in shares[1:])

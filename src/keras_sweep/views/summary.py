@@ -139,7 +139,7 @@ def headline(ended: SweepEnded, rows: Sequence[LeaderboardRow]) -> Text:
 
 
 def look_lines(test: TestEvaluated, *, classes: bool = True) -> list[Text]:
-    """Describe an evaluation on the test rows, with a bar for each class. Without `classes`, only name weak classes."""
+    """Describe an evaluation on the test rows, with a bar for each class. Without `classes`, name only the worst."""
     seed = "" if test.seed is None else f" with seed {test.seed}"
     text = Text.assemble(("test ", "bold"), f"trial {test.number}{seed}:")
     for index, (name, value) in enumerate(test.scores.items()):

@@ -250,7 +250,7 @@ def machine_keys(rows: Sequence[LeaderboardRow]) -> list[str]:
 
 
 def cell(row: LeaderboardRow, key: str) -> Value:
-    """Return the row's value of `key`, or None. Write `params.NAME` or `metrics.NAME` if both have the name."""
+    """Return the row's value of `key`, or None. A parameter hides a metric of the same name, but not `metrics.NAME`."""
     if key in SEEDS_KEYS:
         return seeds_record(row.seeds)[key]
     if key in FIRST_KEYS or key in LAST_KEYS or key == FRONT:
@@ -265,7 +265,7 @@ def cell(row: LeaderboardRow, key: str) -> Value:
 
 
 def seeds_record(seeds: SeedScores | None) -> dict[str, Scalar]:
-    """Return {key of SEEDS_KEYS: value}: number of seeds (None: 1 seed), mean, its standard error, `unstable`."""
+    """Return {key of SEEDS_KEYS: value}, as the number of seeds. If `seeds` is None: 1, and None for the others."""
     facts = (1, None, None, None) if seeds is None else (seeds.count, seeds.mean, seeds.stderr, seeds.unstable)
     return dict(zip(SEEDS_KEYS, facts, strict=True))
 
@@ -291,7 +291,7 @@ def _sort_rows(
 
 
 def _find_key(key: str, keys: Collection[str], option: str) -> str:
-    """Return the one of `keys` that `key` means: `key` itself, or the key of the column with this header."""
+    """Return `key`, or the key of the column with the header `key`. Else raise UsageError, which names `option`."""
     if key in keys or key in HEADS:
         return key if key in keys else HEADS[key]
     near = find_nearest(key, keys)

@@ -51,7 +51,7 @@ def leaderboard_table(
     timing: bool = True,
     scale: CurveScale | None = None,
 ) -> tuple[Group, list[str]]:
-    """Return the table for a console of `width` cells, and the headers of the columns that do not fit.
+    """Return the table for a console of `width` characters, and the headers of the columns that do not fit.
 
     `parameters`: the parameters with a column (default: those that differ between trials). `reference`: the baseline's
     score. `timing`: show seconds and engine. `scale`: the height of a value in the curves (default: covers all curves).

@@ -105,7 +105,7 @@ def _parameter_column(name: str, all_rows: Sequence[LeaderboardRow], keep: int) 
 
 
 def lines_of(row: LeaderboardRow, columns: Sequence[LeaderboardColumn]) -> list[list[str]]:
-    """Return a list of cells for the row. If several seeds trained the configuration, a second list has their mean."""
+    """Return the row's text in each column, as a list. If trained with several seeds, a second list has the mean."""
     lines = [[column.text(row) for column in columns]]
     if row.seeds is not None:
         below = dict(zip(("number", "value"), seeds_texts(row.seeds), strict=True))

@@ -43,7 +43,7 @@ class Axis:
 
 
 def clip_range(values: Iterable[float], objective: Objective) -> tuple[float, float]:
-    """Return (low, high) of the values without the worst quarter. If low would equal high, use all values."""
+    """Return (lowest, highest) of the values without the worst quarter, or of all values if these would be equal."""
     ordered = sorted(filter(math.isfinite, values))
     cut = int(len(ordered) * CUT)
     low, high = (ordered[cut], ordered[-1]) if objective.goal is Goal.MAXIMIZE else (ordered[0], ordered[-1 - cut])

@@ -33,7 +33,7 @@ def best_tenth(rows: Sequence[LeaderboardRow]) -> Sequence[LeaderboardRow]:
 
 
 def draw_slice(index: int, axis: Axis, value: Axis, page: PageContent, drawn: Sequence[LeaderboardRow]) -> Markup:
-    """Draw the objective (`value`) over a parameter (`axis`), a dot for each trial `drawn`. `index` ends its id."""
+    """Draw the objective (`value`) over a parameter (`axis`): a dot per trial `drawn`. The SVG's id ends in `index`."""
     across, up, parts = draw_axes(axis, value)
     for row in reversed(drawn):
         if row.value is not None and row.number in axis.values:
@@ -58,7 +58,7 @@ def draw_interaction(x: Axis, y: Axis, page: PageContent, drawn: Sequence[Leader
 
 
 def _position(axis: Axis, number: int, scale: Scale) -> float:
-    """Return the pixel of trial `number`; ABSENT without a value. Trials with the same choice are spread a little."""
+    """Return the coordinate in pixels of trial `number`; ABSENT without a value. Equal choices are spread a little."""
     if number not in axis.values:
         return ABSENT
     jitter = (number * 7) % SPREAD - SPREAD // 2 if axis.choices is not None else 0
@@ -148,7 +148,7 @@ def widening_call(name: str, settings: Iterable[str]) -> str:
 
 
 def _widen_range(axis: Axis, end: str, facts: Facts) -> str | None:
-    """Return the `--set` text that moves `end` ("min", "max") ten times as far (log axis) or twice; or None."""
+    """Return the `--set` text that moves `end` ("min" or "max") outward. Return None if no space file can."""
     assert axis.searched is not None
     low, high = axis.searched
     if end == "max":

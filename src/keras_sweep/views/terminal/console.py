@@ -45,7 +45,7 @@ def stderr_console() -> Console:
 
 
 def console_on(file: TextIO, *, width: int | None = None) -> Console:
-    """Return a console that writes to `file`. `width` overrides the width of the terminal, in cells."""
+    """Return a console that writes to `file`. `width` overrides the width of the terminal, in characters."""
     from rich.console import Console
 
     if isinstance(file, io.TextIOWrapper):

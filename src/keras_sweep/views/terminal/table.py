@@ -29,9 +29,9 @@ class Column:
 
 
 def fit_columns(forms: Iterable[list[Column]], width: int) -> tuple[list[Column], list[str]]:
-    """Return the columns that fit into `width` cells, and the headers of the columns that do not fit.
+    """Return the columns that fit into `width` characters, and the headers of the columns that do not fit.
 
-    `forms` are the same columns, from wide to narrow. The first form that fits is used, with folded headers if needed.
+    `forms` are the same columns, from wide to narrow. The first that fits is used, with two-line headers if needed.
     If no form fits, the last form is used without the columns that have the highest `keep`.
     """
     columns: list[Column] = []
@@ -63,7 +63,7 @@ def print_table(
 
 
 def drop_middle(columns: Sequence[Column], most: int) -> tuple[list[Column], int]:
-    """Keep the first and last `most // 2` cells of each column. Return (columns, number of cells left out of each)."""
+    """Of more than `most` rows, keep the first and last `most // 2`. Return (columns, number of rows left out)."""
     left_out = len(columns[0].cells) - most
     if left_out <= 0:
         return list(columns), 0
@@ -72,7 +72,7 @@ def drop_middle(columns: Sequence[Column], most: int) -> tuple[list[Column], int
 
 
 def cut(columns: Sequence[Column], longest: int) -> list[Column]:
-    """Shorten headers and cells to `longest` cells of a terminal, and escape control characters."""
+    """Shorten the headers and table cells to a width of `longest` characters, and escape control characters."""
     return [
         replace(
             column,
@@ -91,7 +91,7 @@ def count_cells(columns: Sequence[Column]) -> int:
 
 
 def draw_table(columns: Sequence[Column]) -> Group:
-    """Draw headers, a rule, and rows. Rich's own table would take several times as long, and may fold cells."""
+    """Draw headers, a rule, and rows. Rich's own table would take several times as long, and may wrap texts."""
     widths = [column.width for column in columns]
     heads = [column.header.split("\n") for column in columns]
     depth = max(map(len, heads))

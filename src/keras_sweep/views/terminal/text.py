@@ -21,7 +21,7 @@ ON_FRONT = "●"
 
 
 def shorten(text: str, width: int) -> str:
-    """Return at most `width` terminal cells of the text. An ellipsis replaces the rest."""
+    """Cut a text to `width` characters on a terminal (a wide one counts as two). An ellipsis replaces the rest."""
     from rich.cells import cell_len, set_cell_size
 
     if cell_len(text) <= width:
@@ -114,7 +114,7 @@ def format_elapsed(seconds: float) -> str:
 
 
 def waiting_text(count: int) -> str:
-    """Say that `count` trials have ended, but wait until trials with lower numbers have ended."""
+    """Return the sentence that `count` ended trials are not shown until all trials with lower numbers have ended."""
     have, are, they = ("has", "is", "it is") if count == 1 else ("have", "are", "they are")
     trials = pluralize(count, "more trial")
     return f"{trials} {have} ended and {are} kept: {they} shown when all trials with lower numbers have ended"
@@ -139,7 +139,7 @@ def sparkline(values: Sequence[float], scale: Callable[[float], float], *, width
 
 
 def bar(share: float, width: int) -> str:
-    """Draw a horizontal bar that fills `share` (0 to 1) of `width` cells."""
+    """Draw a horizontal bar that fills `share` (0 to 1) of `width` characters."""
     share = min(max(share, 0.0), 1.0) if math.isfinite(share) else 0.0
     whole, half = divmod(round(share * width * 2), 2)
     return f"{FULL * whole + HALF * half:{width}}"
