@@ -206,7 +206,7 @@ def _to_numpy(element: Any) -> list[Any]:
 
 
 def _iterate_dataset(dataset: Any) -> tuple[Iterator[Any], int]:
-    """Return (iterator, number of elements) of a dataset. As in tf.data, -1 is infinite and -2 is unknown."""
+    """Return (iterator, number of batches) of a dataset. As in tf.data, the number -1 is infinite, -2 is unknown."""
     if hasattr(dataset, "num_batches"):  # a PyDataset of Keras
         return iter(dataset), -1 if dataset.num_batches is None else dataset.num_batches
     try:
@@ -216,7 +216,7 @@ def _iterate_dataset(dataset: Any) -> tuple[Iterator[Any], int]:
 
 
 def name_arrays(arrays: Sequence[Any], part: str) -> dict[str, Any]:
-    """Return name -> array of (x, y, weights). If `part` is "_train", the names are `x_train` and so on."""
+    """Return name -> array of `arrays`: (x, y, weights). `part` ends the names: "_train" gives `x_train` and so on."""
     pairs = zip(LETTERS, arrays, strict=False)
     return {f"{letter}{part}": array for letter, array in pairs if array is not None or letter in "xy"}
 

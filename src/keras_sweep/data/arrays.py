@@ -79,7 +79,7 @@ def has_several_arrays(value: Any, rows: int | None = None) -> bool:
 
 
 def input_array(x: Any, what: str) -> Array:
-    """Convert inputs to numbers [N, ...] or texts [N] of `str`. The DataError names the inputs as `what` says."""
+    """Convert inputs to numbers [N, ...] or texts [N] of `str`. Raises DataError, which calls the inputs `what`."""
     array = _as_array(x)
     if array.ndim and array.size == len(array) > 0 and all(isinstance(value, str) for value in array.flat):
         return array.reshape(-1).astype(object)
@@ -104,7 +104,7 @@ def read_arrays(value: Any, read: Callable[[Any, str], Array], what: str, rows: 
 
 
 def label_array(y: Any, what: str) -> Array:
-    """Convert labels to numbers [N, ...], or texts [N] or [N, C]. The DataError names the labels as `what` says."""
+    """Convert labels to numbers [N, ...], or texts [N] or [N, C]. Raises DataError, which calls the labels `what`."""
     array = _as_array(y)
     is_valid = array.ndim if array.dtype.kind in "fiub" else array.ndim in (1, 2) and array.dtype.kind in "UO"
     if not is_valid or not array.size:
@@ -162,7 +162,7 @@ def to_32_bits(x: Array) -> Array:
 
 
 def copy_if_view(array: Array) -> Array:
-    """Return a contiguous array that is no view. A view would keep all rows in memory, and give access to them."""
+    """Return a contiguous array, and a copy of a view, which would keep all rows in memory, even the test rows."""
     return np.array(array, order="C") if array.base is not None else np.ascontiguousarray(array)
 
 

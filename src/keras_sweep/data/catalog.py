@@ -93,7 +93,7 @@ def load_variant(spec: SweepSpec) -> SearchData:
 
 
 def make_set_spec(name: str) -> SweepSpec:
-    """Return a spec that has only a named data set, and a loss that fits its labels."""
+    """Return a spec that has only the data set called `name`, and a loss that fits the labels of this data set."""
     loss = {"diabetes": "mean_squared_error", "breast_cancer": "binary_crossentropy"}.get(name)
     return SweepSpec(
         name=name,

@@ -77,7 +77,7 @@ def _check(
 
 
 def infer_output_shape(loss: str, data: SearchData) -> tuple[int, ...]:
-    """Return the output shape that the model needs for a row. For class indices, its last axis has all classes."""
+    """Return the output shape that the loss needs for a row. For class indices, the last axis is the classes."""
     y, form = ravel_column(data.train.y), loss_needs(loss).form
     if y.ndim == 1:
         return (1 if form is LabelForm.BINARY else data.classes or 1,)
@@ -173,7 +173,7 @@ def _argument_values(spec: SweepSpec, argument: str) -> Iterator[tuple[str, tupl
 def _output_faults(
     spec: SweepSpec, data: SearchData, output_shape: tuple[int | None, ...], activation: str | None
 ) -> Iterator[Fault]:
-    """Yield faults of a user's model: its output shape (rows first), or a last activation unfit for the loss."""
+    """Yield a fault if a user's model has an output shape (rows first) or last activation that the loss can't take."""
     needed, needs = infer_output_shape(spec.loss, data), loss_needs(spec.loss, spec.loss_arguments)
     usual = needs.usual
     lowest, highest = float(np.min(data.train.y)), float(np.max(data.train.y))

@@ -75,7 +75,7 @@ def _find_part_folders(root: Path) -> dict[str, Path]:
 
 
 def walk_folder(folder: Path, faults: list[OSError]) -> Iterator[tuple[Path, list[Path]]]:
-    """Yield (folder, files) of a folder and each subfolder, with links, without hidden files. `faults` gets errors."""
+    """Yield (folder, files) of a folder and each subfolder, by links, too. Skip hidden ones. Add errors to `faults`."""
     for place, folders, files in os.walk(folder, followlinks=True, onerror=faults.append):
         above = {os.path.realpath(parent) for parent in (Path(place), *Path(place).parents)}
         folders[:] = [name for name in folders if not name.startswith(".")]

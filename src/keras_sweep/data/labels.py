@@ -24,7 +24,7 @@ class LabelForm(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LossNeeds:
-    """Hold what a loss needs: the form of the labels, and activations of the last layer."""
+    """Hold what a loss needs: the form of the labels, and the activations that the last layer may have."""
 
     form: LabelForm
     activations: tuple[str, ...]  # the last activations that fit; () for any
@@ -57,7 +57,7 @@ LOSS_NEEDS = {loss: LossNeeds(form, activations) for form, activations, losses i
 
 
 def loss_needs(loss: str, arguments: Mapping[str, object] | None = None) -> LossNeeds:
-    """Return what a loss needs; its argument `from_logits` needs linear outputs. A user's own loss takes any labels."""
+    """Return what `loss` needs. With `from_logits` in `arguments`: a linear output. A user's loss takes any labels."""
     needs = LOSS_NEEDS.get(loss, LossNeeds(LabelForm.ANY, ()))
     return LossNeeds(needs.form, ("linear",)) if arguments and arguments.get("from_logits") else needs
 

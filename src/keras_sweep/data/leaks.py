@@ -17,7 +17,7 @@ LEAST_APART, TELLS_ALL = 20, 0.95  # neighbours that differ by chance; the measu
 
 
 def find_leaks(parts: Parts, classes: bool) -> tuple[str, ...]:
-    """Return a notice for each leak: copied rows, groups that the split cuts, and columns that alone predict the label.
+    """Return a notice for each leak: copied rows, groups that the split cuts, and single columns that predict labels.
     `classes` says whether labels are classes rather than numbers."""
     return (*_find_copies(parts), *_find_cut_groups(parts), *_find_telling_columns(parts.train, classes))
 
@@ -71,7 +71,7 @@ def _find_cut_groups(parts: Parts) -> Iterator[str]:
 
 
 def _find_telling_columns(train: RawRows, classes: bool) -> Iterator[str]:
-    """Yield a notice if columns alone predict the label. Rows are sorted by a column. If the labels of neighbours are
+    """Yield a notice if one column predicts the label. Rows are sorted by a column. If the labels of neighbours are
     alike, 1 - (mean distance of neighbours) / (mean distance of any two rows) is near 1. Without `classes` the distance
     is of ranks: then this is Chatterjee's xi (A new coefficient of correlation, 2021)."""
     if isinstance(train.x, dict | tuple) or not isinstance(train.y, np.ndarray):

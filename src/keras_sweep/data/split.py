@@ -48,8 +48,8 @@ def split_folds(rows: RawRows, how: Split, form: LabelForm) -> tuple[Fold, ...]:
 
 
 def split_rows(source: SourceRows, how: Split, form: LabelForm) -> Parts:
-    """Hold out test rows, then validation rows or folds, by the space file's `split` (`how`). Parts that the source has
-    stay. `form` is the label form that the loss needs. Raises DataError."""
+    """Hold out test rows, then validation rows or folds, by the space file's `split` (`how`). Test or validation rows
+    that the source itself names are kept. `form` is the label form that the loss needs. Raises DataError."""
     train, validation, test = source.train, source.validation, source.test
     if how.by is not None and how.by not in (train or source.rows).places:  # type: ignore[union-attr]
         hint = "For arrays, add an array of this name beside `x` and `y`, with a value for each row"

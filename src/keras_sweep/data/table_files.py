@@ -85,7 +85,7 @@ def read_table(data: DataSpec, place: str, load: Load) -> SourceRows:
 
 
 def load_csv(path: Path, options: Any, gaps: list[str]) -> tuple[pl.DataFrame, Callable[..., pl.DataFrame]]:
-    """Load a CSV file (see `Load`). All rows decide a column's type. `gaps` are texts of missing values."""
+    """Return (all columns, function that reads columns again as text) of a CSV file. `gaps` mean a missing value."""
     separator = getattr(options, "separator", ",")
     with path.open(encoding="utf-8-sig", newline="") as file:
         header = next(csv.reader(file, delimiter=separator), [])
@@ -187,8 +187,8 @@ def _read_values(series: pl.Series, what: str, hint: str) -> Array:
 
 
 def rank_values(values: Any, rows: int, how: Split, what: str) -> Places:
-    """Return the rank of each row's group or time, [N], from 1. `how` is the space file's `split`. DataError names the
-    column `what` if its `values` are not `rows` many, or if any is missing or no time."""
+    """Return the rank of each row's group or time, [N], from 1. `how` is the space file's `split`. Raises
+    DataError about the column `what` unless each of the `rows` rows has a value, which for `how.time` is a time."""
     needs_list = isinstance(values, np.ndarray) and values.dtype.kind in "OM"  # polars takes neither days nor objects
     series = polars_table({"": values.tolist() if needs_list else values}, what)[""]
     if len(series) != rows or series.dtype.is_nested() or series.dtype.is_object():

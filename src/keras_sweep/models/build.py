@@ -105,7 +105,7 @@ def dense(
 
 
 def undo_transform(model: Any, spec: SweepSpec) -> Any:
-    """Add layers that undo the target's `transform`, if any. Raises ModelError for a subclassed model."""
+    """Return the model with layers that undo the target's `transform`. Raises ModelError for a subclassed model."""
     import keras
 
     if spec.scale is None:
@@ -242,7 +242,7 @@ def call_symbolic(model: Any, data: SearchData) -> Any:
 
 
 def _match_rank(symbol: Any, inputs: Any) -> Any:
-    """Add a last axis of 1 to a symbolic tensor, or remove it, as Keras does with rows to match a model's input."""
+    """Return `symbol` with a last axis of 1 added or removed, as Keras does with rows if a model's `inputs` need it."""
     import keras
 
     extra_axes = len(inputs[0].shape) - len(symbol.shape) if hasattr(symbol, "shape") and inputs else 0

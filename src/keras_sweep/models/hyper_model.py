@@ -195,8 +195,8 @@ def explore_space(spec: SweepSpec, build: Callable[[Any], Any], fit: Fit | None,
 def _add_fit(build: Callable[[Any], Any], fit: Fit, spec: SweepSpec, data: SearchData) -> Callable[[Any], None]:
     """Return a function that builds a model and calls the HyperModel's `fit`, to see the hyperparameters of both.
 
-    With 0 epochs Keras trains and compiles nothing, but a second phase of training is reached. If `fit` asks for more
-    hyperparameters in an epoch, `fit` gets an epoch. Errors are ignored, since the few rows may cause them.
+    With 0 epochs Keras trains nothing, but the code after a first training runs. The first build is also trained for
+    1 epoch; if that asks for more hyperparameters, so are later builds. Errors are ignored: few rows may cause them.
     """
     import keras
 

@@ -100,7 +100,7 @@ def inspect_model(spec: SweepSpec, data: SearchData) -> Inspection:
 
 
 def add_own_parameters(spec: SweepSpec, data: SearchData) -> SweepSpec:
-    """Add the hyperparameters of a HyperModel or a `build(hp)` function to the sweep. Raises ModelError."""
+    """Return `spec` with the hyperparameters of a HyperModel or `build(hp)` function added. Raises ModelError."""
     if spec.model.kind == "dense":
         return spec
     builder = load_python(spec.model.source, spec.folder, ModelError)
@@ -110,8 +110,8 @@ def add_own_parameters(spec: SweepSpec, data: SearchData) -> SweepSpec:
 
 
 def first_model(spec: SweepSpec, data: SearchData) -> tuple[Any, list[str]]:
-    """Build a model from the sweep's ranges. Return (model, notices). If a build fails or gives no weights, a notice
-    says so, and the next position of `PLACES` in each range is tried. Raises ModelError if all fail."""
+    """Build a model from the sweep's ranges. Return (model, notices). If a build fails or its model has no weights to
+    train, a notice says so, and other values of the ranges (see `PLACES`) are tried. Raises ModelError if all fail."""
     faults: list[tuple[str, ModelError]] = []
     plans = (training_plan(spec, spec.space.make_example(place)).model_arguments for place in PLACES)
     for arguments in {repr(sorted(plan.items())): plan for plan in plans}.values():

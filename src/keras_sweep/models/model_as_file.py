@@ -64,7 +64,7 @@ def find_custom_objects(config: Any) -> dict[str, str]:
 def objects_in_file(path: Path, source: str, *, compiled: bool) -> dict[str, str]:
     """Return name -> "module:name" of the user's objects in a model's file. `compiled` includes objects of `compile`.
 
-    Keras saves no module of a function: the module of `source` is used, the user's model function as "module:name".
+    `source` is the user's model function as "module:name". Keras saves no module of a function: this one is used.
     Returns {} if the file is unreadable: the function that opens the file reports the error.
     """
     sources = {}
@@ -79,7 +79,7 @@ def objects_in_file(path: Path, source: str, *, compiled: bool) -> dict[str, str
 
 
 def opening_words(call: str) -> str | None:
-    """Return a notice with the Python `call` that opens the model's file, or None if plain `load_model` does."""
+    """Return a notice with the Python `call` that opens the model's file, or None if `load_model(FILE)` opens it."""
     if call == PLAIN:
         return None
     which = "is compiled with your loss or metric" if call == UNCOMPILED else "contains your code"

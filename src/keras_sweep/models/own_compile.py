@@ -48,7 +48,7 @@ def own_arguments(spec: SweepSpec, model: Any, data: SearchData) -> dict[str, An
 
 
 def apply_own_compile(spec: SweepSpec, model: Any, *, trains_itself: bool) -> SweepSpec:
-    """Use the model's own loss and metrics where the space file names none. A user's own loss is called "its own NAME".
+    """Return `spec`, with the model's loss and metrics if it names none. A user's loss is called "its own NAME".
 
     Raises ModelError if model and file have no loss. Raises SpaceFileError if trials are ranked by, or callbacks watch,
     a metric that is not recorded. If the model's `fit` (`trains_itself`) or training steps are not Keras's, any metric
@@ -89,7 +89,7 @@ def apply_own_compile(spec: SweepSpec, model: Any, *, trains_itself: bool) -> Sw
 
 
 def can_validate(model: Any) -> bool:
-    """Return whether `evaluate` gives a loss. If only `train_step` is the user's, Keras's `test_step` may have none."""
+    """Return whether `evaluate` gives a loss. If only `train_step` is the user's, Keras's `test_step` may give none."""
     steps = [name for name in ("train_step", "test_step", "compute_loss") if _is_overridden(model, name)]
     return steps != ["train_step"] or getattr(model, "loss", None) is not None or bool(model.losses)
 
@@ -150,7 +150,7 @@ def _read_outputs(model: Any, kwargs: Mapping[str, Any]) -> dict[str, Output]:
 
 
 def list_overrides(spec: SweepSpec, model: Any) -> Iterator[str]:
-    """Yield a notice for each part that the model compiles itself with but the space file overrides."""
+    """Yield a notice for each of the model's own loss, metrics and optimizer that the space file overrides."""
     compiles = f"{display_name(spec.model.source)} compiles its model with the"
     loss, optimizer = getattr(model, "loss", None), getattr(model, "optimizer", None)
     if "loss" not in spec.own and loss is not None:
