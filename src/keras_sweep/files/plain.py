@@ -41,7 +41,7 @@ _SQLITE_HINTS = {"FULL": _SPACE, "BUSY": _BUSY, "LOCKED": _BUSY, "IOERR": _DISK}
 
 @contextmanager
 def plain_errors(doing: str, path: Path, *, option: str | None = None) -> Iterator[None]:
-    """Raise OSError and SQLite errors of the block as RecordError: `can't DOING PATH: why`. `option` chooses PATH."""
+    """Raise OSError and SQLite errors of the block as RecordError: `can't DOING PATH: why`. The hint names `option`."""
     try:
         yield
     except OSError as error:

@@ -61,7 +61,7 @@ Scores: TypeAlias = MeanScores | MetricScores
 
 
 def draw_bags(rng: np.random.Generator, rows: int, rounds: int, draws: int | None = None) -> Iterator[Floats]:
-    """Yield blocks [B, rows] of bootstrap samples, `rounds` in all: how often each row is in `draws` draws."""
+    """Yield blocks [B, rows] of `rounds` bootstrap samples: how often `draws` draws (None: `rows`) drew each row."""
     for start in range(0, rounds, BLOCK):
         size = min(BLOCK, rounds - start)
         cells = rng.integers(rows, size=(size, draws or rows), dtype=np.int32)

@@ -177,7 +177,7 @@ def _import_value(name: str, path: str, attribute: str, package: str) -> Any:
 
 
 def _select_used(words: str, value: Any, chains: Chains) -> dict[str, Any]:
-    """Return name in messages -> part, for the parts of `value` that a function uses. `words` names the value itself.
+    """Return {name for messages: part} of the parts of `value` that a function uses. `words` is the name of `value`.
 
     A user's module has a part for each of `chains` (attribute names, outer first). Another value is a single part. A
     container that the function only adds to has no part, since its content doesn't change the function.

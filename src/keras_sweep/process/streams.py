@@ -17,7 +17,7 @@ APPENDING = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0
 def replace_closed_streams() -> Iterator[None]:
     """Replace a missing or closed stdout or stderr by the null device inside the block, since libraries write to both.
 
-    A file descriptor that the caller closed (`>&-`) is replaced for good. Else the next opened file gets its output.
+    A descriptor closed by the caller (`>&-`) is replaced for good, since the next opened file would get the output.
     """
     for descriptor in (0, 1, 2):
         try:

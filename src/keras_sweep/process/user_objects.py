@@ -50,8 +50,8 @@ def get_object(source: str, error: type[UsageError] = UsageError) -> object:
 def register_function(function: Any, *, of_rows: bool = False) -> str:
     """Register a function, a class or an instance. Return a name that ends with the digest of all its parts.
 
-    Raises UsageError if a part can't be hashed. `of_rows`: the function returns rows of data, which have a digest of
-    their own. Then its code is hashed instead.
+    Raises UsageError if a part can't be hashed. If `of_rows`, hashes only the function's code in this case: the rows of
+    data that it returns have a digest of their own.
     """
     innermost = function
     while isinstance(innermost, functools.partial):
@@ -98,7 +98,7 @@ def get_changed_arguments(keras_object: Any) -> dict[str, Any]:
 
 
 def get_part_digests(source: str, *, now: bool = False) -> dict[str, str]:
-    """Return part -> digest of a registered function, at its registration or `now`; {} if it is not registered."""
+    """Return {name of a part: digest} of a registered function, as registered or as of `now`; {} if not registered."""
     parts = _objects[source][1] if source in _objects else {}
     return compute_part_digests(get_object(source), display_name(source)) if parts and now else parts
 

@@ -143,7 +143,10 @@ def describe_choice(
 def pair_scores(
     models: Sequence[Sequence[RowScores]], against: int | Sequence[int], objective: Objective, seed: int
 ) -> tuple[Any, Any, Any]:
-    """Compare K models (scores per seed) with the model at index `against`. Return [K] distances, errors and ties."""
+    """Compare K models with the model `against`: an index, or an index for each model.
+
+    `models`: scores per seed. `seed`: of the test's random draws. Returns [K] distances, standard errors and ties.
+    """
     import numpy as np
 
     from keras_sweep.honest.ties import find_ties
@@ -152,7 +155,7 @@ def pair_scores(
 
 
 def stack_scores(models: Sequence[Sequence[RowScores]], objective: Objective) -> Any:
-    """Stack models, each with its scores per seed, of which the mean counts. In the result larger is better."""
+    """Convert the scores of models, per seed, to means over seeds. A loss becomes its negative: larger is better."""
     import numpy as np
 
     from keras_sweep.honest.scores import METRICS, MeanScores, MetricScores

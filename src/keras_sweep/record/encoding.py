@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 def encode(result: Result, seed: Value) -> dict[str, str]:
-    """Return attribute -> JSON text. Weights and scores become digests. `seed` is for a result without `seed`."""
+    """Return attribute -> JSON text. Weights and scores become digests. `seed` is for a trial without its own seed."""
     attributes = _to_attributes(result.light(), seed)
     texts = {key: json.dumps(value, allow_nan=False) for key, value in attributes.items() if value is not None}
     texts[CHECKSUM] = str(_checksum(result.number, result.state, result.value, texts))

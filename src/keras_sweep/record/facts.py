@@ -161,7 +161,6 @@ def parse_record(kind: type[T], attributes: Mapping[Any, Any]) -> T:
 
 
 def _to_type(target: Any, value: Any) -> Any:
-    """Convert a JSON value to the type `target` of a field. Raises TypeError if the value does not fit the type."""
     kind, inner = get_origin(target), get_args(target)
     if target is Any:
         return value

@@ -207,7 +207,7 @@ def _parse_distribution(distribution: str) -> BaseDistribution:
 
 
 def _param_row(value: Value, text: str | None) -> tuple[float, str]:
-    """Return Optuna's number for `value`, and a distribution's JSON: `text` if it has the value, else of it alone."""
+    """Return (Optuna's number for `value`, JSON of a distribution): `text` if that contains `value`, else a new one."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution, distribution_to_json
 
     scalar = to_scalar(value)

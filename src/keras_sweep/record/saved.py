@@ -37,7 +37,7 @@ def select_part(folder: SweepFolder, trial: Result) -> SweepFolder:
 
 
 def load_weights(path: Path, digest: str | None) -> Weights:
-    """Read weights. Raises RecordError if the file is missing or damaged, or if the weights have another digest."""
+    """Read weights. Raises RecordError if the file is missing or damaged, or the weights' digest is not `digest`."""
     try:
         weights = read_arrays(path)
         if arrays_digest(weights) != digest:
@@ -83,7 +83,7 @@ def load_scores_of(folder: SweepFolder, trial: Result) -> RowScores:
 
 
 def load_scores(path: Path, digest: str | None) -> RowScores:
-    """Read scores. Raises RecordError if the file is missing or damaged, or if the scores have another digest."""
+    """Read scores. Raises RecordError if the file is missing or damaged, or the scores' digest is not `digest`."""
     try:
         return parse_scores(*read_text_and_arrays(path), digest)
     except (DamagedArrays, ValueError) as error:
@@ -96,7 +96,7 @@ def scores_text(scores: RowScores) -> str:
 
 
 def parse_scores(text: str, arrays: Sequence[object], digest: str | None) -> RowScores:
-    """Build scores from a file's text and arrays. Raises ValueError if they are damaged or have another digest."""
+    """Build scores from a file's text and arrays. Raises ValueError if they are damaged or do not match `digest`."""
     try:
         about = json.loads(text)
         scores = make_scores(about["kind"], about["rows"], tuple(arrays))
@@ -120,7 +120,7 @@ def make_scores(kind: str, rows: int, arrays: tuple[Any, ...]) -> RowScores:
 
 
 def select_scored(results: Iterable[Result], objective: Objective, *, best: int | None = None) -> list[Result]:
-    """Return the trials, by number, with a scores file, among the `best` best that can win (None: all that can)."""
+    """Of the `best` best trials that can win (None: of all), return those with a scores file, ordered by number."""
     rivals = (result for result in results if can_win(result, objective))
     ranked = sorted(rivals, key=lambda result: order_key(result, objective))[:best]
     with_scores = [*ranked[:BEST_WITH_VALUES], *filter(has_bits, ranked[BEST_WITH_VALUES:])]

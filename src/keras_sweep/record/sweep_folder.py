@@ -101,7 +101,7 @@ def sweeps_dir(option: str | os.PathLike[str] | None = None) -> Path:
 
 
 def sweep_folder(name: str, option: str | os.PathLike[str] | None = None) -> SweepFolder:
-    """Return the folder, maybe missing, of the sweep `name` in `sweeps_dir(option)`. UsageError: a bad name."""
+    """Return the folder of sweep `name` in `sweeps_dir(option)`, maybe missing. Raises UsageError for a bad name."""
     if fault := check_sweep_name(name):
         raise UsageError(fault, hint="Choose another name with `--name`")
     return SweepFolder(sweeps_dir(option) / name)

@@ -164,13 +164,12 @@ def describe_foreign_trials(count: int, first: int, study: str | None = None) ->
 
 
 def list_waiting(folder: SweepFolder, recorded: int, total: int | None) -> list[int]:
-    """List numbers of trials in the spool folder: from `recorded` to below `total`, if any. Raises RecordError."""
+    """List trial numbers in the spool folder, from `recorded` to `total` - 1 (None: no limit). Raises RecordError."""
     waiting = sorted(saved.list_numbered_files(folder.spool))
     return [number for number in waiting if recorded <= number and (total is None or number < total)]
 
 
 def _decode_waiting(number: int, text: str, arrays: Weights) -> Result:
-    """Decode the text and arrays that `TrialRecord.wait` wrote. Raises ValueError if they are damaged."""
     try:
         about = json.loads(text)
         result = encoding.decode(number, about["state"], about["value"], about["texts"])

@@ -175,7 +175,7 @@ PRUNING_RULES: Plugins[Callable[[SweepSpec, EarlyTerminate], PruningRule]] = Plu
 
 
 def estimate_epochs(spec: SweepSpec, rule: EarlyTerminate, lengths: Sequence[int], generation: int) -> int:
-    """Estimate the total epochs after pruning by random values. `lengths`: epochs per trial. `generation`: its size."""
+    """Estimate all epochs if trials of `lengths` epochs, in groups of `generation` trials, get random scores."""
     pruner, total = PRUNING_RULES.find(rule.type)(spec, rule), 0
     for start in range(0, len(lengths), generation):
         lengths_left = dict(enumerate(lengths[start : start + generation], start))

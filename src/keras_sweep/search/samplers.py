@@ -201,7 +201,7 @@ class Grid(Sampler):
         return next(self._points_left, None)
 
     def fill(self, number: int, given: Params) -> dict[str, Value]:
-        """Return the first point of the grid with the values `given`. If there is none, the point is off the grid."""
+        """Return the first point of the grid with the values `given`. If there is none, return a point off the grid."""
         del number
         matches = (point for point in self._points if given.items() <= point.items())
         return self.space.fill_point(given, next(matches, self._points[0]))

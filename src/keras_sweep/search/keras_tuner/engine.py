@@ -140,14 +140,13 @@ class KerasTunerEngine(Engine):
         return self._draw_new(self._next)
 
     def _draw_new(self, number: int) -> Codes | None:
-        """Draw a point that no trial has had, by the search seed and `number`. Return None if no point is found."""
         point = self._seen.draw_unseen(random.Random(f"{self._seed}/{number}").random, REDRAWS)
         if point is None and self._space.size < math.inf:
             point = next(self._seen.unseen(), None)
         return None if point is None else encode(self._space, point)
 
     def _ask_again(self, results: Sequence[Result]) -> frozenset[int]:
-        """Let a new oracle choose a recorded generation again. Return the numbers of trials with equal values."""
+        """Let a new oracle choose a recorded generation again. Return numbers of trials with the recorded values."""
         repeated = set()
         for result in results:
             self._next = result.number
