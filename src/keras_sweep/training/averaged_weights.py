@@ -35,7 +35,7 @@ def get_average_weights(model: Any) -> Weights:
 
 
 def make_swap_callback() -> Any:
-    """Return a callback that validates with the `use_ema` averages. Keras's `SwapEMAWeights` rounds on TensorFlow."""
+    """Return a callback that validates with the `use_ema` averages. Keras's own would round weights on TensorFlow."""
     import keras
 
     class Swap(keras.callbacks.Callback):  # type: ignore[misc]

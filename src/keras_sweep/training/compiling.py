@@ -31,7 +31,7 @@ class Effort(Enum):
 
 
 def effort(numbers: float) -> Effort:
-    """Choose the effort by `numbers` (weights and layer outputs of the longest trial), never by a measured time."""
+    """Choose the effort by `numbers`: how many weights and layer outputs the longest trial computes in all steps."""
     if numbers <= LOW:
         return Effort.LOW
     return Effort.MEDIUM if numbers <= MEDIUM else Effort.FULL
@@ -63,7 +63,7 @@ def enable_compile_cache() -> Path | None:
 
 @cache
 def is_known_option(name: str, value: Any) -> bool:
-    """Return whether XLA knows the option. JAX 0.11.2 and later reject the option for fusion emitters."""
+    """Return whether XLA accepts this compiler option. JAX 0.11.2 and later reject "xla_cpu_use_fusion_emitters"."""
     import jax
 
     try:

@@ -103,7 +103,7 @@ class Group(ABC):
 
     @abstractmethod
     def segment_end(self) -> int:
-        """Return the epoch up to which a worker trains before the worker answers."""
+        """Return the epoch up to which a worker trains before it returns the group."""
 
     def at_rest(self) -> Self:
         """Return a copy that another process can `attach`: states are NumPy arrays, and programs are left out."""
@@ -143,7 +143,7 @@ class Group(ABC):
         """Train up to epoch `until`, or until `stopping()` is true. Call `report` after each epoch."""
 
     def _log(self, lane: Lane, row: dict[str, float], state: Callable[[], TrainingState], *, finite: bool) -> None:
-        """Log the metrics `row`. Keep `state()` if a score, rung or end needs it. `finite`: whether all weights are."""
+        """Log an epoch's `row` of metrics. Keep `state()` if needed later. `finite`: whether all weights are finite."""
         lane.log(row, finite=finite and not has_diverged(row))
         if lane.end is LaneEnd.DIVERGED or self._objective.name not in row:
             return

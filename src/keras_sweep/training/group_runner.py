@@ -74,7 +74,7 @@ class GroupRunner(Runner):
 
     @abstractmethod
     def _train_here(self, stack: ExitStack, stopping: Callable[[], bool], tell: Tell) -> tuple[Train, int]:
-        """Return (function that trains some epochs of a group, number of groups at once). 0: in the calling thread.
+        """Return (function that trains some epochs of a group, number of groups at once; 0: in the calling thread).
 
         Training stops early if `stopping()` is true. In the calling thread, `tell` receives each epoch's report. After
         `stack` has closed, the function can't be called.
@@ -192,7 +192,7 @@ class GroupRunner(Runner):
     def _read_segments(
         self, ended: Sequence[tuple[Group, Future[Segment]]], generation: TrainingGeneration, watch: Watch
     ) -> Iterator[Result]:
-        """Emit the epochs of segments, and yield the results of lanes that ended. Count segments that workers lost."""
+        """Report epochs to `watch`, and yield results of ended lanes. The third loss of a segment raises SweepError."""
         for group, segment in ended:
             if (error := error_of(segment)) is not None:
                 if self._shared is None:

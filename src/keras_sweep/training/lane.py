@@ -219,7 +219,7 @@ class EndStates:
             checkpoint.write(path, {"rows": lane.rows}, [lane.last, lane.best])
 
     def restore(self, lane: Lane) -> None:
-        """If the lane continues another trial whose final state is kept, start from there. Last digits may differ."""
+        """If the lane continues a trial whose final state is kept, start there. This may change last digits."""
         number = lane.suggestion.continues
         end_state = None if number is None else self.end(number)
         if end_state is not None and len(end_state[0]) <= lane.plan.epochs:

@@ -24,7 +24,7 @@ LEAST = 1e-6  # smallest 1 + value that `log` transforms
 def compile_arguments(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> dict[str, Any]:
     """Return the arguments of `compile`, except the optimizer and what the model's own `compile` supplies.
 
-    `arguments`: the trial's values for the loss's own arguments. Raises ModelError if a loss or metric rejects any.
+    `arguments`: the trial's values for the loss's own arguments. Raises ModelError if a loss or metric rejects one.
     """
     result: dict[str, Any] = {}
     if "loss" not in spec.own:
@@ -90,7 +90,7 @@ def _load_loss(name: str, arguments: tuple[tuple[str, Value], ...], folder: Path
 
 
 def make_metric(spec: SweepSpec, name: str) -> Any:
-    """Return `name`, or an object that logs this name if the metric has arguments. Raises ModelError for wrong ones."""
+    """Return `name`, or a metric object of this name if the metric has arguments. Raises ModelError for wrong ones."""
     import keras
 
     arguments = spec.metric_arguments.get(name)

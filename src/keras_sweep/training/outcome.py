@@ -53,7 +53,7 @@ def find_scored_epoch(objective: Objective, values: Sequence[float], restored: i
 
 
 def trial_objective(objective: Objective, suggestion: Suggestion) -> Objective:
-    """Return the trial's objective. If a finalist's `epochs` come from an earlier curve, its last epoch is scored."""
+    """Return the trial's objective. The last epoch scores a finalist whose `epochs` come from an earlier curve."""
     reads_epochs = objective.epochs_from > 0 and suggestion.recipe is not None
     return replace(objective, take_best=False) if reads_epochs else objective
 
@@ -232,7 +232,7 @@ class LoggedMetric:
 def standard_error(
     metric: str, loss: str, value: float, rows: Rows, predict: Callable[[], Array], row_function: PerRow = None
 ) -> float | None:
-    """Return the standard error of a metric's logged `value`; None without a formula. Arguments: see `row_values`."""
+    """Return the standard error of a metric's logged `value`; None if it is unknown. Arguments: see `row_values`."""
     is_share, count, by_values = metric.removeprefix("val_") in ACCURACIES | TOP_K, float(len(rows)), None
     if count > 1 and (rows.weights is not None or not is_share):
         values = row_values(metric, loss, rows, predict, row_function)

@@ -112,7 +112,7 @@ def weigh_values(metric: str, values: npt.NDArray[np.float64], weights: Array) -
 
 @cache
 def _compile(function: Callable[[Any, Any], Any]) -> Any:
-    """Compile the function as a single program. Otherwise JAX would compile each operation."""
+    """Compile the function as a single program. Otherwise JAX would compile each of its operations separately."""
     import jax
 
     return jax.jit(function, compiler_options=Effort.LOW.options)

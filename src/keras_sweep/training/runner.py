@@ -20,7 +20,7 @@ class Pruner(Protocol):
         """Return the epochs (from 1) after which the runner calls `rung`, for a trial of `epochs` epochs."""
 
     def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
-        """Return the numbers of the trials to stop after `epoch`. `values`: trial number -> objective."""
+        """Return the numbers of the trials to stop after `epoch`. `values`: trial number -> the objective's value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Runner(Protocol):
 
     @property
     def at_once(self) -> int:
-        """The number of cores or workers that can train the last generation in parallel."""
+        """The number of cores or workers that can train the latest generation in parallel."""
         return self.generation
 
     @property
@@ -81,8 +81,8 @@ class Runner(Protocol):
         """Yield the result of each trial whose number is in `wanted`, in any order, as soon as the result is known.
 
         `trials` is always the whole generation, so programs have the same shapes whatever is wanted. Other trials need
-        not be trained. A trial that fails yields a FAIL. All calls come from the iterating thread. If the user asks to
-        stop, the iteration ends early. Once the generator is closed, nothing trains.
+        not be trained. A trial that fails yields a FAIL. Only the iterating thread calls functions of `watch`. If the
+        user asks to stop, the iteration ends early. Once the generator is closed, nothing trains.
         """
 
     def keep_only(self, numbers: Collection[int]) -> None:

@@ -55,7 +55,7 @@ class Segments:
             return bool(self._groups or self._busy) or not self._ended.empty()
 
     def next(self) -> list[tuple[Group, Future[Segment]]]:
-        """Return [(group, ended segment)], or [] after `LOOK_SECONDS`. If `at_once` is 0, train a segment now."""
+        """Return [(group, ended segment)], or [] after `LOOK_SECONDS`. If `at_once` is 0, train that segment first."""
         if not self.at_once:
             group = next((group for group in self._groups if group.training and self.can_go_on(group)), None)
             return [] if group is None else [(group, self.train(group))]

@@ -53,7 +53,7 @@ class FitGroup(Group):
 
     @property
     def remaining(self) -> int:
-        """The priority: highest for started trials, then for long trials without rungs, least for trials with rungs."""
+        """The priority to train next: highest if the trial has started, then by epochs left, least if it has rungs."""
         return sys.maxsize if self.epoch else 0 if self.lane.rungs else super().remaining
 
     def segment_end(self) -> int:
@@ -122,7 +122,7 @@ class FitGroup(Group):
             self._end_trial(live, part, report)
 
     def _end_trial(self, live: LiveTrial, part: FitTraining, report: Tell) -> None:
-        """After `fit` has returned, score the trial, and report its end."""
+        """After `fit` of the training `part` has returned, score the trial, and report its end."""
         lane = self.lane
         objective = trial_objective(self._objective, lane.suggestion)
         is_scored_elsewhere = (
@@ -203,7 +203,7 @@ class FitGroup(Group):
             return
 
         def train(part: FitTraining) -> int:
-            """Train a fold for an epoch. Return the number of trained epochs: 0 if a Keras setting limits epochs."""
+            """Train a fold for an epoch. Return the number of trained epochs: 0 if a Keras setting allows no more."""
             before = len(part.rows)
             part.train(self.epoch, self.epoch + 1, lambda _: True, self._current_rate, moves=True)
             return len(part.rows) - before
@@ -220,7 +220,7 @@ class FitGroup(Group):
             self._report_end(report)
 
     def _train_folds_in_turn(self, live: LiveTrial, stopping: Callable[[], bool], note: Tell) -> None:
-        """Train each fold to its end. Then `note` receives the joined epochs, unless training was stopped."""
+        """Train each fold to its end. Then, unless training was stopped, call `note` with a report per joined epoch."""
         lane, count, interrupted = self.lane, len(self._programs.data.folds), False
         take_best = trial_objective(self._objective, lane.suggestion).take_best
         by_fold: list[dict[int, Weights]] = []  # for each trained fold: epoch -> weights
@@ -281,7 +281,7 @@ class FitGroup(Group):
         by_fold: Sequence[Mapping[int, Weights]] = (),
         epoch: int = 0,
     ) -> dict[str, float]:
-        """Join `rows`, the folds' metrics of an epoch. AUC is computed from the weights in `by_fold[fold][epoch]`."""
+        """Join an epoch's metrics `rows` of the folds `parts`. AUC is computed with weights `by_fold[fold][epoch]`."""
         data, spec, pooled = self._programs.data, self._programs.spec, self._programs.pooled_metrics
         pooled_names, row = {f"val_{name}" for name in pooled}, dict[str, float]()
         for name in rows[0]:

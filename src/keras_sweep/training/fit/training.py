@@ -229,8 +229,8 @@ class FitTraining:
 class OwnFitTraining(FitTraining):
     """Training by a HyperModel's own `fit`, which may call `model.fit` several times.
 
-    The curve has the epochs of all calls, in training order. Keras's own callbacks stop each call early, not
-    `Controls`. Epochs after the trial was stopped do not count.
+    The curve has the epochs of all calls, in training order. Keras's own callbacks, instead of `Controls`, may stop a
+    call early. Epochs after the trial was stopped do not count.
     """
 
     def _call_fit(self, train: Any, callbacks: list[Any], batches: dict[str, Any], weights: Any, epoch: int) -> None:

@@ -107,7 +107,7 @@ class RayCluster(Pool):
         answer.set_running_or_notify_cancel()  # can't be cancelled: a stopping worker answers soon
 
         def pass_on(finished: Future[Any]) -> None:
-            """Copy a worker's result or error to `answer`. Remove Ray's wrapper: its message is a traceback."""
+            """Copy a worker's result or error to `answer`, without Ray's wrapper, whose message is a traceback."""
             error = finished.exception()
             if error is None:
                 answer.set_result(finished.result())

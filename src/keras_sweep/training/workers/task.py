@@ -177,7 +177,7 @@ class Client:
         self._tries: Counter[Hashable] = Counter()
 
     def look(self, look: Callable[[], Tool]) -> list[Tool]:
-        """Let every worker read the data, build a model and call `look`. Return all answers, or raise SweepError."""
+        """Let every worker read the data, build a model and call `look`. Return all results, or raise SweepError."""
         while True:
             try:
                 if self.workers.count() == 0:
@@ -199,7 +199,7 @@ class Client:
             return failed
 
     def mark_lost(self, what: str, error: BaseException) -> None:
-        """Count the failed call `what` ("read the data") and reconnect. Raises SweepError at its third failure."""
+        """Count a failed call, named `what` ("read the data"), and reconnect. The third failure raises SweepError."""
         if isinstance(error, BrokenExecutor):  # the user's executor can't be renewed
             raise SweepError(
                 f"a process of {self.workers.name} ended and did not {what}: {describe_line(error)}",
