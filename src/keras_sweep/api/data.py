@@ -37,7 +37,7 @@ def load_data(
 
     Args:
         source: a data set's name, a space file, or a sweep's name.
-        set: changes of the space file, as in `run`.
+        set: changes of the space file, as in `run`; `sweeps_dir` and `listener` are as in `run`, too.
         picture: write a picture of samples to this PNG file.
         save: write the training and validation rows, as an exported model takes them, to this .npz file.
 
@@ -114,7 +114,7 @@ def import_optuna(
 
     Args:
         storage: an Optuna SQLite or journal file, or a URL.
-        name: the new sweep's name; by default the study's name.
+        name: the new sweep's name; by default the study's name. `sweeps_dir` and `listener` are as in `run`.
         space: a space file's path, or a `Spec`. A `run` with this space resumes from the imported trials.
         study: the study's name, if the storage has several.
         metric: the name of the metric that the study optimizes, if the storage does not have it.

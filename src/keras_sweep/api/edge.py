@@ -42,7 +42,7 @@ NAMES = {
 
 
 def names_of(option: str) -> Collection[str]:
-    """Return the names that an option accepts, with plugins. This call imports the module that lists the names."""
+    """Return the values that `option` of the command accepts: for "sampler" the names of all samplers, with plugins."""
     names: Collection[str] = resolve_name(NAMES[option])
     return names
 

@@ -70,7 +70,7 @@ def _own_metric(kind: Any, value: Any) -> Any:
 
 
 def _name_with_arguments(loss_or_metric: Any, name: str, known: Sequence[str] | None) -> Any:
-    """Return `name`, or a dict of name and changed arguments; None if any is not in `known`, the allowed arguments."""
+    """Return `name`, or a dict with `name` and arguments that differ from defaults; None if not all are in `known`."""
     arguments = get_changed_arguments(loss_or_metric)
     if known is None or not arguments.keys() <= set(known):
         return None

@@ -59,7 +59,7 @@ def write_report(opened: OpenSweep, place: Path | None = None, *, watch: bool = 
 def follow_record(folder: SweepFolder, *, share: int = 0) -> Iterator[bool]:
     """Yield whether the sweep runs: now, after each change of its record, and when the sweep has ended.
 
-    It checks every EVERY seconds. If the caller works long between two values, the pause is `share` times that long.
+    The record is checked every EVERY seconds. `share`: pause at least this many times as long as the caller worked.
     """
     running = True
     while running:

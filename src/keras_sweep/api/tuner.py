@@ -136,7 +136,7 @@ class Tuner:
         return [self.sweep.load_model(number if place else None) for place, number in enumerate(numbers)]
 
     def results_summary(self, num_trials: int = 10) -> None:
-        """Print the leaderboard."""
+        """Print the best `num_trials` trials as a leaderboard."""
         print(self.sweep.leaderboard(top=num_trials))  # noqa: T201  # as KerasTuner does
 
 

@@ -47,13 +47,13 @@ class Constraint:
     evaluate: Callable[[Mapping[str, Value]], Any]  # takes values of all names
 
     def is_met(self, params: Mapping[str, Value]) -> bool:
-        """Return whether `params` meet it, or lack any of `names`. Raises ArithmeticError, TypeError or ValueError."""
+        """True if `params` meet this constraint or lack a name in it. Raises ArithmeticError, TypeError, ValueError."""
         return not self.names <= params.keys() or bool(self.evaluate(params))
 
 
 @cache
 def parse_constraint(text: str) -> Constraint:
-    """Parse a constraint. Raises ValueError, which continues a message after `text`: "is not a valid comparison"."""
+    """Parse a constraint. Raises ValueError with the rest of a sentence about `text`: "is not a valid comparison"."""
     if len(text) > LONGEST:
         raise ValueError(f"must have at most {LONGEST} characters, but has {len(text)}")
     try:
@@ -67,7 +67,6 @@ def parse_constraint(text: str) -> Constraint:
 
 
 def _list_names(part: ast.AST) -> Iterator[str]:
-    """Yield the names of parameters in the syntax tree `part`. Raises ValueError if any syntax is not allowed."""
     if isinstance(part, ast.Name | ast.Attribute) and re.fullmatch(r"\w+(\.\w+)*", ast.unparse(part)):
         yield ast.unparse(part)
         return

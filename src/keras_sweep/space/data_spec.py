@@ -124,7 +124,7 @@ class DataSpec:
 
     @property
     def words(self) -> dict[str, Any]:
-        """The options that are neither empty nor at their default, as plain data for a text."""
+        """Option -> value, as plain data for model cards, without empty values and the default separator."""
         options = {} if self.options is None else dataclasses.asdict(self.options)
         return {name: value for name, value in options.items() if value and (name, value) != ("separator", ",")}
 
@@ -167,7 +167,7 @@ class Source:
 
 
 def _load_late(function: str) -> Callable[..., Any]:
-    """Return keras_sweep.data's `function` ("module:name"). Its module is imported when it is first called."""
+    """Return keras_sweep.data's `function` ("module:name"). The first call of the function imports the module."""
     return lambda *arguments: resolve_name(f"keras_sweep.data.{function}")(*arguments)
 
 

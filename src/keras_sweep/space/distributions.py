@@ -167,7 +167,7 @@ def normalize_value(distribution: Distribution, value: Value) -> Value:
 
 
 def to_unit(distribution: Distribution, value: Value) -> float:
-    """Invert `at`: return the number in [0, 1] that gives the value, or the middle of an interval of numbers."""
+    """Return a number in [0, 1] for which `at` gives the value of a range; if several do, the middle of them."""
     assert isinstance(distribution, Float | Int) and isinstance(value, int | float), (distribution, value)
     low, high, step = distribution.low, distribution.high, distribution.step
     if distribution.log:

@@ -21,7 +21,7 @@ Member = TypeVar("Member")
 
 
 def find_member(members: Mapping[str, Member], noun: str, name: str) -> Member:
-    """Return the member `name`. If it does not exist, raise UsageError with the nearest name, or with all names."""
+    """Return the member `name`. Raises UsageError "there is no NOUN NAME" with the nearest name, or with all names."""
     if name not in members:
         near = find_nearest(name, members)
         hint = f"Did you mean `{near}`?" if near else f"Choose from {join(members)}"
@@ -49,7 +49,7 @@ class Plugins(Mapping[str, Member]):
 
     @property
     def own(self) -> tuple[str, ...]:
-        """The names of the members of this package and of scripts, without names from installed packages."""
+        """The names of members that this package has or `register` added, without entry points of other packages."""
         return tuple(self._own)
 
     def register(self, name: str, member: Member) -> None:

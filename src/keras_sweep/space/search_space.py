@@ -103,7 +103,7 @@ class SearchSpace:
         return {name: unite_distributions(drawn) for name, drawn in cases.items()}
 
     def get_bounds(self, name: str, default: int) -> tuple[int, int]:
-        """Return the least and greatest value of a whole-number parameter, both `default` if the name is not known."""
+        """Return the (least, greatest) whole number of a parameter; (default, default) if no parameter has the name."""
         distribution = self.distributions.get(name)
         if isinstance(distribution, Int):
             return distribution.low, distribution.high
@@ -173,7 +173,7 @@ class SearchSpace:
         return {name: normalize_value(known[name], value) if name in known else value for name, value in params.items()}
 
     def find_misfits(self, params: Params) -> dict[str, str]:
-        """Return name -> why no trial can have its normalized value. The key "" is for all values together."""
+        """Return parameter -> why no trial can have its value (normalized); or {"": why none can have all values}."""
         faults: dict[str, str] = {}
         for name, value in params.items():
             cases = [parameter for parameter in self.parameters if parameter.name == name]

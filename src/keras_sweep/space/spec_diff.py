@@ -62,7 +62,7 @@ def _flatten(key: str, value: Any) -> dict[str, Any]:
 
 
 def describe_computation(flat: Mapping[str, Any], metric: str) -> str:
-    """Return the settings of `metric` in `flat` (of `flatten_spec`): " (loss: mean_squared_error)"; "" if none."""
+    """Return the settings that define `metric`, " (loss: mean_squared_error)", or "". `flat` is of `flatten_spec`."""
     name = metric.removeprefix("val_")
     is_loss = name.endswith("loss") and name not in flat.get("metrics", ())
     keys = [key for key in flat if key.startswith("loss" if is_loss else f"metrics.{name}.")]

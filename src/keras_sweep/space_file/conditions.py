@@ -21,7 +21,7 @@ Parameters = Mapping[str, Parameter]  # by name, only parameters without faults
 
 
 def check_conditions(parameters: Parameters, names: tuple[str, ...], faults: Faults) -> None:
-    """Report conditions on unknown parameters or impossible values, and cycles. `names`: also of faulty parameters."""
+    """Report unknown parameters, impossible values and cycles of `when`. `names`: of all parameters, also faulty."""
     _check_cases(parameters, faults)
     for parameter in parameters.values():
         for condition in parameter.when:

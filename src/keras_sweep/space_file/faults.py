@@ -57,7 +57,6 @@ class Rule:
 
 
 def _describe_schema(schema: Mapping[str, Any]) -> str:
-    """Describe the values that a JSON Schema allows: "a whole number from 1 to 100"."""
     number, *other = schema.get("anyOf", [schema])
     if "enum" in number:
         return join([f"`{name}`" for name in number["enum"]], "or")
@@ -77,6 +76,8 @@ def _describe_error(error: Any, schema: Mapping[str, Any]) -> tuple[str, str | N
 
 
 class Faults:
+    """A space file's tree `root`, which functions with a `Faults` argument read, and the faults found in it."""
+
     def __init__(self, root: Node, folder: Path = Path()) -> None:
         self.root = root
         self.folder = folder  # `python:` modules and relative paths start here
@@ -91,7 +92,7 @@ class Faults:
         return self.root.at(key) is not self.root
 
     def add(self, path: Place, rule: str, hint: str | None = None) -> None:
-        """Add a fault: the value at `path` breaks `rule`. A missing value gets the line of its nearest ancestor."""
+        """Add a fault: the value at `path` breaks `rule`. For a missing value, use the line of the map around it."""
         node = self.root.at(*path)
         key, line = join_path(path), node.line
         if node.option is not None:

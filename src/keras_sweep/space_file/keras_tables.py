@@ -32,7 +32,7 @@ _KINDS: Mapping[str, Any] = {"float": float, "int": int, "bool": bool}
 
 
 def make_kind(annotation: Any) -> Kind:
-    """Return a validator of values of a type. It is strict, as for fields of a section: "1" is no number."""
+    """Return a validator of values of a type. It is as strict as a space file: the text "1" is not a number."""
     return TypeAdapter(annotation, config=STRICT)
 
 

@@ -53,7 +53,7 @@ def parse_point(given: str | Mapping[str, Any] | None) -> Params | None:
 
 
 def _set_value(root: Node, path: tuple[str, ...], value: Node, option: str) -> Node:
-    """Return `root` with `value` at `path`. New maps are marked with `option`. Raises TreeError if a key is no map."""
+    """Return `root` with `value` at `path`. `option` names the origin of added maps in messages. Raises TreeError."""
     here = dict(root.value) if isinstance(root.value, dict) else {}
     head, *rest = path
     if rest:
@@ -120,7 +120,7 @@ def _resolve_key(root: Node, parts: list[str]) -> tuple[str, ...]:
 
 
 def dump_yaml(value: Plain, *, flow: bool | None = None) -> str:
-    """Return YAML that reads back as `value`, or JSON if ruamel.yaml can't write that. `flow`: as `dump_block_yaml`."""
+    """Return YAML that reads back as `value`; JSON if ruamel.yaml can't write it. `flow`: as in `dump_block_yaml`."""
     try:
         text = dump_block_yaml(value, flow=flow)
         if parse_yaml(text).plain == value:

@@ -88,7 +88,7 @@ def list_data_parameters(faults: Faults) -> Mapping[str, Kind] | None:
 
 
 def check_variants(faults: Faults, space: SearchSpace | None, search: SearchSettings | None, *, rungs: bool) -> None:
-    """Report too many combinations of `data.*` values. If `rungs` (`early_terminate` is set), allow only 1."""
+    """Report too many combinations of `data.*` values. With `rungs` (the file has `early_terminate`) allow 1."""
     count = 1 if space is None else get_data_space(space).size
     if space is not None and count > MOST_VARIANTS:
         many = f"{count:,.0f}".replace("inf", "infinitely many")

@@ -57,7 +57,7 @@ def read_wandb_file(path: Path, notes: list[str]) -> dict[str, Any]:
 
 
 def to_wandb_fault(path: Path, fault: Fault) -> Fault:
-    """Turn a fault of the converted space file into a fault of the W&B file, with key and line there."""
+    """Turn a fault of the converted space file into a fault of the W&B file `path`, with key and line in `path`."""
     key = _KEYS.get(fault.key, fault.key)
     return replace(fault, key=key, line=read_yaml_file(path)[1].at(*key.split(".")).line)
 

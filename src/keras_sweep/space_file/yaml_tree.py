@@ -56,7 +56,7 @@ class Node:
         return self.value
 
     def at(self, *path: str | int) -> Node:
-        """Return the node at a path of keys and list indexes, or its nearest existing ancestor."""
+        """Return the node at `path` (keys and list indexes), or the nearest node above, if nothing is at `path`."""
         node = self
         for part in path:
             below: Node | None = None
