@@ -107,7 +107,7 @@ def test_what_needs_training_rows_in_memory_is_refused_beside_a_dataset_that_fit
     assert "`class_weight: balanced`" in tried(endless, training={"class_weight": "balanced"})
     assert "`finish: {refit: true}`" in tried(endless, finish={"refit": True})
     assert "`batch_size`" in tried(endless, parameters={"batch_size": [16, 32]})
-    assert "must be encoded, and `fit` encodes none" in tried(endless, loss="categorical_crossentropy")
+    assert "must be encoded, but `fit` encodes nothing" in tried(endless, loss="categorical_crossentropy")
     assert "Return (training, validation)" in tried({"python": lambda: Endless(), "steps_per_epoch": 5})
 
 

@@ -185,7 +185,7 @@ class Sweep:
         With `finish: {refit: true}` the winner's model was trained on the validation rows too.
 
         Raises:
-            UsageError: the record names code and `trust` is not set, or Keras runs on another backend than the sweep.
+            UsageError: the record names code and `open` had no `trust=True`, or Keras runs on another backend.
             DataError: the data can't be read, or the data have changed since the sweep.
         """
         from keras_sweep.sweep.winner import build_final_model
@@ -303,7 +303,7 @@ class Sweep:
         trial as a lane. `workers` train in place of this process, as in `run`.
 
         Raises:
-            UsageError: the trial or runner does not exist, or the record names code and `trust` is not set.
+            UsageError: the trial or runner does not exist, or the record names code and `open` had no `trust=True`.
             ChangedSweep: the data or the code of the model have changed.
             SweepError: the workers do not start, or fail.
         """

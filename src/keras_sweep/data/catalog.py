@@ -62,7 +62,7 @@ def load_variant(spec: SweepSpec) -> SearchData:
         pairs = zip(leaves(encoding.parts.train.y), leaves(train.y), strict=True)
         if encoding.preprocessing is not None or not all(np.array_equal(*pair) for pair in pairs):
             raise DataError(
-                f"the training dataset of {source.name} has x or y that must be encoded, and `fit` encodes none",
+                f"the training dataset of {source.name} has x or y that must be encoded, but `fit` encodes nothing",
                 hint="Let the dataset give numbers, and labels in the form that the loss needs",
             )
     folds, digest = encoding.folds(train), fingerprint(train, validation, folds=encoding.parts.folds)

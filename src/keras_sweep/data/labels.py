@@ -31,7 +31,7 @@ class LossNeeds:
 
     @property
     def usual(self) -> str:
-        """Return the usual last activation: the first that fits, or "linear" if all fit."""
+        """Return the usual last activation: the first that fits the loss, or "linear" if the loss fits any."""
         return self.activations[0] if self.activations else "linear"
 
 

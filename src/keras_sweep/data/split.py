@@ -144,7 +144,7 @@ class Encoding:
         else:
             x = np.ascontiguousarray(self.preprocessing.transform(raw.x))
             if not np.isfinite(x).all():
-                raise DataError(f"a number of the {what} is too large for 32 bits", hint="Use a larger unit")
+                raise DataError(f"a number of the {what} is too large for float32", hint="Use a larger unit")
         if raw.weights is not None and not raw.weights.any():
             raise DataError(f"all weights of the {what} are 0", hint="Give some rows a weight above 0")
         y = each(lambda labels, array: labels.encode(array, what), self.labels, raw.y)

@@ -227,7 +227,10 @@ def _fit_number_column(name: str, known: npt.NDArray[np.float64], *, missing: bo
     known = known.astype(np.float32).astype(np.float64)  # the model gets float32
     deviation = float(np.float32(known.std())) if known.min() < known.max() else 0.0
     if 0 < deviation < 1 / LARGEST:
-        raise DataError(f"column {quote(name)} has numbers that differ by less than 1e-30", hint="Use a smaller unit")
+        raise DataError(
+            f"column {quote(name)} has numbers too close together to scale: they differ by less than 1e-30",
+            hint="Use a smaller unit",
+        )
     fill, mean = float(np.float32(np.median(known))), float(np.float32(known.mean()))
     return NumberColumn(name, fill, mean, deviation, indicator=missing)
 

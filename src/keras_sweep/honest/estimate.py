@@ -125,7 +125,7 @@ def estimate_winner(
 
 
 def _metric_range(scores: Scores, *, share: bool, maximize: bool) -> tuple[float, float]:
-    """Return a metric's limits (least, greatest): (0, 1) if `share`, (0, inf) for an error without negative values."""
+    """Return a metric's (least, greatest): (0, 1) if `share`, (0, inf) for errors, -inf if a value can be negative."""
     if share:
         return 0.0, 1.0
     rows = scores.rows if isinstance(scores, MeanScores) else scores.evaluate(np.ones((1, scores.shape[1]), np.float32))

@@ -63,7 +63,7 @@ class RecordedSweep:
 
     @cached_property
     def comparison(self) -> Comparison:
-        """The comparison of all trials with the winner, saved or computed. Without row scores, values are compared."""
+        """The comparison of all trials with the winner, saved or computed. Without row scores, it compares values."""
         if not any(result.scores_digest for result in self.results):
             return compare_by_value(self.results, self.objective)
         return self.comparison_in_record or self.compare()

@@ -39,7 +39,7 @@ class TrialRecord:
         kept: int = LEADING,
         notice: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Read the recorded trials. The `kept` best keep weights. `notice` is called with each warning for the user."""
+        """Read the recorded trials. The best `kept` trials keep their weights. `notice` gets each warning."""
         self._study = study
         self._folder = study.folder
         self._objective = objective

@@ -167,7 +167,7 @@ def normalize_value(distribution: Distribution, value: Value) -> Value:
 
 
 def to_unit(distribution: Distribution, value: Value) -> float:
-    """Return a number in [0, 1] for which `at` gives the value of a range; if several do, the middle of them."""
+    """Map the value of a range to [0, 1], as the inverse of `at`. If `at` rounds, return the middle of solutions."""
     assert isinstance(distribution, Float | Int) and isinstance(value, int | float), (distribution, value)
     low, high, step = distribution.low, distribution.high, distribution.step
     if distribution.log:

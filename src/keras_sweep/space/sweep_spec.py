@@ -156,7 +156,7 @@ class Finish:
 
     refit: bool = default(False, "train the winner again on training and validation rows")
     choose: Mapping[str, str] | None = default(
-        None, "which trial wins, as in {where: parameters <= 40000}: the best that meets this constraint on its goals"
+        None, "the winner's condition, as in {where: parameters <= 40000}: the best trial that meets it wins"
     )
 
 

@@ -63,7 +63,7 @@ def to_wandb_fault(path: Path, fault: Fault) -> Fault:
 
 
 def _convert_early_terminate(plain: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
-    """Convert `plain`, W&B's `early_terminate`. `min_iter`, the first rung's epoch, replaces `max_iter` and `s`."""
+    """Return our `early_terminate` for W&B's `plain`: the first rung, `min_iter`, replaces `max_iter` and `s`."""
     section = {name: value for name, value in plain.items() if name not in ("max_iter", "s", "strict")}
     most, eta, brackets = plain.get("max_iter"), plain.get("eta", 3), plain.get("s", 1)
     if all(type(number) is int and 0 < number < 1000 for number in (most, eta, brackets)):

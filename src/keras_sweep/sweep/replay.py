@@ -227,7 +227,7 @@ def train_again(sweep: OpenSweep, trial: Result, runner: Runner) -> Result:
     generations = {number: list(group) for number, group in groupby(results, key=lambda r: r.suggestion.generation)}
 
     def train_searched(number: int, numbers: frozenset[int]) -> Iterator[Result]:
-        """Train the trials `numbers` of generation `number`, after all earlier trials that the generation resumes."""
+        """Train the trials `numbers` of generation `number`. First train the earlier trials that they need."""
         earlier_results = [result for result in results if result.suggestion.generation < number]
         suggestions = _complete_generation(spec, runner.generation, earlier_results, generations[number])
         suggestions = [trial for trial in suggestions if get_variant(trial.params) == variant]

@@ -193,7 +193,7 @@ def _find_unfinished(sweep: OpenSweep, recorded: int, total: int) -> tuple[tuple
 
 
 def _end(sweep: OpenSweep, ended: SweepEnded, digest: str | None) -> SweepEnded:
-    """Record and emit how a run ended, with the `digest` of a complete sweep. Raises SweepError if no trial can win."""
+    """Record the run's seconds and a complete sweep's `digest`; emit the end. Raises SweepError without a winner."""
     with contextlib.suppress(OSError):  # not empty if trials were stopped in training
         sweep.folder.checkpoints.rmdir()
     seconds, earlier = sweep.wall.total(), sweep.study.facts.seconds

@@ -43,7 +43,7 @@ from keras_sweep.trial.row_scores import arrays_digest
 
 
 def refit_winner(sweep: OpenSweep, training: Result) -> None:
-    """Train the winner again on all rows if the space file asks for it and no run did it. Raises as `train_on_all`."""
+    """Train `training`, the winner, again on all rows, if the space file asks for it. Raises as `train_on_all`."""
     study, emit = sweep.study, sweep.emit
     old_refit = study.facts.refit_of(training)
     if not sweep.spec.needs_refit:

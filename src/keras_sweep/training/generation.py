@@ -119,7 +119,7 @@ class TrainingGeneration(ABC):
         return pruned
 
     def write(self, file: LatestCheckpoint, trials: Sequence[Suggestion]) -> None:
-        """Write all lanes that can resume to the checkpoint `file`, even unwanted lanes. No group may be training."""
+        """Write the lanes that can resume to the checkpoint `file`. Never call it while a group trains."""
         # A later run that asks for more trials may want the lanes that are unwanted now.
         restart = {lane.number for group in self.groups if not group.moves for lane in group.lanes if lane.training}
         saved = [lane for lane in self.lanes.values() if lane.end is not LaneEnd.FAILED and lane.number not in restart]

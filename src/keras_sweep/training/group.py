@@ -130,7 +130,7 @@ class Group(ABC):
         return [], 0
 
     def state(self, lane: Lane) -> TrainingState | None:
-        """Return the lane's model and optimizer state; None before the first epoch. No thread may train the group."""
+        """Return the lane's model and optimizer state; None before the first epoch. No thread may be training."""
         return self._begins.get(lane.number)
 
     @property

@@ -112,7 +112,7 @@ def usable_error(result: Result) -> float | None:
 
 
 def find_doubts(name: str, trials: Sequence[Any]) -> list[str]:
-    """Return a warning, with the usual cause, if scores do not match their rows or are equal in all trials; else [].
+    """Return a warning if a score is not the score of the model's outputs, or all trials have equal scores; else [].
 
     `trials` are results, or rows of a leaderboard, of a whole sweep. `name` is the metric that ranks them.
     """

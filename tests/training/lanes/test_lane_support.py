@@ -75,4 +75,4 @@ def test_optimizers_that_no_longer_tell_what_they_assign_are_no_lanes(data, of_a
         return value
 
     of_another_year.setattr(keras.Variable, "assign", assign_untold)
-    assert "lanes need `add_update` of keras.StatelessScope" in choose_runner(make_spec(), data, None)[1]
+    assert "lacks `StatelessScope.add_update`, which lanes need" in choose_runner(make_spec(), data, None)[1]

@@ -263,7 +263,7 @@ def _update_lanes(optimizer: Any, state: list[tuple[Any, Any]], gradient: Any, m
     with MaskedScope(state_mapping=state) as scope:
         optimizer.apply([gradient])
     if not scope.was_updated:  # otherwise each optimizer would silently update all lanes
-        raise AttributeError("lanes need `add_update` of keras.StatelessScope, which this version of Keras lacks")
+        raise AttributeError("this version of Keras lacks `StatelessScope.add_update`, which lanes need")
     return [scope.get_current_value(trained_variable) for trained_variable, _ in state]
 
 

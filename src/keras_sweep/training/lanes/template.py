@@ -244,8 +244,7 @@ def build_own_model(
 ) -> OwnModel | None:
     """Build a trial's model from its model `arguments`, and return `make_own_model(model, **how)`.
 
-    Return None if the model can't be built or shared. Never build two models at once: each build seeds the random
-    generators of the process.
+    Return None if it can't be built, or lanes can't share it. Never build two at once: a build seeds the process.
     """
     if isinstance(data.train.x, dict | tuple):  # a chain of layers has a single input array
         return None

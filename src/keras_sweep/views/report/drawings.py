@@ -121,7 +121,7 @@ def draw_best_so_far(page: PageContent, drawn: Sequence[LeaderboardRow], value: 
     reached = f"The best {name}, {score_text(last.value)}, was first reached by trial {last.number}"
     places = {row.number: float(row.number) for row in rows}
     trials = Axis("trial", 0, max(max(places), 1), places, whole=True)
-    seconds = Axis("seconds of training, summed", 0, max(spent.values(), default=0.0) or 1.0, spent)
+    seconds = Axis("seconds of training, summed over trials", 0, max(spent.values(), default=0.0) or 1.0, spent)
 
     def drawing(place: str, title: str, x: Axis, words: str) -> Markup:
         across, up, parts = draw_axes(x, value)

@@ -78,7 +78,7 @@ class Pace:
         return self._seconds[kind] / self._ended[kind] if self._ended[kind] else 0.0
 
     def _count_time(self) -> None:
-        """Add the time since the last call to training or compiling. Ignore the first generation's other phases."""
+        """Add the seconds since this method's last call to training or compiling. At first, skip other phases."""
         now = self._clock()
         kind = "compile" if self._phase == "compile" else "train"
         if self._phase == kind or self._generations > 1:
