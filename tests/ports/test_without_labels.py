@@ -131,7 +131,7 @@ def test_steps_of_its_own_rank_by_what_they_record(tmp_path: Path) -> None:
     assert best.value == min(trial.value for trial in tuner.sweep.trials)
     assert tuner.sweep.replay().matches
     tuner.sweep.export(tmp_path / "steps.keras")
-    with pytest.raises(ks.UsageError, match=r"can't compute the scores of its card: your `fit` or your steps"):
+    with pytest.raises(ks.UsageError, match=r"can't compute the scores of its card: your own `fit` or `test_step`"):
         ks.verify(tmp_path / "steps.keras", sweeps_dir=tmp_path, trust=True)
 
 

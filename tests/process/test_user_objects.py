@@ -61,5 +61,5 @@ def test_a_function_is_named_by_its_source():
 
 
 def test_what_this_program_has_not_given_is_refused_with_what_to_do():
-    with pytest.raises(DataError, match=r"is in a Python program.*same Spec"):
+    with pytest.raises(DataError, match=r"was defined in a running program.*same Spec"):
         get_object("__program__:build_0", DataError)
