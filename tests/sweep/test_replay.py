@@ -161,7 +161,7 @@ def test_where_training_is_chaotic_the_lane_has_every_digit_and_fit_is_said_to_p
     assert done.own.match is Match.EQUAL
     assert done.matches
     notices = [event.message for event in heard if isinstance(event, Noticed)]
-    assert notices[0].startswith("fit/jax differs from the record at epoch")
+    assert notices[0].startswith("the values by fit/jax differ from epoch")
     assert "the runner of the record gives every recorded digit" in replay_lines(done)[-1]
 
 
