@@ -102,7 +102,6 @@ class Result:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the trial trained all its epochs."""
         return self.state is TrialState.COMPLETE or (self.reads_epochs and self.state is not TrialState.FAIL)
 
     @property
