@@ -111,7 +111,7 @@ def read_examples() -> list[Example]:
 
 
 def choose_examples(command: Any, examples: list[Example]) -> list[Example]:
-    """Choose few of a command's examples that together show each of its options, those of pages first."""
+    """Choose few of a command's examples that together show each of its options. Examples that pages run come first."""
     chosen = examples[:1]
     for parameter in command.params:
         if parameter.param_type_name == "option" and not any(example.uses(parameter) for example in chosen):

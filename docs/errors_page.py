@@ -64,7 +64,7 @@ def make_page() -> str:
         "A word in braces is a hole: &#123;name&#125; is the name of your column. `(a / b)` is one of two texts. "
         "A text in brackets is not always there.",
         "## Kinds of errors",
-        "Each kind is a class of `keras_sweep.errors`. The exit code is that of the command.",
+        "Each kind is a class of `keras_sweep.errors`. The command ends with its exit code.",
         table(("kind", "exit code", "what it means, and what to do"), list_kinds()),
         "Where the column `what to do` is empty, the message says what to do, or the table above does. "
         "`--debug` also shows the traceback.",
@@ -73,7 +73,7 @@ def make_page() -> str:
         parts += _topic(topic, [error for error in errors if find_topic(error) == topic])
     parts += [
         "## Notices",
-        "A notice is no error: the command goes on. In Python it is a `SweepWarning`.",
+        "A notice is no error: the command continues. In Python it is a `SweepWarning`.",
         table(("notice",), sorted({(markdown(notice.text),) for notice in notices}, key=sort_key)),
     ]
     return "\n\n".join(parts) + "\n"

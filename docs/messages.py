@@ -132,7 +132,7 @@ class Reader:
         self.skipped = {id(part) for node in ast.walk(module.tree) for part in _no_message(node)}
 
     def read(self) -> Iterator[Message]:
-        """Yield the messages, those of a call before those inside of its arguments."""
+        """Yield the messages: first a call's own, then the messages inside its arguments."""
         yield from self._visit(self.module.tree)
 
     def _visit(self, node: ast.AST) -> Iterator[Message]:

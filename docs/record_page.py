@@ -1,6 +1,6 @@
 """The tables of a sweep's record in sweeps/README.md: `python docs/record_page.py` runs a small sweep and writes them.
 
-What a key means stands here. Its type and an example are those of the sweep. A key that this sweep lacks has an example
+This file says what a key means. Its type and an example come from the sweep. A key that this sweep lacks has an example
 here too.
 """
 
@@ -207,13 +207,13 @@ def shorten(value: Any, most: int = 72) -> str:
     """Write a value as JSON that fits a cell: digests and long values are cut."""
     text = json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else " ".join(value.split())
     text = DIGEST.sub(lambda match: match[0][:8] + "…", text).replace("|", "/").replace("`", "'")
-    text = re.sub(r"(/tmp/[\w-]+)", "/home/me", text)
+    text = re.sub(re.escape(tempfile.gettempdir()) + r"/[\w-]+", "/home/me", text)
     text = re.sub(r"\d+\.\d{5,}", lambda match: f"{float(match[0]):.4g}", text)
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def write_page(record: Mapping[str, Mapping[str, Any]]) -> None:
-    """Write the tables of the page anew, each below its heading."""
+    """Write the tables of the page again, each below its heading."""
     text = PAGE.read_text()
     for heading, lines in make_tables(record):
         place = re.compile(rf"(^##+ {re.escape(heading)}\n\n[^|]+\n\n)(?:\|.*\n)+", re.MULTILINE)
