@@ -17,318 +17,12 @@ Schema = Mapping[str, Any]
 LONGEST = 68  # characters of an example in a cell
 # A list of more names is below the tables.
 MOST_NAMES = 9
-# Examples of keys that no space file of the project shows. Each is laid over `BASE`, parameters are added.
-BASE = """
-data: iris
-model: {dense: {hidden: [16]}}
-loss: sparse_categorical_crossentropy
-metrics: [accuracy]
-metric: {name: val_accuracy}
-parameters: {learning_rate: {min: 1e-3, max: 0.1, log: true}, epochs: 5}
-"""
-MORE_EXAMPLES = """
-data: {csv: data/plants.csv, target: species, columns: [height_cm, petals], missing: ["?"], separator: ";"}
----
-data: {csv: data/plants.csv, target: species, weights: petals, categories: [petals], decimal: ",", dates: day-first}
----
-data: {csv: data/plants.csv, target: species, drop: [wild], missing_target: drop}
----
-data: {csv: data/reviews.csv, target: stars, text: review}
-model: {python: "own_models:cnn"}
----
-data: {parquet: data/houses.parquet, target: price, weights: rooms, columns: [area_m2, rooms], drop: [id]}
-loss: mean_squared_error
-metrics: [mae]
-metric: {name: val_mae}
----
-data: {parquet: data/houses.parquet, target: price, categories: [rooms], missing: [-1], missing_target: drop}
-loss: mean_squared_error
-metrics: [mae]
-metric: {name: val_mae}
----
-data: {parquet: data/houses.parquet, target: price, decimal: ".", dates: month-first}
-loss: mean_squared_error
-metrics: [mae]
-metric: {name: val_mae}
----
-data: {parquet: data/houses.parquet, target: price, text: notes}
-model: {python: "own_models:cnn"}
-loss: mean_squared_error
-metrics: [mae]
-metric: {name: val_mae}
----
-data: {sql: select * from houses order by id, database: shop.db, target: {column: price, transform: log}, drop: [id]}
-loss: mean_squared_error
-metrics: [mae]
-metric: {name: val_mae}
----
-data:
-  sql: select * from plants order by id
-  database: postgresql://me:$PASSWORD@localhost/plants
-  target: species
-  weights: petals
-  columns: [height_cm, petals]
-  categories: [petals]
----
-data: {sql: select * from plants order by id, database: shop.db, target: species, missing: ["?"], missing_target: drop}
----
-data: {sql: select * from plants order by id, database: shop.db, target: species, decimal: ",", dates: day-first}
----
-data: {sql: select * from reviews order by id, database: shop.db, target: stars, text: review}
-model: {python: "own_models:cnn"}
----
-data: {images: pictures/flowers, size: [48, 48], color: grayscale}
-model: {python: "own_models:cnn"}
----
-data:
-  series: load.csv
-  target: power
-  window: 24
-  horizon: 3
-  longest: 48
-  separator: ";"
-  decimal: ","
-  dates: day-first
-loss: mean_squared_error
-metrics: [mae]
-metric: {name: val_mae}
----
-data: {python: "own_data:load", arguments: {rows: 1000}, steps_per_epoch: 100}
----
-split: {validation: 0.25, test: 0.1, seed: 7, stratify: true}
----
-data: {csv: data/plants.csv, target: species}
-split: {folds: 5, groups: soil}
----
-data: {csv: data/plants.csv, target: species}
-split: {time: height_cm}
----
-model:
-  dense:
-    units: 3
-    activation: softmax
-    hidden: [128, 64]
-    hidden_activation: gelu
-    dropout: 0.2
-    l2: 1e-4
-    use_bias: false
----
-loss: {name: sparse_categorical_crossentropy, from_logits: false}
-metrics: [{name: sparse_top_k_categorical_accuracy, k: 2}]
-metric: {name: val_sparse_top_k_categorical_accuracy, goal: maximize}
----
-loss: {python: "own_losses:smooth", amount: 0.1}
-metrics: [accuracy, {python: "own_losses:near"}]
----
-model: {python: "own_models:two_outputs"}
-data: {python: "own_data:load"}
-loss: {kind: sparse_categorical_crossentropy, price: mean_squared_error}
-metrics: {kind: [accuracy], price: [mae]}
-loss_weights: {price: 0.2}
-metric: {name: val_kind_accuracy}
----
-metric: [{name: val_accuracy}, {name: parameters, goal: minimize}]
----
-training:
-  early_stopping:
-    monitor: val_accuracy
-    patience: 3
-    min_delta: 1e-3
-    mode: max
-    baseline: 0.5
-    start_from_epoch: 2
-    restore_best_weights: true
----
-training:
-  reduce_lr_on_plateau:
-    monitor: val_accuracy
-    factor: 0.5
-    patience: 2
-    min_delta: 1e-3
-    mode: max
-    cooldown: 1
-    min_lr: 1e-5
----
-training: {class_weight: balanced, callbacks: [{python: "own_models:note"}]}
----
-data: {csv: data/reviews.csv, target: stars, text: review}
-model: {python: "own_models:cnn"}
-training: {adapt: true}
----
-parameters: {epochs: {min: 1, max: 27}}
-early_terminate: {type: halving, min_iter: 1, eta: 3, first: 27}
----
-search: {engine: keras-tuner, sampler: bayesian, trials: 32, seed: 7, generation: 4}
----
-search:
-  start: [{learning_rate: 0.01}]
-  stop: {value: 0.95}
-  learn_from: earlier
----
-finalists: {top: 3, seeds: 5}
----
-finish: {refit: true}
----
-metric: [{name: val_accuracy}, {name: parameters}]
-finish: {choose: {where: parameters <= 40000}}
----
-where: [learning_rate * epochs <= 0.4]
----
-parameters:
-  optimizer: {values: [sgd, adam], probabilities: [0.2, 0.8], distribution: categorical}
-  momentum: {min: 0.0, max: 0.9, q: 0.1, when: {optimizer: sgd}}
-  epochs: {value: 10, distribution: constant}
-  weight_decay: {min: 1e-5, max: 1e-2, distribution: log_uniform_values}
----
-parameters: {optimizer: {values: [sgd, adam]}, momentum: {values: [0.0, 0.9], when: {optimizer: sgd}}}
----
-parameters: {optimizer: {values: [sgd, adam]}, momentum: {value: 0.9, when: {optimizer: sgd}}}
----
-parameters: {epochs: {min: 1, max: 20, take: best}}
----
-parameters: {epochs: {value: 20, take: best}}
----
-parameters: {epochs: {values: [10, 20], take: last}}
----
-parameters: {schedule: {values: [cosine, linear]}, warmup: 0.1, batch_size: {values: [32, 64]}, seed: {min: 1, max: 5}}
----
-parameters:
-  optimizer: sgd
-  momentum: {min: 0.0, max: 0.99}
-  nesterov: {values: [true, false]}
-  clipnorm: {min: 0.1, max: 10.0, log: true}
-  use_ema: true
-  ema_momentum: {values: [0.9, 0.99]}
-  ema_overwrite_frequency: 10
-  loss_scale_factor: 128.0
-  gradient_accumulation_steps: {values: [2, 4]}
----
-parameters: {clipvalue: {min: 0.01, max: 1.0, log: true}}
----
-parameters: {global_clipnorm: {min: 0.1, max: 10.0, log: true}}
----
-parameters:
-  optimizer: adam
-  beta_1: {min: 0.8, max: 0.99}
-  beta_2: {min: 0.9, max: 0.9999}
-  epsilon: {min: 1e-8, max: 1e-3, log: true}
-  amsgrad: {values: [true, false]}
----
-parameters: {optimizer: schedulefreeadamw, warmup_steps: {values: [0, 100]}}
----
-parameters: {optimizer: rmsprop, rho: {min: 0.8, max: 0.99}, centered: {values: [true, false]}}
----
-parameters:
-  optimizer: muon
-  adam_beta_1: {min: 0.8, max: 0.99}
-  adam_beta_2: {min: 0.9, max: 0.9999}
-  adam_weight_decay: {min: 1e-4, max: 0.1, log: true}
-  exclude_embeddings: {values: [true, false]}
-  muon_a: 3.4445
-  muon_b: -4.775
-  muon_c: 2.0315
-  adam_lr_ratio: {min: 0.1, max: 1.0}
-  ns_steps: {values: [5, 6]}
-  rms_rate: {min: 0.1, max: 0.3}
----
-parameters:
-  optimizer: ftrl
-  learning_rate_power: {min: -1.0, max: -0.1}
-  initial_accumulator_value: {min: 0.0, max: 1.0}
-  l1_regularization_strength: {min: 1e-4, max: 0.1, log: true}
-  l2_regularization_strength: {min: 1e-4, max: 0.1, log: true}
-  l2_shrinkage_regularization_strength: {min: 1e-4, max: 0.1, log: true}
-  beta: {min: 0.0, max: 1.0}
----
-parameters:
-  optimizer: adafactor
-  beta_2_decay: {min: -0.9, max: -0.5}
-  epsilon_1: {min: 1e-30, max: 1e-20, log: true}
-  epsilon_2: {min: 1e-4, max: 1e-2, log: true}
-  clip_threshold: {min: 0.5, max: 2.0}
-  relative_step: false
----
-parameters:
-  model.units: 3
-  model.activation: softmax
-  model.hidden: {values: [[32], [64, 32]]}
-  model.hidden_activation: {values: [relu, gelu]}
-  model.dropout: {min: 0.0, max: 0.5}
-  model.l2: {min: 1e-6, max: 1e-2, log: true}
-  model.use_bias: {values: [true, false]}
----
-loss: {name: categorical_focal_crossentropy}
-parameters: {loss.alpha: {min: 0.1, max: 0.9}, loss.gamma: {values: [1.0, 2.0]}}
----
-data: diabetes
-loss: huber
-metrics: [mae]
-metric: {name: val_mae}
-parameters: {loss.delta: {min: 0.1, max: 10.0, log: true}}
----
-data: diabetes
-loss: tversky
-metrics: [mae]
-metric: {name: val_mae}
-parameters: {loss.alpha: 0.3, loss.beta: {min: 0.1, max: 0.9}}
----
-training: {early_stopping: {monitor: val_loss}}
-parameters:
-  training.early_stopping.min_delta: {values: [0.0, 1e-3]}
-  training.early_stopping.baseline: {values: [0.5, 0.7]}
-  training.early_stopping.start_from_epoch: {values: [0, 5]}
-  training.early_stopping.restore_best_weights: {values: [true, false]}
----
-training: {reduce_lr_on_plateau: {monitor: val_loss}}
-parameters:
-  training.reduce_lr_on_plateau.factor: {values: [0.1, 0.5]}
-  training.reduce_lr_on_plateau.patience: {values: [2, 5]}
-  training.reduce_lr_on_plateau.min_delta: {values: [0.0, 1e-3]}
-  training.reduce_lr_on_plateau.cooldown: {values: [0, 2]}
-  training.reduce_lr_on_plateau.min_lr: {min: 1e-6, max: 1e-4, log: true}
----
-parameters: {training.class_weight: {values: [balanced, null]}}
----
-data: {series: load.csv, target: power}
-loss: mean_squared_error
-metrics: [mae]
-metric: {name: val_mae}
-parameters: {data.window: {values: [12, 24]}}
----
-training: {early_stopping: {monitor: val_loss}}
-parameters: {training.early_stopping.patience: {values: [2, 5]}}
----
-program: train.py
-method: bayes
-run_cap: 32
-name: flowers
-description: "first try"
-command: ["python", "train.py"]
-project: flowers
-entity: me
-"""
-
+# Examples of keys that no other page shows: a base, and what is laid over it.
+MORE_EXAMPLES = ROOT / "docs/space_file_examples.yaml"
 
 ANY_NAME = {
     "data.NAME": "an option of `data`, as a parameter",
     "model.NAME": "an argument of your model's function, as a parameter",
-}
-# Meanings that the schema does not have.
-MEANINGS = {
-    "split.seed": "the seed of the random split",
-    "data.target.column": "the column to predict",
-    "data.target.transform": "the model learns the logarithm, or the value minus its mean over its deviation",
-    "model.dense": "the dense model; `null` for all of its defaults",
-    "early_terminate.type": "the rule that stops trials",
-    "search.engine": "the package that suggests trials",
-    "training.callbacks": "callbacks of yours",
-    "parameters.optimizer": "a Keras optimizer",
-    "parameters.learning_rate": "the learning rate; with `schedule`, its highest value",
-    "parameters.schedule": "how the learning rate falls over the trial",
-    "parameters.warmup": "share of the steps in which the learning rate rises from 0",
-    "parameters.epochs": "epochs of the trial",
-    "parameters.batch_size": "rows of a step",
-    "parameters.seed": "the trial's seed: first weights, order of rows, dropout",
 }
 PARAMETER_GROUPS = {
     "data": "Options of the data",
@@ -527,13 +221,13 @@ class SpaceFilePage:
         return table(("key", "type", "default", "meaning", "example"), rows)
 
     def _meaning(self, label: str, schema: Schema) -> str:
-        """Return what a key means: from the schema, else from the map that it is, else from here."""
+        """Return what a key means: as the schema says, else as the schema of the map that it is."""
         texts = [schema.get("description", ""), *(form.get("description", "") for form in self.read_maps(schema))]
         place, _, key = label.removeprefix("parameters.").replace("model.", "model.dense.").rpartition(".")
         if place and label.startswith("parameters."):  # a key of another section, as a parameter
             forms = [keys.form["properties"] for keys in self.tables.values() if keys.path == tuple(place.split("."))]
             texts = [form[key].get("description", "") for form in forms if key in form] + texts
-        return MEANINGS.get(label) or next(filter(None, texts), "")
+        return next(filter(None, texts), "")
 
     def kind(self, schema: Schema, name: str) -> str:
         """Describe in words what a value may be."""
@@ -648,7 +342,8 @@ def read_space_files() -> Iterator[tuple[str, str]]:
 
 
 def read_more_examples() -> list[str]:
-    return [text.strip("\n") for text in MORE_EXAMPLES.split("\n---\n")]
+    """Return the examples that no other page shows, without the base."""
+    return MORE_EXAMPLES.read_text().split("---\n")[1:]
 
 
 def complete(text: str) -> str:
@@ -656,6 +351,6 @@ def complete(text: str) -> str:
     from keras_sweep.space_file.options import dump_block_yaml
     from keras_sweep.space_file.yaml_tree import parse_yaml
 
-    base, over = parse_yaml(BASE).plain, parse_yaml(text).plain
+    base, over = parse_yaml(MORE_EXAMPLES.read_text().partition("---\n")[0]).plain, parse_yaml(text).plain
     parameters = {**base["parameters"], **over.get("parameters", {})}
     return dump_block_yaml({**base, **over, "parameters": parameters})

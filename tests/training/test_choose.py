@@ -76,7 +76,9 @@ def test_a_schedule_under_mixed_float16_is_of_fit_whose_steps_may_be_passed_over
 
 def test_another_backend_is_named(data, monkeypatch):
     monkeypatch.setattr("keras.backend.backend", lambda: "tensorflow")
-    assert choose_runner(make_spec(), data, None)[1] == f"{WHY}the backend is tensorflow, not jax"
+    assert choose_runner(make_spec(), data, None)[1] == (
+        f"{WHY}the backend is tensorflow, not jax (set `KERAS_BACKEND=jax` before Keras is imported)"
+    )
 
 
 def test_what_was_given_to_choose_with_goes_to_the_runner_but_for_what_is_none(data, tmp_path, monkeypatch):

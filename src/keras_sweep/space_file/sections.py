@@ -245,7 +245,7 @@ SKIPPED_KEYS: Mapping[str, str] = {
 }
 FIT_PARAMETERS: Mapping[str, str] = {
     "optimizer": "an optimizer of Keras; `rmsprop` by default",
-    "learning_rate": "the learning rate; by default the optimizer's default in Keras",
+    "learning_rate": "the learning rate, with `schedule` its highest value; by default as the optimizer has it",
     "schedule": "how the learning rate falls: `constant` (default), `cosine`, `exponential` or `linear`",
     "warmup": "share of the steps in which the learning rate rises from 0; 0 by default",
     "epochs": "how many times training sees all training rows; 5 by default",

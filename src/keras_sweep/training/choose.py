@@ -86,7 +86,7 @@ def _why_not_compiled(spec: SweepSpec, data: SearchData) -> str | None:
     if limits := LIMITS.keys() & keras_config():
         return f"Keras's setting `{'`, `'.join(sorted(limits))}` limits only `fit`"
     if (backend := keras.backend.backend()) != "jax":
-        return f"the backend is {backend}, not jax"
+        return f"the backend is {backend}, not jax (set `KERAS_BACKEND=jax` before Keras is imported)"
     from keras_sweep.training.lanes.lane_support import why_not_lanes  # which imports JAX
 
     return why_not_lanes(spec, data)
