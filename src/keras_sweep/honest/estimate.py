@@ -31,12 +31,12 @@ LEVEL = 0.95  # confidence of the interval, and of all comparisons with the winn
 class FirstChoice:
     """The search's choice of finalists, which comes before the choice of the winner by the mean over seeds.
 
-    Training with new seeds removes the luck of the first seed, but not the luck of the rows. So both choices are
-    repeated in each bag: a bootstrap sample of the rows. A model's luck in a bag is its score there minus its score on
-    all rows. A bag may choose a configuration that was no finalist and has no mean over seeds. The luck in this missing
-    mean is estimated from the luck with the first seed: the luck that all finalists share counts in full, and the
-    remaining luck is multiplied by the slope of a regression over the finalists' luck in bags. Residuals of this
-    regression are added. The missing mean itself is the first score plus the finalists' average change by new seeds.
+    New seeds remove the luck of the first seed, but not the luck of the rows. So both choices are repeated in each bag,
+    a bootstrap sample of the rows. A model's luck in a bag is its score in the bag minus its score on all rows.
+
+    A bag may choose a configuration that was no finalist and has no mean over seeds. This mean is estimated by the
+    score with the first seed, plus the finalists' average change by new seeds. Its luck in a bag is the finalists'
+    average luck, plus a regression's prediction from the luck with the first seed, plus a random residual.
     """
 
     scores: Scores  # K trials of the search, with a seed each
@@ -46,7 +46,7 @@ class FirstChoice:
     seeds: int  # number of seeds of the winner's mean, including the search's seed
 
     def finalists(self, values: Floats) -> Places:
-        """Return the indices [B, F] of the F finalists that `choose_finalists` chooses by `values`: [B, K] scores."""
+        """Return [B, F] indices of the finalists that `choose_finalists` would choose by the [B, K] scores `values`."""
         order: Places = np.argsort(-values, axis=1, kind="stable")[:, :LEADING]
         leading = np.take_along_axis(values, order, axis=1)
         tied = leading[:, :1] - leading <= np.maximum(self.errors[order], self.errors[order[:, :1]])
@@ -57,7 +57,7 @@ class FirstChoice:
     def winners(
         self, first: Floats, early: Floats, whole: Floats, luck: Floats, rng: np.random.Generator
     ) -> tuple[Floats, Floats]:
-        """Repeat both choices in each of B bags. Return the winners' [B] scores on all rows and [B] luck in the bags.
+        """Choose finalists, then a winner, in each of B bags. Return the winners' [B] scores on all rows and [B] luck.
 
         Args:
             first: [K] scores with the search's seed on all rows.
@@ -105,7 +105,7 @@ def estimate_winner(
         naive: the winner's score on these rows, in the metric's own direction.
         share: whether the metric, like accuracy, is in [0, 1]. For a mean over rows the interval is Wilson's.
         maximize: whether a larger metric is better. The estimate is in the metric's direction.
-        after: the choice of finalists, if there are finalists. `scores` are their means over seeds, in the same order.
+        after: the choice of finalists, if any. Then `scores` are their means over seeds, ordered as `after.places`.
     """
     models, rows = scores.shape
     if rows < 2:
@@ -125,7 +125,7 @@ def estimate_winner(
 
 
 def _metric_range(scores: Scores, *, share: bool, maximize: bool) -> tuple[float, float]:
-    """Return a metric's (least, greatest): (0, 1) if `share`, (0, inf) for errors, -inf if a value can be negative."""
+    """Return a metric's (least, greatest) value: (0, 1) if `share`, (0, inf) for errors >= 0, else (-inf, inf)."""
     if share:
         return 0.0, 1.0
     rows = scores.rows if isinstance(scores, MeanScores) else scores.evaluate(np.ones((1, scores.shape[1]), np.float32))
@@ -136,8 +136,8 @@ def _optimism(scores: Scores, best: int, seed: int, after: FirstChoice | None, *
     """Return (optimism: the luck in the winner's score, standard deviation of the score over samples of n rows).
 
     Each bag, a bootstrap sample of LARGER * n rows, chooses its best model (if `after`, finalists first). A model's
-    luck is its score in the bag minus its score on all rows, and its worth is the latter minus LARGER times its luck.
-    The optimism is the mean over bags of the winner's worth minus the chosen model's worth: 0 for a single model.
+    luck is its score in the bag minus its score on all rows. Its worth is its score on all rows minus LARGER times its
+    luck. The optimism is the mean over bags of the winner's worth minus the chosen model's worth: 0 for a single model.
     """
     rows = scores.shape[1]
     score_sets = [scores] if after is None else [scores, after.scores]
@@ -169,11 +169,11 @@ def _optimism(scores: Scores, best: int, seed: int, after: FirstChoice | None, *
 
 
 def _luck_widths(rows: Floats, whole: Floats) -> Floats:
-    """Return [K] factors that widen luck in bags, for scores in [0, 1]. `rows`: [K, n] scores; `whole`: their means.
+    """Return [K] factors to enlarge the models' luck in bags. `rows` [K, n]: scores in [0, 1]. `whole`: their means.
 
-    A lucky share is closer to 1 than the true share, so its rows vary less from bag to bag. Equal models have the same
-    true share, which their mean estimates better. The more the models differ, the closer the factors are to 1. If they
-    differ by four standard errors or more, the factors are 1.
+    If a model is lucky, its mean is closer to 1 than its true mean, so its rows vary too little from bag to bag. For
+    equal models, the mean of all models estimates the true mean better and gives the factors. The more the models
+    differ, the closer the factors are to 1. If the models differ by four standard errors or more, the factors are 1.
     """
     models, count = rows.shape
     variance, chance = whole * (1 - whole), 0.0
@@ -220,7 +220,7 @@ def _interval_around(centre: float, half: float, extra: float) -> tuple[float, f
 
 
 def wilson_interval(share: float, rows: float, z: float) -> tuple[float, float]:
-    """Return the centre and half width of Wilson's interval. It has a width even if all rows are right.
+    """Return the centre and half width of Wilson's interval for a `share` of `rows` rows. `z` is 1.96 for 95 %.
 
     Wilson 1927, "Probable inference, the law of succession, and statistical inference".
     """

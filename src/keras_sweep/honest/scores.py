@@ -24,7 +24,7 @@ THRESHOLDS = 200  # the default of `keras.metrics.AUC`
 
 @dataclass(frozen=True)
 class MeanScores:
-    """A metric that is a mean over rows, as accuracy. `rows`: its value for each row, averaged over several seeds."""
+    """Scores of K models by a mean over rows, like accuracy. `rows`: values per row [K, n], averaged over seeds."""
 
     rows: Floats  # [K, n] float32
 
@@ -33,14 +33,14 @@ class MeanScores:
         return self.rows.shape[0], self.rows.shape[1]  # K, n
 
     def evaluate(self, weights: Floats) -> Floats:
-        """Map the weights of n rows in B bags to the weighted means of K models [B, K]; NaN if all weights are 0."""
+        """Return the means of K models in B bags [B, K], NaN if all weights are 0. `weights`: [B, n] row weights."""
         with np.errstate(invalid="ignore"):
             return np.asarray((weights @ self.rows.T) / weights.sum(1, keepdims=True))
 
 
 @dataclass(frozen=True)
 class MetricScores:
-    """A metric of all rows together, like AUC, which is computed again on each bag."""
+    """Scores of K models by a metric of all rows together, like AUC, which is computed again on each bootstrap bag."""
 
     metrics: Sequence[Sequence[Metric]]  # [K][seeds]; a model's score is the mean over its seeds
     rows: int
@@ -51,7 +51,7 @@ class MetricScores:
         return len(self.metrics), self.rows  # K, n
 
     def evaluate(self, weights: Floats) -> Floats:
-        """Map the weights of n rows in B bags to the metric of K models [B, K]; NaN if undefined on these rows."""
+        """Return the metric of K models in B bags [B, K], NaN if it is undefined. `weights`: [B, n] row weights."""
         with np.errstate(invalid="ignore", divide="ignore"):
             values = [np.mean([metric(weights) for metric in seeds], axis=0) for seeds in self.metrics]
         return np.asarray(self.sign * np.stack(values, axis=1))
@@ -61,7 +61,7 @@ Scores: TypeAlias = MeanScores | MetricScores
 
 
 def draw_bags(rng: np.random.Generator, rows: int, rounds: int, draws: int | None = None) -> Iterator[Floats]:
-    """Yield blocks [B, rows] of `rounds` bootstrap samples: how often `draws` draws (None: `rows`) drew each row."""
+    """Yield `rounds` bootstrap samples of `draws` rows (None: `rows`) in blocks [B, rows]: how often a row is drawn."""
     for start in range(0, rounds, BLOCK):
         size = min(BLOCK, rounds - start)
         cells = rng.integers(rows, size=(size, draws or rows), dtype=np.int32)
@@ -70,7 +70,7 @@ def draw_bags(rng: np.random.Generator, rows: int, rounds: int, draws: int | Non
 
 
 def auc(outputs: Floats, labels: Floats) -> Metric:
-    """Return Keras's `AUC()` as a function of row weights: the area under the ROC curve, 200 thresholds."""
+    """Return Keras's `AUC()` as a function of row weights [B, n]: the area under the ROC curve with 200 thresholds."""
     p, y = outputs.reshape(len(outputs), -1), labels.reshape(len(outputs), -1)
     columns = p.shape[1]
     # keras/src/metrics/metrics_utils.py sorts outputs into buckets: p exceeds the thresholds before its bucket.
@@ -94,19 +94,19 @@ def auc(outputs: Floats, labels: Floats) -> Metric:
 
 
 def precision(outputs: Floats, labels: Floats) -> Metric:
-    """Return Keras's `Precision()` as a function of row weights: the share of outputs above 0.5 whose label is 1."""
+    """Return Keras's `Precision()` as a function of row weights [B, n]: the share of outputs > 0.5 with label 1."""
     predicted = outputs > 0.5
     return _ratio(predicted & (labels.reshape(outputs.shape) > 0), predicted)
 
 
 def recall(outputs: Floats, labels: Floats) -> Metric:
-    """Return Keras's `Recall()` as a function of row weights: the share of labels 1 whose output is above 0.5."""
+    """Return Keras's `Recall()` as a function of row weights [B, n]: the share of labels 1 with an output > 0.5."""
     positive = labels.reshape(outputs.shape) > 0
     return _ratio(positive & (outputs > 0.5), positive)
 
 
 def r2_score(outputs: Floats, labels: Floats) -> Metric:
-    """Return Keras's `R2Score()`, the mean over columns, as a function of row weights."""
+    """Return Keras's `R2Score()`, the mean over columns, as a function of row weights: [B, n] -> [B]."""
     p = outputs.reshape(len(outputs), -1).astype(np.float64)
     y = labels.reshape(p.shape).astype(np.float64)
     # Centred, so that a large mean costs no digits.
@@ -123,7 +123,7 @@ def r2_score(outputs: Floats, labels: Floats) -> Metric:
 
 
 def root_mean_squared_error(outputs: Floats, labels: Floats) -> Metric:
-    """Return Keras's `RootMeanSquaredError()` as a function of row weights."""
+    """Return Keras's `RootMeanSquaredError()` as a function of row weights: [B, n] -> [B]."""
     p = outputs.reshape(len(outputs), -1).astype(np.float64)
     squared_errors = ((labels.reshape(p.shape) - p) ** 2).mean(1)
 

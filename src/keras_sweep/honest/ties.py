@@ -28,13 +28,13 @@ Mask: TypeAlias = npt.NDArray[np.bool_]
 
 
 def find_ties(scores: Scores, best: int | Places, seed: int, *, share: bool = False) -> tuple[Floats, Floats, Mask]:
-    """Compare K models with the best. Return the distances from the best, their standard errors, and ties, [K] each.
+    """Compare K models with the best. Return (distances behind the best, standard errors, whether tied), [K] each.
 
     Args:
         scores: larger is better (for a loss its negative).
         best: the index of the best model, or [K] the index to compare each model with. A model is tied with itself.
         seed: the seed of the test's random draws.
-        share: whether each row's score is in [0, 1]. Then no standard error is 0, even if two models agree.
+        share: whether each row's score is in [0, 1]. Then two models have a standard error above 0 even if they agree.
     """
     rng = np.random.default_rng([seed, 2])
     models, rows = scores.shape
@@ -86,9 +86,8 @@ def _step_down(
 ) -> Places:
     """Return the candidates (indices of models) that are tied, by the step-down max-t test.
 
-    A candidate's t is `behind / stderr`. Each step draws the largest t under the hypothesis of equal models (as
-    `_draw_t`, with `freedom` degrees of freedom), and removes the candidates above its 95 % quantile. The steps end
-    when a step removes no candidate.
+    A candidate's t is `behind / stderr`. Each step draws the largest t of equal models from `_draw_t(centred, freedom,
+    rng)`, and removes the candidates above its 95 % quantile. The steps end when a step removes no candidate.
     """
     t = behind / np.where(stderr > 0, stderr, 1.0)
     # The largest t of K is below Bonferroni's bound, so candidates far above it go without draws.
@@ -111,7 +110,7 @@ def _step_down(
 
 
 def _draw_t(centred: Floats, freedom: int, rng: np.random.Generator) -> Floats:
-    """Draw [ROUNDS, K] t values of equal models from centred differences [K, n], by a bootstrap with normal weights."""
+    """Draw [ROUNDS, K] t values of equal models (`freedom` degrees) by a bootstrap of differences `centred` [K, n]."""
     lengths = np.linalg.norm(centred.astype(np.float64), axis=1, keepdims=True)
     unit = (centred / np.where(lengths > 0, lengths, 1.0)).astype(np.float32)
     values, vectors = np.linalg.eigh((unit @ unit.T).astype(np.float64))
@@ -121,10 +120,10 @@ def _draw_t(centred: Floats, freedom: int, rng: np.random.Generator) -> Floats:
 
 
 def more_trials(values: Sequence[float], behind: Mapping[int, Behind]) -> MoreTrials | None:
-    """Estimate what more trials gain: at most what the last trials gained, since gains shrink. None for few trials.
+    """Estimate the gain of more trials: at most the gain of the last trials, since gains shrink.
 
-    `values` are the scores of trials that could win, by trial number; larger is better. `behind` maps a trial's number
-    to its comparison with the best.
+    `values` are the scores of trials that could win, in order of trial number; larger is better. `behind` maps a
+    trial's number to its comparison with the best. Return None for fewer than 16 values, or without standard errors.
     """
     errors = sorted((trial.behind, trial.stderr) for trial in behind.values() if trial.stderr)
     if len(values) < FEWEST or not errors:

@@ -32,7 +32,10 @@ LOSS = "sparse_categorical_crossentropy"  # of softmax regression
 
 
 def can_use_flat_layout(template: Template) -> bool:
-    """Return whether `FlatLayout` can train the model: elementwise optimizers, no weight constraint, no convolution."""
+    """Return whether `FlatLayout` can train the template's model.
+
+    Each optimizer must update weights independently. Weight constraints, convolutions and loss scaling are unsupported.
+    """
     variables = template.model.trainable_variables
     plain = all(
         value.constraint is None and not getattr(value, "overwrite_with_gradient", False) for value in variables
@@ -43,7 +46,7 @@ def can_use_flat_layout(template: Template) -> bool:
 
 @dataclass(frozen=True)
 class _ArrayLayout:
-    """Stores a model variable of all lanes in an array: a kernel [in, out] as [out * lanes, in], others as vectors."""
+    """Stores a variable of all lanes in an array: 2-D variables [in, out] as [out * lanes, in], others as a vector."""
 
     shape: tuple[int, ...]  # of a lane. Arrays are NumPy's, or JAX's during tracing
     lanes: int
@@ -58,11 +61,11 @@ class _ArrayLayout:
         return view.reshape(self.shape[0], -1).T if len(self.shape) == 2 else view.ravel()
 
     def to_view(self, array: Any) -> Any:
-        """Return the stored array as [*shape, lanes]. This changes strides and copies no bytes."""
+        """Return the stored `array` as a view [*shape, lanes], where `shape` is the variable's shape in a lane."""
         return (array.T if len(self.shape) == 2 else array).reshape(*self.shape, self.lanes)
 
     def broadcast(self, values: Any) -> Any:
-        """Repeat `values` [lanes] in the stored array's shape. A kernel gets a single column to save memory traffic."""
+        """Repeat `values` [lanes] for each element of the stored array. A kernel gets a column [out * lanes, 1]."""
         if len(self.shape) == 2:
             return jnp.broadcast_to(values, (self.shape[1], self.lanes)).reshape(-1, 1)
         return jnp.broadcast_to(values, (*self.shape, self.lanes)).ravel()
@@ -75,7 +78,7 @@ class _ArrayLayout:
 
 
 class FlatLayout:
-    """Trains all lanes of a program. One array holds a variable of all lanes; each lane has its own optimizer."""
+    """Trains a program's lanes. Each array holds a model variable of all lanes. Lanes may have different optimizers."""
 
     def __init__(self, template: Template, lanes: int) -> None:
         self._template = template
@@ -105,7 +108,6 @@ class FlatLayout:
 
     @cached_property
     def _initial_slots(self) -> Arrays:
-        """The optimizer variables of a lane before its first step. They are the same for every lane."""
         return tuple(
             np.array(slot.value)
             for variable in self._template.model.trainable_variables
@@ -114,7 +116,7 @@ class FlatLayout:
         )
 
     def initial_state(self, own_model: OwnModel | None = None) -> TrainingState:
-        """Return a lane's state before the first epoch. `own_model`: None if lanes have equal models."""
+        """Return a lane's state before its first epoch. `own_model`: the lane's model; None if all models are equal."""
         trainable, other = self._template.trainable, self._template.other
         if own_model is not None:
             trainable, other = resize_arrays(own_model.trainable, trainable), resize_arrays(own_model.other, other)
@@ -146,7 +148,7 @@ class FlatLayout:
         return [layout.to_view(array) for layout, array in zip(self._layouts, trainable, strict=True)]
 
     def prepare(self, numbers: Numbers) -> Any:
-        """Once an epoch, convert the lanes' numbers (learning rates, ...) for `step` and `test`. Traced by JAX."""
+        """Convert the lanes' numbers (learning rates, ...) to the form that `step` and `test` take. Traced by JAX."""
         signature = self._template.signature
         variants = range(len(signature.variants)) if len(signature.variants) > 1 else ()
         per_lane = list(zip(signature.per_lane, numbers.per_lane, strict=True))
@@ -163,7 +165,7 @@ class FlatLayout:
         return optimizer_numbers, numbers.model, self._make_width_masks(numbers.model)
 
     def _make_width_masks(self, lane_numbers: LaneNumbers | None) -> list[Any] | None:
-        """Return a mask per model variable: false for weights that pad a narrow layer. None: no layer is padded."""
+        """Return a mask per trainable variable, false for padding of a narrow layer, or None if no layer is padded."""
         shared = self._template.shared
         if lane_numbers is None or shared is None or not shared.inputs:
             return None
@@ -179,9 +181,9 @@ class FlatLayout:
     def step(
         self, state: State, metrics: list[Any], numbers: Any, x: Any, y: Any, weights: Any = None, mask: Any = None
     ) -> tuple[State, list[Any]]:
-        """Train all lanes on the batch `x`, `y`. Return the state and the metric variables after it. Traced by JAX.
+        """Train all lanes on the batch `x`, `y`. Return (state, metric variables) after this batch. Traced by JAX.
 
-        `numbers` come from `prepare`. `weights` [rows] weight the loss. `mask` [rows] is 0 for padding, 1 otherwise.
+        `numbers` come from `prepare`. `weights` [rows] weight the rows' losses. `mask` [rows] is 0 for padding, else 1.
         """
         trainable, other, slots = state
         optimizer_numbers, model_numbers, width_masks = numbers
@@ -205,7 +207,6 @@ class FlatLayout:
         return (new_trainable, list(other), new_slots), list(metrics)
 
     def _apply(self, trainable: Any, slots: Any, gradients: Any, numbers: Any) -> tuple[list[Any], list[Any]]:
-        """Return the trainable variables and the optimizer variables (`slots`) after this step. Traced by JAX."""
         new_trainable, new_slots, remaining = [], [], list(slots)
         variants = self._template.signature.variants
         for variable, optimizers, value, gradient, (rate, masks, per_lane) in zip(
@@ -225,10 +226,10 @@ class FlatLayout:
         return new_trainable, new_slots
 
     def test(self, state: State, metrics: list[Any], numbers: Any, *batch: Any) -> tuple[State, list[Any], Any]:
-        """Evaluate all lanes on a batch: x, y and perhaps row weights. Return (state, metric variables, right). Traced.
+        """Evaluate all lanes on a batch (x, y, perhaps row weights). Return (state, metric variables, right). Traced.
 
-        `numbers` come from `prepare`. `right` [lanes, rows]: whether the lane predicts the row correctly. None: the
-        objective is no accuracy, or a row can be partly right. As in `fit`, non-trainable variables may change.
+        `numbers` come from `prepare`. `right` [lanes, rows]: whether the lane predicts the row correctly. It is None if
+        the objective is no accuracy, or if a row can be partly right. As in `fit`, non-trainable variables may change.
         """
         trainable, other, slots = state
         test = jax.vmap(lambda *lane: self._template.test(*lane, *batch), in_axes=([-1] * len(trainable), 0, 0, -1))
@@ -241,9 +242,9 @@ class FlatLayout:
 
 
 def _update_lanes(optimizer: Any, state: list[tuple[Any, Any]], gradient: Any, mask: Any) -> list[Any]:
-    """Apply an optimizer in the lanes where `mask` is true (None: in all lanes). Traced by JAX.
+    """Apply an optimizer to a trainable variable in the lanes where `mask` is true (None: all lanes). Traced by JAX.
 
-    `state`: (Keras variable, value) of the trained variable, then of each optimizer variable. Return the new values.
+    `state`: (Keras variable, value) of the trainable variable, then of each optimizer variable. Return the new values.
     """
     (variable, _), *_ = state
 
@@ -268,7 +269,7 @@ def _update_lanes(optimizer: Any, state: list[tuple[Any, Any]], gradient: Any, m
 
 
 def is_softmax_regression(template: Template) -> bool:
-    """Return whether `softmax_gradients` can train the model: a softmax layer, integer labels, no row weights."""
+    """Return whether `softmax_gradients` can train the model: only a softmax layer, integer labels, no row weights."""
     model = template.model
     if template.row_weights is not None:
         return False
@@ -291,10 +292,10 @@ def is_softmax_regression(template: Template) -> bool:
 def softmax_gradients(
     template: Template, lanes: int, trainable: list[Any], metrics: list[Any], x: Any, y: Any
 ) -> tuple[list[Any], list[Any]]:
-    """Return the gradients of the batch `x`, `y`, and the metric variables [lanes] after this batch. Traced by JAX.
+    """Return the gradients of the loss on the batch `x`, `y`, and the metric variables [lanes] after it. Traced by JAX.
 
-    Gradients have the shapes [classes * lanes, in] for kernels and [classes * lanes] for biases.
-    `metrics`: the metric variables [lanes] before this batch. `y`: labels [rows] or [rows, 1].
+    `trainable`: the kernel [classes * lanes, in] and perhaps the bias [classes * lanes]. Gradients have the same
+    shapes. `metrics`: the metric variables [lanes] before this batch. `y`: labels [rows] or [rows, 1].
     """
     classes, rows = template.model.layers[-1].units, len(x)
     x = x.reshape(rows, -1).astype("float32")

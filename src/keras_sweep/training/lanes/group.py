@@ -36,11 +36,11 @@ class LaneGroup(Group):
         places: Sequence[Lane] = (),
         count: int = 0,
     ) -> None:
-        """Continue lanes of the same signature and batch size after `epoch` epochs.
+        """Create a group that continues `lanes`, of the same signature and batch size, after `epoch` trained epochs.
 
         Args:
-            begins: The state of each lane after `epoch`, by trial number. None: initial weights.
-            places: The lanes of an interrupted program, in the program's order. Empty: a new program.
+            begins: Trial number -> the lane's state after `epoch` epochs. None: initial weights.
+            places: If an interrupted program continues, its lanes in order, ended lanes included. Empty: a new program.
             count: The interrupted program's lane count, used again so that the last digits of scores match. 0: new.
         """
         super().__init__(programs, lanes, objective, epoch, begins)
@@ -110,7 +110,7 @@ class LaneGroup(Group):
         return self._program.layout.copy_lane(self._state, place)._replace(right=right)
 
     def list_program_sizes(self) -> Iterator[int]:
-        """Yield the number of lanes of each program that the group needs, if no lane ends before its last epoch."""
+        """Yield the lane count of each program that the group needs if every lane trains all its epochs."""
         end_epochs = sorted({lane.plan.epochs for lane in self.lanes if lane.plan.epochs > self.epoch})
         for epoch in (self.epoch, *end_epochs[:-1]):
             active, count = self._find_active_lanes(epoch)
@@ -128,7 +128,6 @@ class LaneGroup(Group):
         return self._program.layout.copy_lane(self._state, self._places.index(lane))
 
     def _choose_program(self) -> Program | FoldedProgram:
-        """Return the program for the lanes that still train. If the program is new, move the lanes' states to it."""
         program = self._program
         if program is None and self._count:
             program = self._programs.get_program(self.signature, self._count)
@@ -140,7 +139,7 @@ class LaneGroup(Group):
         return program
 
     def _find_active_lanes(self, epoch: int) -> tuple[list[Lane], int]:
-        """Return the lanes still in the program after `epoch` epochs, and its lane count, empty lanes included."""
+        """Return the lanes in the program after `epoch` epochs, and the program's lane count, empty lanes included."""
         active = [lane for lane in self.lanes if lane.has_place(epoch)]
         return active, self._programs.count_places(self.signature, len(self.lanes), len(active))
 
@@ -163,7 +162,7 @@ class LaneGroup(Group):
         )
 
     def _compute_rates(self, lanes: Sequence[Lane], rows: int) -> Any:
-        """Return the rates [rows, lanes] of this epoch's steps, at most one per training row. None: no schedules."""
+        """Return the learning rates of this epoch's steps, padded to shape [rows, lanes], or None without schedules."""
         first = -(-rows // lanes[0].plan.batch_size) * self.epoch
         steps = np.arange(first, first + rows, dtype=np.float32)  # at most this many, the rest is unused
         scheduled = [(lane.learning_rate, lane.plan.schedule) for lane in lanes if lane.plan.schedule]

@@ -33,7 +33,7 @@ class LaneNumbers(NamedTuple):
 
     @classmethod
     def from_model(cls, own_model: OwnModel) -> LaneNumbers:
-        """Collect a model's numbers. Their complements (1 - value) are computed in double precision, as in Keras."""
+        """Collect the numbers of a model. Compute 1 - value in double precision, as Keras does."""
         values = np.array([number for layer in own_model.layers for number in layer.numbers.values()], np.float64)
         widths = [layer.width for layer in own_model.layers if layer.width is not None]
         choices = [layer.choice for layer in own_model.layers if layer.choice is not None]
@@ -54,7 +54,7 @@ class Numbers(NamedTuple):
 
 @dataclass(frozen=True)
 class SharedStructure:
-    """Where per-lane numbers belong in a model that lanes share. A layer is identified by its index."""
+    """Maps per-lane numbers (dropout rates, widths, ...) to layers of a model that lanes share, by layer index."""
 
     numbers: int  # M
     # [U] The number of inputs of each widened layer. None if they are the outputs of the previous widened layer.
@@ -97,7 +97,10 @@ class SharedStructure:
         return LaneNumbers(np.full((self.numbers, 2, lanes), PLACEHOLDER, np.float32), widths, choices)
 
     def find_lengths(self, widths: Any) -> list[Any]:
-        """Return [output length of each widened layer, *widths]. A layer of width 0 returns its inputs. Traced."""
+        """Return [number of output columns without padding of each widened layer, *widths] for a lane. Traced by JAX.
+
+        A widened layer is padded to a larger width. A layer of width 0 returns its inputs, with their columns.
+        """
         output_lengths: list[Any] = []
         for width, inputs in zip(widths, self.inputs, strict=True):
             output_lengths.append(jnp.where(width > 0, width, output_lengths[-1] if inputs is None else inputs))
@@ -105,7 +108,7 @@ class SharedStructure:
 
 
 class PerLaneValue:
-    """An array in place of a positive float of Keras, like a dropout rate: the value of a lane, or of all lanes."""
+    """Replaces a positive float of Keras, like a dropout rate, by an array: a lane's value, or all lanes' values."""
 
     # Keras rounds 1 - value from double precision, so the complements are arguments.
     __hash__ = None  # type: ignore[assignment]
@@ -137,7 +140,7 @@ class PerLaneValue:
 
 @contextmanager
 def set_attributes(values: Iterable[tuple[Any, str, Any]]) -> Iterator[None]:
-    """Set each (object, attribute, value) inside the context, without Keras's tracking, and undo this at the end."""
+    """Set each (object, attribute name, value) without Keras's tracking. Undo this when the context ends."""
     with ExitStack() as before:
         for owner, name, value in values:
             if name in vars(owner):
@@ -150,7 +153,7 @@ def set_attributes(values: Iterable[tuple[Any, str, Any]]) -> Iterator[None]:
 
 @contextmanager
 def use_lane_numbers(model: Any, shared: SharedStructure | None, lane_numbers: LaneNumbers | None) -> Iterator[None]:
-    """Let the model compute with a lane's numbers inside the context. `shared` None: change nothing. Traced by JAX."""
+    """Let the model use a lane's numbers inside the context. If `shared` or `lane_numbers` is None, do nothing."""
     if shared is None or lane_numbers is None:
         yield
         return
@@ -174,7 +177,7 @@ def use_lane_numbers(model: Any, shared: SharedStructure | None, lane_numbers: L
 
 
 def _call_optional_dense(layer: Any, width: Any, inputs: Any, **named: Any) -> Any:
-    """Return the outputs of a dense layer. In a lane that lacks the layer (`width` 0), return the inputs."""
+    """Return `layer.call(inputs, **named)`, or `inputs` in lanes that lack the dense layer (`width` 0)."""
     return jnp.where(width > 0, type(layer).call(layer, inputs, **named), inputs)
 
 
@@ -187,7 +190,7 @@ def _call_gaussian_dropout(layer: Any, inputs: Any, training: bool = False) -> A
 
 
 def _call_dropout(layer: Any, width: Any, inputs: Any, training: bool = False) -> Any:
-    """Apply dropout to `width` columns that are padded with zero columns. Drop the same elements as without padding."""
+    """Apply dropout to `inputs`, padded after `width` columns. Drop the same elements as without padding."""
     from jax.extend.random import threefry2x32_p
 
     if not training:
@@ -205,7 +208,7 @@ def _call_dropout(layer: Any, width: Any, inputs: Any, training: bool = False) -
 
 
 def list_activations(spec: SweepSpec) -> tuple[str, ...]:
-    """List the Keras names of the activations that the space's trials choose among. Return () if fewer than two."""
+    """List the names of Keras activations that the space's model parameters offer. Return () if fewer than two."""
     chosen = set()
     for parameter in spec.space.parameters:
         distribution = parameter.distribution

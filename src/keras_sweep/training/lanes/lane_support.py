@@ -64,7 +64,7 @@ def _find_missing_internals(spec: SweepSpec) -> str | None:
 
 
 def _find_model_problem(spec: SweepSpec, data: SearchData) -> str | None:
-    """Return why lanes can't train the model of the space's middle values. None: they can, or it can't be built."""
+    """Return why lanes can't train the model that has the space's middle values. Return None if nothing is found."""
     plan = training_plan(spec, spec.space.make_example(0.5))
     if build_own_model(spec, plan.model_arguments, plan.seed, data) is not None:
         return None  # all layers are known, so tracing is not needed
@@ -93,7 +93,7 @@ def _find_model_problem(spec: SweepSpec, data: SearchData) -> str | None:
 
 
 def _trace_step(template: Template, layout: Layout, rows: Rows) -> str:
-    """Return the text of the JAX program (jaxpr) that trains and validates two lanes on these rows, a step each."""
+    """Trace a program that trains two lanes for a step on `rows` and validates them. Return its text (jaxpr)."""
 
     def program(state: Any, metrics: Any, numbers: Any) -> Any:
         numbers = layout.prepare(numbers)
@@ -104,5 +104,4 @@ def _trace_step(template: Template, layout: Layout, rows: Rows) -> str:
 
 
 def _first_line(error: BaseException) -> str:
-    """Return the first line of an error. `str(error)` may raise for JAX's own errors."""
     return traceback.format_exception_only(error)[0].splitlines()[0]

@@ -22,7 +22,7 @@ class Job:
 
 
 def round_lane_count(lanes_needed: int) -> int:
-    """Round up to a number of `LANE_COUNTS` (1, 2, 4, ..., 64). A larger number stays as it is."""
+    """Round up to the next number in `LANE_COUNTS` (1, 2, 4, ..., 64). A number above 64 stays as it is."""
     return next((count for count in LANE_COUNTS if count >= lanes_needed), lanes_needed)
 
 

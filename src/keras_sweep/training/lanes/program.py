@@ -37,7 +37,7 @@ Layout: TypeAlias = FlatLayout | StackedLayout
 
 @dataclass(frozen=True)
 class DeviceData:
-    """The rows in the memory of the CPU or GPU, which all programs read. On a CPU, JAX may use them without a copy."""
+    """Training and validation rows on the device, read by all programs. On a CPU, JAX may use NumPy's memory."""
 
     x: Any
     y: Any
@@ -64,7 +64,7 @@ class DeviceData:
 
     @property
     def shapes(self) -> Any:
-        """The number of training rows, and the shapes of all arrays. A program is compiled for these shapes."""
+        """The number of training rows, then the shapes of all arrays. A program is compiled for these shapes."""
         rows = len(self.y) if self.train is None else len(self.train)
         return rows, *(array.shape for part in (self.x, self.y, *self.validation) for array in leaves(part))
 
@@ -75,10 +75,10 @@ def choose_layout(template: Template, lanes: int) -> Layout:
 
 
 class Program:
-    """A compiled program that trains and validates a fixed number of lanes, all with the same signature."""
+    """A compiled program that trains and validates a fixed number of lanes, all with the same `Signature`."""
 
     def __init__(self, template: Template, lanes: int, data: DeviceData, *, row_wise: bool, effort: Effort) -> None:
-        """Compile with this `effort`. `row_wise`: whether validation scores are the same for any batch size."""
+        """Compile with XLA's options of `effort`. `row_wise`: whether any batch size gives equal validation scores."""
         self.lanes = lanes
         self._set_data(template, data)
         self._batch_size = template.signature.batch_size
@@ -107,7 +107,7 @@ class Program:
             self._validation_program = validation.result()
 
     def with_data(self, template: Template, data: DeviceData) -> Program:
-        """Return this compiled program for `data` of the same shapes, with the weights and row orders of `template`."""
+        """Return this compiled program for `data` of equal shapes, with `template`'s initial weights and row orders."""
         if template is self._template and data is self._data:
             return self
         program = copy.copy(self)
@@ -129,17 +129,17 @@ class Program:
         return order if self._data.train is None else self._data.train[order]
 
     def epoch(self, state: State, numbers: Numbers, order: Any, rates: Any = None) -> tuple[State, Logs]:
-        """Train an epoch on the rows with the indices `order`. Return the new state, and logs as in `fit`.
+        """Train an epoch on the rows with the indices `order`. Return (state, logs); logs map metric names to [lanes].
 
-        `rates` takes the number of rows and returns the learning rates [steps, lanes]; if it is None, each optimizer
-        uses its own. JAX deletes the arrays of `state`.
+        `rates` takes the number of training rows, and returns the learning rates [steps, lanes] or None. Without rates,
+        all steps use `numbers.learning_rates`. JAX deletes the arrays of `state`.
         """
         numbers = numbers._replace(rates=rates and rates(len(order)))
         state, logs = self._epoch_program(state, numbers, *self._cut_batches(order), self._rows)
         return state, {name: np.asarray(values) for name, values in logs.items()}
 
     def validate(self, state: State, numbers: Numbers) -> tuple[State, Logs, Any, Any]:
-        """Evaluate all validation rows. Return (state, logs, finite, right), with logs as in Keras's `evaluate`.
+        """Evaluate all validation rows. Return (state, logs, finite, right). Logs map metric names to [lanes].
 
         `finite` [lanes]: whether all weights of the lane are finite. `right` [lanes, rows]: whether the lane predicts
         the row correctly. `right` is None if the objective is no accuracy, or if a row can be partly right.
@@ -151,7 +151,7 @@ class Program:
         return state, logs, np.asarray(finite), None if right is None else np.asarray(right)
 
     def _cut_batches(self, order: Any) -> tuple[Any, ...]:
-        """Cut row indices into full batches [steps, rows] and a short last batch. A masked program returns (order,)."""
+        """Cut row indices into (full batches [steps, rows], short last batch), or (`order`,) for masked steps."""
         if self._template.signature.masked:
             return (order,)
         whole = len(order) // self._batch_size * self._batch_size
@@ -176,7 +176,7 @@ class Program:
         return dict(jax.vmap(compute_lane_logs)(jax.lax.optimization_barrier(metrics)))
 
     def _train_epoch(self, state: State, numbers: Numbers, steps: Any, tail: Any, data: Any) -> tuple[State, Logs]:
-        """Train on `steps` [steps, rows], the row indices of full batches, then on `tail`, a short batch. Traced."""
+        """Train on rows of `data`: on full batches with indices `steps` [steps, rows], then on a short batch `tail`."""
         prepared, metrics = self._begin_epoch(numbers)
 
         def body(carry: tuple[State, list[Any]], step: tuple[Any, Any]) -> tuple[Any, None]:
@@ -191,7 +191,7 @@ class Program:
         return state, self._compute_logs(metrics)
 
     def _train_masked_epoch(self, state: State, numbers: Numbers, order: Any, data: Any) -> tuple[State, Logs]:
-        """Train on the rows `order`, `numbers.batch_size` a step. Rows of weight 0 pad all steps to the same length."""
+        """Train on the rows `order`, `numbers.batch_size` rows per step, padded by rows of weight 0. Traced by JAX."""
         prepared, metrics = self._begin_epoch(numbers)
         size = numbers.batch_size
 
@@ -209,7 +209,7 @@ class Program:
         return state, self._compute_logs(metrics)
 
     def _build_steps(self, state: State, numbers: Numbers, steps: Any, tail: Any) -> Callable[..., tuple[State, Logs]]:
-        """Compile a step for arguments of these shapes. Return a function that trains an epoch with a call per step."""
+        """Compile a step for these shapes. Return a function like `_train_epoch` that runs the step for each batch."""
         begin = jax.jit(self._begin_epoch).lower(numbers).compile()
         prepared, metrics = begin(numbers)
         rates = None if numbers.rates is None else numbers.rates[0]
@@ -230,7 +230,7 @@ class Program:
         return epoch
 
     def _begin_epoch(self, numbers: Numbers) -> tuple[Any, list[Any]]:
-        """Return (numbers, initial metric variables) for `_step`. With rates per step, `_step` prepares the numbers."""
+        """Return (numbers, initial metric variables) for `_step`. Numbers are prepared unless rates differ per step."""
         metrics = [jnp.broadcast_to(value, (self.lanes, *value.shape)) for value in self._template.metrics]
         return (self.layout.prepare(numbers) if numbers.rates is None else numbers), metrics
 
@@ -274,7 +274,7 @@ class Program:
 
 
 class FoldedProgram:
-    """The programs of all folds, used like a single program. States and orders are lists with an item per fold."""
+    """Runs the programs of all folds like a single program. States and row orders are lists with an item per fold."""
 
     def __init__(self, programs: Sequence[Program], data: SearchData) -> None:
         self.lanes = programs[0].lanes
@@ -304,7 +304,7 @@ class FoldedProgram:
         return [part for part, _ in results], self._join_logs([logs for _, logs in results], order)
 
     def validate(self, state: Any, numbers: Numbers) -> tuple[Any, Logs, Any, Any]:
-        """Evaluate each row by the fold that did not train on it. Return the same values as `Program.validate`."""
+        """Evaluate each row by the model of the fold that held it out. Return the same values as `Program.validate`."""
         results = [program.validate(part, numbers) for program, part in zip(self._programs, state, strict=True)]
         states, logs, finite, right = zip(*results, strict=True)
         right_rows = None if right[0] is None else join_fold_rows([fold_right.T for fold_right in right], self._data).T

@@ -51,10 +51,7 @@ ProgramEntry: TypeAlias = tuple[threading.Lock, dict[Hashable, Program]]  # data
 
 
 class Programs:
-    """Creates and caches the compiled programs that train the trials of a spec on its data.
-
-    A result for a signature depends only on the signature, the spec, the data and the device, not on earlier calls.
-    """
+    """Creates and caches a sweep's compiled programs. Results for a signature do not depend on earlier calls."""
 
     def __init__(self, spec: SweepSpec, data: SearchData, device: Device = CPU) -> None:
         self.needed_keys: set[Key] = set()  # new programs that the generation needs
@@ -92,7 +89,7 @@ class Programs:
         return False
 
     def make_plan(self, params: Params) -> TrainingPlan:
-        """Return a trial's plan, with its model's own optimizer if any. Raise ModelError if lanes do not support it."""
+        """Return a trial's plan, with its model's optimizer if any. Raise ModelError if lanes can't train with it."""
         plan = training_plan(self._spec, params)
         if not self.has_own_optimizer:
             return plan
@@ -111,7 +108,7 @@ class Programs:
             self.needed_keys.add(key)
 
     def get_program(self, signature: Signature, lanes: int) -> Program | FoldedProgram:
-        """Return the signature's compiled program. Folds with equal numbers of rows share a compilation."""
+        """Return the signature's compiled program for `lanes` lanes. Folds of the same shapes share a compilation."""
         key = (self.to_shared_signature(signature), lanes)
         parts = [(self.get_template(signature, fold), data) for fold, data in enumerate(self._device_data)]
         with self._programs_lock:
@@ -139,12 +136,12 @@ class Programs:
         return DeviceData.from_search_data(self._data)
 
     def get_template(self, signature: Signature, fold: int = 0) -> Template:
-        """Return the built model of a signature, on a fold's data. Raise ModelError if the model can't be built."""
+        """Return the signature's template (built model) for a fold. Raise ModelError if the model can't be built."""
         with self._build_lock:
             return self._templates(signature, fold)
 
     def weights(self, lane: Lane, state: TrainingState) -> Weights:
-        """Return the lane's weights, as `model.get_weights()` does. With folds, the weights of all folds in turn."""
+        """Return the lane's weights, as `model.get_weights()` does. With folds, all folds' weights in order."""
         parts = self._split_by_fold(lane, state)
         return tuple(array for template, part in parts for array in template.weights(part, lane.own))
 
@@ -155,7 +152,7 @@ class Programs:
             return build_trained_model(self._spec, self._data, lane.suggestion.params, weights)
 
     def predict(self, lane: Lane, state: TrainingState) -> Array:
-        """Return outputs [rows, ...] on validation rows. With folds, each fold's model predicts its held-out rows."""
+        """Return a lane's outputs [rows, ...] on validation rows. With folds, each model predicts its held-out rows."""
         folds, train = self._data.folds, self._data.train
         inputs = [(fold.rows or train).take(fold.held).x for fold in folds] or [self._data.validation.x]
         parts = zip(self._split_by_fold(lane, state), inputs, strict=True)
@@ -170,12 +167,15 @@ class Programs:
         return self._data.fold(fold) if self._data.folds else self._data
 
     def to_shared_signature(self, signature: Signature) -> Signature:
-        """Return the signature with seed 0, so that seeds share a program, or unchanged if seeds may set constants."""
+        """Return the signature with seed 0, so that trials with different seeds share a program.
+
+        If a custom model may compute with the seed, return `signature` unchanged.
+        """
         ignores_seed = self._spec.model.kind == "dense" or signature.structure
         return replace(signature, seed=0) if ignores_seed else signature
 
     def get_own_models(self, plans: Sequence[TrainingPlan], *, joined: bool) -> list[OwnModel | None]:
-        """Return `get_own_model` of each plan. `joined`: a shallow model may use a deeper model's structure."""
+        """Return `get_own_model` of each plan. `joined`: whether a shallow model may use a deeper model's structure."""
         models = [self.get_own_model(plan) for plan in plans]
         if not joined:
             return models
@@ -188,7 +188,7 @@ class Programs:
         return join_models(models, is_cheap)
 
     def get_own_model(self, plan: TrainingPlan) -> OwnModel | None:
-        """Describe a trial's model, so that different models share a program. Return None if only equal models can."""
+        """Describe a trial's model, so that different models share a program; None if only equal models can share."""
         # Without model parameters, all trials have the same model. Folds may have different columns.
         if not self._model_parameters or self._data.folds:
             return None
@@ -217,10 +217,7 @@ class Programs:
         return narrowed if can_share else replace(signature, variants=(variant,))
 
     def mask(self, signature: Signature) -> Signature:
-        """Return the signature of a program that trials with different batch sizes can share.
-
-        If sharing is impossible or costs too much, return `signature`.
-        """
+        """Return a signature that trials with unequal batch sizes can share, or `signature` if that costs too much."""
         if not signature.structure or not has_row_mean_scores(self._spec):
             return signature
         # Rows beyond a trial's batch size get weight 0. So full batches and the short last batch share a step, too.
@@ -256,7 +253,7 @@ class Programs:
         return int(min(max(self._device.bytes // lane_bytes, 1), self._device.lanes))
 
     def is_faster_in_pairs(self, signature: Signature) -> bool:
-        """Return whether two programs with half the lanes each are faster, as in long training on a CPU."""
+        """Return whether it is faster to split a program's lanes into two programs, as in long training on a CPU."""
         # XLA gives each kernel of a program to all cores, and waiting threads spin. Alone on two cores, a program of
         # four lanes takes 1.3 times as long as on one core, and twice the CPU time.
         return self._device.is_cpu and self.choose_effort(signature) is Effort.FULL
@@ -274,7 +271,7 @@ class Programs:
         return int(template.model.count_params() + signature.batch_size * template.layer_outputs)
 
     def segment_epochs(self, signature: Signature) -> int:
-        """Return how many epochs a worker trains before it reports: work for about a second, at least an epoch."""
+        """Return how many epochs a worker trains before it reports: about a second of work, but at least an epoch."""
         steps = math.ceil(len(self._get_data(0).train) / signature.batch_size) * max(len(self._data.folds), 1)
         return max(int(SEGMENT // (steps * self._count_numbers(signature) * self.find_lane_limit(signature))), 1)
 

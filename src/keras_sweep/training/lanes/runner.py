@@ -50,7 +50,7 @@ class LaneGeneration(TrainingGeneration):
     def _select(self, trials: Sequence[Suggestion], wanted: frozenset[int]) -> list[tuple[Suggestion, OwnModel | None]]:
         """Select trials numbered in `wanted` or compared at rungs, and all trials that may share a program with them.
 
-        Return each trial with its model, or with None if only equal models share programs. The selection never
+        Return (trial, its model) pairs. The model is None if only equal models share programs. The selection never
         separates trials that may share a program, because grouping changes the last digits of scores.
         """
         plans = [training_plan(self._spec, trial.params) for trial in trials]
@@ -73,7 +73,7 @@ class LaneGeneration(TrainingGeneration):
 
     @property
     def programs(self) -> list[tuple[int, int]]:
-        """(Number of programs to compile, number of trials) of each signature."""
+        """For each signature, (number of programs to compile, number of trials that use these programs)."""
         trials = Counter(self._programs.to_shared_signature(lane.signature) for lane in self.lanes.values())
         programs = Counter(signature for signature, _ in self._programs.needed_keys)
         return [(count, trials[signature]) for signature, count in programs.items()]
@@ -91,7 +91,7 @@ class LaneGeneration(TrainingGeneration):
         self.groups = other_groups + self._group_lanes(survivors, parted=True)  # `survivors` has all lanes with a rung
 
     def _group_lanes(self, lanes: Sequence[Lane], *, parted: bool = False) -> list[LaneGroup]:
-        """Group lanes that share a program. `parted`: no lane joins later, so a lone group may be split in two."""
+        """Group lanes that share a program. `parted`: whether a lone group may be split, as no lane joins later."""
         keys = {lane.number: (lane.signature, len(lane.rows), lane.plan.batch_size) for lane in lanes if lane.training}
         jobs = [Job(number, key, self.lanes[number].plan.epochs - key[1]) for number, key in keys.items()]
         limits: dict[Hashable, int] = {key: self._programs.find_lane_limit(key[0]) for key in set(keys.values())}
@@ -154,7 +154,7 @@ class LaneGeneration(TrainingGeneration):
 
 
 class CompiledRunner(GroupRunner):
-    """Trains the trials of a generation as lanes of compiled programs. On a CPU, each core has a thread."""
+    """Trains a generation's trials as lanes of compiled programs. On a CPU, each core trains programs in a thread."""
 
     name = "compiled/jax"
     generation = GENERATION

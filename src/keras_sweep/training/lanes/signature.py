@@ -42,7 +42,7 @@ Arguments: TypeAlias = tuple[tuple[str, str, Value], ...]  # (name, type, value)
 
 @dataclass(frozen=True, slots=True)
 class OptimizerVariant:
-    """An optimizer's name, the arguments that are compiled into a program, and the arguments that differ per lane."""
+    """An optimizer's name, the arguments compiled into a program, and the names of arguments that differ per lane."""
 
     optimizer: str
     constants: Arguments = ()
@@ -51,7 +51,7 @@ class OptimizerVariant:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What all lanes of a program have in common, apart from what the sweep fixes: data, loss and metrics."""
+    """What all lanes of a program have in common, apart from what the sweep fixes, like data and metrics."""
 
     model: Arguments
     variants: tuple[OptimizerVariant, ...]  # each lane uses a variant
@@ -65,7 +65,7 @@ class Signature:
 
     @property
     def per_lane(self) -> tuple[str, ...]:
-        """The sorted names of all optimizer arguments that differ per lane. Their number is F in shapes."""
+        """The sorted names of all optimizer arguments that differ per lane. Shapes in comments call their number F."""
         return tuple(sorted({name for variant in self.variants for name in variant.per_lane}))
 
 
@@ -95,7 +95,7 @@ def can_vary_per_lane(optimizer: str, name: str, value: Value) -> bool:
 
 
 def make_variant(plan: TrainingPlan, varying: Collection[str] = ()) -> OptimizerVariant:
-    """Describe the plan's optimizer without its learning rate. `varying`: arguments to keep per lane if possible."""
+    """Describe the plan's optimizer without learning rate. `varying`: names of arguments that may differ per lane."""
     arguments = {name: value for name, value in plan.optimizer_arguments.items() if name != LEARNING_RATE}
     per_lane = sorted(
         name for name, value in arguments.items() if name in varying and can_vary_per_lane(plan.optimizer, name, value)
@@ -107,7 +107,10 @@ def make_variant(plan: TrainingPlan, varying: Collection[str] = ()) -> Optimizer
 def make_signature(
     plan: TrainingPlan, variants: tuple[OptimizerVariant, ...] | None = None, structure: str = ""
 ) -> Signature:
-    """Return a plan's signature. `variants`: optimizers (None: the plan's). `structure`: as in `OwnModel`, or empty."""
+    """Return the signature of a plan's program. `variants`: the program's optimizers. None: only the plan's optimizer.
+
+    `structure`: `OwnModel.structure` of the plan's model, or "" if only equal models share the program.
+    """
     model = () if structure else to_key(plan.model_arguments)
     class_weight = plan.training.class_weight
     weights = tuple(class_weight.items()) if isinstance(class_weight, Mapping) else class_weight
@@ -116,7 +119,7 @@ def make_signature(
 
 
 def list_optimizer_variants(spec: SweepSpec) -> tuple[OptimizerVariant, ...]:
-    """List all optimizers of the space, which are compiled into each program. Return () if there are too many."""
+    """List the space's optimizers, to compile all into each program. Return () if that is impossible or too slow."""
     parameters = [
         param
         for param in spec.space.parameters
@@ -148,7 +151,7 @@ def _is_nonzero_number(value: Value) -> bool:
 
 
 def _merge(distribution: Distribution) -> Distribution:
-    """Return the distribution with all numbers that may differ per lane merged into the value `PLACEHOLDER`."""
+    """Return the distribution as choices. `PLACEHOLDER` replaces all numbers but 0, since they may differ per lane."""
     if isinstance(distribution, Categorical):
         constants = tuple(choice for choice in distribution.choices if not _is_nonzero_number(choice))
         return Categorical(constants if len(constants) == len(distribution.choices) else (*constants, PLACEHOLDER))

@@ -3,8 +3,7 @@
 Only chains of Keras's own layers can share a structure. They may differ in numbers that enter sums and products
 (dropout rates, penalty factors, ...), in the activations of hidden layers, and in widths. A narrow layer is stored in a
 wide layer. The extra weights are zero and stay zero, because zeros multiply their outputs. A shallow model runs inside
-a deeper model: the layers that it lacks return their input. A model without penalties runs in a model with penalties:
-its factors are zero.
+a deeper model: the layers that it lacks return their input. Penalties that a model lacks have the factor zero.
 """
 
 import json
@@ -61,7 +60,7 @@ class OwnLayer:
 
 @dataclass(frozen=True, eq=False)
 class OwnModel:
-    """A trial's model, described as a member of a structure: the chain of layers that several models share."""
+    """Describes a trial's model by a structure, a chain of layers that models share, and by the model's own numbers."""
 
     row: tuple[tuple[int | None, ...], str]  # shape and dtype of an input row
     layers: tuple[OwnLayer, ...]
@@ -135,7 +134,7 @@ def list_layers(model: Any) -> list[Any]:
 
 
 def has_independent_rows(structure: str, *, training: bool) -> bool:
-    """Return whether a structure (JSON) computes each row of a batch independently, in training or in validation."""
+    """Return whether a structure (JSON) computes each row independently, in training (if `training`) or validation."""
     layers = json.loads(structure)["layers"]
     penalized = any("activity_regularizer" in facts["config"] for facts in layers)
     return not penalized and not (training and any(facts["class"] == "BatchNormalization" for facts in layers))
@@ -155,8 +154,8 @@ def make_own_model(
 ) -> OwnModel | None:
     """Describe a newly built Keras model. Return None if a part of the model can't be shared.
 
-    `widen(weights)`: whether to store narrow layers in wider layers, which then have `weights` weights. None: no.
-    `activations`: the names that trials of the space choose among. They differ per lane only if `widen` returns True.
+    If `widen(weights)` returns True, narrow layers are stored in wider layers, which gives the model `weights` weights.
+    `activations`: the names that the space offers. Activations differ per lane only if `widen` returns True.
     """
     if not _is_known_chain(model):
         return None
@@ -230,7 +229,7 @@ def _is_known_chain(model: Any) -> bool:
 
 
 def _describe_layer(layer: Any) -> tuple[dict[str, Any], dict[Number, float]]:
-    """Return (class and configuration, per-lane numbers). The configuration has placeholders for these numbers."""
+    """Return ({"class": ..., "config": ...}, per-lane numbers). In `config`, these numbers are `PLACEHOLDER`."""
     kind, config, numbers = type(layer).__name__, json.loads(json.dumps(layer.get_config())), {}
     del config["name"]
     name = NUMBER_OF.get(kind, "")
@@ -268,7 +267,7 @@ def _count_weights(layers: Sequence[Any], widths: Mapping[int, int]) -> int:
 
 
 def join_models(owns: Sequence[OwnModel | None], pays: Callable[[OwnModel, OwnModel], bool]) -> list[OwnModel | None]:
-    """Return `owns`, each model in the structure of the deepest model that can hold its layers. None stays None.
+    """Describe each of `owns` in the structure of the deepest of them that can hold its layers. None stays None.
 
     The result depends only on the models. `pays(model, deeper)` returns whether the deeper structure is worth its cost.
     """
@@ -284,7 +283,6 @@ def join_models(owns: Sequence[OwnModel | None], pays: Callable[[OwnModel, OwnMo
 
 
 def _embed_model(model: OwnModel, deeper: OwnModel) -> OwnModel | None:
-    """Return the model in the structure of a deeper model. Return None if the model does not fit."""
     if model.row != deeper.row:
         return None
     # Each layer takes the first deeper layer that fits. All other deeper layers return their input.
@@ -302,7 +300,7 @@ def _embed_model(model: OwnModel, deeper: OwnModel) -> OwnModel | None:
 
 
 def _embed_layer(layer: OwnLayer, target: OwnLayer) -> OwnLayer | None:
-    """Return the layer with all penalties of `target`, new ones with factor 0. None: the layers differ otherwise."""
+    """Return the layer with `target`'s penalties; new penalties get factor 0. None: the layers differ otherwise."""
 
     def drop_penalties(facts: Mapping[str, Any]) -> Mapping[str, Any]:
         return {**facts, "config": {name: value for name, value in facts["config"].items() if name not in PENALTIES}}

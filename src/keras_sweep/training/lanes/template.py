@@ -32,9 +32,9 @@ from keras_sweep.trial.result import Weights
 
 
 class Template:
-    """A model as Keras's `fit` finds it: built with the seed, compiled, with new metrics. Programs are traced from it.
+    """A built and compiled model, with its state at the start of `fit`. Programs are traced from the template.
 
-    Never create two templates at once: each template seeds the random generators of the process.
+    Never create two templates in parallel: each template seeds the random generators of the process.
     """
 
     def __init__(self, spec: SweepSpec, signature: Signature, data: SearchData) -> None:
@@ -88,9 +88,10 @@ class Template:
         return Numbers(np.zeros(lanes, np.float32), np.zeros(lanes, np.int32), per_lane, model, batch)
 
     def make_forward(self, *, training: bool) -> Callable[..., Any]:
-        """Return the forward pass of a lane, the first half of `fit`'s step. Traced by JAX.
+        """Return a function that computes a lane's loss, metrics and outputs on a batch, like `fit`. Traced by JAX.
 
-        The returned function returns (loss, (non-trainable variables, metric variables, outputs)).
+        Arguments: trainable, non-trainable and metric variables, the numbers of the lane's model, x, y, row weights,
+        mask [rows] (0 for padding). The function returns (loss, (non-trainable variables, metric variables, outputs)).
         """
         model = self.model
         optimizer_variables = [variable.value for variable in model.optimizer.variables]  # only loss scaling reads them
@@ -122,15 +123,16 @@ class Template:
         return forward
 
     def test(self, trainable: Any, other: Any, metrics: Any, lane: Any, *batch: Any) -> Any:
-        """Evaluate a lane on `batch`: x, y and perhaps row weights. Return (`other`, `metrics`, right [rows]).
+        """Evaluate a lane on `batch`: x, y and perhaps row weights. Return (`other`, `metrics`, right) after the batch.
 
-        `other`: the non-trainable variables. `lane`: the numbers of the lane's model. None: lanes have the same model.
+        `other`: the non-trainable variables. `lane`: the numbers of the lane's model; None if all models are equal.
+        `right` [rows]: whether the row is predicted correctly; None if the objective is no accuracy of whole rows.
         """
         _, (other, metrics, outputs) = self.make_forward(training=False)(trainable, other, metrics, lane, *batch)
         return other, metrics, self.find_right_rows(batch[1], outputs)
 
     def update_metrics(self, metrics: Any, loss: Any, rows: Any, update: Callable[[Any], Any]) -> list[Any]:
-        """Return the metric variables after a batch of `rows` rows. `update(metric)` updates each but the loss."""
+        """Return the metric variables after a batch of `rows` rows. Call `update` with each metric except the loss."""
         # As Keras 3.15's `Model._update_metrics_variables` on JAX: the loss metric weights a batch by its rows.
         mapping = list(zip(self.model.metrics_variables, metrics, strict=True))
         with keras.StatelessScope(state_mapping=mapping) as scope:
@@ -183,7 +185,7 @@ class Template:
         return jax.jit(call, compiler_options=None if self.has_convolution else Effort.MEDIUM.options)
 
     def predict(self, state: TrainingState, x: Any, own_model: OwnModel | None = None) -> Array:
-        """Return outputs [rows, ...] of a lane's model on `x`. `own_model`: None if lanes have equal models."""
+        """Return outputs [rows, ...] of a lane's model on `x`. `own_model`: the model; None if all models are equal."""
         trainable = self.average(state.trainable, state.optimizer)
         numbers = None if own_model is None else LaneNumbers.from_model(own_model)
         parts = [
@@ -193,7 +195,7 @@ class Template:
         return np.concatenate([np.asarray(part) for part in parts])
 
     def weights(self, state: TrainingState, own_model: OwnModel | None = None) -> Weights:
-        """Return a lane's weights as `model.get_weights()` after `fit`. `own_model`: as in `predict`."""
+        """Return a lane's weights, like `model.get_weights()`. `own_model`: the model; None if all models are equal."""
         arrays: Arrays = (*self.average(state.trainable, state.optimizer), *state.other)
         if own_model is not None:
             arrays = resize_arrays(arrays, (*own_model.trainable, *own_model.other))
@@ -204,7 +206,7 @@ class DataOrder:
     """Draws the row order of any epoch from NumPy's random state, as `keras.Model.fit` does on the JAX backend."""
 
     def __init__(self, state: Any, rows: int) -> None:
-        """Start from `state`, `numpy.random.get_state()` at the call of `fit`. `rows`: number of training rows."""
+        """Start from `state`: `numpy.random.get_state()` when `fit` is called. `rows`: number of training rows."""
         self.rows = rows  # N
         self._random = np.random.RandomState()
         self._random.set_state(state)
@@ -224,7 +226,6 @@ class DataOrder:
 
 
 def _training_argument(model: Any, *, training: bool) -> dict[str, bool]:
-    """Return the keyword argument `training` if the model's `call` has this parameter, otherwise {}."""
     return {"training": training} if "training" in model.call_signature_parameters else {}
 
 
@@ -242,9 +243,9 @@ def _make_plan(signature: Signature, variant: OptimizerVariant) -> TrainingPlan:
 def build_own_model(
     spec: SweepSpec, arguments: Mapping[str, Value], seed: int, data: SearchData, **how: Any
 ) -> OwnModel | None:
-    """Build a trial's model from its model `arguments`, and return `make_own_model(model, **how)`.
+    """Build a trial's model from the model `arguments`, and return `make_own_model(model, **how)`.
 
-    Return None if it can't be built, or lanes can't share it. Never build two at once: a build seeds the process.
+    Return None if the model can't be built or shared. Never build two in parallel: a build seeds global random states.
     """
     if isinstance(data.train.x, dict | tuple):  # a chain of layers has a single input array
         return None

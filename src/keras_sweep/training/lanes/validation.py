@@ -43,7 +43,7 @@ def has_row_mean_scores(spec: SweepSpec) -> bool:
 
 
 def choose_validation_batch(template: Template, *, row_wise: bool, rows: int, lanes: int) -> int:
-    """Return the validation batch size: the trial's, or a fast one if scores do not depend on it (`row_wise`)."""
+    """Return the validation batch size: the trial's, or a fast size if all sizes give equal scores (`row_wise`)."""
     if not row_wise:
         return template.signature.batch_size
     most_rows = max(min(MAX_ROWS, MAX_BYTES // (4 * lanes * template.layer_outputs)), 1)
@@ -90,7 +90,7 @@ def has_independent_layers(model: Any) -> bool:
 
 
 def has_stateful_test_step(template: Template, rows: Rows) -> bool:
-    """Return whether `test_step` changes variables other than metrics. The caller must hold `template.tracing`."""
+    """Return whether `test_step` changes variables other than metrics. Callers must hold `template.tracing`, a lock."""
     trainable, metrics = list(template.trainable), list(template.metrics)
 
     def step(other: Any) -> Any:
