@@ -13,7 +13,7 @@ from keras_sweep.trial.result import Weights
 
 
 def averages(optimizer: Any) -> list[tuple[Any, Any]]:
-    """Return (trainable variable, moving average) pairs of a built optimizer; an empty list without `use_ema`."""
+    """Return [(trainable variable, moving average)]; [] without `use_ema`. Raises SweepError in an unknown Keras."""
     inner = getattr(optimizer, "inner_optimizer", optimizer)  # loss scaling wraps the optimizer
     if inner is None:  # a model with its own training loop may have no optimizer
         return []
@@ -29,13 +29,13 @@ def averages(optimizer: Any) -> list[tuple[Any, Any]]:
 
 
 def get_average_weights(model: Any) -> Weights:
-    """Return the weights as if `fit` ended now: with `use_ema`, the averages replace the trainable weights."""
+    """Return `model.weights` as if `fit` ended now: with `use_ema`, averages replace the trainable weights."""
     replacements = {id(variable): average for variable, average in averages(getattr(model, "optimizer", None))}
     return tuple(copy_value(replacements.get(id(variable), variable)) for variable in model.weights)
 
 
 def make_swap_callback() -> Any:
-    """Return a callback that validates with the `use_ema` averages. Keras's own would round weights on TensorFlow."""
+    """Return a callback that validates with the `use_ema` averages. Keras's `SwapEMAWeights` rounds on TensorFlow."""
     import keras
 
     class Swap(keras.callbacks.Callback):  # type: ignore[misc]
@@ -51,7 +51,7 @@ def make_swap_callback() -> Any:
 
 
 def copy_value(variable: Any) -> Any:
-    """Copy a variable's value into a NumPy array, on any backend."""
+    """Copy the value of a Keras variable into a NumPy array, on any backend."""
     import keras
 
     return np.array(keras.ops.convert_to_numpy(variable.value))

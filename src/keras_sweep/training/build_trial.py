@@ -24,7 +24,7 @@ others_draw = False
 
 
 def make_optimizer(plan: TrainingPlan) -> Any:
-    """Create the plan's optimizer, without variables. Raises ModelError for an unknown optimizer or argument."""
+    """Create the plan's Keras optimizer, not yet built. Raises ModelError for an unknown optimizer or argument."""
     import keras
 
     try:
@@ -43,10 +43,10 @@ def make_optimizer(plan: TrainingPlan) -> Any:
 
 
 def keras_schedule(start: float, kind: str, steps: int, warmup: float) -> Any:
-    """Return a `LearningRateSchedule` over `steps` steps.
+    """Return a `LearningRateSchedule` over `steps` training steps.
 
-    The rate rises from 0 at step 0 to `start` over the share `warmup` of the steps. Afterwards the rate stays, or falls
-    to 0 (`kind` "cosine", "linear") or to a hundredth ("exponential"), as Keras's `CosineDecay` and others.
+    In the first steps, a fraction `warmup` of all, the rate rises from 0 to `start`. Then `kind` decides: "constant"
+    stays, "cosine" (Keras's `CosineDecay`) and "linear" fall to 0, "exponential" falls to `start` / 100.
     """
     import keras
 
@@ -71,7 +71,7 @@ def compile_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> Any:
 
 
 def compile_trial(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> tuple[Any, partial[Any] | None]:
-    """Build and compile a model. Return (model, `fit` of a HyperModel that trains the model itself, or else None).
+    """Build and compile the plan's model. Return (model, its HyperModel's own `fit`; None if Keras's `fit` trains it).
 
     `keras.utils.set_random_seed(plan.seed)` runs first, so the seed decides initial weights, data order and dropout.
     The model's own `compile` supplies the optimizer, loss and metrics that the space leaves out.
@@ -110,7 +110,7 @@ def _build_seeded_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -
 
 
 def brings_optimizer(spec: SweepSpec, model: Any) -> bool:
-    """Return whether the model's own `compile` set an optimizer, and the space has no parameter `optimizer`."""
+    """Return whether the model's own `compile` set an optimizer that no parameter `optimizer` of the space replaces."""
     return "optimizer" not in spec.space.names and getattr(model, "optimizer", None) is not None
 
 
@@ -123,7 +123,7 @@ ROWS = 1024  # rows per call
 
 
 def call_model(model: Any, x: Arrays) -> Arrays:
-    """Return the outputs [N, ...] for N rows `x`, as `evaluate` computes them. Unlike `predict`, compile no program."""
+    """Return the outputs [N, ...] for N rows `x`, as `evaluate` does. Compiles a program only if a layer needs that."""
     import keras
 
     try:
@@ -136,5 +136,5 @@ def call_model(model: Any, x: Arrays) -> Arrays:
 
 
 def predict_rows(model: Any, x: Arrays) -> Arrays:
-    """Return the outputs [N, ...] for N rows `x`. This compiles a program; last digits may differ from `call_model`."""
+    """Return the outputs [N, ...] of `model.predict` for N rows `x`. The last digits may differ from `call_model`."""
     return each(np.asarray, model.predict(x, batch_size=ROWS, verbose=0))

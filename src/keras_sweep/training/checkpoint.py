@@ -45,14 +45,14 @@ class Damaged(Exception):
 
 
 def write(path: Path, facts: Mapping[str, Any], states: Sequence[TrainingState | None]) -> None:
-    """Write `facts` (as JSON) and `states` to `path` atomically, in a new folder if needed. Raises RecordError."""
+    """Write `facts` (any JSON object) and `states` to `path` atomically. Creates the folder. Raises RecordError."""
     counts = [None if state is None else list(map(len, state)) for state in states]
     arrays = [array for state in states if state is not None for part in state for array in part]
     write_arrays(path, arrays, text=json.dumps({"version": VERSION, "counts": counts, "facts": facts}))
 
 
 def read(path: Path) -> Checkpoint | None:
-    """Return (facts, states); None without a file. Raises Damaged if it is cut, altered or of another version."""
+    """Return the (facts, states) that `write` wrote; None without a file. Raises Damaged if the file can't be used."""
     try:
         text, arrays = read_text_and_arrays(path)
         header = json.loads(text)
@@ -74,7 +74,7 @@ def read(path: Path) -> Checkpoint | None:
 
 
 def read_kept_epochs(folder: Path) -> dict[int, int]:
-    """Return trial number -> number of trained epochs, from the checkpoint in `folder`; {} without a checkpoint."""
+    """Return trial number -> trained epochs, from the checkpoint in `folder`; {} without a usable checkpoint."""
     with suppress(Damaged):
         if (checkpoint := read(folder / FILE)) is not None:
             return {int(number): len(rows) for number, rows in checkpoint[0]["rows"].items()}
@@ -98,14 +98,14 @@ class LatestCheckpoint:
     def write(
         self, trials: Sequence[Suggestion], facts: Mapping[str, Any], states: Sequence[TrainingState | None]
     ) -> None:
-        """Write the states, and `facts` as JSON. `facts["rows"]` must be trial number -> metrics of each epoch."""
+        """Write the generation's `states` and `facts` (JSON). `facts["rows"]`: trial number -> metrics per epoch."""
         try:
             write(self._path, {"digest": self._digest(trials), **facts}, states)
         except RecordError as error:  # a full disk costs the checkpoint, not the sweep
             self.notice(f"training continues without a checkpoint: {error.message}")
 
     def read(self, trials: Sequence[Suggestion]) -> Checkpoint | None:
-        """Return the checkpoint if it is of the same `trials` and data, else None. Restart the clock of `is_due`."""
+        """Return (facts, states) if the file fits trials, model and data, else None. Restart the clock of `is_due`."""
         self._last_write = time.monotonic()
         try:
             checkpoint = read(self._path)
@@ -144,7 +144,7 @@ def join_states(states: Sequence[TrainingState]) -> TrainingState:
 
 
 def split_state(state: TrainingState, count: int) -> list[TrainingState]:
-    """Undo `join_states`: return the state of each of `count` folds. The field `right` is empty."""
+    """Undo `join_states`: return the state of each of `count` folds, without values for the field `right`."""
     parts = state._replace(right=())
     return [
         TrainingState(*(part[len(part) * i // count : len(part) * (i + 1) // count] for part in parts))

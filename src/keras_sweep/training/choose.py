@@ -19,7 +19,7 @@ from keras_sweep.training.workers.pool import Pool
 
 
 class MakeRunner(Protocol):
-    """Creates a runner. If you register it as "fit", the runner's `name` must begin with "fit", as "fit/tensorflow"."""
+    """A callable that creates a runner. If you register it as "fit", its runners' `name` must begin with "fit"."""
 
     def __call__(
         self,
@@ -30,7 +30,11 @@ class MakeRunner(Protocol):
         notice: Callable[[str], None] = lambda _: None,  # receives a sentence for the user
         workers: Pool | None = None,  # passed only if the user asks for workers; None trains in this process
     ) -> Runner:
-        """Return a runner. Raises UsageError if it can't train the model on the data; SweepError if workers can't."""
+        """Create a runner. Raises UsageError if the runner can't train the sweep; SweepError if the workers can't.
+
+        `checkpoints` is the folder for checkpoints; None writes none. `notice` receives sentences for the user.
+        `workers` is passed only if the user asks for workers; None trains in this process.
+        """
 
 
 def choose_runner(spec: SweepSpec, data: SearchData, choice: str | None, **options: Any) -> tuple[Runner, str | None]:
@@ -93,7 +97,6 @@ def _why_not_compiled(spec: SweepSpec, data: SearchData) -> str | None:
 
 
 def _find_unsupported_part(spec: SweepSpec, data: SearchData) -> str | None:
-    """Return the part of the model's own `compile` that lanes don't support, or None. Checks a few sample trials."""
     if spec.model.kind == "dense" or not (spec.own or brings_optimizer(spec, first_model(spec, data)[0])):
         return None
     parts = (plain_parts(spec, model) for model in draw_models(spec, data))

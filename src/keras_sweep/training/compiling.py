@@ -14,7 +14,7 @@ LOW, MEDIUM = 4e6, 1e8
 
 
 class Effort(Enum):
-    """XLA's compiler options on the CPU. LOW compiles six times faster than FULL, XLA's default; MEDIUM three times."""
+    """How much XLA optimizes on the CPU. FULL is XLA's default. LOW compiles six times faster, MEDIUM three times."""
 
     LOW = MappingProxyType({"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 0})
     MEDIUM = MappingProxyType({"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1})
@@ -22,7 +22,7 @@ class Effort(Enum):
 
     @property
     def options(self) -> Mapping[str, Any] | None:
-        """XLA's options for a fast compilation, if this XLA knows any and JAX runs on the CPU; else None."""
+        """XLA option -> value, if this XLA accepts the option. None if no option is left, or JAX is not on the CPU."""
         import jax
 
         if jax.default_backend() != "cpu":
@@ -31,7 +31,7 @@ class Effort(Enum):
 
 
 def effort(numbers: float) -> Effort:
-    """Choose the effort by `numbers`: how many weights and layer outputs the longest trial computes in all steps."""
+    """Return how much to optimize a program whose longest trial computes `numbers` weights and layer outputs in all."""
     if numbers <= LOW:
         return Effort.LOW
     return Effort.MEDIUM if numbers <= MEDIUM else Effort.FULL
@@ -40,8 +40,8 @@ def effort(numbers: float) -> Effort:
 def enable_compile_cache() -> Path | None:
     """Cache compiled programs in a folder of the user's cache, and return the folder.
 
-    A cached program is machine code, so nobody else may own the folder or write to it. Returns None without JAX, if no
-    such folder can be created, or if the user has set another cache.
+    A cached program is machine code, so nobody else may own the folder or write to it. Returns None if the backend is
+    not JAX, if the folder can't be created safely, or if the user has set another cache.
     """
     import keras
 

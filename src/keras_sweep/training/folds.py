@@ -22,9 +22,9 @@ def fold_outputs(
     weights: Sequence[Weights],
     call: Callable[[Any, Arrays], Arrays] = call_model,
 ) -> list[Arrays]:
-    """Return the out-of-fold outputs [N, ...] of all rows, for each item of `weights`.
+    """Return the out-of-fold outputs [N, ...] of all N rows, for each item of `weights`.
 
-    An item has the weights of all folds' models, fold after fold. `call` returns a model's outputs for inputs.
+    An item holds the weights of all folds' models, fold after fold. `call(model, inputs)` returns a model's outputs.
     """
     parts = []
     for index in range(len(data.folds)):
@@ -40,7 +40,7 @@ def fold_outputs(
 
 
 def build_trained_model(spec: SweepSpec, data: SearchData, params: Params, weights: Weights) -> tuple[Any, Arrays]:
-    """Return (compiled Keras model with these weights, validation inputs). With folds, both are the first fold's."""
+    """Return (compiled Keras model, validation inputs); with folds, the first fold's, from `weights` of all folds."""
     rows = data.fold(0) if data.folds else data
     model = compile_model(spec, training_plan(spec, params), rows)
     model.set_weights(list(weights[: len(weights) // max(len(data.folds), 1)]))
@@ -48,10 +48,10 @@ def build_trained_model(spec: SweepSpec, data: SearchData, params: Params, weigh
 
 
 def join_scores(name: str, values: Sequence[Any], rows: Sequence[Array], weights: Array | None) -> Any:
-    """Combine a metric's values on the folds into its value over all rows: float64, a number or an array [epochs].
+    """Return the mean of metric `name` over the folds, weighted by the folds' rows: float64, a number or [epochs].
 
-    `rows` has the row indices of each fold. A metric that is not a mean over rows is averaged as if it were one.
-    `weights`: [N] sample weights, or None. A loss ignores them here: Keras divides a loss by the number of rows.
+    `values` has a number or an array [epochs] per fold, and `rows` the fold's row indices. `weights` are sample weights
+    [N], or None. A loss ignores sample weights here, because Keras divides a loss by the number of rows.
     """
     weighs = None if name in ("loss", "val_loss") else weights
     counts = np.array(
@@ -66,7 +66,7 @@ def join_scores(name: str, values: Sequence[Any], rows: Sequence[Array], weights
 
 
 def join_fold_rows(parts: Sequence[Array], data: SearchData) -> Array:
-    """Join `parts`, an array for each fold's validation rows, into [N, ...] in the order of all N rows."""
+    """Join `parts`, an array per fold with its validation rows' values, into [N, ...] in the order of all N rows."""
     joined = np.concatenate(parts)
     together = np.empty_like(joined)
     together[np.concatenate([fold.held for fold in data.folds])] = joined

@@ -17,7 +17,7 @@ from keras_sweep.trial.result import Seconds, Suggestion
 
 
 class TrainingGeneration(ABC):
-    """A generation's lanes, and the groups in which lanes train together. Only the thread of `Runner.run` uses it."""
+    """A generation's lanes, and the groups in which lanes train together. Used only by the thread of `Runner.run`."""
 
     compares_together = True  # True: a rung compares all its trials at once; False: trial by trial, in order
 
@@ -34,7 +34,7 @@ class TrainingGeneration(ABC):
     def fill(
         self, trials: Sequence[Suggestion], wanted: frozenset[int]
     ) -> list[tuple[Suggestion, BaseException]] | None:
-        """Create and group lanes for the trial numbers `wanted`, and for trials that share a rung or program with them.
+        """Create and group lanes for the trial numbers `wanted`, and for trials that share their rungs or programs.
 
         Returns (trial, error) for each trial whose model can't be built; None if the user stops the sweep.
         """
@@ -63,7 +63,7 @@ class TrainingGeneration(ABC):
         return unbuilt
 
     def run_due_rungs(self) -> Iterator[Lane]:
-        """If all trials of a rung have reached it, let the pruner compare them. Yield wanted lanes that it stops."""
+        """Let the pruner compare the trials that have reached a rung. Yield the wanted lanes that the pruner stops."""
         for rung in sorted({rung for lane in self.lanes.values() for rung in lane.rungs}):
             coming = [lane for lane in self.lanes.values() if self._waits_for_rung(rung, lane) and lane.can_reach(rung)]
             for lanes in [coming] * bool(coming) if self.compares_together else [[lane] for lane in coming]:
@@ -79,7 +79,7 @@ class TrainingGeneration(ABC):
                 self._compared.append((rung, [lane.number for lane in lanes]))  # only now may the groups train on
 
     def can_go_on(self, group: Group) -> bool:
-        """Return whether no lane of the group waits for a rung."""
+        """Return whether the group may train its next epoch: no lane waits until a rung has compared trials."""
         return not any(lane.training and self._waits_for_rung(group.epoch, lane) for lane in group.lanes)
 
     def _waits_for_rung(self, rung: int, lane: Lane) -> bool:
@@ -87,28 +87,26 @@ class TrainingGeneration(ABC):
 
     @abstractmethod
     def _regroup(self, waiting: Sequence[Group]) -> None:
-        """Put the lanes of the groups `waiting` into new groups, after a rung has stopped some of these lanes."""
+        """Put the lanes of the groups `waiting` at a rung into new groups, after the rung has stopped some lanes."""
 
     @abstractmethod
     def _select(self, trials: Sequence[Suggestion], wanted: frozenset[int]) -> list[tuple[Suggestion, Any]]:
-        """Return (trial, `own_model`) for each trial that needs a lane: two arguments of `_make_lane`."""
+        """Return each trial to train with its own model, or with None if only equal models share programs."""
 
     @abstractmethod
     def _make_lane(self, suggestion: Suggestion, own_model: Any, *, wanted: bool) -> Lane: ...
 
     def _group_lanes(self, lanes: Sequence[Lane]) -> Sequence[Group]:
-        """Group the lanes that still train. A lane starts from its last state, or from initial weights."""
         return [self._make_group([lane.number], len(lane.rows)) for lane in lanes if lane.training]
 
     @abstractmethod
     def _make_group(self, numbers: Sequence[int], epoch: int, begins: Any = None, *places: Any) -> Group:
         """Create a group of the trials `numbers`, which have trained `epoch` epochs.
 
-        `begins`: trial number -> state to start from; None: each lane's last state. `places`: from `Group.places`.
+        `begins`: trial number -> start state; None: each lane's last state. `places`: the items of `Group.places()`.
         """
 
     def _run_rung(self, rung: int, numbers: Sequence[int]) -> list[Lane]:
-        """Let the pruner compare the trials `numbers` at epoch `rung`. End and return the lanes that it stops."""
         name, lanes = self._spec.objective.name, [self.lanes[number] for number in numbers]
         rows = {lane.number: lane.rows[rung - 1] for lane in lanes}
         values = {number: row[name] for number, row in rows.items() if name in row}
@@ -119,7 +117,7 @@ class TrainingGeneration(ABC):
         return pruned
 
     def write(self, file: LatestCheckpoint, trials: Sequence[Suggestion]) -> None:
-        """Write the lanes that can resume to the checkpoint `file`. Never call it while a group trains."""
+        """Save in the checkpoint `file` all lanes and groups that can resume. Never call this while a group trains."""
         # A later run that asks for more trials may want the lanes that are unwanted now.
         restart = {lane.number for group in self.groups if not group.moves for lane in group.lanes if lane.training}
         saved = [lane for lane in self.lanes.values() if lane.end is not LaneEnd.FAILED and lane.number not in restart]
@@ -140,7 +138,7 @@ class TrainingGeneration(ABC):
         file.write(trials, {"rows": rows, "lanes": lanes, "groups": groups, "rungs": self._compared}, states)
 
     def restore(self, file: LatestCheckpoint, trials: Sequence[Suggestion]) -> None:
-        """Before training, restore lanes and groups from `file` if it was written for `trials`.
+        """Restore lanes and groups before training, if the checkpoint `file` was written for `trials`.
 
         If the user has asked for more trials since, lanes that the checkpoint lacks start from the beginning. Trials
         that can share a program are either all in the checkpoint or all missing.

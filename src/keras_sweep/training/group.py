@@ -19,7 +19,7 @@ from keras_sweep.trial.result import Seconds
 
 @dataclass(frozen=True)
 class Report:
-    """The metrics and the ended lanes of an epoch of a group. The group may have trained more epochs since."""
+    """The result of a group's epoch: each lane's metrics, and which lanes ended. The group may be further by now."""
 
     epoch: int = 0  # counted from 1
     rows: Mapping[int, dict[str, float]] = field(default_factory=dict)  # metrics of the lanes that trained this epoch
@@ -61,7 +61,7 @@ class Group(ABC):
 
     @property
     def remaining(self) -> int:
-        """The number of epochs left, summed over the lanes that train."""
+        """The number of training epochs left, summed over the lanes that still train."""
         return sum(max(lane.plan.epochs - self.epoch, 0) for lane in self.lanes if lane.training)
 
     @property
@@ -71,13 +71,14 @@ class Group(ABC):
 
     @property
     def training(self) -> bool:
-        """Whether any lane still trains whose result is needed."""
+        """Whether any lane whose result is needed still trains."""
         return not self.finished and any(lane.training and lane.is_needed for lane in self.lanes)
 
     def train(self, until: int, stopping: Callable[[], bool] = lambda: False, tell: Tell | None = None) -> Segment:
-        """Train up to epoch `until`. Stop earlier if all lanes end, the program raises or `stopping()` is true.
+        """Train up to epoch `until`. Return the group and its reports; an error of user code is a report's `failure`.
 
-        If `tell` is set, `tell` receives each report at once, and the returned reports only name the ended lanes.
+        Training stops earlier if all lanes end or `stopping()` is true. If `tell` is set, `tell` receives each report
+        at once, and the returned reports only name the ended lanes.
         """
         reports: list[Report] = []
 
@@ -97,7 +98,7 @@ class Group(ABC):
         return Segment(self, reports)
 
     def next_stop(self, most: int) -> int:
-        """Return the epoch of the next rung or end of a lane, but at most `most` epochs after the current epoch."""
+        """Return the next epoch at which a lane has a rung or ends; at most `most` epochs after the current epoch."""
         ends = {epoch for lane in self.lanes if lane.training for epoch in (*lane.rungs, lane.plan.epochs)}
         return min(*(epoch for epoch in ends if epoch > self.epoch), self.epoch + most)
 
@@ -106,7 +107,7 @@ class Group(ABC):
         """Return the epoch up to which a worker trains before it returns the group."""
 
     def at_rest(self) -> Self:
-        """Return a copy that another process can `attach`: states are NumPy arrays, and programs are left out."""
+        """Return a copy that can be pickled for another process: states are NumPy arrays, and programs are left out."""
         detached = copy.copy(self)
         detached._begins = {lane.number: self.state(lane) for lane in self._in_place}  # noqa: SLF001  # a copy of self
         return detached.attach(None)
@@ -126,16 +127,15 @@ class Group(ABC):
         self._begins = source._begins  # noqa: SLF001  # the same class
 
     def places(self) -> tuple[list[int], int]:
-        """Return (trial numbers in lane order, number of the compiled program's lanes); ([], 0) without a program."""
+        """Return (trial numbers in the order of the program's lanes, number of lanes); ([], 0) without a program."""
         return [], 0
 
     def state(self, lane: Lane) -> TrainingState | None:
-        """Return the lane's model and optimizer state; None before the first epoch. No thread may be training."""
+        """Return the lane's model and optimizer state; None before the first epoch. The group may not be training."""
         return self._begins.get(lane.number)
 
     @property
     def _in_place(self) -> Sequence[Lane]:
-        """The lanes whose model states the group holds."""
         return self.lanes
 
     @abstractmethod
@@ -143,7 +143,7 @@ class Group(ABC):
         """Train up to epoch `until`, or until `stopping()` is true. Call `report` after each epoch."""
 
     def _log(self, lane: Lane, row: dict[str, float], state: Callable[[], TrainingState], *, finite: bool) -> None:
-        """Log an epoch's `row` of metrics. Keep `state()` if needed later. `finite`: whether all weights are finite."""
+        """Log an epoch's metrics `row`. Keep `state()` if best, last or at a rung. `finite`: all weights are finite."""
         lane.log(row, finite=finite and not has_diverged(row))
         if lane.end is LaneEnd.DIVERGED or self._objective.name not in row:
             return

@@ -69,15 +69,15 @@ class GroupRunner(Runner):
 
     @property
     def spent(self) -> Mapping[str, float]:
-        """The seconds spent on each part: build, compile, train, validate, score, checkpoint."""
+        """Part of the work ("build", "compile", "train", "validate", "score", "checkpoint") -> seconds until now."""
         return self._wall.parts
 
     @abstractmethod
     def _train_here(self, stack: ExitStack, stopping: Callable[[], bool], tell: Tell) -> tuple[Train, int]:
-        """Return (function that trains some epochs of a group, number of groups at once; 0: in the calling thread).
+        """Prepare training in this process. Return (function that trains a group's next epochs, `at_once`).
 
-        Training stops early if `stopping()` is true. In the calling thread, `tell` receives each epoch's report. After
-        `stack` has closed, the function can't be called.
+        `at_once` groups can train in parallel. If 0, the function trains in the calling thread, calls `tell` after each
+        epoch, and stops early if `stopping()` is true. Closing `stack` releases what the function needs.
         """
 
     def run(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> Generator[Result, None, None]:
@@ -130,7 +130,6 @@ class GroupRunner(Runner):
         pruned: list[Lane] = []
 
         def tell_phase() -> None:
-            """Emit the training phase if it changed. Workers report no phases, so their phase is "train"."""
             nonlocal last_phase
             phase = self._programs.phase if self._shared is None else PhaseBegan("train")
             if phase is not None and phase != last_phase:
@@ -180,7 +179,7 @@ class GroupRunner(Runner):
         return MAX_SEGMENTS
 
     def _pause_segments(self, segments: Segments, meanwhile: Callable[[], None]) -> list[tuple[Group, Future[Segment]]]:
-        """Pause training: call `meanwhile` until no group trains. Return (group, segment) of each unread segment."""
+        """Pause training: call `meanwhile` until no group trains. Return [(group, ended segment), ...] to be read."""
         if self._shared is None:
             return segments.pause(meanwhile)
         self._shared.workers.stop(now=True)
@@ -192,7 +191,7 @@ class GroupRunner(Runner):
     def _read_segments(
         self, ended: Sequence[tuple[Group, Future[Segment]]], generation: TrainingGeneration, watch: Watch
     ) -> Iterator[Result]:
-        """Report epochs to `watch`, and yield results of ended lanes. The third loss of a segment raises SweepError."""
+        """Report epochs to `watch`. Yield ended lanes' results. Raises SweepError if workers lose a segment 3 times."""
         for group, segment in ended:
             if (error := error_of(segment)) is not None:
                 if self._shared is None:
@@ -226,7 +225,7 @@ class GroupRunner(Runner):
                 watch.emit(EpochEnded(number, report.epoch, row))
 
     def _check(self, result: Result) -> Result:
-        """Return the result. Raises ModelError if the model's own `fit` returned no objective for trial 0."""
+        """Return `result`. Raises ModelError if the HyperModel's `fit` returned no objective for the first trial."""
         if result.suggestion.recipe is None and result.number == 0 and (result.reason or "").startswith(RETURNED):
             raise ModelError(str(result.reason))
         return result

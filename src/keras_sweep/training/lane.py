@@ -41,7 +41,7 @@ class Controls:
     def from_training(
         cls, training: Training, learning_rate: float, rows: Iterable[Mapping[str, float]] = ()
     ) -> Controls | None:
-        """Create controls, and feed them the past epochs `rows`. Return None if `training` has neither callback."""
+        """Create controls, and feed them past metrics `rows`. None without `EarlyStopping` or `ReduceLROnPlateau`."""
         if not training.is_watched:
             return None
         controls = cls(training, learning_rate)
@@ -70,13 +70,13 @@ class Controls:
 
     @property
     def epoch_to_restore(self) -> int | None:
-        """The epoch (from 1) whose weights early stopping would restore now; None if it keeps the last epoch's."""
+        """The epoch (from 1) whose weights early stopping would restore now; None if the last epoch's weights stay."""
         has_best = self._stopping is not None and self._stopping.best_weights is not None
         return self._stopping.best_epoch + 1 if has_best else None
 
 
 def make_control_callbacks(training: Training) -> list[Any]:
-    """Create the callbacks that `training` configures, early stopping first."""
+    """Create Keras's `EarlyStopping` and `ReduceLROnPlateau`, in this order, as far as `training` configures them."""
     import keras
 
     kinds = {"early_stopping": keras.callbacks.EarlyStopping, "reduce_lr_on_plateau": keras.callbacks.ReduceLROnPlateau}
@@ -97,7 +97,7 @@ class LaneEnd(Enum):
 
 
 class Scored(NamedTuple):
-    """How to score a lane if the user's code set weights or returned a score. Otherwise the curve decides."""
+    """How to score a trial if the user's code set weights or returned a score. By default, the curve decides."""
 
     reason: str | None = None
     is_validation_score: bool = True
@@ -149,7 +149,7 @@ class Lane:
     def has_place(self, epoch: int) -> bool:
         """Return whether the program still trains the lane after `epoch`.
 
-        A diverged lane trains to its planned end. Otherwise the divergence would change the last digits of other lanes.
+        A diverged lane trains to its planned end. Otherwise, its removal would change the last digits of other lanes.
         """
         return self.end not in (LaneEnd.PRUNED, LaneEnd.STOPPED) and epoch < self.plan.epochs
 
@@ -176,13 +176,13 @@ class Lane:
             self.end = LaneEnd.DONE
 
     def copy_progress(self, source: Lane) -> None:
-        """Copy the progress of `source`, a lane of the same trial, except `seen`, which the thread of `run` sets."""
+        """Copy all fields of `source`, a lane of the same trial, except `seen`: how many epochs `run` has read."""
         vars(self).update({name: value for name, value in vars(source).items() if name != "seen"})
 
     def resume_from(
         self, rows: Sequence[dict[str, float]], last: TrainingState | None, best: TrainingState | None
     ) -> None:
-        """Replay the epochs of `rows`, and set the states after the last and after the best epoch."""
+        """Replay past epochs with metrics `rows`. `last`, `best`: the states after the last and the best epoch."""
         self.last, self.best, self.seen = last, best, len(rows)
         self.rows, self.end = [], None
         for row in rows:
@@ -193,7 +193,7 @@ End: TypeAlias = tuple[list[dict[str, float]], TrainingState | None, TrainingSta
 
 
 class EndStates:
-    """The final states of trials, in files `trial-N.npz` of a folder, or in memory without a folder."""
+    """The final states of trials that later trials may continue: in a folder's `trial-N.npz`, or in memory."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
@@ -208,7 +208,7 @@ class EndStates:
                     path.unlink()
 
     def keep(self, lane: Lane) -> None:
-        """Keep the final state of a finished trial that is no finalist. Call this before the result is yielded."""
+        """If the lane has finished and is no finalist, keep its final state. Call this before the result is yielded."""
         has_finished = lane.end in (LaneEnd.DONE, LaneEnd.STOPPED)
         if lane.last is None or not has_finished or lane.suggestion.recipe is not None:
             return
@@ -219,7 +219,7 @@ class EndStates:
             checkpoint.write(path, {"rows": lane.rows}, [lane.last, lane.best])
 
     def restore(self, lane: Lane) -> None:
-        """If the lane continues a trial whose final state is kept, start there. This may change last digits."""
+        """If the lane continues a trial whose final state is kept, start from that state. Last digits may change."""
         number = lane.suggestion.continues
         end_state = None if number is None else self.end(number)
         if end_state is not None and len(end_state[0]) <= lane.plan.epochs:

@@ -24,7 +24,7 @@ LEAST = 1e-6  # smallest 1 + value that `log` transforms
 def compile_arguments(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> dict[str, Any]:
     """Return the arguments of `compile`, except the optimizer and what the model's own `compile` supplies.
 
-    `arguments`: the trial's values for the loss's own arguments. Raises ModelError if a loss or metric rejects one.
+    `arguments`: the trial's values for the loss's own arguments. Raises ModelError if a loss or metric rejects them.
     """
     result: dict[str, Any] = {}
     if "loss" not in spec.own:
@@ -37,7 +37,7 @@ def compile_arguments(spec: SweepSpec, arguments: Mapping[str, Value], data: Sea
 
 
 def metrics_argument(spec: SweepSpec, data: SearchData) -> dict[str, Any]:
-    """Return {"metrics": ...}, or {"weighted_metrics": ...} if rows have weights; {} if the model sets its own."""
+    """Return {"metrics": ...}, or {"weighted_metrics": ...} if rows have weights; {} if the model has its own."""
     if "metrics" in spec.own:
         return {}
     outputs = {name: spec.output(name) for name, output in spec.outputs.items() if output.metrics}
@@ -49,7 +49,7 @@ def metrics_argument(spec: SweepSpec, data: SearchData) -> dict[str, Any]:
 
 
 def make_loss(spec: SweepSpec, arguments: Mapping[str, Value]) -> Any:
-    """Return the loss for `compile`. `arguments`: values for the loss's own arguments.
+    """Return the loss for `compile`, created with `arguments`. Raises ModelError if the loss does not accept these.
 
     If the space transforms the target, the loss takes targets and outputs in original units, and transforms both.
     """
@@ -90,7 +90,7 @@ def _load_loss(name: str, arguments: tuple[tuple[str, Value], ...], folder: Path
 
 
 def make_metric(spec: SweepSpec, name: str) -> Any:
-    """Return `name`, or a metric object of this name if the metric has arguments. Raises ModelError for wrong ones."""
+    """Return `name`, or a metric object of this name if it has arguments. Raises ModelError for wrong arguments."""
     import keras
 
     arguments = spec.metric_arguments.get(name)
@@ -123,7 +123,10 @@ def _construct(make: Callable[..., Any], name: str, arguments: Mapping[str, Any]
 
 
 def make_from_source(source: str, arguments: Mapping[str, Any], folder: Path) -> Any:
-    """Load `source` (`module:name`). Call it with `arguments` if it is a class or factory. Raises ModelError."""
+    """Return the user's loss or metric `source` ("module:name") from `folder`. Raises ModelError if that fails.
+
+    If `source` is a class or a factory, this returns the result of its call with `arguments`.
+    """
     value: Any = load_python(source, folder, ModelError)
     if isinstance(value, type) or arguments or _needs_no_arguments(value):
         with guard_user_code(f"calling {display_name(source)} with {dict(arguments)} failed", folder, ModelError):
@@ -148,7 +151,8 @@ def _needs_no_arguments(function: Any) -> bool:
 def make_row_function(spec: SweepSpec, metric: str, arguments: Mapping[str, Value]) -> Callable[[Any, Any], Any] | None:
     """Return a function (labels, outputs) -> value of `metric` ("val_loss") for each row.
 
-    `arguments`: values for the loss's own arguments. Returns None for a name known to Keras, and for a metric object.
+    `arguments`: the loss's own arguments. Returns None for a name that Keras knows, and for an object of a metric
+    class.
     """
     import keras
 
@@ -195,14 +199,14 @@ def class_weights(class_weight: ClassWeight, data: SearchData) -> dict[int, floa
 
 
 def check_class_weights(spec: SweepSpec, data: SearchData) -> None:
-    """Check that every class weight of the space belongs to a class of the data. Raises UsageError."""
+    """Check that the data support all class weights that trials may use. Raises UsageError like `class_weights`."""
     is_searched = "training.class_weight" in spec.space.names
     for class_weight in (spec.training.class_weight, "balanced" if is_searched else None):
         class_weights(class_weight, data)
 
 
 def row_weights(class_weight: ClassWeight, data: SearchData) -> Array | None:
-    """Return [N], the weight of each training row under these class weights; None if all rows count the same."""
+    """Return [N], each training row's weight by `class_weight`, else its sample weight; None: all count the same."""
     weights = class_weights(class_weight, data)
     if weights is None:
         return data.train.weights
@@ -210,7 +214,6 @@ def row_weights(class_weight: ClassWeight, data: SearchData) -> Array | None:
 
 
 def _read_classes(data: SearchData) -> Array:
-    """Return [N], the class of each training row. Raises UsageError if the labels are not classes."""
     y: Array = data.train.y
     if isinstance(y, dict | tuple):
         raise UsageError("Keras can't combine `class_weight` with several outputs", hint="Use `sample_weight`")

@@ -48,12 +48,12 @@ def find_best_epoch(objective: Objective, values: Sequence[float]) -> int:
 
 
 def find_scored_epoch(objective: Objective, values: Sequence[float], restored: int | None = None) -> int:
-    """Return the scored epoch (from 1): the best if `take_best`, else `restored` (by early stopping), else the last."""
+    """Return the scored epoch (from 1): with `objective.take_best` the best, else `restored` if set, else the last."""
     return find_best_epoch(objective, values) if objective.take_best else restored or len(values)
 
 
 def trial_objective(objective: Objective, suggestion: Suggestion) -> Objective:
-    """Return the trial's objective. The last epoch scores a finalist whose `epochs` come from an earlier curve."""
+    """Return the objective, with `take_best` off for a finalist whose `epochs` come from an earlier trial's curve."""
     reads_epochs = objective.epochs_from > 0 and suggestion.recipe is not None
     return replace(objective, take_best=False) if reads_epochs else objective
 
@@ -85,7 +85,13 @@ def make_result(
     right: Array | None = None,  # [N] whether each row was predicted correctly at that epoch, if the runner knows
     pruned_at: int | None = None,  # the epoch after which the pruner stopped the trial
 ) -> Result:
-    """Return the result of a completed or pruned trial; a FAIL if a goal besides the objective has no finite value."""
+    """Return the result of a completed or pruned trial; a FAIL if a goal besides the objective has no finite value.
+
+    `epoch` (from 1) is the scored epoch, `weights` are from it, and `rows` are the validation rows. `predict()` returns
+    the outputs on `rows`, and `model()` (Keras model, input rows). `right` [N]: whether a row is predicted right, if
+    known. `is_validation_score`: whether the value is a score on `rows`. `reason`: a remark on the trial's end.
+    `pruned_at`: the trial's last epoch, if pruned.
+    """
     name, scores, rows_value = spec.objective.name, None, None
     value = curve[name][epoch - 1]
     can_win = pruned_at is None or spec.objective.take_best
@@ -187,7 +193,7 @@ def is_transient(error: BaseException) -> bool:
 
 
 def is_by_rows(spec: SweepSpec, metric: str) -> bool:
-    """Return whether a metric may be computed row by row. A Keras metric with arguments may not."""
+    """Return whether `row_values` may compute the metric: False for a Keras metric with arguments, which it ignores."""
     return "python" in spec.metric_arguments.get(metric.removeprefix("val_"), ("python",))
 
 
@@ -211,7 +217,7 @@ class LoggedMetric:
         return row_scores(output.metric, output.spec.loss, output.value, output.rows, output.predict, row_function)
 
     def standard_error(self) -> float | None:
-        """Return the standard error; None if the metric has no formula or combines several outputs."""
+        """Return the standard error of `value`; None if no formula fits, or the metric combines several outputs."""
         output = self._restrict_to_output()
         if output.spec.outputs or not is_by_rows(output.spec, output.metric):
             return None
@@ -219,7 +225,7 @@ class LoggedMetric:
         return standard_error(output.metric, output.spec.loss, output.value, output.rows, output.predict, row_function)
 
     def _restrict_to_output(self) -> LoggedMetric:
-        """Return an output's own metric: "val_price_mae" becomes "val_mae" of output "price". Others stay unchanged."""
+        """Return an output's own metric: "val_price_mae" becomes "val_mae" of output "price". Else return `self`."""
         if (place := self.spec.find_output(self.metric)) is None:
             return self
         (name, metric), spec = place, self.spec
@@ -232,7 +238,10 @@ class LoggedMetric:
 def standard_error(
     metric: str, loss: str, value: float, rows: Rows, predict: Callable[[], Array], row_function: PerRow = None
 ) -> float | None:
-    """Return the standard error of a metric's logged `value`; None if it is unknown. Arguments: see `row_values`."""
+    """Return the standard error of a metric's logged `value`; None if it is unknown.
+
+    `loss` names the loss, and `predict()` returns the outputs on `rows`. `row_function` is from `make_row_function`.
+    """
     is_share, count, by_values = metric.removeprefix("val_") in ACCURACIES | TOP_K, float(len(rows)), None
     if count > 1 and (rows.weights is not None or not is_share):
         values = row_values(metric, loss, rows, predict, row_function)
@@ -257,8 +266,7 @@ def standard_error(
 def measure_goals(spec: SweepSpec, weights: Weights, model: Callable[[], tuple[Any, Arrays]]) -> dict[str, float]:
     """Return goal -> value for those of `parameters`, `flops`, `predict_seconds` that the space has as further goals.
 
-    `model` returns (Keras model, input rows). With folds, both are the first fold's, `weights` has the weights of all
-    folds, and `parameters` is the mean over the folds.
+    `model()` returns (Keras model, input rows), with folds the first fold's. `parameters` is then a mean over folds.
     """
     names, values = {goal.name for goal in spec.objective.further}, {}
     if "parameters" in names:  # counted as by `keras.Model.count_params`

@@ -27,7 +27,7 @@ CLOSE = 1e-3  # maximal relative difference between the mean over rows and the l
 
 
 def is_row_by_row(metric: str, loss: str) -> bool:
-    """Return whether the metric ("val_accuracy", "loss") is a mean over rows that `row_values` can compute."""
+    """Return whether `row_values` can compute the metric ("val_accuracy", "loss"). `loss`: the loss's name."""
     name = _metric_name(metric, loss)
     return name in ACCURACIES | TOP_K | LOSSES
 
@@ -48,7 +48,7 @@ def find_pooled_metrics(spec: SweepSpec) -> tuple[str, ...]:
 
 
 def score_all_rows(metric: Any, rows: Rows, outputs: Array) -> float:
-    """Compute a metric over all rows at once. `metric` is from `make_metric`, `outputs` are [N, ...]."""
+    """Compute a metric (Keras's name or a metric object) over all rows at once. `outputs` are [N, ...]."""
     import keras
 
     metric_object = keras.metrics.get(metric)
@@ -64,9 +64,8 @@ def row_values(
 ) -> npt.NDArray[np.float64] | None:
     """Return [N] float64, the contribution of each row to a metric; None if the metric is no known mean over rows.
 
-    `metric` is the name that Keras logs ("val_accuracy", "val_loss"), and `loss` names the loss. `predict` returns the
-    outputs [N, ...], and is called only if needed. `row_function` is from `make_row_function`. If the rows have
-    weights, `weigh_values` weighs the result.
+    `metric` is the name in Keras's logs ("val_accuracy", "val_loss"), `loss` the loss's name. `predict()` returns
+    outputs [N, ...]. `row_function` is from `make_row_function`. `weigh_values` weighs the result if rows have weights.
     """
     import keras
 
@@ -96,12 +95,12 @@ def row_values(
 
 
 def weigh_values(metric: str, values: npt.NDArray[np.float64], weights: Array) -> npt.NDArray[np.float64]:
-    """Return [N] weighted row `values`. Their plain mean equals Keras's value for weighted rows.
+    """Weigh the row `values` [N] with sample `weights` [N]. The result's plain mean is Keras's value for weighted rows.
 
-    For a loss, Keras divides the weighted sum by the number of rows. A metric is the weighted mean m, a ratio of two
-    sums. Linearized, a row with value v and weight w contributes m + w (v - m) / mean(w). The plain standard error of
-    these values is the weighted mean's, also for differences of trials and for bootstrap samples. Sources: Cochran
-    1977, "Sampling techniques", chapter 6; Gatz and Smith 1995, "The standard error of a weighted mean concentration".
+    For a loss, Keras divides the weighted sum by the number of rows. A metric is the weighted mean m. Linearized, a row
+    with value v and weight w contributes m + w (v - m) / mean(w). The plain standard error of these values is the
+    weighted mean's, also for differences of trials and for bootstrap samples. Sources: Cochran 1977, "Sampling
+    techniques", chapter 6; Gatz and Smith 1995, "The standard error of a weighted mean concentration".
     """
     w = weights.astype(np.float64)
     if metric.removeprefix("val_") == "loss":
@@ -119,7 +118,7 @@ def _compile(function: Callable[[Any, Any], Any]) -> Any:
 
 
 def find_accuracy_function(name: str, y: tuple[int, ...], outputs: tuple[int, ...]) -> Callable[[Any, Any], Any]:
-    """Return Keras's function for the accuracy `name`. For "accuracy", the shapes of labels and outputs decide."""
+    """Return Keras's function for the accuracy `name`. For "accuracy", the shapes `y` (labels) and `outputs` decide."""
     import keras
 
     if name in ("accuracy", "acc"):
@@ -134,10 +133,10 @@ def find_accuracy_function(name: str, y: tuple[int, ...], outputs: tuple[int, ..
 def row_scores(
     metric: str, loss: str, value: float, rows: Rows, predict: Callable[[], Array], row_function: PerRow = None
 ) -> tuple[RowScores | None, float | None]:
-    """Return (row scores, mean of the row values). Both are None if the metric has no row values.
+    """Return (row scores, None), or (None, mean of the row values) if the mean contradicts the logged `value`.
 
-    The scores are None if the row values do not add up to the logged `value`. The mean is None unless it contradicts
-    `value`. A loss may add a penalty on the weights, equal for all rows. Scores of AUC hold outputs and labels.
+    Returns (None, None) without row values, or if rounding, ties or a user's function may explain that mean and `value`
+    differ. If a loss contains a penalty on the weights, each row gets it. Scores of AUC hold outputs and labels.
     """
     if _metric_name(metric, loss) in OF_ALL_ROWS:
         return from_outputs(predict(), ravel_column(rows.y), *rows.arrays[2:]), None
@@ -151,7 +150,7 @@ def row_scores(
 
 
 def penalty(metric: str, value: float, mean: float) -> float | None:
-    """Return a loss's penalty on the weights: Keras's `value` minus the rows' `mean`. 0: rounding; None: neither."""
+    """Return a loss's penalty on weights: logged `value` - mean over rows. 0 if only rounding, None if neither."""
     rest = value - mean
     if abs(rest) <= CLOSE * max(abs(value), CLOSE):
         return 0.0
@@ -171,7 +170,7 @@ def _reshape_labels(y: Array, outputs: Array) -> Array:
 
 
 def right_rows(objective: str, y: Any, outputs: Any) -> Any:
-    """Return whether each row of a batch is predicted right, as JAX booleans; None if `objective` is no accuracy."""
+    """Return [rows], whether each row is predicted right; None if `objective` is no accuracy with one label per row."""
     name = objective.removeprefix("val_")
     is_share = name != objective and name in ACCURACIES | TOP_K
     if not is_share or getattr(outputs, "ndim", 0) != 2:  # with more dimensions, a row can be partly right

@@ -25,7 +25,7 @@ class Pruner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StopsAt:
-    """Stops trials at fixed epochs. The default stops no trial."""
+    """A pruner that stops trials at fixed epochs. By default, it stops no trial."""
 
     ends: Mapping[int, int] = field(default_factory=dict)  # trial number -> epoch
     name: str = "as recorded"
@@ -74,15 +74,15 @@ class Runner(Protocol):
 
     @property
     def spent(self) -> Mapping[str, float]:
-        """The seconds of all `run` calls until now, by part: "compile", "train"."""
+        """Part of the work ("compile", "train") -> seconds that all `run` calls until now spent on the part."""
         return {}
 
     def run(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> Generator[Result, None, None]:
         """Yield the result of each trial whose number is in `wanted`, in any order, as soon as the result is known.
 
-        `trials` is always the whole generation, so programs have the same shapes whatever is wanted. Other trials need
-        not be trained. A trial that fails yields a FAIL. Only the iterating thread calls functions of `watch`. If the
-        user asks to stop, the iteration ends early. Once the generator is closed, nothing trains.
+        `trials` is always the whole generation, so that programs have the same shapes. Unwanted trials need not be
+        trained. A trial that fails yields a FAIL. Only the iterating thread calls functions of `watch`. If the user
+        asks to stop, the iteration ends early. Once the generator is closed, nothing trains.
         """
 
     def keep_only(self, numbers: Collection[int]) -> None:

@@ -55,7 +55,7 @@ class Segments:
             return bool(self._groups or self._busy) or not self._ended.empty()
 
     def next(self) -> list[tuple[Group, Future[Segment]]]:
-        """Return [(group, ended segment)], or [] after `LOOK_SECONDS`. If `at_once` is 0, train that segment first."""
+        """Return [(group, ended segment)], or [] if none ended in 0.2 s. If `at_once` is 0, train a segment first."""
         if not self.at_once:
             group = next((group for group in self._groups if group.training and self.can_go_on(group)), None)
             return [] if group is None else [(group, self.train(group))]
@@ -64,7 +64,7 @@ class Segments:
         return []
 
     def pause(self, meanwhile: Callable[[], None]) -> list[tuple[Group, Future[Segment]]]:
-        """Begin no segment until `set`. Call `meanwhile` until no group trains. Return what `next` would return."""
+        """Begin no segment until `set`. Call `meanwhile` until no group trains. Return [(group, ended segment)]."""
         with self._changed:
             self._paused = True
         while True:
@@ -89,7 +89,7 @@ class Segments:
             self.train(group).add_done_callback(partial(self._end, group))
 
     def _end(self, group: Group, segment: Future[Segment]) -> None:
-        """Update the group after its segment, and begin the next one. Runs in the thread that trained the segment."""
+        """Update the group after its segment, and begin the next segment. Runs in the thread that trained the group."""
         with self._changed:
             self._busy.remove(group)
             if error_of(segment) is None:
@@ -102,10 +102,10 @@ class Segments:
 
 
 def train_segment(task: Task, device: Device | None, pickled: bytes, until: int, seconds: float = math.inf) -> Segment:
-    """On a worker, train a pickled group up to epoch `until`. Stop earlier on request or after `seconds`.
+    """Train a pickled group on a worker up to epoch `until`. Stop earlier if the sweep stops, or after `seconds`.
 
-    The limit gives other groups a turn. On equal processors, results depend neither on the worker nor on the length of
-    segments. A pickled group is a copy, so no thread sees it half-trained. If `device` is None, `fit` trains the group.
+    The limit gives other groups a turn. On equal processors, neither the worker nor the length of segments changes
+    results. Without `device`, `fit` trains the group. A pickled group is a copy, so no thread sees it half-trained.
     """
     programs = task.tool(device, partial(_make_programs, device))
     group: Group = pickle.loads(pickled)

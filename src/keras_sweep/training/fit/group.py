@@ -53,7 +53,7 @@ class FitGroup(Group):
 
     @property
     def remaining(self) -> int:
-        """The priority to train next: highest if the trial has started, then by epochs left, least if it has rungs."""
+        """The training priority: highest for a started trial, 0 for a new trial with rungs, else the epochs left."""
         return sys.maxsize if self.epoch else 0 if self.lane.rungs else super().remaining
 
     def segment_end(self) -> int:
@@ -93,12 +93,10 @@ class FitGroup(Group):
         return part
 
     def _current_rate(self) -> float | None:
-        """Return the learning rate if `ReduceLROnPlateau` controls it, else None."""
         controls, falls = self.lane.controls, self.lane.plan.training.reduce_lr_on_plateau is not None
         return controls.learning_rate if controls is not None and falls else None
 
     def _train_whole(self, live: LiveTrial, until: int, stopping: Callable[[], bool], report: Tell) -> None:
-        """Train the trial without folds in a single call of `fit`, and report each epoch."""
         lane, part, interrupted = self.lane, live.parts[0], False
 
         def after(row: dict[str, float]) -> bool:
@@ -122,7 +120,6 @@ class FitGroup(Group):
             self._end_trial(live, part, report)
 
     def _end_trial(self, live: LiveTrial, part: FitTraining, report: Tell) -> None:
-        """After `fit` of the training `part` has returned, score the trial, and report its end."""
         lane = self.lane
         objective = trial_objective(self._objective, lane.suggestion)
         is_scored_elsewhere = (
@@ -163,7 +160,7 @@ class FitGroup(Group):
             raise TrialFailed(Failure(f"{what} only {sorted(curve)}"))
 
     def _train_ahead(self, train: Callable[[Tell], None]) -> None:
-        """Store the epochs that `train` reports, for `_read_ahead`. If training was stopped, store nothing."""
+        """Call `train`, and store its reports for `_read_ahead`. If training was stopped early, store nothing."""
         lane, notes = self.lane, deque[tuple[Report, Lane]]()
 
         def note(report: Report) -> None:
@@ -220,7 +217,7 @@ class FitGroup(Group):
             self._report_end(report)
 
     def _train_folds_in_turn(self, live: LiveTrial, stopping: Callable[[], bool], note: Tell) -> None:
-        """Train each fold to its end. Then, unless training was stopped, call `note` with a report per joined epoch."""
+        """Train fold after fold to its end. Then report each epoch, joined over folds, to `note`, unless stopped."""
         lane, count, interrupted = self.lane, len(self._programs.data.folds), False
         take_best = trial_objective(self._objective, lane.suggestion).take_best
         by_fold: list[dict[int, Weights]] = []  # for each trained fold: epoch -> weights
@@ -264,7 +261,7 @@ class FitGroup(Group):
         self._report_end(note)
 
     def _train_fold(self, live: LiveTrial, fold: int, train: Callable[[FitTraining], Trained]) -> Trained:
-        """Call `train` with the training of fold number `fold`, and return its result. TrialFailed names the fold."""
+        """Call `train` with the training of fold number `fold`. Raises TrialFailed, whose reason names the fold."""
         try:
             return train(self._get_part(live, fold))
         except BaseException as error:
@@ -281,7 +278,6 @@ class FitGroup(Group):
         by_fold: Sequence[Mapping[int, Weights]] = (),
         epoch: int = 0,
     ) -> dict[str, float]:
-        """Join an epoch's metrics `rows` of the folds `parts`. AUC is computed with weights `by_fold[fold][epoch]`."""
         data, spec, pooled = self._programs.data, self._programs.spec, self._programs.pooled_metrics
         pooled_names, row = {f"val_{name}" for name in pooled}, dict[str, float]()
         for name in rows[0]:

@@ -36,7 +36,7 @@ class LiveTrial:
 
     @property
     def has_trained(self) -> bool:
-        """Whether each fold's model has trained since the build, so `begins` is outdated."""
+        """Whether each fold's model has trained since the build. If so, `begins`, the state before, is outdated."""
         return len(self.parts) == len(self.begins) and all(part.rows for part in self.parts)
 
     def state(self) -> TrainingState:
@@ -75,7 +75,7 @@ class FitPrograms:
 
     @contextmanager
     def open_trial(self, lane: Lane, epoch: int, begins: TrainingState | None) -> Iterator[LiveTrial]:
-        """Yield the trial in the state `begins` after `epoch`. Other threads wait: random generators are global."""
+        """Yield the lane's trial, in state `begins` after `epoch`. Other threads wait: random generators are global."""
         with _trial_lock:
             live = self.find_live(lane, epoch) if epoch else None
             if live is None and self._live is not None and self.is_worker:

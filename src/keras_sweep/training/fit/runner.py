@@ -39,7 +39,6 @@ class FitGeneration(TrainingGeneration):
         """Do nothing: every lane has its own group."""
 
     def _select(self, trials: Sequence[Suggestion], wanted: frozenset[int]) -> list[tuple[Suggestion, None]]:
-        """Return (trial, None) for wanted trials, and for earlier trials that rungs compare with wanted trials."""
         pruner = self._watch.pruner
         last = -1 if isinstance(pruner, StopsAt) else max(wanted, default=-1)  # `StopsAt` compares no trials
         before = [trial for trial in trials if trial.number < last]
@@ -63,14 +62,14 @@ class FitGeneration(TrainingGeneration):
 class FitRunner(GroupRunner):
     """Trains every trial as a user would: seed, build, compile, then `fit` with validation after each epoch.
 
-    A trial that continues another trial trains from its first epoch, with the same results. An interrupted trial
-    resumes from its checkpoint. With TensorFlow, or a callback, dataset or `fit` of the user, the trial starts again.
+    A trial that continues another trial trains again from epoch 1, with equal results. Interrupted trials resume from a
+    checkpoint; with TensorFlow, or a callback, dataset or `fit` of the user, they start again.
     """
 
     _generation = FitGeneration
 
     def __init__(self, spec: SweepSpec, data: SearchData, **options: Any) -> None:
-        """Take the arguments of `GroupRunner`. Raises UsageError if `fit` can't train this sweep on these data."""
+        """Take `options` as `MakeRunner` does. Raises UsageError if `fit` can't train this sweep on these data."""
         import keras
 
         if data.stream is not None and (conflict := _find_stream_conflict(spec)) is not None:
@@ -110,7 +109,6 @@ class FitRunner(GroupRunner):
 
 
 def _find_stream_conflict(spec: SweepSpec) -> str | None:
-    """Return a setting of the space that needs all training rows in memory; None if no setting does."""
     training, names = spec.training, [parameter.name for parameter in spec.space.parameters]
     conflicts = {
         "`finish: {refit: true}`": spec.needs_refit,

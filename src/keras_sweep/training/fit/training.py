@@ -87,7 +87,7 @@ class FitTraining:
         *,
         moves: bool = False,
     ) -> None:
-        """Train from epoch `epoch` to `until`, or until `after(metrics)` returns False. Raises what user code raises.
+        """Train the epochs after `epoch` up to `until`, or until `after(metrics)` is False. Raises errors of user code.
 
         `rate` returns the next learning rate, or None if no callback sets it. `moves`: keep the state to resume later.
         """
@@ -133,8 +133,8 @@ class FitTraining:
     def end(self, *, is_scored_elsewhere: bool) -> None:
         """Store the weights that the model has after `fit`. The user's code may have set them after the last epoch.
 
-        If they differ from the validated weights, evaluate the model again: the new metrics score the trial. With
-        `is_scored_elsewhere`, another epoch or no epoch scores the trial, and the model is not evaluated.
+        If these weights differ from the validated weights, evaluate the model again: the new metrics score the trial.
+        With `is_scored_elsewhere`, another epoch or no epoch scores the trial, and the model is not evaluated.
         """
         self.end_weights = tuple(self.model.get_weights())
         if not is_scored_elsewhere and not all(map(np.array_equal, self.tested_weights, self.end_weights)):
@@ -154,10 +154,10 @@ class FitTraining:
 
     @property
     def seconds(self) -> Seconds:
-        """The seconds of compiling, training and validation since the build began.
+        """Seconds of compiling, training and validation since the build began.
 
-        Compiling lasts until the first batch. A shorter last batch and validation compile later. So the first epoch's
-        excess over the other epochs counts as compiling, too.
+        Compiling lasts until the first batch. A shorter last batch and validation compile later. So the time by which
+        the first epoch is longer than other epochs counts as compiling, too.
         """
         now = (time.perf_counter() if self._is_fitting or not self._epochs else self._epoch_ended) - self._idle
         compiling = (self._first_batch or now) - self._started
@@ -230,15 +230,11 @@ class OwnFitTraining(FitTraining):
     """Training by a HyperModel's own `fit`, which may call `model.fit` several times.
 
     The curve has the epochs of all calls, in training order. Keras's own callbacks, instead of `Controls`, may stop a
-    call early. Epochs after the trial was stopped do not count.
+    call early. Epochs after the trial was stopped do not count. Metrics that the HyperModel's `fit` returns score the
+    trial. Without metrics, the best epoch scores the trial, as in KerasTuner.
     """
 
     def _call_fit(self, train: Any, callbacks: list[Any], batches: dict[str, Any], weights: Any, epoch: int) -> None:
-        """Call the HyperModel's `fit`. The returned metrics score the trial.
-
-        Without returned metrics, the best epoch scores the trial, as in KerasTuner. Raises ModelError if `fit` returns
-        a single number that is neither the objective of an epoch nor of the trained model.
-        """
         del epoch
         fit, data = self._fit, replace(self.data, train=train)
         assert fit is not None
@@ -296,7 +292,7 @@ def _measure_first_excess(seconds: Sequence[float]) -> float:
 
 
 def generator_states() -> dict[str, Any]:
-    """Return the states of the global random generators of Python, NumPy and, if imported, PyTorch."""
+    """Return generator name -> JSON state, of the global generators of Python, NumPy and, if imported, PyTorch."""
     numpy: Any = np.random.get_state(legacy=True)
     states: dict[str, Any] = {"python": random.getstate(), "numpy": [numpy[0], numpy[1].tolist(), *numpy[2:]]}
     if "torch" in sys.modules:

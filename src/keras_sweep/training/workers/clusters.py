@@ -24,7 +24,7 @@ class DaskCluster(ExecutorPool):
     """The workers of a Dask scheduler. Workers may join and leave during a sweep."""
 
     def __init__(self, address: str) -> None:
-        """Connect to the scheduler. Raises MissingPackage, or SweepError if no scheduler answers."""
+        """Connect to the scheduler at HOST:PORT. Raises MissingPackage, or SweepError if no scheduler answers."""
         try:
             import dask
         except ImportError as error:
@@ -87,7 +87,7 @@ class RayCluster(Pool):
     """The workers of this machine's Ray cluster (`ray`), or of a remote Ray cluster (`ray://HOST:PORT`)."""
 
     def __init__(self, address: str) -> None:
-        """Connect to the cluster. Raises MissingPackage, or SweepError if no cluster answers."""
+        """Connect to the cluster ("": this machine's). Raises MissingPackage, or SweepError if no cluster answers."""
         try:
             import ray
         except ImportError as error:
@@ -107,7 +107,7 @@ class RayCluster(Pool):
         answer.set_running_or_notify_cancel()  # can't be cancelled: a stopping worker answers soon
 
         def pass_on(finished: Future[Any]) -> None:
-            """Copy a worker's result or error to `answer`, without Ray's wrapper, whose message is a traceback."""
+            """Copy a call's result or error to future `answer`, without Ray's wrapper, whose message is a traceback."""
             error = finished.exception()
             if error is None:
                 answer.set_result(finished.result())
@@ -156,7 +156,7 @@ class RayCluster(Pool):
 
 
 def is_set_on_ray(key: str) -> bool:
-    """On a worker, return whether the event `key` is set. Avoids `ray.get`: Ray would lend out the worker's core."""
+    """Return whether the event `key` is set. Workers call this: with `ray.get`, Ray would lend out their core."""
     import ray
 
     return bool(ray.get_actor(key, namespace=NAMESPACE).is_set.remote().future().result())

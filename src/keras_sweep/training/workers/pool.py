@@ -17,10 +17,10 @@ class Pool(Protocol):
     are_alone: bool = False  # whether this package started their processes
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        """Let a worker call a function that is defined in a module. Raises any error if no worker can be reached."""
+        """Let a worker call a function that a module defines. Raises any error if no worker can be reached."""
 
     def on_each(self, function: Callable[..., Any], *arguments: Any) -> list[Any]:
-        """Call the function on every worker, and return the results. If workers can't be listed, call only one."""
+        """Call the function on every worker. Return all results. If workers can't be listed, use a single worker."""
         return [self.submit(function, *arguments).result()]
 
     def count(self) -> int | None:
@@ -32,7 +32,7 @@ class Pool(Protocol):
         return payload
 
     def stop_flag(self) -> Callable[[], bool]:
-        """Return a picklable function that workers call after every epoch. If it returns True, workers stop."""
+        """Return a picklable function that workers call after every epoch. Workers stop training if it returns True."""
         return never_stop
 
     def stop(self, *, now: bool) -> None:
@@ -61,12 +61,12 @@ class ExecutorPool(Pool):
 
 
 def never_stop() -> bool:
-    """Return False: the stop flag for workers that can't be stopped early. They stop after a segment."""
+    """Return False: the stop flag of pools that can't reach their workers early. Workers then stop after a segment."""
     return False
 
 
 def error_of(future: Future[Any]) -> BaseException | None:
-    """Return the exception of a finished call, or CancelledError; None if the call succeeded."""
+    """Return the exception of a finished future, CancelledError if cancelled; None if the call succeeded."""
     return CancelledError() if future.cancelled() else future.exception()
 
 
@@ -80,7 +80,7 @@ KINDS = {
 def workers_of(workers: str | int | Executor | None) -> Callable[[], Pool] | None:
     """Return a function that opens the pool of the option `--workers`; None if this process trains everything.
 
-    Raises UsageError for an unknown kind. The returned function raises MissingPackage, or SweepError without a cluster.
+    Raises UsageError for a wrong value. The returned function raises MissingPackage, or SweepError without a cluster.
     """
     if workers is None:
         return None

@@ -93,8 +93,8 @@ class ProcessPool(ExecutorPool):
 class PoolProcess:
     """A process that starts at the first call, and starts again if the process has ended.
 
-    Calls and results pass through a file. The pipe carries only the file's path, in a single write: if a writer is
-    killed in the middle of a message, the reader waits forever.
+    Calls and results pass through a file. The pipe carries only the file's path, in a single write: a process killed
+    between two writes would leave the reader waiting forever.
     """
 
     def __init__(self, own_cores: list[int], file: Path) -> None:
@@ -121,13 +121,13 @@ class PoolProcess:
 
 
 def call_from_file(path: Path) -> None:
-    """In a started process, call the function that is pickled in a file, and write the result to the file."""
+    """Call the function that is pickled in a file with its arguments, and write the result to the same file."""
     function, arguments = pickle.loads(path.read_bytes())
     path.write_bytes(cloudpickle.dumps(function(*arguments)))
 
 
 def start_process(parent: int, folder: Path, own_cores: list[int]) -> None:
-    """Set up a new process: pin it to `own_cores`, ignore Ctrl-C, end when the process `parent` or `folder` is gone."""
+    """Set up a new process: pin it to `own_cores`, ignore Ctrl-C, end when process `parent` or `folder` is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.dup2(2, 1)  # stdout is for the command's answer
     with suppress(AttributeError, OSError):  # only on Linux, and a sandbox may refuse it

@@ -42,7 +42,7 @@ Tool = TypeVar("Tool")
 
 @dataclass(eq=False)
 class Task:
-    """A sweep as a worker receives it, by pickle. `open` reads the data in the worker's process."""
+    """What a worker needs to train a sweep. The worker receives the task pickled, and `open` reads the data there."""
 
     spec: SweepSpec
     given: Mapping[str, Any]  # arrays and functions from the user's program that the spec names
@@ -111,7 +111,7 @@ _open: dict[str, Task] = {}  # by key: the current sweep's task, or its tasks fo
 
 
 def call_on_worker(key: str, payload: bytes | Path, function: Callable[..., Any], *arguments: Any) -> Any:
-    """On a worker, return `function(task, *arguments)`. The first call with `key` opens the task in `payload`."""
+    """Return `function(task, *arguments)` on a worker. The first call with `key` reads the task from `payload`."""
     try:
         with _opening:
             if key not in _open:
@@ -136,7 +136,7 @@ def are_variants(first: SweepSpec, second: SweepSpec) -> bool:
 
 
 def inspect_worker(task: Task, look: Callable[[], Tool]) -> Tool:
-    """On a worker, build a model and return `look()`. Raises SweepError if the model can't be imported or built."""
+    """Check that this worker can build the model, and return `look()`. Raises SweepError if the build fails."""
     if task.spec.model.kind != "dense":
         first_model(task.spec, task.data)
     return look()
@@ -146,7 +146,7 @@ class Client:
     """Lets workers train a sweep, or the refit of its winner. Each worker receives the task once."""
 
     def __init__(self, workers: Pool, spec: SweepSpec, data: SearchData, notice: Callable[[str], None]) -> None:
-        """Pickle the task. `notice` shows the user a sentence. Raises UsageError if user objects can't be pickled."""
+        """Pickle the sweep. `notice` shows the user a sentence. Raises UsageError if user objects can't be pickled."""
         import cloudpickle
         import keras
 
@@ -177,7 +177,7 @@ class Client:
         self._tries: Counter[Hashable] = Counter()
 
     def look(self, look: Callable[[], Tool]) -> list[Tool]:
-        """Let every worker read the data, build a model and call `look`. Return all results, or raise SweepError."""
+        """Let each worker read the data, build a model and call `look`. Return all results. Raises SweepError."""
         while True:
             try:
                 if self.workers.count() == 0:
