@@ -35,10 +35,11 @@ READ_FLAGS = {
 
 
 def choose_backend(requested: str | None, *, default: str | None = None) -> str:
-    """Set KERAS_BACKEND to `requested`, an imported Keras's backend, KERAS_BACKEND, `default` or jax, and return it.
+    """Choose Keras's backend for this process, set KERAS_BACKEND, and return the backend's name.
 
-    The first of these that exists wins. Raises UsageError if the backend is unknown, or Keras was imported with another
-    backend. Raises MissingPackage if the backend is not installed.
+    The first name that exists wins: `requested`, an imported Keras's backend, KERAS_BACKEND, `default`, "jax". Raises
+    UsageError for an unknown name, or if Keras was imported with another backend. Raises MissingPackage if the chosen
+    backend is not installed.
     """
     keras = sys.modules.get("keras")  # may be half imported
     running = str(keras.backend.backend()) if keras is not None and hasattr(keras, "backend") else None
@@ -69,8 +70,8 @@ def _check_backend(name: str | None, option: str) -> str | None:
 def without_tensorflow() -> Iterator[None]:
     """Hide TensorFlow from Keras inside the block, unless TensorFlow is imported already or is the backend.
 
-    Keras imports TensorFlow to seed it and to recognise its types. This takes seconds and changes no number. Only the
-    flag of the lazy module that Keras asks is changed (Keras 3.15).
+    Keras imports TensorFlow to seed it and to recognise its types. This takes seconds and changes no number. The block
+    changes a flag inside Keras 3.15 that says whether TensorFlow is available. With another Keras nothing happens.
     """
     import keras
 
@@ -93,7 +94,7 @@ def without_tensorflow() -> Iterator[None]:
 
 @cache
 def check_environment() -> None:
-    """Compile and run a tiny program on the Keras backend, once per process. Raises SweepError with the cause."""
+    """Compile and run a tiny program on the Keras backend, once per process. Raises SweepError if the program fails."""
     keras = import_keras()
     backend = keras.backend.backend()
     if os.environ.get("XLA_FLAGS") and backend in READ_FLAGS:
@@ -173,7 +174,8 @@ def import_keras() -> Any:
 
 
 def keras_config() -> dict[str, Any]:
-    """Return the settings (name -> value) of Keras, JAX and XLA that change numbers. Raises as `import_keras`."""
+    """Return the settings (name -> value) of Keras, JAX and XLA that change computed numbers. Some settings with usual
+    values are left out. Raises as `import_keras`."""
     return {name: value for name, value in _settings().items() if name in DEFAULTS or value != USUAL[name]}
 
 
@@ -203,9 +205,7 @@ def describe_config_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> l
 
 def clear_session(*, free_memory: bool = False) -> None:
     """Reset Keras's graphs and name counters (the next name is "auc", not "auc_1"), but keep the dtype policy.
-
-    `free_memory` also collects garbage, which takes a tenth of a second or more.
-    """
+    `free_memory` also collects garbage, which takes a tenth of a second or more."""
     import keras
 
     policy = keras.config.dtype_policy()
@@ -214,10 +214,9 @@ def clear_session(*, free_memory: bool = False) -> None:
 
 
 def use_keras_config(recorded: Mapping[str, Any] | None) -> str | None:
-    """Change this process to the recorded settings. Return a sentence about the changes, or None without changes.
-
-    XLA_FLAGS stay, since XLA reads them once. Raises RecordError if Keras or JAX refuses a value.
-    """
+    """Change the settings of Keras and JAX to `recorded`, a result of `keras_config`; None: keep them. Return a
+    sentence about the changes, or None without changes. XLA_FLAGS stay, since XLA reads them once. Raises RecordError
+    if Keras or JAX refuses a value."""
     now = _settings()
     now.pop(XLA_FLAGS, None)
     config = {name: recorded.get(name, USUAL[name]) if recorded else value for name, value in now.items()}
@@ -243,7 +242,7 @@ def use_keras_config(recorded: Mapping[str, Any] | None) -> str | None:
 
 @contextmanager
 def collect_only_new_garbage() -> Iterator[None]:
-    """Limit garbage collection to objects created inside the block: Keras collects garbage before each model."""
+    """Limit garbage collection to objects created inside the block, since Keras collects before each new model."""
     gc.freeze()
     try:
         yield

@@ -49,7 +49,7 @@ def compute_digest(value: Any, name: str) -> str:
 
 
 def compute_part_digests(value: Any, name: str) -> dict[str, str]:
-    """Return {part of the object `value`: digest}, so that messages can name a changed part. Raises UsageError."""
+    """Return {name of a part: digest} of `value`, which messages call `name`. Raises UsageError as `compute_digest`."""
     walker = _Digest([name])
     walker.digest(value)
     head, parts = walker.split(value)
@@ -158,10 +158,9 @@ def _split_function(function: types.FunctionType) -> Parts:
 
 
 def _import_value(name: str, path: str, attribute: str, package: str) -> Any:
-    """Return what `from path import attribute`, or `import path as name`, imports in a function of `package`.
-
-    An installed module is replaced by its version, and a module whose import fails by the digests of its files.
-    """
+    """Return what `from path import attribute` imports in `package`, or if `attribute` is "", what `import path`
+    imports. `name` is the variable that the import sets. An installed module is replaced by its version, and a module
+    whose import fails by the digests of its files."""
     try:
         path = importlib.util.resolve_name(path, package)
         if is_installed(path):
@@ -177,10 +176,11 @@ def _import_value(name: str, path: str, attribute: str, package: str) -> Any:
 
 
 def _select_used(words: str, value: Any, chains: Chains) -> dict[str, Any]:
-    """Return {name for messages: part} of the parts of `value` that a function uses. `words` is the name of `value`.
+    """Return {name for messages: part} of the parts of `value` that a function uses. `words` begins these names.
 
-    A user's module has a part for each of `chains` (attribute names, outer first). Another value is a single part. A
-    container that the function only adds to has no part, since its content doesn't change the function.
+    `chains` has the attributes that the function reads from `value`: ("random", "rand") for `value.random.rand`. If
+    `value` is a user's module, each chain is a part; else `value` is a single part. A container that the function only
+    adds to has no part, since its content doesn't change the function.
     """
     used: dict[str, Any] = {}
     if isinstance(value, list | set | dict) and all(chain and chain[0] in ADDING_METHODS for chain in chains):
@@ -258,7 +258,7 @@ def _is_generated(method: Any) -> bool:
 
 
 def _split_array(value: Any) -> Parts | None:
-    """Split an array (NumPy, JAX, TensorFlow, PyTorch) or Keras variable into dtype, shape and bytes, else None."""
+    """Split an array of any framework or a Keras variable into dtype, shape and bytes. Return None for other values."""
     if not hasattr(type(value), "__array__"):
         return None
     import numpy as np
@@ -281,10 +281,8 @@ def _split_keras_object(value: Any) -> Parts | None:
 
 
 def _renumber_names(config: Any, names: dict[str, str]) -> Any:
-    """Number Keras's automatic names (`dense_3`) by their order in `config`, and add the user's classes.
-
-    Keras counts all earlier layers of a process, so names differ between processes. `names` maps old to new names.
-    """
+    """Return a Keras `config` with automatic names (`dense_3`) numbered by their order, and with the user's classes.
+    Keras counts all earlier layers of a process, so names differ between processes. `names` maps old to new names."""
     if isinstance(config, dict):
         user_class = getattr(sys.modules.get(str(config.get("module"))), str(config.get("class_name")), None)
         inner = {key: _renumber_names(value, names) for key, value in config.items()}

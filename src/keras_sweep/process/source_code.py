@@ -50,7 +50,7 @@ def is_installed(module: str) -> bool:
 
 
 def find_module_file(module: str) -> Path | None:
-    """Return the file of a module or its package, or None if there is no file. Imports nothing."""
+    """Return the file of an imported module, else of its top-level package. None: there is no file. Imports nothing."""
     if file := getattr(sys.modules.get(module), "__file__", None):
         return Path(file)
     with contextlib.suppress(ImportError, ValueError):
@@ -79,7 +79,8 @@ def _read_version(package: str) -> str:
 
 
 def digest_files(module: str, folder: Path) -> dict[str, str]:
-    """Return path -> SHA-256 (as `digest_source`) of a module's files and of files in `folder` that they import."""
+    """Return {path in `folder`: SHA-256 as by `digest_source`} for the files of a module, and for all files in `folder`
+    that these files import."""
     paths_left = list(_find_files(module.split("."), folder))
     digests: dict[str, str] = {}
     while paths_left:
@@ -103,7 +104,7 @@ def _read_source(source: bytes) -> tuple[str, list[ast.Import | ast.ImportFrom]]
 
 
 def digest_source(path: Path | None) -> str:
-    """Return the SHA-256 (hex) of a file without comments and layout; "" if there is no file."""
+    """Return the SHA-256 (hex) of a Python file's code without comments and layout; "" if there is no file."""
     with contextlib.suppress(OSError):
         return _read_source(path.read_bytes())[0] if path is not None else ""
     return ""
@@ -161,7 +162,7 @@ def read_code(code: CodeType) -> CodeText:
 
 
 def find_definition(text: str | bytes, code: CodeType) -> Definition | None:
-    """Return the definition in a file's `text` that `code` was compiled from, or None if the file was edited."""
+    """Return the syntax tree of the function of `code` in a file's `text`, or None if the file was edited since."""
     try:
         return _map_definitions(text, code.co_flags & __future__.annotations.compiler_flag).get(_remove_lines(code))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -170,10 +171,9 @@ def find_definition(text: str | bytes, code: CodeType) -> Definition | None:
 
 @functools.lru_cache(16)
 def _map_definitions(text: str | bytes, flags: int) -> dict[CodeType, Definition]:
-    """Return code object -> definition, without docstrings, for all functions of `text`. `flags` are for `compile`.
-
-    A notebook compiles each statement alone, which may give other code objects than the whole text. Both are included.
-    """
+    """Return {code object without line numbers: syntax tree without docstrings} for all functions in `text`. `flags`
+    are for `compile`. A notebook compiles each statement alone, which may give other code objects than the whole text.
+    Both are included."""
     tree, flags = ast.parse(text), flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     units = [tree, *(ast.Module([statement], []) for statement in tree.body)]
     codes = [code for unit in units for code in _iterate_codes(compile(unit, "", "exec", flags, dont_inherit=True))]
@@ -202,7 +202,7 @@ def _remove_lines(code: CodeType) -> CodeType:
 
 
 def _locate(code: CodeType) -> Any:
-    """Return the name and line of a definition; for a lambda its body's line and column, as lines may have several."""
+    """Return (name, line) of a function, or ("<lambda>", line, column) of a lambda's body: a line may have several."""
     if code.co_name != "<lambda>":
         return code.co_name, code.co_firstlineno
     places = [(line, column) for line, _, column, end in code.co_positions() if line is not None and column != end]

@@ -38,7 +38,7 @@ class StopRequest:
     """
 
     def __init__(self, *, ends_process: bool = True) -> None:
-        """If `ends_process`, the second signal ends the process. Otherwise it raises KeyboardInterrupt."""
+        """If `ends_process`, the second signal ends the process. Otherwise that signal raises KeyboardInterrupt."""
         self.ends_process = ends_process
         self._deadline = math.inf
         self._former: dict[signal.Signals, object] = {}
@@ -130,7 +130,7 @@ def end_now(message: str) -> None:
 
 
 def end_with_parent(parent: int, folder: Path) -> None:
-    """Start a thread that ends this process and removes `folder` once the process `parent` is gone."""
+    """Start a thread that ends this process and removes `folder` once the process with the id `parent` is gone."""
     import shutil
 
     def watch() -> None:

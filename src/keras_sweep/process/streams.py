@@ -16,9 +16,8 @@ APPENDING = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0
 @contextlib.contextmanager
 def replace_closed_streams() -> Iterator[None]:
     """Replace a missing or closed stdout or stderr by the null device inside the block, since libraries write to both.
-
-    A descriptor closed by the caller (`>&-`) is replaced for good, since the next opened file would get the output.
-    """
+    A descriptor closed by the caller (`>&-`) is replaced for good: the next opened file would get its number, and the
+    output."""
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
@@ -44,10 +43,8 @@ def settle_streams() -> None:
 
 @contextlib.contextmanager
 def open_answer_stream() -> Iterator[TextIO]:
-    """Yield a stream to stdout for a command's answer. Other output to stdout inside the block goes to stderr.
-
-    Output of subprocesses and C libraries to descriptor 1 goes to stderr too, except in a notebook.
-    """
+    """Yield a stream to stdout for a command's result. Other prints to stdout inside the block go to stderr. Output of
+    subprocesses and C libraries to descriptor 1 goes to stderr too, except in a notebook."""
     stdout = sys.stdout
     with contextlib.redirect_stdout(cast(TextIO, _Stderr())):
         if not has_descriptor(stdout, 1):
@@ -99,7 +96,8 @@ def warn_once() -> Iterator[None]:
 
 
 class LibraryNoise:
-    """Redirect file descriptor 2, where TensorFlow and XLA print, to a file. `sys.stderr` still leads to the user."""
+    """A context manager that redirects file descriptor 2, where TensorFlow and XLA print, to a file. `sys.stderr` still
+    prints for the user."""
 
     active: ClassVar["LibraryNoise | None"] = None
 

@@ -70,7 +70,7 @@ def is_standard_module(module_name: str, folder: Path) -> bool:
 
 
 def place_of(source: str, folder: Path) -> str:
-    """Return the file or folder that `source` would be imported from. Imports nothing."""
+    """Return the file or folder from which `source` ("module:function") would be imported. Imports nothing."""
     module_name = source.partition(":")[0]
     place = folder / module_name.split(".")[0]
     return str(_find_module_file(folder, module_name) or (not place.is_dir() and find_module_file(place.name)) or place)
@@ -89,7 +89,7 @@ def describe_user_error(fault: BaseException, folder: Path) -> str:
 
 
 def describe_error(fault: BaseException) -> str:
-    """Describe an exception as a line "Type: message", without the text that Keras or TensorFlow adds around it."""
+    """Describe an exception as a line "Type: message", without text that Keras or TensorFlow adds to the message."""
     message = strip_styles(str(fault)).strip()
     # Keras puts paragraphs around the error of a layer.
     if message.startswith("Exception encountered when calling "):
@@ -131,7 +131,10 @@ def note_modules() -> None:
 
 
 def forget_edited_modules(sources: Iterable[str] | None = None, folder: Path = Path()) -> None:
-    """Make Python import edited modules again: those that `sources` in `folder` use, or for None all modules noted."""
+    """Remove edited user modules, and modules that use them, from `sys.modules`: the next import reads the new code.
+
+    `sources` ("module:function" in `folder`) limit this to modules that they use. None: all modules of `note_modules`.
+    """
     folder = folder.resolve()
     names = {source.partition(":")[0] for source in sources or () if not is_object_name(source)}
     reached = {folder / file for name in names for file in digest_files(name, folder)}
@@ -166,7 +169,7 @@ def _list_code_files(name: str, path: Path) -> set[Path]:
 
 
 def _is_edited(name: str, path: Path) -> bool:
-    """Check whether a file has changed since its import. If the old digest is unknown, compare functions."""
+    """Check whether a module's file has changed since the import. Without an old digest, compare functions' code."""
     if name not in _imported_digests:
         codes = [value.__code__ for value in vars(sys.modules[name]).values() if inspect.isfunction(value)]
         codes = [code for code in codes if Path(code.co_filename).resolve() == path]
@@ -203,7 +206,7 @@ def _import_file(name: str, file: Path) -> ModuleType:
 
 
 def _is_from_python(loaded: object, folder: Path) -> bool:
-    """Check whether the standard library or C defines an object. A `partial` counts as its function."""
+    """Check whether the standard library or a built-in module defines an object. A `partial` counts as its function."""
     while isinstance(loaded, functools.partial):
         loaded = loaded.func
     name = getattr(loaded, "__module__", None) or type(loaded).__module__
@@ -215,7 +218,7 @@ def _is_from_python(loaded: object, folder: Path) -> bool:
 
 
 def select_accepted(function: Callable[..., Any], facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the entries of `facts` (name -> value) that the function has a parameter for."""
+    """Return the items of `facts` (argument name -> value) whose names are parameters of the function."""
     try:
         parameters = inspect.signature(function).parameters
     except (TypeError, ValueError):  # built-in callables have none
@@ -225,7 +228,8 @@ def select_accepted(function: Callable[..., Any], facts: Mapping[str, Any]) -> d
 
 @contextmanager
 def guard_user_code(what: str, folder: Path, error: type[UsageError], *, hint: str | None = None) -> Iterator[None]:
-    """Raise whatever user code raises inside the block, also `sys.exit`, as `error`: "WHAT: file:line: message"."""
+    """Turn an exception of user code inside the block, also `sys.exit`, into `error`: "WHAT: file:line: Type: message".
+    The line is the innermost line of code in `folder`. A SweepError and Ctrl-C are raised as they are."""
     with preserve_process():
         try:
             yield
@@ -244,7 +248,7 @@ def is_user_error(fault: BaseException) -> bool:
 
 @contextmanager
 def preserve_process() -> Iterator[None]:
-    """Send prints inside the block to stderr. Afterwards restore hooks, warning filters and the working folder."""
+    """Send prints inside the block to stderr. Afterwards restore error hooks, warning filters and working folder."""
     saved = [(holder, name, getattr(holder, name)) for holder, name in _PRESERVED]
     filters = list(warnings.filters)
     folder = None

@@ -50,8 +50,8 @@ def get_object(source: str, error: type[UsageError] = UsageError) -> object:
 def register_function(function: Any, *, of_rows: bool = False) -> str:
     """Register a function, a class or an instance. Return a name that ends with the digest of all its parts.
 
-    Raises UsageError if a part can't be hashed. If `of_rows`, hashes only the function's code in this case: the rows of
-    data that it returns have a digest of their own.
+    Raises UsageError if a part can't be hashed. If the function returns rows of data (`of_rows`), only its code is
+    hashed in this case, since the rows have a digest of their own.
     """
     innermost = function
     while isinstance(innermost, functools.partial):
@@ -98,13 +98,13 @@ def get_changed_arguments(keras_object: Any) -> dict[str, Any]:
 
 
 def get_part_digests(source: str, *, now: bool = False) -> dict[str, str]:
-    """Return {name of a part: digest} of a registered function, as registered or as of `now`; {} if not registered."""
+    """Return {name of a part: digest} of a registered function, computed again if `now`; {} if not registered."""
     parts = _objects[source][1] if source in _objects else {}
     return compute_part_digests(get_object(source), display_name(source)) if parts and now else parts
 
 
 def export_objects(sources: Iterable[str]) -> Any:
-    """Return the registered objects `sources` and the texts of functions, for `import_objects` in another process."""
+    """Return the objects registered as `sources`, with functions' texts, for `import_objects` in another process."""
     return {source: _objects[source] for source in sources if source in _objects}, TEXTS
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 class WallTime:
-    """Wall time in seconds by part. The parts and `other`, the rest, add up to the time since the start."""
+    """Measure wall time in seconds by named parts. The parts and `other`, the rest, sum up to the time since start."""
 
     def __init__(self, before: float = 0.0) -> None:
         """Start the clock now, or `before` seconds ago."""
@@ -19,7 +19,7 @@ class WallTime:
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """Count the time inside the block as `name`, without the time of nested parts."""
+        """Count the time inside the block as the part `name`, without the time of nested parts."""
         start, outer, self._inside = time.perf_counter(), self._inside, 0.0
         try:
             yield
@@ -30,7 +30,7 @@ class WallTime:
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Announce the phase `name`, and count the time inside the block."""
+        """Announce the phase `name` by calling `tell`, and count the time inside the block as the part `name`."""
         self.tell(name)
         with self.part(name):
             yield
@@ -39,7 +39,7 @@ class WallTime:
         self.parts[name] = self.parts.get(name, 0.0) + seconds
 
     def split(self, name: str, parts: Mapping[str, float], rest: str) -> None:
-        """Divide the part `name` into finer parts (name -> seconds), and count the remainder as `rest`."""
+        """Divide the part `name` into finer parts (name -> seconds), and count the remainder as the part `rest`."""
         total, known = self.parts.pop(name, 0.0), sum(parts.values())
         scale = min(total / known, 1.0) if known else 0.0
         for part, seconds in parts.items():

@@ -75,11 +75,11 @@ class Card(BaseModel):
 def build_card(
     sweep: RecordedSweep, spec: SweepSpec, training: Result, data: SearchData, *, opening: str, refit: Refit | None
 ) -> dict[str, Any]:
-    """Build the card of `training`, a trial or finalist, as plain data.
+    """Return the card of `training`, a trial or finalist, as a dict for JSON. The key `sha256` is still missing.
 
-    `data` holds the rows of the search. `opening` is the Python call that opens the model's file. If the file's model
-    was trained again on all rows, `refit` has the facts of that; else it is None. The caller writes the model's file,
-    and then adds `sha256`.
+    `data` holds the rows of the search. `opening` is the Python call that opens the model's file. `refit` describes the
+    training on all rows, or is None if the file has the model of the search. Once the model's file is written, the
+    caller adds `sha256`, the digest of the file.
     """
     trial, comparison = sweep.results[training.recipe], sweep.comparison
     estimate = comparison.estimate if comparison.best == training.recipe else None
@@ -160,7 +160,8 @@ def validation_record(result: Result) -> dict[str, Any]:
 
 
 def seeds_record(trial: Result, seed: int) -> dict[str, Any]:
-    """Return {"seeds": {mean, values with each seed, ...}}, or {} without finalists. `seed` is the search's seed."""
+    """Return {"seeds": the objective's mean, standard error and value by seed}, or {} if finalists do not decide.
+    `seed` is the seed of the search, which trained `trial`."""
     scores = seed_scores(trial) if trial.final else None
     if scores is None:
         return {}
@@ -181,14 +182,15 @@ def refit_record(refit: Refit | None) -> dict[str, Any] | None:
 
 
 def is_card_of(card: Mapping[str, Any], training: Result, seed: int) -> bool:
-    """Check whether a card describes this trial or finalist. `seed` is the search's: a trial may have no own seed."""
+    """Check whether a card describes a trial or finalist. `seed`: the search's, for a trial without its own seed."""
     return (card.get("trial"), card.get("seed")) == (training.recipe, training.params.get("seed", seed))
 
 
 def test_record(facts: Facts, training: Result) -> dict[str, Any] | None:
     """Return the `test` of a card: scores on the sealed test rows, or None if `training` was not evaluated on them.
 
-    The key `stderr` is the standard error of the objective's metric. `stderrs` maps each metric to its own, if known.
+    `facts` has the attributes of the sweep's record. The key `stderr` is the standard error of the objective's metric.
+    The key `stderrs` maps names of metrics to standard errors, without metrics whose standard error is unknown.
     """
     test = facts.test_of(training)
     if test is None:
@@ -198,7 +200,7 @@ def test_record(facts: Facts, training: Result) -> dict[str, Any] | None:
 
 
 def read_card(model: Path) -> tuple[Path, Card, dict[str, Any]]:
-    """Read the card beside a model's file: `best.card.json`, or `card.json` beside the `best.keras` of a sweep.
+    """Read the card beside a model: `a.card.json` beside `a.keras`, or `card.json` beside a sweep's `best.keras`.
 
     Return (path of the card, the checked keys, all keys as plain data). Raises UsageError if the card is missing,
     RecordError if the card can't be read or the file is not a card.
@@ -223,10 +225,8 @@ def read_card(model: Path) -> tuple[Path, Card, dict[str, Any]]:
 
 
 def read_kept_card(folder: SweepFolder, facts: Facts) -> dict[str, Any]:
-    """Return the card that the sweep wrote for `best.keras`. If the card or the model is missing, return {}.
-
-    Raises RecordError if a file can't be read, or differs from what the sweep wrote.
-    """
+    """Return the card that the sweep wrote for `best.keras`. If the card or the model is missing, return {}. Raises
+    RecordError if a file can't be read, or differs from what the sweep wrote."""
     digest = file_digest(folder.best) if folder.best.exists() else None
     if not (folder.card.exists() or folder.card.is_symlink()):
         return {}

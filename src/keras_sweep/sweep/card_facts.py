@@ -18,7 +18,7 @@ RELATIVE = 1e-6  # float32 in an optimizer, or a bootstrap on another processor
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A value in a card, and the same value in the sweep's record or in the model's file."""
+    """A value in a card, beside the value for the same key in the sweep's record or in the model's file."""
 
     name: str  # "params.learning_rate"
     card: Any
@@ -27,7 +27,7 @@ class Fact:
 
     @property
     def matches(self) -> bool:
-        """Whether `card` equals `known`. Two numbers are equal within the relative tolerance `RELATIVE`."""
+        """Whether the card's value equals the known value. Two numbers may have a relative difference of 1e-6."""
         both = (self.card, self.known)
         if all(isinstance(value, int | float) and -1e300 < value < 1e300 for value in both):
             return math.isclose(*both, rel_tol=RELATIVE)
@@ -43,7 +43,7 @@ def compare_card_facts(
 
     Args:
         home: the sweep of the card; None if the sweep is not available
-        model: the opened model: without a record, its optimizer is compared; None if the file lacks the optimizer
+        model: the opened model, whose optimizer is compared if the record lacks the trial; None: not compared
         seen: keys that the model's evaluation has checked already ("validation.val_loss")
     """
     known, why = ({}, "the card's sweep is not available") if home is None else _find_recorded(card, home)
@@ -62,7 +62,7 @@ def compare_card_facts(
 
 
 def _find_recorded(card: Mapping[str, Any], home: RecordedSweep) -> tuple[dict[str, Any], str]:
-    """Find the card's training in its sweep `home`. Return ({card key: recorded value}, why keys are missing or "")."""
+    """Find a card's trial or finalist in its sweep. Return ({card key: recorded value}, why keys are missing or "")."""
     facts, trials = home.facts, len(home.results)
     trainings = [training for result in home.results for training in (result, *result.finalists)]
     candidates = [training for training in trainings if _has_scores_of(card, training, facts)]

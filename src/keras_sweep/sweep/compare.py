@@ -51,7 +51,7 @@ class Side:
 
     @property
     def test(self) -> TestScores | None:
-        """The winner's scores on the test rows. None if the last evaluation was of another model."""
+        """The winner's scores on the test rows. None if no model was evaluated, or another model was evaluated last."""
         return self.facts.test_of(best_training(self.best, self.facts.objective))
 
     def seconds_until(self, value: float, objective: Objective) -> float | None:
@@ -73,18 +73,18 @@ class SideBySide:
         return all(side.over_seeds is not None for side in self.sides)
 
     def score(self, side: Side) -> tuple[float, float | None]:
-        """Return (value, standard error) of a sweep's winner: the mean over seeds if `by_mean`, else the trial's."""
+        """Return a winner's (value, standard error or None): the mean over seeds if `by_mean`, else the trial's own."""
         value, stderr = score(side.best) if self.by_mean else (side.best.value, side.best.stderr)
         return value or 0.0, stderr
 
     @property
     def first(self) -> Side:
-        """The sweep with the best winner. If several winners are equal, the first sweep."""
+        """The sweep with the best winner. If several winners are equal, the first of their sweeps."""
         return min(self.sides, key=lambda side: self.objective.key(self.score(side)[0]))
 
     @property
     def within(self) -> float:
-        """A value one standard error worse than the best value of all sweeps' trials. Finalists do not count."""
+        """The best trial value of all sweeps, made worse by its standard error. Values of finalists do not count."""
         best = min((side.improvements[-1] for side in self.sides), key=lambda r: self.objective.key(r.value or 0.0))
         step = best.stderr or 0.0
         return (best.value or 0.0) - (step if self.objective.is_better(1.0, 0.0) else -step)
@@ -93,7 +93,8 @@ class SideBySide:
 def compare_sweeps(folders: Sequence[SweepFolder]) -> SideBySide:
     """Compare the winners of recorded sweeps. If all sweeps have saved scores of rows, compare row by row.
 
-    Raises UsageError if fewer than two sweeps are named, or if the sweeps differ in metric or rows.
+    Raises UsageError if fewer than two sweeps are named, or if the sweeps differ in metric or rows. Raises RecordError
+    if a record can't be read or has no winner.
     """
     names = [folder.name for folder in folders]
     if len(set(names)) < max(len(names), 2):
@@ -139,7 +140,7 @@ def _find_differences(sides: Sequence[Side]) -> list[str]:
 
 
 def _pair_winners(comparison: SideBySide) -> tuple[dict[str, Behind], int | None]:
-    """Return ({sweep: distance to the best winner}, number of rows), or ({}, None) if rows can't be compared."""
+    """Return ({sweep's name: distance to the best winner}, number of rows), or ({}, None) if rows can't be compared."""
     sides, objective = comparison.sides, comparison.objective
     row_scores = [side.scores if comparison.by_mean else side.scores[:1] for side in sides]
     forms = {(seed_rows.rows, seed_rows.kind is Kind.OUTPUTS) for scores in row_scores for seed_rows in scores}

@@ -41,13 +41,14 @@ Written = tuple[list[Array], dict[str, Any]]  # outputs of the file, facts for i
 def convert_model(
     model: Any, folder: Path, part: Path, spec: SweepSpec, data: SearchData, format: str, quantize: str | None
 ) -> dict[str, Any]:
-    """Convert a compiled model and write the new file to `part`. Return facts about the file for the model's card.
+    """Convert a model to `format`, and write the new file to `part`. Return facts about the file for the model's card.
 
-    `folder` is a temporary folder beside `part`, and holds `model.keras`. `data` holds the rows that trained the model.
-    The model takes raw rows. The outputs of both files are compared on validation rows. If `quantize` is "int8", the
-    new file has 8-bit numbers, and both files are scored. If it is None, the numbers stay floats. Raises ModelError if
-    the format can't hold the model, SweepError if the outputs differ, OSError if the disk fails. Nothing is written
-    then.
+    `folder` is a temporary folder beside `part`, and holds the model as `model.keras`. The model takes raw rows. `data`
+    holds the rows that trained it. `format` is "onnx", "savedmodel" or "litert". If `quantize` is "int8", the new file
+    has 8-bit numbers, and the facts have the scores with 8-bit and with float numbers. If `quantize` is None, the
+    numbers stay floats. Raises ModelError if the format can't hold the model, OSError if the disk fails. Raises
+    SweepError if a file with floats has other outputs on validation rows than the model. After an error nothing is at
+    `part`.
     """
     advice = "`--format savedmodel` supports everything that TensorFlow can run" if format != "savedmodel" else None
     if data.has_texts and advice:
@@ -98,7 +99,7 @@ def _score(model: Any, rows: Rows, outputs: tuple[Array, ...], metric: str) -> f
 
 
 def _ask_process(folder: Path, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Run `convert_request` in a new process with TensorFlow. Return what it returns, or {"error": text}."""
+    """Run `convert_request(request, folder)` in a new process with TensorFlow. Return its facts, or {"error": text}."""
     (folder / "request.json").write_text(json.dumps(request))
     command = [sys.executable, "-P", "-m", "keras_sweep.sweep.convert", str(folder.absolute()), str(os.getpid())]
     environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -109,7 +110,8 @@ def _ask_process(folder: Path, request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def write_onnx(model: Any, path: str, rows: dict[str, Array]) -> Written:
-    """Write an ONNX file. Return (outputs that onnxruntime computes for `rows`, {"opset": version})."""
+    """Write an ONNX file to `path`. Return (outputs that onnxruntime computes for `rows`, {"opset": version}). `rows`
+    maps names of inputs to arrays."""
     import onnx
     import onnxruntime
 
@@ -120,7 +122,8 @@ def write_onnx(model: Any, path: str, rows: dict[str, Array]) -> Written:
 
 
 def write_savedmodel(model: Any, path: str, rows: dict[str, Array]) -> Written:
-    """Write a SavedModel. Return (outputs that TensorFlow computes for `rows` without Keras, {})."""
+    """Write a SavedModel to `path`. Return (outputs that TensorFlow computes for `rows` without Keras, {}). `rows` maps
+    names of inputs to arrays."""
     import keras
     import tensorflow
 
@@ -132,8 +135,8 @@ def write_savedmodel(model: Any, path: str, rows: dict[str, Array]) -> Written:
 def write_litert(model: Any, path: str, rows: dict[str, Array], **options: Any) -> Written:
     """Write a LiteRT file. Return (outputs that LiteRT computes for `rows`, row by row; facts for the card).
 
-    LiteRT supports loops, as in an LSTM, only for a known number of rows. If LiteRT refuses the model, the file is
-    written again for a single row at a time. `options` go to `model.export`.
+    `rows` maps names of inputs to arrays. `options` go to `model.export`. LiteRT supports loops, as in an LSTM, only
+    for a known number of rows. If LiteRT refuses the model, the file is written again to take a single row at a time.
     """
     import keras
     from ai_edge_litert.interpreter import Interpreter
@@ -158,10 +161,8 @@ WRITERS = {"onnx": write_onnx, "savedmodel": write_savedmodel, "litert": write_l
 
 
 def name_inputs(model: Any, x: Arrays) -> tuple[Any, dict[str, str]]:
-    """Wrap a model, so that every format accepts the names of its inputs. Return (new model, {old name: new name}).
-
-    TensorFlow refuses spaces, which columns of a table may have. `x` has example rows of each input.
-    """
+    """Wrap a model, so that every format accepts the names of its inputs: TensorFlow refuses spaces, as in names of
+    columns. Return (new model, {old name: new name}). `x` has example rows of each input."""
     import keras
 
     known = [symbol.name for symbol in getattr(model, "inputs", None) or ()] or [f"input_{n}" for n in range(len(x))]
@@ -181,13 +182,14 @@ def name_inputs(model: Any, x: Arrays) -> tuple[Any, dict[str, str]]:
 
 
 def difference(ours: Array, theirs: Array) -> float:
-    """Return the largest difference of two outputs, divided by the largest number of `ours` if this is above 1."""
+    """Return the largest difference of two outputs, divided by the largest magnitude in `ours` if that is above 1."""
     first, second = (np.asarray(array, np.float64) for array in (ours, theirs))
     return float(np.abs(first - second).max() / max(1.0, np.abs(first).max()))
 
 
 def convert_request(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Convert `model.keras` in `folder`. `request` has the format, path, ... of the new file. Return facts about it."""
+    """Convert `model.keras` in `folder`, and return facts about the new file. `convert_model` builds `request`: the
+    format, the path of the new file, `quantize`, the model's source, the folder of user code, and Keras's settings."""
     import keras
     import tensorflow
 
@@ -220,7 +222,7 @@ def convert_request(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def main(folder: Path) -> None:
-    """Convert as `request.json` in `folder` says. Write the result or the error to `answer.json` there."""
+    """Convert as `request.json` in `folder` says. Write the facts or {"error": text} to `answer.json` in `folder`."""
     try:
         answer = convert_request(json.loads((folder / "request.json").read_text()), folder)
     except Exception as error:

@@ -35,7 +35,8 @@ class _Quiet(wsgi.WSGIRequestHandler):
 def create_server(folder: SweepFolder, port: int) -> Server:
     """Create a server for the sweep's dashboard. Call `serve_forever` to answer requests. Port 0 is any free port.
 
-    Raises MissingPackage if optuna-dashboard is not installed, UsageError if the port is not available.
+    Raises MissingPackage without optuna-dashboard, UsageError for an unusable port, RecordError for an unreadable
+    record.
     """
     try:
         import optuna_dashboard

@@ -19,12 +19,12 @@ from keras_sweep.trial.result import Result
 
 
 def load_earlier_trials(spec: SweepSpec, fingerprint: str, sweeps: Path | None, emit: Listener) -> list[Result]:
-    """Load the trials of the sweep in `search.learn_from` that fit this sweep. Without the key return [].
+    """Load the trials of the sweep in `search.learn_from` that fit this sweep. Without this key return [].
 
-    The key names a sweep in the folder `sweeps`, or is a path relative to the space file. `fingerprint` is the digest
-    of this sweep's training and validation rows: a search must not learn from rows that are test rows now. Raises
-    UsageError if the earlier sweep is missing, had other rows or goals, or has no trial that fits. Raises RecordError
-    if its record can't be read.
+    The key names a sweep in the folder `sweeps` (None: the default folder), or is a path relative to the space file.
+    `fingerprint` is the digest of this sweep's training and validation rows: a search must not learn from rows that are
+    test rows now. Raises UsageError if the earlier sweep is missing, had other rows or goals, or has no trial that
+    fits. Raises RecordError if the earlier sweep's record can't be read.
     """
     if not (source := spec.search.learn_from):
         return []
@@ -53,11 +53,9 @@ def load_earlier_trials(spec: SweepSpec, fingerprint: str, sweeps: Path | None, 
 
 
 def select_fitting(space: SearchSpace, results: Iterable[Result]) -> tuple[list[Result], list[str]]:
-    """Select the trials that fit the space. Return (trials numbered from 0, notes why other trials were skipped).
-
-    For example, a trial's `units` is renamed to `model.units` if the space has this name but no `units`. If a trial
-    lacks a constant of the space, the constant is added.
-    """
+    """Select the trials that fit the space. Return (trials numbered from 0, notes why other trials were skipped). For
+    example, a trial's `units` is renamed to `model.units` if the space has this name but no `units`. If a trial lacks a
+    constant of the space, the constant is added."""
     fitting: list[Result] = []
     numbers: dict[int, int] = {}
     skipped: Counter[str] = Counter()
@@ -76,7 +74,7 @@ def select_fitting(space: SearchSpace, results: Iterable[Result]) -> tuple[list[
 
 
 def _fit_params(space: SearchSpace, recorded: Params) -> Params:
-    """Return the values `recorded`, named as in the space. If they don't fit, raise ValueError with the reason."""
+    """Return the recorded values under the names in the space. If they don't fit, raise ValueError with the reason."""
     known = set(space.names)
     renamed = {
         name if name in known or f"model.{name}" not in known else f"model.{name}": recorded[name] for name in recorded

@@ -50,8 +50,8 @@ class ExportFormat:
 def build_file_model(spec: SweepSpec, model: Any, data: SearchData) -> Any:
     """Return the model to write to a trial's file. It takes raw rows, and has the trial's loss and metrics.
 
-    `model` is the trained model. `data` holds the rows that trained it. Raises ModelError if Keras can't save the
-    model.
+    `model` is the trained model. `data` holds the rows that trained it, with the preprocessing that the file will
+    include. Raises ModelError if Keras can't save the model.
     """
     import keras
 
@@ -133,11 +133,11 @@ def export_trial(
 ) -> tuple[Result, Path, Mapping[str, Any]]:
     """Write the model of a trial to `path`, and its card beside it. Return (trial, path of the card, card).
 
-    `number` is the trial's number; None: the winner. `format` is a key of EXPORT_FORMATS. `quantize` is "int8" (LiteRT
-    only) or None. If `page` is a path, the card is also written there as Markdown. The winner as `.keras` is a copy of
-    the sweep's file, which needs no user code. Every other model is built again. Raises UsageError for an unknown
-    format or an unusable path, MissingPackage if the format needs another package. Other errors are as in
-    `RecordedSweep.training`, `OpenSweep.load`, `convert_model` and `check_file`.
+    `number` is the trial's number; None: the winner. `format` is "keras", "onnx", "savedmodel" or "litert". `quantize`
+    is "int8" (LiteRT only) or None. If `page` is a path, the card is also written there as Markdown. The winner as
+    `.keras` is a copy of the sweep's `best.keras`, which needs no user code. Every other model is built again. Raises
+    UsageError for an unknown format or an unusable path, MissingPackage if the format needs another package. Also
+    raises as `RecordedSweep.training`, `OpenSweep.load` and `convert_model`.
     """
     form = find_member(EXPORT_FORMATS, "export format", format)
     check_target(path, form)
@@ -184,7 +184,7 @@ def export_trial(
 def _copy_kept_model(
     recorded: RecordedSweep, result: Result, path: Path, card_path: Path, emit: Listener
 ) -> dict[str, Any] | None:
-    """Copy `best.keras` to `path` and return its card. If it is damaged or not of the trial `result`, return None."""
+    """Copy `best.keras` and its card, and return the card; None if `best.keras` is damaged or not of `result`."""
     try:
         card = read_kept_card(recorded.folder, recorded.facts)
     except RecordError as error:
@@ -204,7 +204,8 @@ def _copy_kept_model(
 
 
 def _write_card(card_path: Path, card: dict[str, Any], part: Path) -> None:
-    """Write the card of the model file `part` before the file gets its final name: a full disk then leaves neither."""
+    """Write the card with the SHA-256 of `part`, the model's file before the last rename. If the disk is full, the
+    caller then deletes `part`, so neither file is left."""
     if part.is_file():
         card["sha256"] = file_digest(part)
     write_text(card_path, card_text(card), option=PLACE)
@@ -224,12 +225,13 @@ def write_page(path: Path, model: Path, card_path: Path, card: Mapping[str, Any]
 
 
 def finish(sweep: OpenSweep, results: Sequence[Result], best: Result, *, test: bool = True) -> bool:
-    """Evaluate the winner on the test rows unless a run did, and write `best.keras` and `card.json`.
+    """Evaluate the winner on the test rows unless an earlier run did, and write `best.keras` and `card.json`.
 
     `results` are all trials, and `best` is the winner's training with the best seed. `test=False` skips the evaluation.
     Files that are undamaged and up to date are not written again. The card has the model file's checksum, and is
     written last. So a killed run may leave a model without a card, but never a model with another model's card. Return
-    whether both files exist.
+    whether both files exist: False if Keras can't save the model. Raises as `OpenSweep.load`, `build_final_model` and
+    `look_at_test`.
     """
     (spec, data), study, emit, folder, wall = sweep.load(best), sweep.study, sweep.emit, sweep.folder, sweep.wall
     refit, scores = study.facts.refit_of(best), study.facts.test_of(best)
@@ -273,7 +275,7 @@ def finish(sweep: OpenSweep, results: Sequence[Result], best: Result, *, test: b
 
 
 def _read_sound_card(study: StudyFile, emit: Listener) -> dict[str, Any]:
-    """Return the card of an undamaged `best.keras`. If a file is altered, rename both files and return {}."""
+    """Return the card of `best.keras`, or {} if a file is missing. If a file was altered, rename both and return {}."""
     try:
         return read_kept_card(study.folder, study.facts)
     except RecordError as error:

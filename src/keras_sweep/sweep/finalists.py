@@ -28,7 +28,8 @@ WEIGHTS = 16  # finalists whose weights stay on disk: every finalist of a defaul
 
 
 def train_finalists(sweep: OpenSweep, results: Sequence[Result]) -> bool:
-    """Choose finalists among the trials `results`, and train them. Return False if stopped. Raises RecordError."""
+    """Choose finalists among the trials `results`, and train them. Return False if a signal or the time limit stopped
+    the training. Raises RecordError if the record can't be read or written."""
     spec, study, emit = sweep.spec, sweep.study, sweep.emit
     choice, choices = choose_finalists(spec, results), study.facts.finalists
     if choice != study.facts.choice and (choices or choice.recipes):
@@ -77,7 +78,7 @@ def describe_cut(choice: ChosenFinalists, top: int, seeds: int) -> str:
 
 
 def _tell_as_finalists(emit: Listener, suggestions: Sequence[Suggestion]) -> Listener:
-    """Return a listener that turns events of the trials `suggestions` into events of finalists for `emit`."""
+    """Return a listener that passes events on to `emit`: events of the trials `suggestions` as events of finalists."""
     pairs = {x.number: (x.recipe or 0, int(str(x.params["seed"]))) for x in suggestions}
 
     def tell(event: Event) -> None:
@@ -96,8 +97,8 @@ def _tell_as_finalists(emit: Listener, suggestions: Sequence[Suggestion]) -> Lis
 def choose_finalists(spec: SweepSpec, results: Sequence[Result]) -> ChosenFinalists:
     """Choose the finalists of a search that has ended with these trials.
 
-    If the space file does not ask for finalists, finalists may train at most a quarter of the search's epochs. If that
-    is too little, fewer configurations are chosen, and then fewer seeds. If two do not fit, none is chosen.
+    If the space file does not ask for finalists, they may train at most a quarter of the search's epochs. If this is
+    not enough, fewer configurations are chosen, and then fewer seeds. At least two configurations are chosen, or none.
     """
     section = spec.finalists
     if section is None:
@@ -122,9 +123,7 @@ def choose_finalists(spec: SweepSpec, results: Sequence[Result]) -> ChosenFinali
 
 def afford_finalists(epochs: Sequence[float], seeds: int, most: float) -> tuple[int, int]:
     """Return how many (configurations, seeds) fit into `most` epochs, or (0, 0) if two configurations don't fit.
-
-    `epochs` lists the epochs of each configuration, best first. `seeds` is the largest number of seeds.
-    """
+    `epochs` lists the epochs of each configuration, best first. `seeds` is the largest number of seeds."""
     for count in range(seeds, 0, -1):
         for recipes in range(len(epochs), 1, -1):
             if count * sum(epochs[:recipes]) <= most:
@@ -137,8 +136,8 @@ def suggest_finalists(
 ) -> list[Suggestion]:
     """Return the suggestions to train the chosen configurations with `seeds`. Recorded trainings keep their numbers.
 
-    `index` is the position of `choice` among the sweep's choices. `search` maps numbers to trials of the search.
-    `trained` has all recorded finalists, in the order of their numbers.
+    `index` is the position of `choice` among the sweep's choices, and the generation of the suggestions. `search` maps
+    numbers to trials of the search. `trained` has all recorded finalists, in the order of their numbers.
     """
     numbers = {(finalist.recipe, finalist.finalist_seed): finalist.number for finalist in trained}
     for pair in choice:

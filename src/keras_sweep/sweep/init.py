@@ -33,10 +33,11 @@ FEWEST = 4  # rows that the smallest class needs for a stratified split
 
 
 def write_space_file(source: str, path: Path, notes: list[str], *, target: str | None, wandb: Path | None) -> None:
-    """Write a space file to `path` for `source`: a known data set, a file or a folder. Append remarks to `notes`.
+    """Write a space file to `path` for `source`: the name of a data set, a file or a folder. Append remarks to `notes`.
 
     `target` is the column with the labels; None: it is guessed. `wandb` is a W&B sweep file whose search is used.
-    Raises UsageError if the space file already exists, or `source` does not exist.
+    Raises UsageError if the space file already exists, `source` does not exist, or the W&B file is wrong. Raises
+    DataError if the data can't be read.
     """
     data = _data_section(source, path, target, notes)
     if path.exists() or not path.parent.is_dir():
@@ -104,7 +105,8 @@ def _data_section(source: str, path: Path, target: str | None, notes: list[str])
 
 
 def _read_and_fix(data: Any, path: Path, notes: list[str]) -> SourceRows:
-    """Read the rows of `data`, a space file's section. Add options to it that repair a table or drop id columns."""
+    """Read the rows of `data`, a section of the space file `path`. Options that repair a table or drop id columns are
+    added to `data`, and remarks to `notes`."""
     draft = {"data": data, "model": "dense", "loss": "mse", "metric": {"name": "val_loss"}, "parameters": {"epochs": 1}}
     try:
         loaded = read_source(read_space_file(path, text=dump_block_yaml(draft)).data, path.absolute().parent)
@@ -127,7 +129,8 @@ def _read_and_fix(data: Any, path: Path, notes: list[str]) -> SourceRows:
 
 
 def _derive_task(loaded: SourceRows, rows: RawRows, *, ranking: str = "") -> dict[str, Any]:
-    """Derive `split`, `loss`, `metrics` and `metric` from the labels. `ranking`: the metric of a W&B file, or ""."""
+    """Return `split`, `loss`, `metrics` and `metric` of a space file for the labels, and `rare`: whether a class has
+    few rows. `ranking` is the metric in a W&B file, or ""."""
     y, counts = ravel_column(rows.y), np.zeros(0, int)  # rows of each class
     try:
         labels = fit_labels(y, LabelForm.INDEX, "", loaded.class_names)

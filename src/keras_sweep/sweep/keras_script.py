@@ -31,10 +31,10 @@ from keras_sweep.trial.result import Result
 
 
 def trial_script(sweep: OpenSweep, number: int | None, *, rows: Path | None = None) -> str:
-    """Return a script that trains a trial, and write the training and validation rows to the file `rows`.
+    """Return a script that trains a trial, and write the training and validation rows to the `.npz` file `rows`.
 
-    `number`: the trial's; None: the winner's. Raises UsageError without `rows`, or if no script can repeat the
-    training.
+    `number` is the trial's; None: the winner's. Raises UsageError if `rows` is None, or no script can repeat the
+    training. Also raises as `OpenSweep.training` and `OpenSweep.load`.
     """
     trial = sweep.training(number)
     spec, data = sweep.load(trial)
@@ -63,10 +63,8 @@ def trial_script(sweep: OpenSweep, number: int | None, *, rows: Path | None = No
 
 
 def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: str, rows: Path) -> str:
-    """Return a script that reads the file `rows`, trains the trial and prints the objective of each epoch.
-
-    Raises UsageError if a Python program passed the model to the sweep as a function, which a script can't import.
-    """
+    """Return a script that reads the file `rows`, trains the trial and prints the objective of each epoch. Raises
+    UsageError if a Python program passed the model to the sweep as a function, which a script can't import."""
     plan = training_plan(spec, result.params)
     objective = spec.objective.name
     value = str(result.state) if result.value is None else f"{objective} {result.value!r}"
@@ -144,7 +142,7 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
 
 
 def _call_code(spec: SweepSpec, function: Any, module: str, arguments: Mapping[str, Any]) -> str:
-    """Return the loss or metric `function` as code: its quoted name, or a call. `module` is "losses" or "metrics"."""
+    """Return a loss or metric as code: its quoted name, or a call with `arguments`. `module`: "losses" or "metrics"."""
     if isinstance(function, str):
         return repr(function)
     name_argument = {"name": function.name} if module == "metrics" else {}

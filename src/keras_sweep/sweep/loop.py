@@ -50,9 +50,10 @@ class Generation:
         return frozenset(suggestion.number for suggestion in self.suggestions if suggestion.number < total) - numbers
 
     def load_spooled(self, record: TrialRecord, total: int, engine: str, runner: str) -> None:
-        """Load into `spooled` the trials below number `total` that have ended, and wait in a folder to be recorded.
+        """Fill `spooled` with the ended trials that wait in a folder until trials with lower numbers are recorded.
 
-        Discard each of them whose suggestion differs now, or whose engine or runner is not `engine` or `runner`.
+        Only this generation's numbers below `total` are loaded. A trial is discarded if its suggestion has changed, its
+        engine is not `engine`, or its runner is not `runner`.
         """
         missing = self.missing_numbers(total)
         expected = {suggestion.number: suggestion for suggestion in self.suggestions if suggestion.number in missing}
@@ -78,15 +79,14 @@ class Generations:
     ) -> None:
         """Build the engine, and let it learn the recorded trials `finished`. `wall` times this as phase "sampler".
 
-        `size` is the number of trials in a generation. An engine that does not learn suggests `ahead` generations at
-        once.
+        A generation has `size` trials. An engine that does not learn suggests `ahead` generations at once.
         """
         self._make_engine, self._size, self._ahead, self._wall = make_engine, size, ahead, wall
         with wall.phase("sampler"):
             self._rebuild(finished)
 
     def next(self) -> Generation:
-        """Return the generation that an earlier run left incomplete, or a new one, empty if the space is exhausted."""
+        """Return an earlier run's incomplete generation, else a new generation, which is empty if no point is left."""
         if self.incomplete is not None:
             generation, self.incomplete = self.incomplete, None
             return generation
@@ -147,7 +147,7 @@ def search(sweep: OpenSweep, record: TrialRecord, total: int, *, most_failures: 
 
     A stopped search resumes as if it had never stopped: the engine suggests the same trials, and the runner trains the
     missing trials. After a transient failure (memory, disk, network) the rest of the generation is trained again, at
-    most RETRIES times. Raises SweepError if the first trials all fail, or more than `most_failures` trials fail.
+    most RETRIES times. Raises SweepError if the first trials all fail, or more than `most_failures` (None: no limit).
     """
     finished, runner, emit, stop = record.results(), sweep.runner, sweep.emit, sweep.stop
     objective, limit = sweep.spec.objective, sweep.spec.search.stop
@@ -185,7 +185,7 @@ def search(sweep: OpenSweep, record: TrialRecord, total: int, *, most_failures: 
 
 
 def complete_added_point(spec: SweepSpec, finished: Sequence[Result], values: Params) -> tuple[Params, Result | None]:
-    """Add missing parameters to `values` from the best trial. Return (all values, finished trial with them or None)."""
+    """Complete `values` from the best trial. Return (all values, the finished trial that has these values, or None)."""
     best = winner(finished, spec.objective)
     point = complete_point(spec, values, best.params if best is not None else {})
     return point, next((trial for trial in finished if identity(trial.params) == identity(point)), None)
@@ -194,7 +194,7 @@ def complete_added_point(spec: SweepSpec, finished: Sequence[Result], values: Pa
 def train_point(sweep: OpenSweep, record: TrialRecord, values: Params) -> EndReason:
     """Train a trial with the user's `values`, in a generation of its own, unless a trial already has these values.
 
-    The best trial supplies missing values. Raises UsageError if the space does not allow the values.
+    The best trial supplies missing values. Return DONE, or why training stopped. Raises UsageError for invalid values.
     """
     finished = record.results()
     point, duplicate = complete_added_point(sweep.spec, finished, values)
@@ -238,7 +238,7 @@ def _check_failures(finished: Sequence[Result], most: int | None, name: str) -> 
 
 
 class TransientFailure(Exception):
-    """A trial failed, but may succeed on the next try. Neither this trial nor later trials are in the record."""
+    """A trial failed, but a retry may succeed. The record has neither this trial nor trials with higher numbers."""
 
 
 class GenerationTraining:
@@ -252,10 +252,10 @@ class GenerationTraining:
     def train(self, generation: Generation, pruner: Pruner, total: int) -> Iterator[Result]:
         """Train the trials with numbers below `total`. Yield each result, without weights, once it is recorded.
 
-        Results are recorded in the order of numbers. A trial that ends before a lower number waits in the spool, a
-        folder. A request to stop ends the iteration. Raises TransientFailure if memory, disk or network failed a trial,
-        at most RETRIES times per generation. If the failure were recorded, the other trials would be compared without
-        this trial.
+        Results are recorded in the order of numbers. A trial that ends before a trial with a lower number waits in a
+        folder, the spool. A request to stop ends the iteration. Raises TransientFailure if memory, disk or network
+        failed a trial, at most RETRIES times per generation. If the failure were recorded, the other trials would be
+        compared without the trial.
         """
         runner, emit, wall = self._sweep.runner, self._emit, self._sweep.wall
         with wall.part("record"):
@@ -286,7 +286,7 @@ class GenerationTraining:
             next(results, None)  # ends the runner, which deletes the last checkpoint
 
     def train_to_end(self, generation: Generation, name: str) -> bool:
-        """Train without pruning, with retries. Record `name` as the engine. Return whether all trials are recorded."""
+        """Train the trials without pruning, with retries. Record `name` as engine. Return False if stopped early."""
         total = max(suggestion.number for suggestion in generation.suggestions) + 1
         while not (generation.is_recorded or self._sweep.stop):
             with suppress(TransientFailure):
@@ -297,7 +297,7 @@ class GenerationTraining:
     def _train_rest(
         self, trials: list[Suggestion], missing: frozenset[int], watch: Watch
     ) -> Generator[Result, None, None]:
-        """Train the trials with the numbers `missing`. Trials with the same data options (variant) train together."""
+        """Yield results of the `trials` with numbers in `missing`. Trials with the same data options train together."""
         parts: dict[Variant, list[Suggestion]] = {}
         for suggestion in trials:
             parts.setdefault(get_variant(suggestion.params), []).append(suggestion)

@@ -41,11 +41,12 @@ QUIET: Any = {"action": "ignore", "category": UserWarning}
 def load_source(
     source: str, spec: SweepSpec | None, sweeps_dir: Any, listener: Listener, *, needs_one: bool
 ) -> tuple[SweepSpec, SearchData]:
-    """Load the spec and the rows of a data set or sweep named `source`, or of a space file (`spec`).
+    """Load the spec and the rows of a data set or sweep named `source`. If `spec` is not None, load its rows instead.
 
     If data options are searched, trials have different rows: return the winner's. If no trial has won, raise UsageError
-    if `needs_one`, else return the first variant's. Also raises UsageError if the name is unknown, or if the rows of a
-    sweep come from code or a server. Raises DataError if the rows can't be read.
+    if `needs_one`, else return the rows of the first options. `sweeps_dir` is the folder of sweeps (None: the default).
+    Raises UsageError if the name is unknown or a sweep's rows come from code or a server, DataError if rows can't be
+    read.
     """
     fingerprint: str | None = None
     params: Params = {}
@@ -72,13 +73,13 @@ def load_rows(spec: SweepSpec) -> SearchData:
 
 
 def _format_options(params: Params) -> str:
-    """Return parameters as `--set` options. A tuple is written as {"value": [...]}: a plain list means choices."""
+    """Return parameters as `--set` options. A tuple becomes {"value": [...]}, since a plain list would mean choices."""
     plain = {name: {"value": value} if isinstance(value, tuple) else value for name, value in params.items()}
     return " ".join(f"--set {shlex.quote(f'{name}={json.dumps(value)}')}" for name, value in plain.items())
 
 
 def _find_spec(source: str, sweeps_dir: Any, listener: Listener) -> tuple[SweepSpec, str | None, Mapping[str, Any]]:
-    """Find a data set or sweep. Return (spec, recorded fingerprint or None, winner's parameters or {})."""
+    """Find the data set or sweep `source`. Return (spec, recorded fingerprint or None, winner's parameters or {})."""
     sweeps = {folder.name: folder for folder in all_sweeps(sweeps_dir)}
     if source not in sweeps:
         if source not in DATA_NAMES:
@@ -107,8 +108,8 @@ def _find_spec(source: str, sweeps_dir: Any, listener: Listener) -> tuple[SweepS
 def fit_baseline(spec: SweepSpec, data: SearchData) -> Baseline:
     """Cross-validate a linear model on training and validation rows, then score it on the validation rows.
 
-    For this score, the model is fitted on the training rows. No test row is used. Raises DataError if labels have
-    several columns of numbers, or a class has too few rows for the folds.
+    For this score, the model is fitted on the training rows. No test row is used. Raises DataError if the data have
+    several inputs, labels have several columns of numbers, or a class has too few rows for the folds.
     """
     from joblib import parallel_config  # type: ignore[import-untyped]
     from sklearn import config_context
@@ -146,7 +147,8 @@ def fit_baseline(spec: SweepSpec, data: SearchData) -> Baseline:
 
 
 def _score_validation(model: Any, data: SearchData) -> dict[str, float]:
-    """Return {metric: score} on the validation rows. With folds, each row is predicted by the fit that left it out."""
+    """Fit `model` on the training rows, and return {metric: score} on the validation rows. With folds, each row is
+    predicted by the fit that left this row out."""
     y = _get_target(data.validation.y, data)
     weights: Any = data.validation.weights
     predicted = np.empty(len(y), np.float64)

@@ -94,22 +94,21 @@ class OpenSweep:
 
     @cached_property
     def recorded_spec(self) -> SweepSpec:
-        """The spec of the recorded space file, with no code imported. Raises as `read_unfollowed_spec`."""
+        """The user's spec, or else the recorded spec. No code is imported. Raises as `read_unfollowed_spec`."""
         return self._spec or read_unfollowed_spec(self.study.facts, self.study.name, self.folder)
 
     def training(self, number: int | None) -> Result:
         """Return the trial with this number. If `number` is None, return the winner's training with the best seed.
-
-        Raises UsageError if the record names code that is not trusted. Also raises as `RecordedSweep.training`.
-        """
+        Raises UsageError if the record names code that is not trusted. Also raises as `RecordedSweep.training`."""
         _ = self._spec_with_code  # raises first
         return self.read().training(number)
 
     def load(self, trial: Result) -> tuple[SweepSpec, SearchData]:
-        """Load the spec and the data with a trial's data options, and set Keras to the backend that trained the trial.
+        """Load the spec and the data with a trial's data options. The first call chooses Keras's backend and settings.
 
-        Raises UsageError if another program trained the trial, the code is not trusted, or the backend does not fit.
-        Raises DataError if the data can't be read, ChangedSweep if the rows or the model's code have changed.
+        The backend is the sweep's `backend`, or else the backend that trained the trial. Raises UsageError if another
+        program trained the trial, the code is not trusted, or the backend does not fit. Raises DataError if the data
+        can't be read, ChangedSweep if the rows or the model's code have changed.
         """
         if is_imported(trial):
             message = f"{trial.name} is imported: it has no weights, and can't be trained again"
@@ -118,7 +117,7 @@ class OpenSweep:
         return select_variant(self.spec, self.data, trial.params)
 
     def validation(self) -> Rows:
-        """Return the validation rows as the model takes them; if trials have different rows, the winner's."""
+        """Return the validation rows as the model takes them, the winner's if trials' rows differ. Raises as `load`."""
         self._read_data()
         params = self.read().training(None).params if self.data.variants else {}
         return select_variant(self.spec, self.data, params)[1].validation
@@ -139,7 +138,7 @@ class OpenSweep:
         return self.choose_runner(*self.load(trial), trial.runner)
 
     def choose_runner(self, spec: SweepSpec, data: SearchData, name: str, checkpoints: Path | None = None) -> Runner:
-        """Create the runner `name` ("fit", "compiled/jax") for these data. It saves running trials in `checkpoints`."""
+        """Create the runner `name` ("fit", "compiled/jax"). It saves running trials in `checkpoints`, unless None."""
         how: dict[str, Any] = {"checkpoints": checkpoints, "workers": self.workers}
         return choose_runner(spec, data, name.partition("/")[0], notice=lambda text: self.emit(Noticed(text)), **how)[0]
 
@@ -156,7 +155,7 @@ class OpenSweep:
 
     @cached_property
     def _spec_with_code(self) -> SweepSpec:
-        """The recorded spec. Emits a notice of Python code to import. Raises UsageError if it is not trusted."""
+        """The recorded spec. Emits a notice of the code to import, or raises UsageError if this code is not trusted."""
         spec = self.recorded_spec
         if self._spec is None:
             record_name = f"record of {self.study.name!r}"
@@ -164,7 +163,7 @@ class OpenSweep:
         return spec
 
     def _read_data(self, trial: Result | None = None) -> None:
-        """Set `spec` and `data` once. `trial`: a trial to build; its backend is the default. Raises as `load`."""
+        """Set `spec` and `data` once. To build the model of `trial`, use that trial's backend. Raises as `load`."""
         if hasattr(self, "data"):
             return
         spec, study = self._spec_with_code, self.study

@@ -56,8 +56,8 @@ class Imported:
 def read_trials(source: str, *, study: str | None = None, metric: str | None = None) -> Imported:
     """Read the finished trials of an Optuna study. `source` is a file, opened read-only, or a storage's URL.
 
-    `study` is the study's name, required if there are several (studies of finalists do not count). `metric` names the
-    objective. Raises UsageError if the file is missing, Optuna can't read it, or several studies match.
+    `study` is the study's name, required if there are several (studies of finalists do not count). `metric` renames the
+    objective; None: it keeps its name. Raises UsageError if no single study with a single objective can be read.
     """
     path, shown, secrets = _parse_source(source)
     if path is not None and not path.is_file():
@@ -87,10 +87,9 @@ def read_trials(source: str, *, study: str | None = None, metric: str | None = N
 
 
 def write_sweep(imported: Imported, folder: SweepFolder, spec: SweepSpec | None = None, fingerprint: str = "") -> None:
-    """Write the imported trials as a sweep. With `spec`, `sweep run` can resume it; without, it can only be read.
-
-    `fingerprint` is the digest of the rows. Raises UsageError if the name exists, RecordError if the disk fails.
-    """
+    """Write the imported trials as a sweep. With `spec`, `sweep run` can resume the sweep. Without it, the sweep can
+    only be read. `fingerprint` is the digest of the spec's rows. Raises UsageError if the sweep exists, RecordError if
+    the disk fails."""
     if folder.exists():
         raise UsageError(f"the sweep {folder.name!r} already exists", hint="Choose another name with `--name`")
     source, results = imported.source, imported.results
@@ -107,7 +106,8 @@ def write_sweep(imported: Imported, folder: SweepFolder, spec: SweepSpec | None 
 
 
 def fit_to_space(imported: Imported, spec: SweepSpec) -> Imported:
-    """Keep the trials that fit the space. Raises UsageError if none fits, or the metric or its direction differs."""
+    """Return `imported` with only the trials that fit the space of `spec`. Raises UsageError if no trial fits, the
+    metric or its direction differs, or `spec` has several goals."""
     source, ours, theirs = imported.source, spec.objective, imported.objective
     if ours.further:
         message = f"the trials of {source} have a single goal, but this sweep has several"

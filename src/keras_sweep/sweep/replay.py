@@ -50,10 +50,10 @@ class Gap:
 
 
 def gap(metric: str, ours: float, theirs: float, rows: int, weights: Array | None = None) -> Gap:
-    """Compare two values of a metric over `rows` rows, with optional row weights.
+    """Compare `ours` with `theirs`, two values of a metric over `rows` rows, and return how far apart they are.
 
-    Two accuracies are equal to rounding if a single row explains the difference, or with `weights` the heaviest row.
-    Values of other metrics are equal to rounding if their relative difference is at most `RELATIVE`.
+    Two accuracies are equal to rounding if a single row explains the difference, or with row `weights` the heaviest
+    row. Values of other metrics are equal to rounding if their relative difference is at most `RELATIVE` (1e-5).
     """
     if ours == theirs or (math.isnan(ours) and math.isnan(theirs)):
         return Gap(Match.EQUAL, 0.0)
@@ -92,7 +92,7 @@ class CurveMatch:
 
     @property
     def parted_at(self) -> int | None:
-        """The first epoch, counted from 1, that differs from the record. None if no epoch differs."""
+        """The first epoch, counted from 1, that differs from the record by more than rounding. None: no epoch does."""
         return next((epoch for epoch, match in enumerate(self.epochs, start=1) if match is Match.PARTED), None)
 
 
@@ -106,7 +106,7 @@ class Replay:
 
     @property
     def matches(self) -> bool:
-        """Whether the record is repeated: by `plain` to rounding, or else by `own` (the recorded runner) exactly."""
+        """Whether a new training repeats the record: `plain` to rounding, or `own` (the recorded runner) exactly."""
         if self.plain.match is not Match.PARTED:
             return True
         return self.own is not None and self.own.match is Match.EQUAL
@@ -181,8 +181,8 @@ def weights_of(sweep: OpenSweep, trial: Result) -> Weights:
     """Return the weights at the scored epoch of a trial or finalist. If no file has them, train the trial again.
 
     Saved weights work on every backend. On another backend a notice says that scores may differ in the last digits.
-    Raises Interrupted if the user asked to stop, UsageError if the trial must be trained again on another backend.
-    Raises RecordError if the trial failed, or a new training gives another value, as after a change of packages.
+    Raises Interrupted if the user asked to stop, UsageError if a new training needs another backend. Raises RecordError
+    if the trial failed or now gets another value, as after a change of packages. Also raises as `OpenSweep.load`.
     """
     sweep.load(trial)
     import keras  # after the backend is chosen
@@ -214,11 +214,11 @@ def weights_of(sweep: OpenSweep, trial: Result) -> Weights:
 
 
 def train_again(sweep: OpenSweep, trial: Result, runner: Runner) -> Result:
-    """Train a recorded trial or finalist again with this runner. Emit the progress as `PhaseBegan`.
+    """Train a recorded trial or finalist again with this runner. Return the new result, with weights.
 
-    The training stops at the recorded epoch. If trials of its generation resume earlier trials, the earlier trials are
-    trained first. Checkpoints of the sweep stay as they are. Raises Interrupted if the user asked to stop. Raises
-    RecordError if the record does not say which finalists were trained together.
+    A pruned trial stops at its last recorded epoch. If trials of its generation resume earlier trials, the earlier
+    trials are trained first. Progress is emitted as `PhaseBegan`. Checkpoints of the sweep stay as they are. Raises
+    Interrupted if the user asked to stop, RecordError if the record does not say which finalists were trained together.
     """
     study, (spec, _), runner = sweep.study, sweep.load(trial), runner.without_checkpoints()
     variant = get_variant(trial.params)  # trials with other data trained in other programs
@@ -227,7 +227,7 @@ def train_again(sweep: OpenSweep, trial: Result, runner: Runner) -> Result:
     generations = {number: list(group) for number, group in groupby(results, key=lambda r: r.suggestion.generation)}
 
     def train_searched(number: int, numbers: frozenset[int]) -> Iterator[Result]:
-        """Train the trials `numbers` of generation `number`. First train the earlier trials that they need."""
+        """Train the trials `numbers` of generation `number`, after the earlier trials that these trials resume."""
         earlier_results = [result for result in results if result.suggestion.generation < number]
         suggestions = _complete_generation(spec, runner.generation, earlier_results, generations[number])
         suggestions = [trial for trial in suggestions if get_variant(trial.params) == variant]
@@ -253,10 +253,8 @@ def train_again(sweep: OpenSweep, trial: Result, runner: Runner) -> Result:
 
 
 def _complete_generation(spec: SweepSpec, size: int, earlier: list[Result], results: list[Result]) -> list[Suggestion]:
-    """Return the suggestions of the generation of `results`, with the trials that the sweep did not reach.
-
-    `size` is the number of trials suggested together. `earlier` has the trials of all earlier generations.
-    """
+    """Return all suggestions of the generation that `results` began, also for trials that the sweep has not trained.
+    `size` is the number of trials suggested together. `earlier` has the trials of all earlier generations."""
     suggestions = [result.suggestion for result in results]
     if make_engine(spec).generation_size(suggestions[0].generation, size) <= len(suggestions):
         return suggestions
@@ -265,7 +263,7 @@ def _complete_generation(spec: SweepSpec, size: int, earlier: list[Result], resu
 
 
 def tell_as_phases(emit: Listener, words: str) -> Listener:
-    """Return a listener that sends phases to `emit`, and a trial's epochs as phases that begin with `words`."""
+    """Return a listener that sends `emit` only phases. The end of an epoch becomes a phase that begins with `words`."""
 
     def tell(event: Event) -> None:
         if isinstance(event, EpochEnded):

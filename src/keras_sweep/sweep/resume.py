@@ -88,7 +88,8 @@ def open_study(
 
 
 def _write_space(folder: SweepFolder, spec: SweepSpec, known: str, emit: Listener) -> None:
-    """Write the space file into the sweep's folder. If the old file there is not the text `known`, it is renamed."""
+    """Write the space file into the sweep's folder. If the old file has neither the new text nor `known`, the text in
+    the record, the old file is renamed."""
     path, text = folder.space, b""
     with suppress(OSError):  # the file is missing, a folder, or a pipe
         text = read_plain(path, MOST_TEXT)
@@ -102,8 +103,8 @@ def _write_space(folder: SweepFolder, spec: SweepSpec, known: str, emit: Listene
 def check_same(spec: SweepSpec, facts: Facts, loaded: Mapping[str, Any] | None = None) -> None:
     """Check that a record's `facts` fit `spec`, the sweep to run. Raises ChangedSweep with the differences.
 
-    `loaded` has the fingerprints of rows and Keras's settings. If `loaded` is None, the data are not loaded yet: the
-    parameters that the user's model adds are unknown, and count as no difference.
+    `loaded` has the current `fingerprint`, `test_fingerprint` and `keras_config`, if known. If `loaded` is None, the
+    data are not loaded yet: the parameters that the user's model adds are unknown, and count as no difference.
     """
     old, new = facts.spec or {}, flatten_spec(spec)
     if loaded is None and spec.model.kind != "dense":
@@ -132,7 +133,8 @@ def check_same(spec: SweepSpec, facts: Facts, loaded: Mapping[str, Any] | None =
 
 
 def set_damaged_weights_aside(folder: SweepFolder, results: Sequence[Result], emit: Listener) -> list[Result]:
-    """Rename weights files that are damaged or of another trial. Return the trials affected. Raises RecordError."""
+    """Rename weights files that are damaged or of another trial. Return the trials and finalists that lost their file.
+    Raises RecordError if a file can't be renamed."""
     damaged = []
     for trial in (trial for result in results for trial in (result, *result.finalists)):
         path = saved.weights_file_of(folder, trial)
@@ -146,7 +148,8 @@ def set_damaged_weights_aside(folder: SweepFolder, results: Sequence[Result], em
 
 
 def rebuild_weights(sweep: OpenSweep, trials: Sequence[Result]) -> None:
-    """Train `trials` again and write their weights, since their files were damaged. Raises Interrupted."""
+    """Train the `trials` whose weights files were damaged again, and write the new weights. If the weights differ from
+    the recorded digest, only emit a notice. Raises Interrupted if the user asked to stop."""
     for trial in trials:
         lost = "a new training reached the same value, but its weights differ in the last digits"
         try:
@@ -162,7 +165,8 @@ def rebuild_weights(sweep: OpenSweep, trials: Sequence[Result]) -> None:
 
 
 def rebuild_scores(sweep: OpenSweep, results: Sequence[Result]) -> None:
-    """Compute missing scores of rows from saved weights. Damaged files are renamed. A notice counts lost scores."""
+    """Compute the missing scores of validation rows from saved weights, and save them. Damaged files are renamed. A
+    notice counts the trials without scores and weights."""
     lost, folder, objective = 0, sweep.folder, sweep.spec.objective
     finalists = [finalist for result in results if result.final for finalist in result.finalists]
     compared = [

@@ -76,7 +76,7 @@ class RunOptions:
             raise UsageError(f"`seconds` must be a number above 0, but got {self.seconds!r}")
 
     def total(self, spec: SweepSpec, recorded: Sequence[Result], learned: int) -> int:
-        """Return how many trials the sweep will have, with `learned`, the number of trials from an earlier sweep."""
+        """Return how many trials the sweep will have, including the `learned` trials of an earlier sweep."""
         more = self.more if self.add is None else int(complete_added_point(spec, recorded, self.add)[1] is None)
         return spec.search.trials + learned if more is None else len(recorded) + more
 
@@ -148,7 +148,7 @@ def run_sweep(
 
 
 def _open_to_run(sweep: OpenSweep, spec: SweepSpec, options: RunOptions, stack: contextlib.ExitStack) -> None:
-    """Load the data and the runner, lock the folder and open the record. Closing `stack` closes and unlocks."""
+    """Load data and runner, lock the folder and open the record. Closing `stack` closes the record and unlocks."""
     folder, emit, wall = sweep.folder, sweep.emit, sweep.wall
     if (make_workers := workers_of(options.workers)) is not None:
         sweep.workers = stack.enter_context(contextlib.closing(make_workers()))
@@ -172,7 +172,8 @@ def _open_to_run(sweep: OpenSweep, spec: SweepSpec, options: RunOptions, stack: 
 
 
 def _note_device(sweep: OpenSweep) -> None:
-    """Emit and record the accelerator: it decides how many trials share a program, and so the last digits of values."""
+    """Emit a notice of the accelerator, and record the accelerator. It decides how many trials share a program, and so
+    the last digits of values."""
     device, study = sweep.runner.device, sweep.study
     if device is None or device.is_cpu:
         return
@@ -183,7 +184,8 @@ def _note_device(sweep: OpenSweep) -> None:
 
 
 def _find_unfinished(sweep: OpenSweep, recorded: int, total: int) -> tuple[tuple[int, ...], dict[int, int]]:
-    """Return (numbers of ended, unrecorded trials; {stopped trial: its last saved epoch}) from number `recorded` on."""
+    """Return (numbers of trials that ended but are not recorded, {number of a stopped trial: its last saved epoch}).
+    Only numbers from `recorded` up to `total`, exclusive, count."""
     waiting = list_waiting(sweep.folder, recorded, total)
     if not sweep.stop or recorded >= total:
         return tuple(waiting), {}
@@ -193,7 +195,8 @@ def _find_unfinished(sweep: OpenSweep, recorded: int, total: int) -> tuple[tuple
 
 
 def _end(sweep: OpenSweep, ended: SweepEnded, digest: str | None) -> SweepEnded:
-    """Record the run's seconds and a complete sweep's `digest`; emit the end. Raises SweepError without a winner."""
+    """Record the run's seconds, and the `digest` of a complete sweep or None. Emit and return `ended` with the seconds.
+    Raises SweepError if the sweep has no winner, unless the run was stopped."""
     with contextlib.suppress(OSError):  # not empty if trials were stopped in training
         sweep.folder.checkpoints.rmdir()
     seconds, earlier = sweep.wall.total(), sweep.study.facts.seconds
@@ -221,10 +224,8 @@ def _explain_no_winner(spec: SweepSpec, trials: Sequence[Result]) -> SweepError:
 
 
 def describe_inputs(spec: SweepSpec) -> str:
-    """Return a text that changes with the inputs of a run: the spec, and the times of the user's files.
-
-    Return "" if a file can't be read. Also return "" for rows without a file, because only reading them shows changes.
-    """
+    """Return a text that changes with the inputs of a run: the spec, and the times of the user's files. Return "" if a
+    file can't be read. Also return "" for rows without a file, because only reading them shows changes."""
     source = find_source(spec.data.kind)
     if source.names is None:
         return ""
@@ -239,10 +240,9 @@ def describe_inputs(spec: SweepSpec) -> str:
 
 
 def digest_state(inputs: str, folder: SweepFolder, facts: Facts, training: Result, *, test: bool) -> str:
-    """Return the digest of a complete sweep from its files and `inputs`, the text of `describe_inputs`.
-
-    `training` is the winner's training. `test` says whether a run evaluates on the test rows. Raises RecordError.
-    """
+    """Return the digest of a complete sweep from its files and `inputs`, the text of `describe_inputs`. `training` is
+    the winner's training. `test` says whether a run evaluates on the test rows. Raises RecordError if a file can't be
+    read."""
     files = sorted(path for path in folder.path.rglob("*") if path.is_file())
     names = {path.relative_to(folder.path).as_posix(): path for path in files}
     digests = {name: file_digest(path) for name, path in names.items() if not name.startswith(KEPT_APART)}
@@ -255,8 +255,8 @@ def tell_again(
 ) -> SweepEnded | None:
     """If a sweep is complete, emit the events of its last run again, and return the last event. Else return None.
 
-    A sweep is incomplete, too, if a file of the sweep is missing or altered, or if a data or code file of the user was
-    written since. The whole run then says what changed. `inputs` and `test` are as in `digest_state`.
+    A sweep is incomplete, too, if its files are missing or altered, or data or code files of the user are newer.
+    `inputs` and `test` are as in `digest_state`.
     """
     try:
         sweep = RecordedSweep.read(folder)

@@ -108,11 +108,9 @@ def estimate_time(spec: SweepSpec, runner: Runner, emit: Listener) -> TimeEstima
 
 
 def _estimate_epochs(spec: SweepSpec, lengths: Sequence[int], generation: int) -> tuple[float, float, float]:
-    """Return the expected epochs of all trials: with the sweep's rungs, without rungs, and with the rungs `OFFER`.
-
-    `lengths` lists the epochs of each trial. `generation` is the number of trials suggested together. The third number
-    is 0 if the sweep has rungs, or can't have them.
-    """
+    """Return the expected epochs of all trials: with the sweep's rungs, without rungs, and with recommended rungs. The
+    third number is 0 if the sweep has rungs, or can't have them. `lengths` lists the epochs of each trial. A generation
+    has `generation` trials."""
     rule, with_offer, whole = spec.early_terminate, replace(spec, early_terminate=OFFER), float(sum(lengths))
     least, most = spec.space.get_bounds("epochs", DEFAULT_EPOCHS)
     if rule is not None:

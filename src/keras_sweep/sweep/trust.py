@@ -20,8 +20,8 @@ def ask_for_trust(
     """Refuse code that is not trusted, and emit a notice of the code that will be imported.
 
     `sources` are "module:function", with modules in `folder`. `trust` is the user's `--trust`. A server that runs the
-    query of `data` needs trust, too. Functions that this program passed to the sweep are trusted. `who` names the file
-    for messages. Raises UsageError if the code is not trusted, or is a function of another program.
+    query of `data` needs trust, too. Functions that this program passed to the sweep are trusted. `who` ("card") names
+    the file in messages. Raises UsageError if the code is not trusted, or is a function of another program.
     """
     foreign = [source for source in dict.fromkeys(sources) if not is_registered(source)]
     for source in filter(is_object_name, foreign):
@@ -37,10 +37,8 @@ def ask_for_trust(
 
 
 def read_unfollowed_spec(facts: Facts, name: str, folder: SweepFolder) -> SweepSpec:
-    """Return the spec of a recorded sweep, with paths relative to its space file. Imports no `python:` code.
-
-    Raises UsageError if the sweep was imported without a space file, or this version can't read the recorded file.
-    """
+    """Return the spec of a recorded sweep, with paths relative to its space file. Imports no `python:` code. Raises
+    UsageError if the sweep was imported without a space file, or this version can't read the recorded file."""
     refuse_imported_sweep(facts, name)
     origin = Path(facts.origin or ".")
     engine, _, sampler = facts.engine.partition("/")
@@ -63,7 +61,7 @@ def refuse_imported_sweep(facts: Facts, name: str) -> None:
 
 
 def allows_setting(facts: Facts, setting: str) -> bool:
-    """Check whether the recorded space file stays valid with `--set SETTING`. Imports no code."""
+    """Check whether the recorded space file stays valid with `--set SETTING` ("search.trials=64"). Imports no code."""
     try:
         read_space_file(Path("space.yaml"), text=facts.space, sets=[setting])
     except SpaceFileError:

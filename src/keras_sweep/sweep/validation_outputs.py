@@ -51,11 +51,9 @@ class ValidationOutputs:
 
 
 def compute_winner_outputs(sweep: OpenSweep) -> ValidationOutputs:
-    """Compute the winner's outputs on the validation rows from saved weights, without opening a model file.
-
-    Raises RecordError if no weights are saved, DataError if the pictures are missing or the model has several outputs.
-    Also raises as `OpenSweep.load`.
-    """
+    """Compute the winner's outputs on the validation rows from saved weights, without opening a model file. Raises
+    RecordError if no weights are saved, DataError if the pictures are missing or the model has several outputs. Also
+    raises as `OpenSweep.load`."""
     pictures = image_set(sweep.recorded_spec.data)
     if pictures is not None and pictures.find() is None:
         raise DataError(f"the files of {pictures.name} are not on this machine", hint="`sweep data` fetches them")
@@ -81,10 +79,8 @@ class Missed:
 
 
 def find_missed_rows(sweep: RecordedSweep) -> Missed | None:
-    """Find the rows that all good trials get wrong, from saved scores. If no trial has saved scores, return None.
-
-    The good trials are the trials tied with the best, or the best ten if few are tied.
-    """
+    """Find the rows that all good trials get wrong, from saved scores. If no trial has saved scores, return None. The
+    good trials are the trials tied with the best, or the ten best trials if fewer than five are tied."""
     behind = sweep.comparison.behind
     same_rows = [trial for trial in sweep.results if sweep.best is None or trial.rows == sweep.best.rows]
     candidates = filter(has_bits, select_scored(same_rows, sweep.objective))

@@ -165,7 +165,8 @@ def _find_sweep(card: Card, sweeps: Path) -> RecordedSweep | None:
 
 
 def _spec_from_card(card: Card, folder: Path, *, trust: bool, emit: Listener) -> SweepSpec:
-    """Return a spec to read and score the card's rows. Its paths begin in `folder`. Raises UsageError without trust."""
+    """Return a spec to read and score the card's rows, with paths relative to `folder`. Raises UsageError if the card
+    names code and `trust` is false."""
     source = card.data.source
     location = str((folder / source.source).resolve()) if find_source(source.kind).is_path else source.source
     spec = SweepSpec(
@@ -212,7 +213,7 @@ def _open_model(path: Path, card: Card, spec: SweepSpec, data: SearchData, *, tr
 
 
 def _compare_scores(prefix: str, recorded: Mapping[str, Any], scores: Mapping[str, float], rows: Rows) -> list[Check]:
-    """Compare the new `scores` with the card's, `recorded`. `prefix` begins the names of the checks ("val_")."""
+    """Compare new `scores` with the `recorded` scores of the card. `prefix` begins the names of the checks ("val_")."""
     known = {name.removeprefix("val_"): float(x) for name, x in recorded.items() if isinstance(x, int | float)}
     return [
         Check(prefix + name, known[name], float(now), gap(name, float(now), known[name], len(rows), rows.weights))
@@ -224,7 +225,7 @@ def _compare_scores(prefix: str, recorded: Mapping[str, Any], scores: Mapping[st
 def _check_validation(
     spec: SweepSpec, card: Card, scores: Mapping[str, float], rows: Rows, predict: Callable[[], Any]
 ) -> list[Check]:
-    """Compare the card's validation scores, value and standard error with new ones. `predict` returns the outputs."""
+    """Check the card's validation scores, value and standard error. `predict` returns the outputs for `rows`."""
     in_card, metric = card.validation, card.metric.name
     checks = _compare_scores("val_", in_card, scores, rows)
     ranked, scored, stderr = in_card.get("value"), in_card.get(metric), in_card.get("stderr")
@@ -243,7 +244,8 @@ def _check_validation(
 def _open_test_rows(
     spec: SweepSpec, card: Card, data: SearchData, trained_rows: SearchData, home: RecordedSweep | None
 ) -> tuple[Any, Rows, int | None]:
-    """Open the test rows and count the evaluation in sweep `home`. Return (x, rows, count or None without `home`)."""
+    """Open the test rows, and count the evaluation in the sweep `home`. Return (x as the model takes it, encoded rows,
+    new count or None without `home`). `trained_rows` are the rows that trained the model."""
     if card.data.test_fingerprint != data.test_fingerprint:
         message = f"the test rows of {data.name} have changed since the card was written"
         raise DataError(message, hint="Restore the old rows")

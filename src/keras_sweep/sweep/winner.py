@@ -43,7 +43,7 @@ from keras_sweep.trial.row_scores import arrays_digest
 
 
 def refit_winner(sweep: OpenSweep, training: Result) -> None:
-    """Train `training`, the winner, again on all rows, if the space file asks for it. Raises as `train_on_all`."""
+    """Train the winner `training` again on all rows, if the space file asks for this. Raises as `train_on_all`."""
     study, emit = sweep.study, sweep.emit
     old_refit = study.facts.refit_of(training)
     if not sweep.spec.needs_refit:
@@ -61,7 +61,7 @@ def refit_winner(sweep: OpenSweep, training: Result) -> None:
 
 
 def refit_weights(folder: SweepFolder, refit: Refit | None) -> Weights | None:
-    """Load the weights of a refit. Return None if the file is missing, damaged or of another refit."""
+    """Load a refit's weights. Return None without a refit, or if the file is missing, damaged or of another refit."""
     try:
         return load_weights(weights_file(folder.refit, refit.trial), refit.digest) if refit is not None else None
     except RecordError:
@@ -127,7 +127,8 @@ def train_on_all(
 
 
 def build_trained_model(spec: SweepSpec, result: Result, weights: Weights, data: SearchData) -> Any:
-    """Return the trial's compiled `keras.Model` with these weights. It takes rows as in `data.train.x`."""
+    """Return the trial's compiled `keras.Model` with these weights. It takes rows as in `data.train.x`. Raises
+    ModelError if the weights do not fit the model."""
     model = compile_model(spec, training_plan(spec, result.params), data)
     try:
         model.set_weights(list(weights))
@@ -146,7 +147,8 @@ def compute_validation_outputs(
     data: SearchData,
     call: Callable[[Any, Arrays], Arrays] = predict_rows,
 ) -> Arrays:
-    """Return `call(model, x)` on the validation rows. With folds, `weights` has the weights of each fold's model."""
+    """Return the trained model's outputs for the validation rows, computed by `call(model, x)`. With folds, `weights`
+    has the weights of all folds' models in order, and each row is predicted by the model that was not trained on it."""
     if data.folds:
         (outputs,) = fold_outputs(spec, data, result.params, [weights], call)
         return each(partial(np.asarray, dtype=np.float32), outputs)
@@ -155,15 +157,13 @@ def compute_validation_outputs(
 
 
 def as_probabilities(outputs: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-    """Return probabilities [rows, classes]. A single column is the probability of the second of two classes."""
+    """Return probabilities [rows, classes]. A single output is the probability of the second of two classes."""
     return outputs if outputs.shape[1] > 1 else np.concatenate([1 - outputs, outputs], axis=1)
 
 
 def evaluate_winner(sweep: OpenSweep) -> TestScores:
-    """Evaluate the winner on the test rows, count the evaluation, and emit it as `TestEvaluated`.
-
-    Raises SweepBusy if another process runs the sweep. Also raises as `OpenSweep.training` and `look_at_test`.
-    """
+    """Evaluate the winner on the test rows, count the evaluation, and emit it as `TestEvaluated`. Raises SweepBusy if
+    another process runs the sweep. Also raises as `OpenSweep.training` and `look_at_test`."""
     with SweepLock(sweep.folder):
         best = sweep.training(None)
         model, training_data, _ = build_final_model(sweep, best)
