@@ -85,7 +85,8 @@ def _select(names: Sequence[str], target: str, path: Path, by: str | None) -> di
 
 
 def call_python(data: DataSpec, folder: Path) -> SourceRows:
-    """Call the user's function `data.source` of a module in `folder`. Return its rows. Errors name the failing line."""
+    """Call the user's function `data.source`, a "module:function" in `folder`. Return the rows that the function gives.
+    Raises DataError, which names the failing line."""
     source, name = data.source, display_name(data.source)
     function = load_python(source, folder, DataError)
     place = name if is_object_name(source) else f"`python: {source}`"
@@ -135,7 +136,7 @@ class DatasetRows(dict[str, Any]):
 def rows_of_datasets(datasets: Any, steps: int | None = None) -> DatasetRows | None:
     """Read a dataset, or the datasets of a tuple (training, validation[, test]), into memory. Return None if there is
     no dataset. If the training dataset exceeds MOST_BYTES, or if `steps` (batches per epoch) is set, `fit` iterates the
-    training dataset, so it is not read. Raises DataError."""
+    training dataset: it is not read, and validation rows replace its rows. Raises DataError."""
     parts = [datasets] if is_dataset(datasets) else datasets if _is_list(datasets) else []
     if not any(map(is_dataset, parts)):
         return None
@@ -162,7 +163,7 @@ def is_dataset(value: Any) -> bool:
 
 
 def count_large_steps(dataset: Any) -> int:
-    """Return the number of a dataset's batches if it exceeds MOST_BYTES, as estimated from one batch; else 0."""
+    """Return a dataset's number of batches if its size, estimated from a batch, exceeds MOST_BYTES; else 0."""
     with suppress(Exception):  # `read_dataset` meets and reports the same error
         elements, count = _iterate_dataset(dataset)
         size = sum(array.nbytes for part in _to_numpy(next(elements)) for array in leaves(part)) if count > 1 else 0
@@ -206,7 +207,7 @@ def _to_numpy(element: Any) -> list[Any]:
 
 
 def _iterate_dataset(dataset: Any) -> tuple[Iterator[Any], int]:
-    """Return (iterator, number of batches) of a dataset. As in tf.data, the number -1 is infinite, -2 is unknown."""
+    """Return (iterator, number of batches) of a dataset. As in tf.data, -1 means infinite, -2 unknown."""
     if hasattr(dataset, "num_batches"):  # a PyDataset of Keras
         return iter(dataset), -1 if dataset.num_batches is None else dataset.num_batches
     try:
@@ -216,7 +217,7 @@ def _iterate_dataset(dataset: Any) -> tuple[Iterator[Any], int]:
 
 
 def name_arrays(arrays: Sequence[Any], part: str) -> dict[str, Any]:
-    """Return name -> array of `arrays`: (x, y, weights). `part` ends the names: "_train" gives `x_train` and so on."""
+    """Return name -> array of (x, y[, weights]). If `part` is "_train": x_train, y_train, sample_weight_train."""
     pairs = zip(LETTERS, arrays, strict=False)
     return {f"{letter}{part}": array for letter, array in pairs if array is not None or letter in "xy"}
 

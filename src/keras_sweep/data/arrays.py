@@ -32,8 +32,8 @@ def describe_value(value: Any) -> str:
 
 
 def each(function: Callable[..., Any], first: Any, *more: Any) -> Any:
-    """Apply a function to an array, or to each array of a dict or tuple. The structures in `more` give its further
-    arguments: their arrays at the same place. Return the results in the same structure."""
+    """Apply `function` to an array, or to each array of a dict or tuple. `more` are structures with the same keys or
+    length: their matching arrays are further arguments. Return the results in the structure of `first`."""
     if isinstance(first, Mapping):
         return {name: function(array, *(structure[name] for structure in more)) for name, array in first.items()}
     if isinstance(first, list | tuple):
@@ -70,8 +70,8 @@ def arrays_by_name(arrays: Mapping[str, Array]) -> dict[str, Arrays]:
 
 
 def has_several_arrays(value: Any, rows: int | None = None) -> bool:
-    """Return whether a value is a dict of arrays, or a list of several arrays. A list with `rows` items is a single
-    array, as is any list if `rows` is None."""
+    """Return whether a value is a dict of arrays, or a list of several arrays. `rows` is the expected number of rows: a
+    list of this length is a single array, with an item per row. If `rows` is None, every list is a single array."""
     if isinstance(value, Mapping):
         return True
     is_list = isinstance(value, list | tuple) and rows is not None and len(value) != rows
@@ -90,8 +90,9 @@ def input_array(x: Any, what: str) -> Array:
 
 
 def read_arrays(value: Any, read: Callable[[Any, str], Array], what: str, rows: int | None) -> Arrays:
-    """Convert an array, or each of several arrays, by `read`: `input_array` or `label_array` (`what` is passed on). A
-    list with `rows` items is a single array. If there are several inputs, an input [N] becomes [N, 1]."""
+    """Convert an array, or each array of a dict or list, with `read` (`input_array` or `label_array`). A list with
+    `rows` items, the expected number of rows, is a single array. Among several inputs, an input [N] becomes [N, 1].
+    Raises DataError, which calls the value `what`."""
     if not has_several_arrays(value, rows):
         return read(value, what)
     if not len(value):
@@ -132,7 +133,8 @@ def ravel_column(y: Array) -> Array:
 
 
 def weight_array(weights: Any, rows: int, what: str) -> Array:
-    """Return sample weights as [N] float32. Raises DataError unless N = `rows`, and all are at least 0."""
+    """Return sample weights as [N] float32. Raises DataError, which calls the weights `what`, unless N = `rows` and all
+    weights are at least 0."""
     array = _as_array(weights)
     if array.dtype.kind not in "fiub" or array.shape not in ((rows,), (rows, 1)):
         raise DataError(f"{what} must be a number for each of {rows:,} rows, [N], but got {describe_value(weights)}")
@@ -162,12 +164,12 @@ def to_32_bits(x: Array) -> Array:
 
 
 def copy_if_view(array: Array) -> Array:
-    """Return a contiguous array, and a copy of a view, which would keep all rows in memory, even the test rows."""
+    """Return a contiguous array. A view is copied, since it would keep all rows in memory, even the test rows."""
     return np.array(array, order="C") if array.base is not None else np.ascontiguousarray(array)
 
 
 def _as_array(value: Any) -> npt.NDArray[Any]:
-    """Convert a value by NumPy. Masked numbers become NaN. If NumPy fails, return an empty array."""
+    """Convert a value to an array. Masked numbers become NaN. If NumPy fails, return an empty array."""
     try:
         array = np.asarray(value.filled(np.nan) if np.ma.is_masked(value) else value)
         if array.dtype.kind == "O" and all(isinstance(item, int | float | np.number | np.bool) for item in array.flat):
@@ -185,7 +187,8 @@ def decode_texts(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def check_fits_32_bits(array: npt.NDArray[Any], what: str, *, gaps: bool = False) -> None:
-    """Raise DataError if a number of the array `what` is infinite, beyond 32 bits, or NaN (unless `gaps` is true)."""
+    """Raise DataError, which calls the array `what`, if a number is infinite, beyond 32 bits, or NaN. If `gaps` is
+    true, NaN is allowed."""
     if array.dtype.kind == "f":
         bad = ~(np.abs(array) <= LARGEST_FLOAT32) & ~(gaps & np.isnan(array))
     elif array.dtype.itemsize > 4:

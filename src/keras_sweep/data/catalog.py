@@ -23,7 +23,7 @@ FEW_VARIANTS = 16  # up to this number, the size of all variants is not checked
 
 def load_search_data(spec: SweepSpec) -> SearchData:
     """Load training and validation rows, encoded for the loss. A variant is a combination of values of the parameters
-    `data.*`. With several variants, the first is returned, and its `variants` has all. Raises DataError."""
+    `data.*`. Return the first variant: its attribute `variants` has all, if there are several. Raises DataError."""
     points = list(get_data_space(spec.space).points())
     if len(points) == 1:
         return load_variant(spec)
@@ -54,8 +54,8 @@ def select_variant(spec: SweepSpec, data: SearchData, params: Params) -> tuple[S
 
 
 def load_variant(spec: SweepSpec) -> SearchData:
-    """Load and encode the rows that `spec.data` names. Separate files of test rows are not read. Test rows that `split`
-    holds out are checked, but only their number and fingerprint are kept, for the evaluation. Raises DataError."""
+    """Load and encode the rows that `spec.data` names. Test rows are checked, but only their number and fingerprint are
+    kept, for the evaluation. The test rows of a published picture set are not read. Raises DataError."""
     encoding = fit_encoding(spec, read_parts(spec))
     source, (train, validation) = encoding.parts.source, encoding.encode_search()
     if source.stream is not None:
@@ -93,7 +93,7 @@ def load_variant(spec: SweepSpec) -> SearchData:
 
 
 def make_set_spec(name: str) -> SweepSpec:
-    """Return a spec that has only the data set called `name`, and a loss that fits the labels of this data set."""
+    """Return a spec of only the built-in data set `name`, like "iris", and a loss that fits its labels."""
     loss = {"diabetes": "mean_squared_error", "breast_cancer": "binary_crossentropy"}.get(name)
     return SweepSpec(
         name=name,

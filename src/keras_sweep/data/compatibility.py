@@ -40,10 +40,10 @@ INDEX_METRICS = frozenset({"accuracy", "acc", *_SPARSE})  # the only metrics tha
 
 
 def check_task(spec: SweepSpec, data: SearchData, output_shape: Any = None, activation: Any = None) -> None:
-    """Check that the space file's loss and metrics fit the labels and the model. Raises SpaceFileError with every
-    mismatch. `output_shape` (rows first) and `activation` (the last, None if unknown) describe a user's model. With
-    several outputs both are dicts by output name. For the dense model both are None: the arguments of the dense model
-    are checked."""
+    """Check that the space file's loss and metrics fit the labels and the model. `output_shape`, like (None, 10) with
+    the rows first, and `activation`, the last of the model or None if unknown, describe a user's model. With several
+    outputs, each is a dict by output name. For the dense model leave out both: its arguments in the space file are
+    checked. Raises SpaceFileError with every mismatch."""
     several = isinstance(data.train.y, dict | tuple)
     if spec.outputs and several and output_shape is not None and "loss" not in spec.own:
         faults = [
@@ -77,7 +77,7 @@ def _check(
 
 
 def infer_output_shape(loss: str, data: SearchData) -> tuple[int, ...]:
-    """Return the output shape that the loss needs for a row. For class indices, the last axis is the classes."""
+    """Return the output shape that the loss needs for a row. For class indices, it ends with the number of classes."""
     y, form = ravel_column(data.train.y), loss_needs(loss).form
     if y.ndim == 1:
         return (1 if form is LabelForm.BINARY else data.classes or 1,)
@@ -173,7 +173,6 @@ def _argument_values(spec: SweepSpec, argument: str) -> Iterator[tuple[str, tupl
 def _output_faults(
     spec: SweepSpec, data: SearchData, output_shape: tuple[int | None, ...], activation: str | None
 ) -> Iterator[Fault]:
-    """Yield a fault if a user's model has an output shape (rows first) or last activation that the loss can't take."""
     needed, needs = infer_output_shape(spec.loss, data), loss_needs(spec.loss, spec.loss_arguments)
     usual = needs.usual
     lowest, highest = float(np.min(data.train.y)), float(np.max(data.train.y))

@@ -22,8 +22,8 @@ PARTS = {"train": "train", "val": "validation", "valid": "validation", "validati
 
 
 def read_images(data: DataSpec, folder: Path) -> SourceRows:
-    """Read the folder of pictures `data.source`, which is in `folder`, as [N, H, W, C] float32 from 0 to 1. Raises
-    TableError, DataError or MissingPackage."""
+    """Read the pictures in the folder `data.source` of `folder` as [N, H, W, C] float32 from 0 to 1. Class folders name
+    the labels. Raises TableError with every faulty picture, MissingPackage without Pillow, or DataError."""
     root = folder / data.source
     options = data.options if isinstance(data.options, ImageOptions) else ImageOptions()
     try:
@@ -61,7 +61,7 @@ def _read_parts(root: Path, options: ImageOptions) -> SourceRows:
 
 
 def _find_part_folders(root: Path) -> dict[str, Path]:
-    """Return "train", "validation", "test" -> folder in `root`, or {"": root} without them. Raises DataError."""
+    """Return part ("train", ...) -> folder; {"": root} if `root` has class folders instead. Raises DataError."""
     folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
     part_folders = {PARTS[path.name.lower()]: path for path in folders if path.name.lower() in PARTS}
     if "train" not in part_folders or len(part_folders) == 1 < len(folders):  # here `train` is the name of a class
@@ -75,7 +75,8 @@ def _find_part_folders(root: Path) -> dict[str, Path]:
 
 
 def walk_folder(folder: Path, faults: list[OSError]) -> Iterator[tuple[Path, list[Path]]]:
-    """Yield (folder, files) of a folder and each subfolder, by links, too. Skip hidden ones. Add errors to `faults`."""
+    """Yield (folder, paths of its files) for `folder` and each subfolder. Links to folders are followed. Hidden files
+    and folders are skipped. Errors are added to `faults`."""
     for place, folders, files in os.walk(folder, followlinks=True, onerror=faults.append):
         above = {os.path.realpath(parent) for parent in (Path(place), *Path(place).parents)}
         folders[:] = [name for name in folders if not name.startswith(".")]

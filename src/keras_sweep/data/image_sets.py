@@ -40,7 +40,7 @@ class ArrayFile:
     member: str | None = None  # the array in an .npz file; None for an IDX file
 
     def read(self, folder: Path) -> Pixels:
-        """Read the array from its file in `folder`. Raises DataError unless it is the published array."""
+        """Read the array from its file in `folder`. Raises DataError unless this is the published file."""
         path = folder / self.file
         try:
             content: Any = path.read_bytes()
@@ -82,13 +82,13 @@ class ImageSet:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Return the names of all files. Files of labels are first, since they are small."""
+        """Return the names of all files of the set, the small files of labels first."""
         return tuple(dict.fromkeys(array.file for array in self._arrays))
 
     def find(self) -> Path | None:
-        """Return the folder that has all files, or None if no folder on this machine has them. No file is opened. The
-        first match wins: $SWEEP_DATA_DIR or its subfolder, Keras's cache ($KERAS_HOME or ~/.keras), Debian's folder,
-        and the user's cache."""
+        """Return the folder that has all files of the set, or None if no folder on this machine has them. No file is
+        opened. These are searched in order: $SWEEP_DATA_DIR, its subfolder `self.folder`, Keras's cache ($KERAS_HOME or
+        ~/.keras), Debian's folder, the user's cache."""
         chosen = os.environ.get("SWEEP_DATA_DIR")
         keras_cache = Path(os.environ.get("KERAS_HOME") or "~/.keras") / "datasets"
         folders = [Path(chosen), Path(chosen) / self.folder] if chosen else []
@@ -99,7 +99,7 @@ class ImageSet:
         return next(whole, None)
 
     def locate(self) -> Path:
-        """Return the folder that has all files, downloaded if necessary. DataError hints at other ways."""
+        """Return the folder that has all files of the set, after a download if necessary. Raises DataError."""
         return self.find() or self._fetch()
 
     def search_arrays(self) -> tuple[Pixels, Pixels]:
@@ -171,7 +171,7 @@ def _run_command(command: list[str], work: Path) -> None:
 
 def scale_pixels(images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     """Scale pictures to rows of pixels from 0 to 1: [N, H, W] bytes -> [N, H * W] float32. The result is exactly
-    `(images / 255.0).astype("float32").reshape(N, -1)`: for each of the 256 bytes, division in float32 and in float64
+    `(images / 255.0).astype("float32").reshape(N, -1)`: for each value of a byte, division in float32 and in float64
     rounds to the same number. Division in float32 needs a single pass and no float64 copy."""
     flat = images.reshape(len(images), -1)
     # JAX on the CPU reads arrays in place, without a copy, if they begin at a multiple of BOUNDARY.

@@ -31,7 +31,7 @@ class LossNeeds:
 
     @property
     def usual(self) -> str:
-        """Return the usual last activation: the first that fits the loss, or "linear" if the loss fits any."""
+        """Return the usual last activation: the first in `activations`, or "linear" if any activation fits."""
         return self.activations[0] if self.activations else "linear"
 
 
@@ -57,13 +57,13 @@ LOSS_NEEDS = {loss: LossNeeds(form, activations) for form, activations, losses i
 
 
 def loss_needs(loss: str, arguments: Mapping[str, object] | None = None) -> LossNeeds:
-    """Return what `loss` needs. With `from_logits` in `arguments`: a linear output. A user's loss takes any labels."""
+    """Return what `loss` needs: with `from_logits` in `arguments`, a linear output. A user's loss takes any labels."""
     needs = LOSS_NEEDS.get(loss, LossNeeds(LabelForm.ANY, ()))
     return LossNeeds(needs.form, ("linear",)) if arguments and arguments.get("from_logits") else needs
 
 
 def near_copies(texts: Iterable[object]) -> str:
-    """Return the end of a notice that lists texts which differ only in case and spaces, or "" if there are none."""
+    """Return words for a notice: the texts that differ only in case and spaces; "" if there are none."""
     spellings: dict[str, list[str]] = {}
     for text in sorted(set(map(str, texts))):
         spellings.setdefault("".join(text.casefold().split()), []).append(text)
@@ -91,7 +91,7 @@ class Labels:
         return replace(self, in_column=two and not COLUMN_METRICS.isdisjoint(metrics))
 
     def encode(self, y: Array, rows: str) -> Array:
-        """Encode labels as the loss takes them. `rows` names the rows in errors. Raises DataError for a new class."""
+        """Encode labels as the loss takes them. Raises DataError, which calls the rows `rows`, for a new class."""
         encoded = self._encode(y, rows)
         return encoded[:, None] if self.in_column and encoded.ndim == 1 else encoded
 
@@ -120,8 +120,8 @@ class Labels:
 
 
 def fit_labels(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | None = None) -> Labels:
-    """Find the classes of training labels `y`, or check that the labels are numbers. `form` is the form that `loss`
-    needs, `names` the class names that the source knows. Raises DataError, with a fitting loss as the hint."""
+    """Fit the encoding of training labels `y`: find the classes, or check the numbers. `form` is the label form that
+    `loss` needs, `names` the class names that the source knows. Raises DataError if the labels do not fit `loss`."""
     if not y.size and form is not LabelForm.ANY:
         hint = "Give `y` beside `x`, or leave out `loss` if your model compiles itself"
         raise DataError(f"`loss: {loss}` needs labels, but the data have none", hint=hint)
@@ -137,8 +137,8 @@ def fit_labels(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | No
 
 
 def has_classes(y: Array, form: LabelForm) -> bool:
-    """Return whether `y` is classes for a loss of this form: a class per row, [N], or yes-or-no answers, [N, C] of 0
-    and 1. For `LabelForm.ANY`, classes are texts, booleans, and whole numbers 0 .. C - 1 of shape [N] or [N, 1]."""
+    """Return whether the labels `y` are classes for a loss that needs `form`: a class per row, [N], or 0 and 1 for each
+    class, [N, C]. For `LabelForm.ANY`, classes are texts, booleans, or whole numbers 0 .. C - 1, [N] or [N, 1]."""
     if form is LabelForm.NUMBER or y.ndim > 2:
         return False
     if form is LabelForm.ANY and y.dtype.kind not in "OUSb":
@@ -190,7 +190,8 @@ def _fit_classes(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | 
 
 
 def fit_scale(transform: str, labels: Labels, y: Array) -> TargetScale:
-    """Fit the target's `transform` ("standard" or "log") on training labels, [N] or [N, 1]. Raises DataError."""
+    """Fit the target's `transform` ("standard" or "log") on training labels `y`, [N] or [N, 1], which `labels` encoded.
+    Raises DataError if the target is not a number per row, or is below 0 for "log"."""
     if labels.values is not None or labels.form not in (LabelForm.NUMBER, LabelForm.ANY) or y.size > len(y):
         raise DataError(
             f"`transform: {transform}` needs a target of numbers, but the loss takes {labels.form.value}",

@@ -23,8 +23,8 @@ def find_leaks(parts: Parts, classes: bool) -> tuple[str, ...]:
 
 
 def _pair(parts: Parts, extract: Callable[..., Array]) -> Iterator[tuple[str, Any, Any]]:
-    """Yield (name, held-out values, training values) for each fold or the validation rows, then for any test rows.
-    `extract` gets `RawRows` and returns the values to compare, [N, ...]. The name is "", "validation " or "test "."""
+    """Yield (name, held-out values, training values) for each fold or the validation rows, then for any test rows. The
+    name is "" for a fold, "validation " or "test ". `extract` maps `RawRows` to values to compare, [N, ...]."""
     train = extract(parts.train)
     for fold in parts.folds:
         yield "", train[fold.held], train[fold.train]
@@ -71,9 +71,9 @@ def _find_cut_groups(parts: Parts) -> Iterator[str]:
 
 
 def _find_telling_columns(train: RawRows, classes: bool) -> Iterator[str]:
-    """Yield a notice if one column predicts the label. Rows are sorted by a column. If the labels of neighbours are
-    alike, 1 - (mean distance of neighbours) / (mean distance of any two rows) is near 1. Without `classes` the distance
-    is of ranks: then this is Chatterjee's xi (A new coefficient of correlation, 2021)."""
+    """Yield a notice if a single column predicts the label. Rows are sorted by the column: if neighbours then have like
+    labels, 1 - (mean distance of neighbours) / (mean distance of any two rows) is near 1. Classes have distance 0 or 1,
+    numbers the distance of their ranks: then this is Chatterjee's xi (A new coefficient of correlation, 2021)."""
     if isinstance(train.x, dict | tuple) or not isinstance(train.y, np.ndarray):
         return
     x, y = train.x, train.y.reshape(-1)

@@ -42,8 +42,8 @@ def rows_in_order(spec: SweepSpec, data: SearchData) -> Rows:
 
 
 def whole(spec: SweepSpec, data: SearchData) -> SearchData:
-    """Merge training and validation rows: in the result, both parts have all these rows. The columns of a table are
-    fitted on the merged rows. Raises DataError."""
+    """Return data in which `train` and `validation` each have all training and validation rows. The scales and
+    categories of a table are fitted on all these rows. Raises DataError."""
     if data.folds:
         return replace(data, folds=(), fingerprint=f"{data.fingerprint} without folds")
     if data.preprocessing is None:
@@ -59,8 +59,8 @@ def whole(spec: SweepSpec, data: SearchData) -> SearchData:
 def save_rows(path: Path, spec: SweepSpec, data: SearchData) -> None:
     """Write x_train, y_train, x_validation and y_validation to an .npz file, with sample weights if rows have weights.
     With folds, an array `fold` replaces the validation rows: the number, from 0, of the fold that scores each row. If
-    the model takes a dict of columns, each column is an array, like `x_validation/NAME`. Raises DataError if the rows
-    can't be read, and RecordError if the file can't be written."""
+    the model takes a dict of columns, each column is an array, like `x_validation/NAME`. Rows of a dataset that `fit`
+    iterates are left out. Raises DataError if rows can't be read, and RecordError if the file can't be written."""
     train, validation = raw_rows(spec, data)
     arrays = {} if data.stream else _name_arrays("train", train, data.train)
     if data.folds:

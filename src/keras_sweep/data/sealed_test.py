@@ -23,15 +23,16 @@ def seal(encoding: Encoding) -> tuple[int, str | None]:
 
 
 def open_test(spec: SweepSpec, data: SearchData, like: SearchData | None = None) -> Rows:
-    """Return the encoded test rows. If `like` (the data that a model trained on) has preprocessing, it encodes x.
-    Raises DataError if there are no test rows, or if any rows have changed since the search."""
+    """Return the encoded test rows of `data`, the search's data. `like` is the data that the model trained on, if it is
+    other data: preprocessing of `like`, if any, encodes x. Raises DataError if there are no test rows, or if any rows
+    have changed since the search."""
     rows, raw = _open_rows(spec, data)
     return rows if like is None or like.preprocessing is None else replace(rows, x=like.preprocessing.transform(raw))
 
 
 def open_raw_test(spec: SweepSpec, data: SearchData, like: SearchData) -> tuple[Any, Rows]:
     """Return (x of the test rows as the exported model takes x, encoded test rows). `like` is the data that the model
-    trained on: its preprocessing is used. Raises DataError as `open_test`."""
+    trained on: its preprocessing makes that x. Raises the errors of `open_test`."""
     rows, raw = _open_rows(spec, data)
     return (rows.x if like.preprocessing is None else like.preprocessing.inputs(raw)), rows
 

@@ -95,7 +95,7 @@ class SearchData:
 
     @property
     def weighs(self) -> bool:
-        """Return whether rows have weights. If so, all training rows have weights, and other parts may have some."""
+        """Return whether all training rows have sample weights. Validation and test rows may lack weights even then."""
         return self.train.weights is not None
 
     @property
@@ -113,7 +113,7 @@ class SearchData:
         return any(array.dtype.kind == "O" for array in leaves(self.train.x))
 
     def symbol(self) -> Any:
-        """Return a `keras.KerasTensor` of a batch of x. A model called on this tensor shows its output shape."""
+        """Return a `keras.KerasTensor` for a batch of x (a dict or tuple for several inputs), to call a model on."""
         import keras
 
         def symbol(array: Array) -> Any:
@@ -124,14 +124,14 @@ class SearchData:
 
     @property
     def row_shape(self) -> str:
-        """Return the shape of a row as text, and a table's dropped columns: a model may rely on these."""
+        """Describe the shape of a row of x for a message. Name a table's dropped columns, which a model may expect."""
         dropped = itemize(self.preprocessing.dropped) if self.preprocessing else ""
         without = f" (without {dropped}: a single value in training rows)" if dropped else ""
         shapes = {name.removeprefix("/"): array.shape[1:] for name, array in by_name("", self.train.x).items()}
         return ", ".join(f"{name} {list(shape)}".strip() for name, shape in shapes.items()) + without
 
     def for_fit(self, batch_size: int) -> tuple[Rows, dict[str, Any]]:
-        """Return (training rows, keyword arguments for `fit`). If `fit` iterates a dataset, the dataset is x."""
+        """Return (training rows, keyword arguments for `fit`). If `fit` iterates a dataset, `Rows.x` is the dataset."""
         if self.stream is None:
             return self.train, {"batch_size": batch_size}
         dataset = self.stream.begin()

@@ -32,7 +32,7 @@ def fit_series(x: Any, columns: tuple[str, ...]) -> TablePreprocessing:
 
 def read_series(data: DataSpec, folder: Path) -> SourceRows:
     """Read windows of rows from the CSV file `data.source` in `folder`, split in time. Raises DataError, or TableError
-    with every fault of its columns."""
+    with every fault of the columns."""
     path = folder / data.source
     options = data.options if isinstance(data.options, SeriesOptions) else SeriesOptions()
     if data.split.folds or data.split.by:
@@ -83,8 +83,8 @@ def _read_columns(path: Path, target: str, options: SeriesOptions) -> tuple[pl.D
 
 
 def _find_jumps(series: pl.Series, path: Path) -> str | None:
-    """Return a notice if a column skips values, else None. The column has times, or whole numbers that mostly grow by
-    the same step. Raises DataError if times go back, or if many times repeat, as in a file of several series."""
+    """Return a notice if times in a column, or whole numbers that mostly grow by the same step, leave gaps; else None.
+    Raises DataError if times go back, or if many times repeat, as in a file of several series."""
     column, steps = f"column {quote(series.name)}", series.alias("").to_physical().cast(pl.Float64).diff()
     if series.dtype.is_temporal():
         hint = "Sort its rows by time, with a single row for each time. Put each series into its own file"

@@ -99,7 +99,7 @@ def read_named(data: DataSpec, _: Path) -> SourceRows:
 
 
 def read_sklearn_set(name: str) -> SourceRows:
-    """Read a data set of scikit-learn, not standardised. Only pixels of `digits` (64 per row) are scaled, to 0 to 1."""
+    """Read the unscaled data set `name` of scikit-learn, like "iris". Only pixels of `digits` are scaled: 0 to 1."""
     import polars as pl
     from sklearn import datasets
 
@@ -114,7 +114,7 @@ def read_sklearn_set(name: str) -> SourceRows:
 
 
 def unknown_name(name: str, sweeps: Sequence[str] = ()) -> DataError:
-    """Return the error for a name of neither a data set nor one of `sweeps`. The hint has the nearest name."""
+    """Return the error for a name that is neither a data set nor in `sweeps`. The hint has the nearest known name."""
     near = find_nearest(name, (*DATA_NAMES, *sweeps))
     hint = f"Did you mean `{near}`?" if near else f"The data sets are {join(DATA_NAMES)}"
     return DataError(f"there is no data set {'or sweep ' if sweeps else ''}{name!r}", hint=hint)

@@ -28,8 +28,8 @@ AnyLabels: TypeAlias = Any  # `Labels`; a dict or tuple of `Labels` for several 
 
 
 def split_folds(rows: RawRows, how: Split, form: LabelForm) -> tuple[Fold, ...]:
-    """Cut rows into shuffled folds by the space file's `split` (`how`). Groups stay whole. If labels are classes for a
-    loss that needs `form`, folds have equal shares of each class. Raises DataError."""
+    """Cut rows into shuffled folds by the space file's `split` (`how`). Groups stay whole. If the labels are classes,
+    each fold has its share of each class. `form` is the label form that the loss needs. Raises DataError."""
     from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
     labels, groups = _class_per_row(rows.y, form), rows.places.get(how.by or "")
@@ -99,7 +99,8 @@ def _hold_out(rows: RawRows, share: float, how: Split, form: LabelForm) -> tuple
 
 
 def _split_by_time(times: Array, share: float) -> tuple[Array, Array]:
-    """Return (earlier, latest) row numbers in time order. Equal times stay together; ValueError if all are equal."""
+    """Return (row numbers of the earlier rows, of the latest `share` of rows), in time order. Rows of equal times stay
+    together. Raises ValueError if all times are equal."""
     order = times.argsort(kind="stable")
     first = max(times[order[-math.ceil(share * len(times))]], times.min() + 1)
     cut = int(np.searchsorted(times[order], first))
@@ -109,7 +110,7 @@ def _split_by_time(times: Array, share: float) -> tuple[Array, Array]:
 
 
 def _class_per_row(y: Arrays, form: LabelForm) -> Array:
-    """Return the class, or the first number, of each row, [N]. With several outputs, the first output counts."""
+    """Return each row's class, [N], or its first number if `y` has no classes. Of several outputs, the first counts."""
     y = leaves(y)[0]
     flat = y.reshape(len(y), -1)
     if flat.shape[1] > 1 and has_classes(y, form):
@@ -151,13 +152,13 @@ class Encoding:
         return Rows(x, y, None if raw.weights is None else copy_if_view(raw.weights))
 
     def encode_search(self) -> tuple[Rows, Rows]:
-        """Return the encoded (training rows, validation rows). With folds both are the same. Raises DataError."""
+        """Return encoded (training, validation) rows. With folds, both have all but test rows. Raises DataError."""
         train = self.rows("train")
         return train, train if self.parts.folds else self.rows("validation")
 
     def encode_part(self, part: str, rows: Rows) -> Rows:
-        """Return `rows`, the encoded rows of `part` ("train", ...). If the model's inputs have names of table columns,
-        x becomes raw columns: input name -> [N, 1]. Raises DataError for a column that is not numbers."""
+        """Return `rows`, the encoded rows of `part` (like "train"), as the model takes them. If the model's inputs have
+        names of columns, x becomes raw columns: input name -> [N, 1]. Raises DataError if a column is not numbers."""
         if not self.spec.data.inputs:
             return rows
         from keras_sweep.data.table_columns import number_matrix
@@ -166,7 +167,8 @@ class Encoding:
         return replace(rows, x={name: number_matrix(raw, [name]) for name in self.spec.data.inputs})
 
     def folds(self, rows: Rows) -> tuple[Fold, ...]:
-        """Return the folds. For a table, a fold also has all `rows`, encoded by rules of the fold's training rows."""
+        """Return the folds of `rows`, all encoded rows. For a table, each fold has a copy of `rows`, encoded by rules
+        that were fitted on the fold's training rows."""
         if self.preprocessing is None or self.spec.data.inputs:
             return self.parts.folds
         raw, encoded = self.parts.train, []
@@ -224,7 +226,8 @@ def _fit_table(spec: SweepSpec, train: Any, source: SourceRows) -> tuple[TablePr
 
 
 def encode_pictures(spec: SweepSpec, pictures: ImageSet, images: Array, labels: Array) -> Rows:
-    """Scale `images` of a published set, and encode `labels`. Class indices stay bytes, as in Keras's own loader."""
+    """Return rows of the published set `pictures`: `images` scaled to 0 to 1, and `labels` encoded for the loss. Class
+    indices stay bytes, as in Keras's own loader."""
     form, names = loss_needs(spec.loss).form, pictures.class_names
     if form is not LabelForm.INDEX:
         labels = fit_labels(np.arange(len(names)), form, spec.loss, names).encode(labels, "pictures")

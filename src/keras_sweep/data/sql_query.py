@@ -23,8 +23,8 @@ _DRIVER = "Install its driver, or name an installed driver, as in `postgresql+ps
 
 
 def read_sql(data: DataSpec, folder: Path) -> SourceRows:
-    """Read the rows of the SQL query `data.source`, which begins with `select`, `with` or `values`. A database file is
-    in `folder`. Raises DataError or TableError."""
+    """Read the rows of the SQL query `data.source`, which begins with `select`, `with` or `values`. The database is
+    `data.options.database`: a file in `folder`, or the URL of a server. Raises DataError or TableError."""
     place = server_of(data)
     engine_options: dict[str, Any] = {"url": os.path.expandvars(data.options.database)}
     if not _READS.match(data.source):

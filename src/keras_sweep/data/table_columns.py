@@ -106,9 +106,9 @@ def check_columns(
     others: Sequence[DataError] = (),
     gaps: bool = True,
 ) -> None:
-    """Check the columns of all rows, so that an error can name the row. Raises TableError with every fault. `place`
-    names the table in errors. Columns in `texts` are categories even if their values look like numbers. `others` are
-    faults that the caller found. If `gaps` is false, the error does not suggest to leave fields empty."""
+    """Check the columns of a table before its rows are split, so that an error can name the row. Raises TableError with
+    every fault, also with `others`, the faults that the caller found. `place` names the table in errors. Columns in
+    `texts` are categories even if their values look like numbers. If `gaps` is false, no hint suggests empty fields."""
     values, category_faults = _number_values(table), []
 
     def check(name: str, series: pl.Series) -> None:
@@ -136,7 +136,8 @@ def check_columns(
 
 
 def odd_columns(table: pl.DataFrame) -> dict[str, list[str]]:
-    """Return options that fix a table: `drop` lists ids and free text, `missing` lists texts like "?" among numbers."""
+    """Return options of `data` that fix a table: "drop" -> names of columns of ids or free text, "missing" -> texts
+    like "?" among numbers. Options that are not needed are left out."""
     drop, missing = [], set()
     for name, series in zip(table.columns, table.get_columns(), strict=True):
         if series.dtype == pl.String:

@@ -85,7 +85,8 @@ def read_table(data: DataSpec, place: str, load: Load) -> SourceRows:
 
 
 def load_csv(path: Path, options: Any, gaps: list[str]) -> tuple[pl.DataFrame, Callable[..., pl.DataFrame]]:
-    """Return (all columns, function that reads columns again as text) of a CSV file. `gaps` mean a missing value."""
+    """Read a CSV file. Return (all columns, `polars.read_csv` for this file, to read columns again as text). Texts in
+    `gaps` mean a missing value. `options` may have a `separator`."""
     separator = getattr(options, "separator", ",")
     with path.open(encoding="utf-8-sig", newline="") as file:
         header = next(csv.reader(file, delimiter=separator), [])
@@ -106,9 +107,9 @@ def load_parquet(path: Path, _: Any, gaps: list[str]) -> tuple[pl.DataFrame, Non
 def load_columns(
     load: Load, place: str, kind: str, options: TableOptions, others: Sequence[str | None] = ()
 ) -> tuple[pl.DataFrame, Ways]:
-    """Load all columns of a table by `load`, and parse the texts of features and of `others` (target, weights, split).
-    Return (columns, column -> how its texts were parsed). Raises DataError, which names the table `place` and the
-    format `kind`, or TableError if texts may be read in two ways."""
+    """Load all columns of a table by `load`. Parse numbers and dates in the text columns of features and of `others`,
+    the names of target, weights and split columns. Return (columns, column -> how its texts were parsed). Raises
+    DataError, which names the table `place` and the format `kind`, or TableError if texts may be read in two ways."""
     try:
         return _load(load, place, options, others)
     except (pl.exceptions.PolarsError, OSError, ValueError, csv.Error) as error:
@@ -123,7 +124,7 @@ def _load(load: Load, place: str, options: TableOptions, others: Sequence[str | 
     names = {*(options.columns or frame.columns), *others} - {options.text, *options.drop, *options.categories}
 
     def read_as_text(*kinds: Any) -> list[pl.Series]:
-        """Read the columns of these polars types again as text. Returns [] if the file has types, like Parquet."""
+        """Read the columns of these polars types again as text. Returns [] for a format with types, like Parquet."""
         indices = [i for i, col in enumerate(frame) if col.name in names and col.dtype.base_type() in kinds]
         texts = read(columns=indices, infer_schema=False) if read and indices else ()
         return [col.alias(frame.columns[i]) for i, col in zip(indices, texts, strict=False)]
@@ -187,8 +188,8 @@ def _read_values(series: pl.Series, what: str, hint: str) -> Array:
 
 
 def rank_values(values: Any, rows: int, how: Split, what: str) -> Places:
-    """Return the rank of each row's group or time, [N], from 1. `how` is the space file's `split`. Raises
-    DataError about the column `what` unless each of the `rows` rows has a value, which for `how.time` is a time."""
+    """Return the rank, from 1, of each row's group or time in `values`, [N]. `how` is the space file's `split`. Raises
+    DataError, which names the column `what`, if N is not `rows`, or if a row has no group or time."""
     needs_list = isinstance(values, np.ndarray) and values.dtype.kind in "OM"  # polars takes neither days nor objects
     series = polars_table({"": values.tolist() if needs_list else values}, what)[""]
     if len(series) != rows or series.dtype.is_nested() or series.dtype.is_object():
@@ -219,7 +220,7 @@ def find_group_columns(table: Any, skip: Collection[str | None] = ()) -> dict[st
 
 
 def find_order(table: pl.DataFrame) -> tuple[str, ...]:
-    """Return a notice if rows are sorted by a date or time, since a random split mixes times. Else return ()."""
+    """Return (notice,) if rows are sorted by a date or time, since a random split mixes times; else ()."""
     for series in table.select(selectors.temporal()).get_columns():
         if series.n_unique() >= LEAST_VALUES and (series.is_sorted() or series.is_sorted(descending=True)):
             fix = f"`split: {{time: {format_yaml_list([series.name])[1:-1]}}}` holds out the latest rows"

@@ -56,7 +56,7 @@ class TablePreprocessing:
 
     @property
     def dropped(self) -> tuple[str, ...]:
-        """Return the columns that become no feature: training rows have a single value there, or none."""
+        """Return the names of columns that become no feature: training rows have a single value there, or none."""
         return tuple(column.name for column in self.columns if not column.used)
 
     @property
@@ -92,12 +92,12 @@ class TablePreprocessing:
         return matrix
 
     def transform(self, raw: Any) -> Numbers:
-        """Convert raw rows to features, [N, F] or [N, window, F] float32, as `wrap` does. Raises DataError."""
+        """Convert raw rows to features as `wrap` does: [N, F], for a series [N, window, F]. Raises DataError."""
         features = [part.astype(np.float32) for part in self._features(np, *self._read(raw))]
         return np.concatenate(features, axis=-1)
 
     def wrap(self, model: Any) -> Any:
-        """Return a `keras.Model` that takes raw rows and calls `model` on their features, without custom objects."""
+        """Return a `keras.Model`, without custom objects, that takes raw rows and calls `model` on their features."""
         import keras
         from keras import ops
 
@@ -122,7 +122,6 @@ class TablePreprocessing:
 
     def _features(self, library: Any, numbers: Any, codes: Sequence[Any]) -> Iterator[Any]:
         """Yield arrays of features: scaled numbers, 0/1 marks of missing numbers, then the categories of each text.
-
         `numbers` is [N, columns], `codes` [N, width] for each text column. `library` is `numpy` or `keras.ops`, with
         functions of the same names. Empty arrays are skipped, since some backends can't `take` from nothing."""
         scales = [(column.fill, column.mean, column.deviation) for column in self._numbers]
@@ -143,7 +142,7 @@ class TablePreprocessing:
 
 
 def split_dates(table: pl.DataFrame) -> pl.DataFrame:
-    """Replace columns of dates by whole numbers: `NAME (year)`, month, day, weekday and, for times, hour."""
+    """Replace dates by columns of whole numbers: `NAME (year)`, month, day, weekday and, for times, hour."""
     columns: list[pl.Series] = []
     for series in table.get_columns():
         parts = DATE_PARTS[:-1] if series.dtype == pl.Date else DATE_PARTS if series.dtype == pl.Datetime else ()
@@ -176,6 +175,7 @@ def code_points(texts: list[str], width: int) -> npt.NDArray[np.int32]:
 
 def model_inputs(model: Any, raw: Any, *, decimal: str | None = None, dates: str | None = None) -> Inputs:
     """Convert raw rows to the inputs of a loaded model, by the names, types and widths of the model's own inputs.
+    Return a matrix, or a dict of arrays by input name, for `model.predict`.
 
     Args:
         raw: A polars or pandas DataFrame, or a mapping of columns by name. A model that takes a matrix needs the
@@ -183,7 +183,7 @@ def model_inputs(model: Any, raw: Any, *, decimal: str | None = None, dates: str
         decimal: "." or ",", needed only if texts like 1,101 can be read in two ways.
         dates: "day-first" or "month-first", needed only if texts like 02/03/2024 can be read in two ways.
 
-    Raises DataError if a column is missing or too many, or if a text can be read in two ways.
+    Raises DataError if a column is missing, if a matrix has too many, or if a text can be read in two ways.
     """
     frame, known = polars_table(raw), (decimal, dates)
     inputs = {tensor.name: tensor for tensor in model.input} if isinstance(model.input, list) else model.input
@@ -203,7 +203,7 @@ def _read_columns(
     frame: pl.DataFrame, numbers: Sequence[str], widths: Mapping[str, int], known: Iterable[str | None]
 ) -> tuple[Numbers, list[Codes]]:
     """Return the columns `numbers` as a matrix, and the code points of each text column. `widths` maps a text column to
-    its number of characters. `known` are ways to read texts that the user chose. Raises DataError."""
+    its number of characters. `known` has the user's `decimal` and `dates`, each None if not set. Raises DataError."""
     parts = [part[0] for name in numbers if name not in frame.columns and (part := parse_date_part(name)) is not None]
     known, texts = tuple(known), [series for series in frame if series.name in {*numbers, *parts}]
     formatted = [series for series in texts if is_formatted(series) or ("," in known and series.dtype == pl.String)]

@@ -19,15 +19,17 @@ _TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 
 
 def is_formatted(series: pl.Series) -> bool:
-    """Return whether a column has texts like "1.101,50". Texts that are all plain numbers may name categories."""
+    """Return whether a column has texts that are no plain numbers, like "1.101,50". If all are plain numbers, they may
+    name categories, and the result is False."""
     return series.dtype == pl.String and series.cast(pl.Float64, strict=False).null_count() > series.null_count()
 
 
 def read_texts(
     texts: pl.DataFrame, *known: str | None
 ) -> tuple[dict[str, pl.Series], Ways, list[tuple[str, DataError]]]:
-    """Read texts as numbers or dates. Return (columns that were read, how each was read, faults). A fault is ("decimal"
-    or "dates", error) of an ambiguous column. `known` are ways that the user chose (see `Ways`), or None."""
+    """Parse text columns as numbers or dates. Return (name -> parsed column, name -> how it was parsed, faults),
+    without columns of other texts. A fault is ("decimal" or "dates", error) of a column that can be read in two ways.
+    `known` has the ways that the user chose (see `Ways`), or None."""
     columns, ways, faults = dict[str, pl.Series](), dict[str, str](), list[tuple[str, DataError]]()
     stripped = {series.name: series.alias("").str.strip_chars().replace("", None) for series in texts}
     for key, pair, read in (("decimal", (".", ","), to_numbers), ("dates", ("day-first", "month-first"), _to_dates)):
@@ -64,8 +66,8 @@ def to_numbers(texts: pl.Series, decimal: str) -> pl.Series:
 
 
 def _to_dates(texts: pl.Series, way: str) -> pl.Series:
-    """Parse dates, with or without a time, that end with the year. `way` is "day-first" or "month-first". Other texts
-    become null. Dates with dots, like 29.02.2024, are only day-first."""
+    """Parse dates in which the year is last, with or without a time after it. `way` is "day-first" or "month-first".
+    Other texts become null. Dates with dots, like 29.02.2024, are only day-first."""
     first, values = _DATE.fullmatch(texts.drop_nulls()[0]), texts.clear(len(texts))
     if first is None or (first[1] == "." and way == "month-first"):
         return values

@@ -20,7 +20,7 @@ class DamagedArrays(Exception):
 
 
 def write_arrays(path: Path, arrays: Sequence[Any], *, text: str | None = None) -> None:
-    """Write `arrays`, after `text` unless it is None. Creates the file's folder and its parent. Raises RecordError."""
+    """Write `text`, if any, and `arrays` to a file. Make missing folders, up to two levels. Raises RecordError."""
     import numpy as np
 
     parent = path.parent
@@ -38,7 +38,7 @@ def write_arrays(path: Path, arrays: Sequence[Any], *, text: str | None = None) 
 
 
 def read_arrays(path: Path) -> tuple[Any, ...]:
-    """Read a file of arrays without a text. Raises DamagedArrays, or RecordError if the file can't be read."""
+    """Read a file of arrays without a text. Raises DamagedArrays, or RecordError if the disk can't read the file."""
     import numpy as np
 
     with plain_errors("read", path), open_plain(path) as file:
@@ -66,7 +66,7 @@ def read_arrays(path: Path) -> tuple[Any, ...]:
 
 
 def read_text_and_arrays(path: Path) -> tuple[str, tuple[Any, ...]]:
-    """Read a file of arrays with a text. Raises as `read_arrays`."""
+    """Read (text, arrays) from a file with a text. Raises like `read_arrays`, and DamagedArrays without a text."""
     arrays = read_arrays(path)
     if not arrays or str(arrays[0].dtype) != "uint8":
         raise DamagedArrays("the first array in the file is not a text")
@@ -77,7 +77,7 @@ def read_text_and_arrays(path: Path) -> tuple[str, tuple[Any, ...]]:
 
 
 def is_array_file(path: Path) -> bool:
-    """Check by the zip comment whether `write_arrays` wrote a file. Returns False if the file can't be read."""
+    """Return whether `write_arrays` wrote a file, by its zip comment. Return False for a link or an unreadable file."""
     try:
         with open_plain(path) as file, zipfile.ZipFile(file) as archive:
             return archive.comment == _comment(len(archive.namelist())) and not path.is_symlink()
@@ -90,7 +90,7 @@ def _comment(arrays: int) -> bytes:
 
 
 def _to_plain_type(array: Any) -> tuple[Any, str]:
-    """Return the array as a NumPy type, and a suffix for its real type (".bfloat16"), or "" if NumPy has the type."""
+    """Return (array, ""). If NumPy lacks the array's type: (array as unsigned integers, suffix like ".bfloat16")."""
     if array.dtype.hasobject:
         raise ValueError(f"weights must be numbers, but got an array of {array.dtype}")
     if array.dtype.kind != "V":

@@ -40,11 +40,9 @@ def write_text(path: Path, text: str, *, option: str | None = None) -> None:
 
 @contextmanager
 def replacing(path: Path, *, option: str | None = None) -> Iterator[BinaryIO]:
-    """Open a new file, which replaces `path` when the block ends without an error.
-
-    If the user named the file by a command-line `option`, the user's umask decides its permissions. Otherwise only the
-    owner can read the file. Raises RecordError if the disk fails; the old file then stays unchanged.
-    """
+    """Open a new file, which replaces `path` when the block ends without an error. If the user named the file by a
+    command-line `option`, like "--save", the user's umask decides its permissions. Otherwise only the owner can read
+    the file. Raises RecordError if the disk fails; the old file then stays unchanged."""
     mode = 0o666 if option else PRIVATE
     with replacing_path(path, option=option) as part, io.BufferedWriter(_File(disk.open_new(part, mode), "wb")) as file:
         yield cast(BinaryIO, file)
@@ -52,7 +50,8 @@ def replacing(path: Path, *, option: str | None = None) -> Iterator[BinaryIO]:
 
 @contextmanager
 def replacing_path(path: Path, *, option: str | None = None) -> Iterator[Path]:
-    """Yield a free path for a file or folder, which replaces `path` when the block ends. Raises as `replacing`."""
+    """Yield an unused path for a file or folder, which replaces `path` when the block ends without an error. The hint
+    of errors names the command-line `option`. Raises RecordError if the disk fails."""
     part = path.with_name(f".{path.stem}.{os.getpid()}{_SUFFIX}{path.suffix}")
     _remove(part)
     try:
@@ -70,7 +69,8 @@ def folder_beside(path: Path) -> TemporaryDirectory[str]:
 
 
 def clear_parts(folder: Path, *, of: Path | None = None) -> None:
-    """Delete incomplete files in `folder`. If `of` is a path, only those for this path, and only of dead processes."""
+    """Delete files and folders in `folder` that `replacing` left incomplete. If `of` is a path, delete only what would
+    have replaced `of`, and only if its process has ended."""
     for part in folder.glob(f".*{_SUFFIX}*"):
         match = _PART.fullmatch(part.name)
         if match and (of is None or (part.name.startswith(f".{of.stem}.") and not _is_running(int(match[1])))):
@@ -94,7 +94,8 @@ def _remove(part: Path) -> None:
 
 
 def check_place(place: Path, page: str, mark: str) -> None:
-    """Raise UsageError unless `place` is missing, an empty folder, or one whose file `page` has the text `mark`."""
+    """Raise UsageError unless `place` is missing, an empty folder, or a folder that `sweep` wrote: its file `page` then
+    has the text `mark`."""
     if place.is_symlink() or (place.exists() and not place.is_dir()):
         raise UsageError(f"{place} is a file or a link, not a folder", hint=_HINT)
     with plain_errors("read", place):
@@ -103,14 +104,15 @@ def check_place(place: Path, page: str, mark: str) -> None:
 
 
 def check_file(path: Path, mark: str, option: str) -> None:
-    """Raise UsageError, which names `option`, unless the file is new in an existing folder or has the text `mark`."""
+    """Raise UsageError, whose hint names the command-line `option`, unless `path` is a new file in an existing folder,
+    or has the text `mark` of a file that `sweep` wrote."""
     if not path.parent.is_dir() or (path.exists() and not has_mark(path, mark)):
         fault = f"`sweep` did not write {path}" if path.exists() else f"there is no folder {path.parent}"
         raise UsageError(fault, hint=f"Choose another file with `{option}`")
 
 
 def write_folder(place: Path, files: Mapping[str, str]) -> None:
-    """Write texts (file name -> text) to a folder. A new folder appears complete. Raises RecordError."""
+    """Write texts (file name -> text) to a folder. A new folder appears with all files at once. Raises RecordError."""
     with contextlib.ExitStack() as stack, plain_errors("make", place, option="--output"):
         folder = place
         if not place.exists():
@@ -131,11 +133,9 @@ def has_mark(path: Path, mark: str) -> bool:
 
 
 def user_cache(*parts: str) -> Path:
-    """Create the folder CACHE/`parts`, mode 0700, and return it. CACHE: $SWEEP_CACHE_DIR, else ~/.cache/keras-sweep.
-
-    Users may share the cache itself, but not its folders. Raises OSError if a folder can't be made, is a link, belongs
-    to another user, or others may write to it.
-    """
+    """Create the folder CACHE/`parts`, mode 0700, and return it. CACHE is $SWEEP_CACHE_DIR, else ~/.cache/keras-sweep.
+    Users may share CACHE itself, but not the folders in it. Raises OSError if a folder can't be made, is a link,
+    belongs to another user, or others may write to it."""
     import platformdirs
 
     folder = Path(os.environ.get("SWEEP_CACHE_DIR") or platformdirs.user_cache_dir("keras-sweep")).expanduser()

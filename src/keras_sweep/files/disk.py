@@ -11,7 +11,7 @@ BUSY_SECONDS = 30.0  # s that a statement waits for another program to release t
 
 
 def open_new(path: Path, mode: int) -> int:
-    """Create an empty file and return its descriptor. Raises FileExistsError."""
+    """Create a file with the permissions `mode`, and return a descriptor for writing. Raises FileExistsError."""
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), mode)
 
 
@@ -51,6 +51,6 @@ def remove_folder(path: Path) -> None:
 
 
 def connect(path: Path, *, options: str) -> sqlite3.Connection:
-    """Connect to an existing database. `options` are of SQLite's URI ("mode=ro"). Begins no transaction."""
+    """Connect to a database in autocommit mode. `options` end SQLite's URI: "mode=ro" reads an existing database."""
     uri = f"{path.absolute().as_uri()}?{options}"
     return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)

@@ -41,7 +41,8 @@ _SQLITE_HINTS = {"FULL": _SPACE, "BUSY": _BUSY, "LOCKED": _BUSY, "IOERR": _DISK}
 
 @contextmanager
 def plain_errors(doing: str, path: Path, *, option: str | None = None) -> Iterator[None]:
-    """Raise OSError and SQLite errors of the block as RecordError: `can't DOING PATH: why`. The hint names `option`."""
+    """Turn OSError and SQLite errors of the block into RecordError: `can't DOING PATH: why`, where `doing` is like
+    "write". A hint to choose another folder names the command-line `option`, by default --sweeps-dir."""
     try:
         yield
     except OSError as error:

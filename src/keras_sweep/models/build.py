@@ -28,19 +28,17 @@ MODEL_CODE = "model_code"  # attribute of the study; absent if no user code make
 
 
 def build_model(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> Any:
-    """Do as `build_with_fit`, but return only the model. It is compiled only if the user's code compiles it."""
+    """Build a model as `build_with_fit` does. Return the model alone, compiled only if the user's code compiles it."""
     return build_with_fit(spec, arguments, data)[0]
 
 
 def build_with_fit(
     spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData
 ) -> tuple[Any, partial[Any] | None]:
-    """Build a model. Return (model, the HyperModel's own `fit`, or None if `keras.Model.fit` trains the model).
-
-    A user's function gets `arguments`, the trial's model arguments. If the function has parameters `input_shape` (of a
-    row) or `classes` (None for regression), the function gets these, too. Raises ModelError if the function can't be
-    imported or called, raises, or does not return a Keras model.
-    """
+    """Build the model of a trial. Return (model, `fit`). `fit` is the HyperModel's own `fit` with hyperparameters and
+    model bound, or None if `keras.Model.fit` trains the model. A user's function gets `arguments`, the trial's model
+    arguments. If it has parameters `input_shape` (of a row) or `classes` (None for regression), it gets these, too.
+    Raises ModelError if the function can't be imported or called, raises, or does not return a Keras model."""
     if spec.model.kind == "dense":
         try:
             model = dense(data, spec.loss, spec.loss_arguments, **arguments)  # type: ignore[arg-type]
@@ -79,8 +77,8 @@ def dense(
 
     `units` and `activation` belong to the output layer. By default they fit the labels and the loss. `hidden` has the
     units of each hidden layer, first to last; a number means a single layer. `dropout` is the share of each hidden
-    layer's outputs (without hidden layers, of the inputs) that training drops. `l2` penalises every kernel. Raises the
-    errors of Keras for arguments that Keras does not take.
+    layer's outputs (without hidden layers, of the inputs) that training drops. `l2` is the factor of a penalty on every
+    kernel. Raises the errors of Keras for arguments that Keras does not take.
     """
     import keras
 
@@ -105,7 +103,8 @@ def dense(
 
 
 def undo_transform(model: Any, spec: SweepSpec) -> Any:
-    """Return the model with layers that undo the target's `transform`. Raises ModelError for a subclassed model."""
+    """Return the model with layers at its end that undo the target's `transform`; without a `transform`, the model
+    itself. Raises ModelError for a subclassed model."""
     import keras
 
     if spec.scale is None:
@@ -172,9 +171,9 @@ def _call_function(spec: SweepSpec, function: object, arguments: Mapping[str, Va
 def make_builder(
     hyper_model: Any, folder: Path, input_shape: tuple[int, ...], classes: int | None
 ) -> tuple[Callable[[Any], Any], Fit | None]:
-    """Return (a function from `keras_tuner.HyperParameters` to a model, the HyperModel's own `fit` or None). The user's
+    """Return (function from `keras_tuner.HyperParameters` to a model, the HyperModel's own `fit` or None). The user's
     function, or the HyperModel's class, gets `input_shape` (of a row) and `classes` if its parameters have these names.
-    Raises ModelError if the HyperModel can't be created."""
+    `folder` has the user's code. Raises ModelError if the HyperModel can't be created."""
     import keras_tuner
 
     context = {"input_shape": input_shape, "classes": classes}
@@ -210,7 +209,6 @@ def _check_model(model: object, source: str) -> None:
 
 
 def _build_variables(model: Any, spec: SweepSpec, data: SearchData) -> None:
-    """Create all variables of a model. A subclassed model is called once on a symbolic batch."""
     import keras
 
     if isinstance(getattr(model, "input", None), dict | list):  # Keras accepts an array for a structure of 1 input
@@ -242,7 +240,7 @@ def call_symbolic(model: Any, data: SearchData) -> Any:
 
 
 def _match_rank(symbol: Any, inputs: Any) -> Any:
-    """Return `symbol` with a last axis of 1 added or removed, as Keras does with rows if a model's `inputs` need it."""
+    """Return `symbol` with a last axis of 1 added or removed if a model's `inputs` need it, as Keras does with rows."""
     import keras
 
     extra_axes = len(inputs[0].shape) - len(symbol.shape) if hasattr(symbol, "shape") and inputs else 0
@@ -260,11 +258,10 @@ def count_classes(spec: SweepSpec, data: SearchData) -> int | None:
 
 
 def model_code(spec: SweepSpec, *, now: bool = False) -> dict[str, str]:
-    """Return file -> SHA-256 (hex) of the code of model and callbacks, and of the modules that the code imports.
-
-    Only files beside the space file count. A function that a Python program passed in has no file: the keys are its
-    parts (code, defaults, variables), as passed in or, with `now`, at present. Return {} for the dense model.
-    """
+    """Return file -> SHA-256 (hex) of the user's code that trains: model, losses, metrics, callbacks, and the modules
+    that they import; {} if there is none. Only files beside the space file count. A function that a Python program
+    passed in has no file: the keys are its parts (code, defaults, variables), as passed in or, with `now`, at
+    present."""
     digests: dict[str, str] = {}
     for source in spec.training_code:
         module = source.partition(":")[0]

@@ -61,11 +61,11 @@ def _get_hyper_model_class(value: object) -> Any:
 
 
 def call_fit(fit: Fit, train: Rows, validation: Rows, *, begun: Callable[[], object], **kwargs: Any) -> Any:
-    """Call a HyperModel's own `fit` as KerasTuner does, with rows and arguments of `keras.Model.fit`.
+    """Call a HyperModel's own `fit` as KerasTuner does, with arguments of `keras.Model.fit`, and return its result.
 
-    If Python refuses an argument before training has begun (`begun` tells), it is dropped, and `fit` is called again.
-    `fit` may not take the argument, or may pass it on beside `**kwargs`, as in `model.fit(*args, verbose=2, **kwargs)`.
-    Raises ModelError if `sample_weight` would be dropped.
+    If Python refuses an argument, and `begun()` is false since no training has begun, call `fit` again without the
+    argument. `fit` may lack the argument, or may set it beside `**kwargs`, as in `model.fit(*args, verbose=2,
+    **kwargs)`. Raises ModelError if `sample_weight` would be left out.
     """
     kwargs["validation_data"] = validation.validation_data
     kwargs |= {} if train.weights is None else {"sample_weight": train.weights}
@@ -83,12 +83,10 @@ def call_fit(fit: Fit, train: Rows, validation: Rows, *, begun: Callable[[], obj
 
 
 def parse_fit_result(result: Any, objective: Objective) -> dict[str, float]:
-    """Return the metrics that a HyperModel's `fit` returned, by KerasTuner's rules.
-
-    A number is the metric `default_objective`. A list gives the mean of its items; a History in it gives its best
-    epoch by `objective`. A History alone, or None, gives {}: the caller uses the metrics logged during `fit`. Raises
-    ModelError for other results.
-    """
+    """Return name -> value of the metrics that a HyperModel's `fit` returned, by KerasTuner's rules. A dict has metrics
+    by name. A number is the metric `default_objective`. A list gives the mean of its items, where a History counts with
+    its best epoch by `objective`. A History alone, or None, gives {}: the caller uses the metrics logged during `fit`.
+    Raises ModelError for other results."""
     import keras
 
     if result is None or isinstance(result, keras.callbacks.History):
@@ -123,8 +121,8 @@ def make_hyper_parameters(values: Mapping[str, Value]) -> Any:
 
 
 def convert_parameters(hyper_parameters: Iterable[Any]) -> tuple[Parameter, ...]:
-    """Convert `keras_tuner.HyperParameters.space` to parameters `model.NAME`, in order: a condition names only earlier
-    parameters. A name in several conditional scopes becomes a single parameter with merged conditions. Raises
+    """Convert `keras_tuner.HyperParameters.space` to parameters `model.NAME` in the same order: a condition names only
+    earlier parameters. A name in several conditional scopes becomes a single parameter with merged conditions. Raises
     ModelError if ranges differ between scopes."""
     merged: dict[str, Parameter] = {}
     for hp in hyper_parameters:
@@ -171,11 +169,9 @@ def _merge_parameters(a: Parameter, b: Parameter) -> Parameter:
 
 
 def explore_space(spec: SweepSpec, build: Callable[[Any], Any], fit: Fit | None, data: SearchData) -> SweepSpec:
-    """Add the hyperparameters that a HyperModel's `build` and `fit` ask for to the sweep's parameters. Return the spec.
-
-    If the space file gives `model.NAME` a range or a value, the space file wins. Raises ModelError if no build gives a
-    Keras model, or if the space file names a hyperparameter that the model does not have.
-    """
+    """Return `spec` with more parameters: the hyperparameters that a HyperModel's `build` and `fit` ask for. If the
+    space file gives `model.NAME` a range or a value, the space file wins. Raises ModelError if no build gives a Keras
+    model, or if the space file names a hyperparameter that the model does not have."""
     space = spec.space
     constants = {_strip_prefix(name): value for name, value in space.constants.items() if name.startswith(MODEL_PREFIX)}
     fixed = {**spec.model.arguments, **constants}
@@ -193,11 +189,9 @@ def explore_space(spec: SweepSpec, build: Callable[[Any], Any], fit: Fit | None,
 
 
 def _add_fit(build: Callable[[Any], Any], fit: Fit, spec: SweepSpec, data: SearchData) -> Callable[[Any], None]:
-    """Return a function that builds a model and calls the HyperModel's `fit`, to see the hyperparameters of both.
-
-    With 0 epochs Keras trains nothing, but the code after a first training runs. The first build is also trained for
-    1 epoch; if that asks for more hyperparameters, so are later builds. Errors are ignored: few rows may cause them.
-    """
+    """Return a function that builds a model and calls the HyperModel's `fit`, to see the hyperparameters of both. With
+    0 epochs Keras trains nothing, but the rest of `fit` runs. The first build also trains for 1 epoch. If this epoch
+    asks for more hyperparameters, later builds train for 1 epoch, too. Errors are ignored: few rows may cause them."""
     import keras
 
     rows, epochs = Rows(*(cut(arrays, 0, ROWS) for arrays in data.train.arrays)), [0, 1]
@@ -286,7 +280,8 @@ class Exploration:
         return self.builds < (MOST_FAULTS if len(self.faults) == self.builds else MOST_BUILDS)
 
     def _vary(self, name: str) -> None:
-        """Build with every choice of a hyperparameter, or both ends of a range: other values may run other code."""
+        """Build with each choice of the hyperparameter `name`, or with both ends of its range. If these builds ask for
+        different hyperparameters, build with all values of a small range."""
         distribution = convert_distribution(next(variant for variant in self.variants if variant.name == name))
         choices = distribution.values() if distribution.size <= MOST_VALUES else ()
         answers = self.answers[name] = dict[Value, tuple[frozenset[str], bool]]()

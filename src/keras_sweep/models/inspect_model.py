@@ -44,9 +44,8 @@ class Inspection:
 
 
 def load_rows(spec: SweepSpec, data: SearchData | None = None) -> tuple[SweepSpec, SearchData]:
-    """Load the rows as the loss and the model take them. Return (spec with the loss and metrics that the model compiles
-    itself with, data). Pass `data` if `load_search_data` was called before. Raises DataError, ModelError or
-    SpaceFileError."""
+    """Load the rows as the loss and the model take them. `data` is the result of `load_search_data`, if you have it.
+    Return (spec with the model's own loss and metrics, data). Raises DataError, ModelError or SpaceFileError."""
     data, backend = load_search_data(spec) if data is None else data, import_keras().backend.backend()
     if data.has_texts and backend != "tensorflow":
         raise DataError(
@@ -221,7 +220,7 @@ def _last_activation(model: Any, output: int = 0) -> str | None:
 
 
 def _walk_back(model: Any, output: int) -> Iterator[Any]:
-    """Yield the layers and operations before an output, the last first, while each has a single input."""
+    """Yield the layers and operations before output number `output`, last first, up to any with several inputs."""
     import keras
 
     if isinstance(model, keras.Sequential):

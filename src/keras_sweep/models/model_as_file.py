@@ -19,12 +19,10 @@ ROWS = 8  # rows on which two models are compared
 
 
 def fileable(model: Any, x: Arrays) -> Any:
-    """Return the model if Keras can save it, or a functional model of the layers in its `call`.
-
-    Keras can't save a subclassed model without `get_config`. A call on a symbolic tensor shows the layers of the model.
-    If `call` uses only layers and Keras's operations, Keras can save a functional model of these layers. Both models
-    must give the same outputs for a few rows of `x`. Raises ValueError, with the reason, if neither model can be saved.
-    """
+    """Return the model if Keras can save it, or a functional model of the layers in its `call`. Keras can't save a
+    subclassed model without `get_config`. A call on a symbolic tensor shows the layers: if `call` uses only layers and
+    Keras's operations, Keras can save a functional model of them. The functional model must give the outputs of `model`
+    for a few rows of `x`. Raises ValueError, with the reason, if neither model can be saved."""
     problem = _find_save_problem(model)
     if problem is None:
         return model
@@ -48,8 +46,8 @@ def opening_call(model: Any) -> str:
 
 
 def find_custom_objects(config: Any) -> dict[str, str]:
-    """Return the user's classes and functions in a model's config: name -> `module.Class`, or the function's name.
-    Objects of `compile` are left out, since `compile=False` opens the file without them."""
+    """Return the user's objects in a model's config: a class's name -> `module.Class`, a function's name -> the same
+    name. Objects of `compile` are left out, since `compile=False` opens the file without them."""
     names = {}
     for part in _walk_config(config):
         module = str(part.get("module") or "")
@@ -62,11 +60,9 @@ def find_custom_objects(config: Any) -> dict[str, str]:
 
 
 def objects_in_file(path: Path, source: str, *, compiled: bool) -> dict[str, str]:
-    """Return name -> "module:name" of the user's objects in a model's file. `compiled` includes objects of `compile`.
-
-    `source` is the user's model function as "module:name". Keras saves no module of a function: this one is used.
-    Returns {} if the file is unreadable: the function that opens the file reports the error.
-    """
+    """Return name -> "module:name" of the user's classes and functions in a model's file, with objects of `compile` if
+    `compiled`. `source` is the user's model function as "module:name". Keras saves no module of a function, so the
+    module of `source` is used. Returns {} if the file is unreadable: the function that opens it reports the error."""
     sources = {}
     with contextlib.suppress(Exception), without_tensorflow():
         with zipfile.ZipFile(path) as archive:

@@ -29,14 +29,15 @@ def own_optimizer(model: Any) -> Any | None:
 
 
 def choose_jit_on_opening(model: Any) -> None:
-    """Make the file of a model say `jit_compile: auto`. Keras 3.15 writes the choice of this machine and backend, and
-    the choice for JAX makes PyTorch compile for minutes."""
+    """Let the file of a model say `jit_compile: auto`, so that Keras chooses when the file is opened. Keras 3.15 writes
+    the choice for this machine and backend, and JAX's choice makes PyTorch compile for minutes."""
     if config := getattr(model, "_compile_config", None):
         config.config["jit_compile"] = "auto"
 
 
 def own_arguments(spec: SweepSpec, model: Any, data: SearchData) -> dict[str, Any]:
-    """Return the model's compile arguments that the space file leaves out. Sample weights apply to all metrics."""
+    """Return the model's arguments of `compile`, without the loss or metrics that the space file sets. If rows have
+    sample weights, all metrics are weighted."""
     kwargs = read_compile_arguments(model) if spec.own else {}
     keys = {"loss": ("loss_weights",), "metrics": ("metrics", "weighted_metrics")}
     kwargs |= {name: None for key, names in keys.items() if key not in spec.own for name in names if kwargs}
@@ -48,12 +49,10 @@ def own_arguments(spec: SweepSpec, model: Any, data: SearchData) -> dict[str, An
 
 
 def apply_own_compile(spec: SweepSpec, model: Any, *, trains_itself: bool) -> SweepSpec:
-    """Return `spec`, with the model's loss and metrics if it names none. A user's loss is called "its own NAME".
-
-    Raises ModelError if model and file have no loss. Raises SpaceFileError if trials are ranked by, or callbacks watch,
-    a metric that is not recorded. If the model's `fit` (`trains_itself`) or training steps are not Keras's, any metric
-    may be recorded.
-    """
+    """Return `spec`, with the model's loss and metrics if the space file names none. A user's loss is called "its own
+    NAME". Raises ModelError if neither the model nor the space file has a loss. Raises SpaceFileError if trials are
+    ranked by, or callbacks watch, a metric that is not recorded. If the model's `fit` (`trains_itself`) or training
+    steps are not Keras's, any metric may be recorded."""
     kwargs, keys_left = read_compile_arguments(model), list(spec.own)
     steps = ("compile", "train_step", "test_step", "metrics", "compute_metrics")
     trains_itself |= any(_is_overridden(model, name) for name in steps)
@@ -89,7 +88,7 @@ def apply_own_compile(spec: SweepSpec, model: Any, *, trains_itself: bool) -> Sw
 
 
 def can_validate(model: Any) -> bool:
-    """Return whether `evaluate` gives a loss. If only `train_step` is the user's, Keras's `test_step` may give none."""
+    """Return whether `evaluate` gives a loss. If only `train_step` is the user's, Keras's `test_step` may have none."""
     steps = [name for name in ("train_step", "test_step", "compute_loss") if _is_overridden(model, name)]
     return steps != ["train_step"] or getattr(model, "loss", None) is not None or bool(model.losses)
 
@@ -111,7 +110,7 @@ def own_loss(model: Any) -> str:
 
 
 def check_losses(spec: SweepSpec, losses: Iterable[str]) -> None:
-    """Check that all `losses` (see `own_loss`) are equal, if trials are ranked by the loss. Raises SpaceFileError."""
+    """Raise SpaceFileError if `losses` (see `own_loss`) differ, and trials are ranked by their models' own losses."""
     ranks_by_own = "loss" in spec.own and spec.objective.name in ("loss", "val_loss")
     kinds = [*dict.fromkeys(filter(None, losses))] if ranks_by_own else []
     if len(kinds) > 1:
@@ -167,11 +166,9 @@ def list_overrides(spec: SweepSpec, model: Any) -> Iterator[str]:
 
 
 def plain_parts(spec: SweepSpec, model: Any) -> tuple[str, dict[str, Value]] | str:
-    """Return (name, arguments) of the optimizer that a trial's model compiles itself with.
-
-    If the model can't train in lanes, return the reason, as "a loss of its own": lanes need an optimizer of Keras with
-    numbers as arguments, and the sweep's loss and metrics.
-    """
+    """Return (name, arguments) of the optimizer that a trial's model compiles itself with. Lanes need an optimizer of
+    Keras with numbers as arguments, and the sweep's loss and metrics. If the model can't train in lanes, return the
+    reason, like "a loss of its own"."""
     import keras
 
     kwargs, optimizer = read_compile_arguments(model), model.optimizer
@@ -207,7 +204,7 @@ def _is_named(spec: SweepSpec, name: str, metric: Any) -> bool:
 
 
 def loss_and_arguments(loss: Any) -> tuple[str, dict[str, Any]]:
-    """Return (Keras's name, arguments that are no defaults) of a loss. A user's own loss gives ("its own NAME", {})."""
+    """Return (Keras's name, non-default arguments) of a loss. A user's own loss gives ("its own NAME", {})."""
     import keras
 
     if isinstance(loss, str) and loss not in LOSS_NEEDS:
@@ -219,7 +216,7 @@ def loss_and_arguments(loss: Any) -> tuple[str, dict[str, Any]]:
 
 
 def _read_metrics(model: Any) -> dict[str, Any]:
-    """Return name in Keras's logs -> metric, for the metrics that a model compiles itself with."""
+    """Return name (as in Keras's logs) -> metric, for all metrics that a model compiles itself with."""
     arguments = read_compile_arguments(model)
     return _name_metrics([arguments.get("metrics"), arguments.get("weighted_metrics")])
 
