@@ -26,7 +26,8 @@ MOST_COMPARED = 256  # best trials; a worse trial adds nothing to the estimate
 
 @dataclass(frozen=True)
 class Candidates:
-    """The trials to compare with the winner, ordered by number. An order by rank would favour the best trial."""
+    """The winner, the trials to compare with it, and their scores on each row.
+    Trials are ordered by number. In an order by rank, the winner would win every draw between equal scores."""
 
     scores: Mapping[int, Sequence[RowScores]]  # trial number -> an item per seed, the search's seed first
     trials: Sequence[Result]
@@ -38,11 +39,9 @@ class Candidates:
     def load(
         cls, folder: SweepFolder, results: Sequence[Result], best: Result, objective: Objective, seed: int
     ) -> Candidates | None:
-        """Load the scores of all trials that could have won and were scored on the winner's validation rows.
-
-        `results` are all trials, and `best` is the winner. Returns None if scores are missing: of the winner, or of
-        over half of the trials. If finalists decide the winner, no trial with finalists may lack the scores of a seed.
-        """
+        """Load the scores of the best 256 trials that can win and have the winner's validation rows.
+        `results` are all trials, `best` is the winner, `seed` is for random draws. Returns None if scores are missing:
+        of the winner, of over half of the trials, or of any seed of a trial whose finalists decide."""
         expected = [trial for trial in select_scored(results, objective, best=MOST_COMPARED) if trial.rows == best.rows]
         loaded = load_scores(folder, expected)
         if (best_scores := loaded.get(best.number)) is None:
@@ -65,10 +64,8 @@ class Candidates:
         return self.scores[self.best.number][0].rows
 
     def measure_behind(self, by_value: Mapping[int, Behind]) -> dict[int, Behind]:
-        """Return `by_value` (trial number -> Behind) with standard errors and ties, from the scores on the same rows.
-
-        A mean over seeds is compared with the winner's mean. A single seed is compared with the winner's first seed.
-        """
+        """Return `by_value` (trial number -> how far behind the winner) with standard errors and ties from row scores.
+        A mean over seeds is compared with the winner's mean, a single seed with the winner's first seed."""
         first, behind = len(self.trials), dict(by_value)
         mean = [trial.number for trial in self.trials].index(self.best.number)
         models = [*self.scores.values(), self.scores[self.best.number][:1]]
@@ -82,7 +79,7 @@ class Candidates:
         return behind
 
     def estimate(self) -> Estimate | None:
-        """Estimate the winner's score on new rows. Returns None if too few trials have scores on the same rows."""
+        """Estimate the winner's score on new rows. Returns None if finalists decide, and fewer than two have scores."""
         from keras_sweep.honest.estimate import estimate_winner
 
         rivals = [trial.number for trial in self.trials if trial.final] or list(self.scores)
@@ -105,7 +102,7 @@ class Candidates:
 
 
 def load_scores(folder: SweepFolder, trials: Iterable[Result]) -> dict[int, RowScores]:
-    """Return trial number -> scores. Skip trials whose scores file is damaged or missing."""
+    """Load the scores of `trials`: trial number -> scores. Leave out trials whose file is damaged or missing."""
     loaded = {}
     for trial in trials:
         with suppress(RecordError):
@@ -114,7 +111,8 @@ def load_scores(folder: SweepFolder, trials: Iterable[Result]) -> dict[int, RowS
 
 
 def load_seeds(folder: SweepFolder, trial: Result) -> list[RowScores] | None:
-    """Return a trial's scores, an item per seed, the search's seed first; None if scores of a seed are missing."""
+    """Load a trial's scores per seed: the trial's own, then those of its finalists that did not fail.
+    Returns None if scores are missing or damaged, or differ in kind or number of rows."""
     finalists = [finalist for finalist in trial.finalists if has_value(finalist)]
     try:
         scores = [load_scores_of(folder, training) for training in (trial, *finalists)]
@@ -126,10 +124,8 @@ def load_seeds(folder: SweepFolder, trial: Result) -> list[RowScores] | None:
 def describe_choice(
     scores: Scores, search: Sequence[Result], finalists: Sequence[int], seeds: int, objective: Objective
 ) -> FirstChoice:
-    """Describe the choice of `finalists` (trial numbers) among the trials `search`, for `estimate_winner`.
-
-    `scores` are of `search`, in the same order. `seeds` is the number of seeds in the winner's mean.
-    """
+    """Return the choice of `finalists` (trial numbers) among `search`; `estimate_winner` repeats it on samples of rows.
+    `scores` has a model for each trial of `search`. `seeds` is the number of seeds in the winner's mean."""
     import numpy as np
 
     from keras_sweep.honest.estimate import FirstChoice
@@ -143,10 +139,8 @@ def describe_choice(
 def pair_scores(
     models: Sequence[Sequence[RowScores]], against: int | Sequence[int], objective: Objective, seed: int
 ) -> tuple[Any, Any, Any]:
-    """Compare K models with the model `against`: an index, or an index for each model.
-
-    `models`: scores per seed. `seed`: of the test's random draws. Returns [K] distances, standard errors and ties.
-    """
+    """Compare K models (each: scores per seed) with the model `against`, an index, or an index for each model.
+    `seed`: of random draws. Returns [K] arrays: distance (above 0: worse), its standard error, and whether tied."""
     import numpy as np
 
     from keras_sweep.honest.ties import find_ties
@@ -155,7 +149,7 @@ def pair_scores(
 
 
 def stack_scores(models: Sequence[Sequence[RowScores]], objective: Objective) -> Any:
-    """Convert the scores of models, per seed, to means over seeds. A loss becomes its negative: larger is better."""
+    """Stack K models (each: scores per seed) to a `MeanScores` or `MetricScores`. Scores to minimize are negated."""
     import numpy as np
 
     from keras_sweep.honest.scores import METRICS, MeanScores, MetricScores

@@ -19,7 +19,8 @@ T = TypeVar("T")
 
 
 def encode(result: Result, seed: Value) -> dict[str, str]:
-    """Return attribute -> JSON text. Weights and scores become digests. `seed` is for a trial without its own seed."""
+    """Return the user attributes of an Optuna trial (name -> JSON text), with digests in place of weights and scores.
+    `seed` is recorded if the trial has no parameter `seed`."""
     attributes = _to_attributes(result.light(), seed)
     texts = {key: json.dumps(value, allow_nan=False) for key, value in attributes.items() if value is not None}
     texts[CHECKSUM] = str(_checksum(result.number, result.state, result.value, texts))
@@ -53,7 +54,8 @@ def _to_attributes(result: Result, seed: Value) -> dict[str, Any]:
 
 
 def decode(number: int, state: str, value: float | None, texts: Mapping[str, str]) -> Result:
-    """Build a result without weights from the texts of `encode`. Raises ValueError if texts were edited or swapped."""
+    """Build a result, without weights and scores, from Optuna's `number`, `state`, `value` and the texts of `encode`.
+    Raises ValueError if the checksum shows an edit, or an attribute is missing or damaged."""
     try:
         if int(texts[CHECKSUM]) != _checksum(number, state, value, texts):
             raise ValueError("its checksum is wrong")

@@ -22,7 +22,7 @@ OptunaText = NewType("OptunaText", str)  # the JSON text of an Optuna distributi
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """The scores of a reference model on the sweep's rows. The model is not a trial: nothing was searched."""
+    """The scores of a linear model of scikit-learn on the sweep's rows, to compare the trials with."""
 
     model: str  # "SGDClassifier(loss='log_loss', max_iter=5, random_state=42)"
     metric: str  # of the fold scores: "accuracy", or "r2" for regression
@@ -34,7 +34,7 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True)
 class Refit:
-    """The winner's training repeated on all rows."""
+    """The winner's training, repeated on training and validation rows together."""
 
     trial: int  # the trial of the search with the same configuration
     seed: int | None  # the seed of the repeated finalist; None: the trial's seed
@@ -51,7 +51,7 @@ class Refit:
 
 @dataclass(frozen=True, slots=True)
 class TestScores:
-    """The scores that `evaluate()` returned on the sealed test rows."""
+    """The scores that `evaluate()` returned on the test rows, which no training or ranking uses."""
 
     __test__ = False  # pytest collects classes whose names begin with "Test"
 
@@ -63,7 +63,7 @@ class TestScores:
 
 @dataclass(frozen=True, slots=True)
 class TestLook(TestScores):
-    """The last evaluation on the test rows, with the model that was evaluated."""
+    """The scores of the last evaluation on the test rows, and which model was evaluated."""
 
     number: int  # of the trial
     seed: int | None  # of the finalist; None: the trial's seed
@@ -72,7 +72,7 @@ class TestLook(TestScores):
 
 @dataclass(frozen=True, slots=True)
 class ChosenFinalists:
-    """A choice of finalists: the configurations to train again, and the seeds to train each of them with."""
+    """A choice of finalists: the configurations to train again, and the new seeds to train each configuration with."""
 
     trials: int  # in the search at the time of the choice; with more trials the choice no longer decides the winner
     recipes: tuple[int, ...] = ()  # numbers of trials of the search, the most promising first; none, or at least two
@@ -88,7 +88,7 @@ class ChosenFinalists:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All attributes of a sweep. Every record has the attributes without a default."""
+    """All attributes of a sweep's Optuna study. Only attributes with a default may be missing in a record."""
 
     metric: str
     goal: Goal
@@ -133,19 +133,20 @@ class Facts:
         return self.finalists[-1] if self.finalists else ChosenFinalists(0)
 
     def refit_of(self, training: Result) -> Refit | None:
-        """Return the repetition of `training` on all rows, or None if this training was not repeated."""
+        """Return the repetition of `training` on training and validation rows, or None if it was not repeated."""
         key = (training.recipe, training.finalist_seed)
         return self.refit if self.refit is not None and (self.refit.trial, self.refit.seed) == key else None
 
     def test_of(self, training: Result) -> TestScores | None:
-        """Return the test scores of the model of `training`, or None if another model or none was evaluated last."""
+        """Return the test scores of the model of `training`, or None if the last evaluation was of another model."""
         key = (training.recipe, training.finalist_seed, self.refit_of(training) is not None)
         test = self.test
         return test if test is not None and (test.number, test.seed, test.refit) == key else None
 
 
 def parse_record(kind: type[T], attributes: Mapping[Any, Any]) -> T:
-    """Build a dataclass `kind` from JSON attributes. Raises ValueError if an attribute is damaged or missing."""
+    """Build an object of the dataclass `kind` from `attributes`: field name -> JSON value. Unknown names are skipped.
+    Raises ValueError if a value has the wrong type, or a value without a default is missing."""
     arguments, types = {}, get_type_hints(kind)
     for item in fields(kind):  # type: ignore[arg-type]
         value = attributes.get(item.name, item.default)

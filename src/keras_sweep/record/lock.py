@@ -46,7 +46,7 @@ class SweepLock:
     """The lock of a sweep, held from `acquire` (or the start of a `with`) to `release` or the process's death."""
 
     def __init__(self, folder: SweepFolder, *, force: bool = False) -> None:
-        """Create the lock, not yet held. `force`: ignore a `lock.json` of another host, which can't be checked."""
+        """Create the lock, not yet held. `force`: ignore a `lock.json` that names a process on another host."""
         self.folder = folder
         self.taken_over: Owner | None = None  # the dead process that last held the lock
         self._force = force
@@ -54,10 +54,8 @@ class SweepLock:
 
     def acquire(self) -> None:
         """Acquire the lock, and wait at most half a second for it.
-
         Raises SweepBusy if another process holds the lock, or a process on another host may hold it. Raises RecordError
-        if the disk fails, the file system has no locks, or the folder contains a link.
-        """
+        if the disk fails, the file system has no locks, or the folder contains a link."""
         from filelock import FileLock, Timeout
 
         self.folder.make()
@@ -86,7 +84,8 @@ class SweepLock:
             self._held = stack.pop_all()
 
     def move_aside(self) -> SweepFolder:
-        """Rename the folder to `NAME~1`, lock a new folder `NAME`, and return the old folder. Raises as `acquire`."""
+        """Rename the folder to `NAME~1` (or the next free number), and lock a new folder `NAME`. Return the renamed
+        folder. Raises SweepBusy or RecordError, as `acquire` does."""
         moved = SweepFolder(set_aside(self.folder.path))
         with self._held:  # the old lock lasts until the new folder is locked
             self.acquire()
@@ -103,7 +102,6 @@ class SweepLock:
         self.release()
 
     def _lock_folder(self, stack: ExitStack) -> int:
-        """Lock the folder and return its descriptor, which `stack` closes. Raises SweepBusy, which names the owner."""
         deadline = time.monotonic() + _PATIENCE
         with plain_errors("lock", self.folder.path):
             descriptor = os.open(self.folder.path, os.O_RDONLY)
@@ -139,7 +137,8 @@ def read_owner(folder: SweepFolder) -> Owner | None:
 
 
 def living_owner(folder: SweepFolder) -> Owner | None:
-    """Return the process in `lock.json` if it runs the sweep, else None. On another host it counts as running."""
+    """Return the process that `lock.json` names, or None if it no longer runs the sweep, or the file is missing.
+    A process on another host counts as running."""
     owner = read_owner(folder)
     if owner is None or owner.host != socket.gethostname():
         return owner

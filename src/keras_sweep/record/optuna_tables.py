@@ -48,7 +48,7 @@ _TIME = "%Y-%m-%d %H:%M:%S.%f"  # SQLAlchemy's format
 
 
 def read_revision(connection: sqlite3.Connection) -> str | None:
-    """Return the revision of Optuna's tables; None if tables are missing, or a view or trigger could run SQL."""
+    """Return the revision of Optuna's tables, "v3.2.0.a"; None if tables are missing, or views or triggers exist."""
     objects = connection.execute("SELECT type, name FROM sqlite_master").fetchall()
     names = {name for kind, name in objects if kind == "table"}
     if not names >= TABLES or any(kind in ("view", "trigger") for kind, _ in objects):
@@ -112,7 +112,8 @@ def count_foreign_trials(connection: sqlite3.Connection, study: int) -> int:
 
 
 def move_foreign(connection: sqlite3.Connection, study: int, name: str, directions: Sequence[str]) -> None:
-    """Move trials that Optuna wrote into the sweep's study (id `study`) to the study `name`, to free their numbers."""
+    """Move trials that Optuna wrote into the study with id `study` to the study `name`. Their numbers are then free.
+    If the study `name` does not exist, it is created with the `directions` "maximize" or "minimize" of its goals."""
     ids = {title: id for id, title, _ in read_studies(connection)}
     target = ids[name] if name in ids else insert_study(connection, name, directions)
     (count,) = connection.execute("SELECT count(*) FROM trials WHERE study_id = ?", (target,)).fetchone()
@@ -129,11 +130,9 @@ def insert_trial(
     objective: Objective,
     distributions: Mapping[str, str],
 ) -> None:
-    """Write a finished trial and its user attributes (`texts`).
-
-    The curve of `objective` becomes intermediate values, at steps counted from 1. `distributions` maps a parameter to
-    Optuna's JSON text. A value outside its parameter's distribution, or without any, gets a distribution of its own.
-    """
+    """Write a finished trial, and `texts` as its user attributes (name -> JSON text), into the study with id `study`.
+    The curve of `objective` becomes intermediate values, from step 1. `distributions` maps a parameter to the JSON text
+    of its Optuna distribution. If this is missing or lacks the value, a distribution of the value alone is written."""
     seconds, end = result.seconds.total, datetime.now(UTC)
     begin = end - timedelta(seconds=seconds if 0 < seconds < _LONGEST else 0)
     trial = connection.execute(
@@ -158,7 +157,7 @@ def _to_rows(result: Result, objective: Objective) -> Rows:
 
 
 def check_rows(result: Result, objective: Objective, rows: Rows) -> None:
-    """Check that Optuna's rows of a trial match `result`. Raises ValueError if a row was edited."""
+    """Check that values, parameters and curve in Optuna's rows of a trial equal `result`; else raise ValueError."""
     params = [(name, rows["trial_params"].get(name, ()), to_scalar(value)) for name, value in result.params.items()]
     expected = _to_rows(result, objective)
     expected["trial_params"] = {name: row if _is_value_in(row, value) else () for name, row, value in params}
@@ -207,7 +206,8 @@ def _parse_distribution(distribution: str) -> BaseDistribution:
 
 
 def _param_row(value: Value, text: str | None) -> tuple[float, str]:
-    """Return (Optuna's number for `value`, JSON of a distribution): `text` if that contains `value`, else a new one."""
+    """Return (number that Optuna stores for `value`, JSON text of its distribution).
+    The JSON text is `text` if this distribution contains `value`, else a new distribution of `value` alone."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution, distribution_to_json
 
     scalar = to_scalar(value)

@@ -37,14 +37,15 @@ class RecordedStudy:
     facts: Facts
 
     def load_results(self) -> list[Result]:
-        """Return all finished trials by number, each with its finalists (trainings with other seeds)."""
+        """Return all finished trials, ordered by number, each with its finalists (trainings with other seeds)."""
         results, study = self.read_results(self.id), self.finalists()
         if study is None:
             return results
         return add_finalists(results, self.read_results(study), self.facts.choice, len(results))
 
     def read_results(self, study: int) -> list[Result]:
-        """Return the results of the study with this id, by number. Raises ValueError for a damaged or deleted trial."""
+        """Return the trials of the study with id `study`, ordered by number.
+        Raises ValueError if a trial is damaged or was deleted."""
         results: list[Result] = []
         objective, collecting = self.facts.objective, gc.isenabled()
         gc.disable()  # a hundred thousand new objects have no cycle: this saves a third of the time
@@ -62,7 +63,7 @@ class RecordedStudy:
         return results
 
     def finalists(self) -> int | None:
-        """Return the id of the study of finalists, or None if the sweep has no finalists."""
+        """Return the id of the Optuna study that has the sweep's finalists, or None if the sweep has no finalists."""
         finalists_name = self.name + FINALISTS
         return next((study for study, name, _ in schema.read_studies(self.connection) if name == finalists_name), None)
 
@@ -70,12 +71,9 @@ class RecordedStudy:
 def add_finalists(
     results: Sequence[Result], trained: Sequence[Result], choice: ChosenFinalists, trials: int
 ) -> list[Result]:
-    """Return the trials of the search, each with its finalists: trainings of the same configuration with other seeds.
-
-    `results` are the trials of the search, and `trained` are the finalists. `choice` says which finalists to train, and
-    `trials` is the number of trials now. Finalists decide the winner (`Result.final`) if every training of `choice` has
-    ended, and the search has the same number of trials as at the choice.
-    """
+    """Return the search's trials `results`, each with its finalists from `trained`: other seeds of its configuration.
+    `choice` says which finalists to train, and `trials` is the number of trials in the search now. If every training of
+    `choice` has ended and no trial was added since, finalists decide the winner, and `Result.final` is true."""
     by_pair = {(training.recipe, training.finalist_seed): training for training in trained}
     is_decided = choice.trials == trials and len(choice) > 0 and all(pair in by_pair for pair in choice)
     by_recipe: dict[int, list[Result]] = {}
@@ -111,7 +109,7 @@ def reading(folder: SweepFolder) -> Iterator[RecordedStudy]:
 
 @contextmanager
 def name_damage(folder: SweepFolder) -> Iterator[None]:
-    """Convert an error that a damaged record causes inside the block to a RecordError, which names the damage."""
+    """Convert errors that a damaged record causes inside the block to a RecordError that says what is damaged."""
     with plain_errors("read", folder.study):
         try:
             yield
@@ -135,7 +133,8 @@ def check_file(folder: SweepFolder) -> None:
 
 
 def require_study(connection: sqlite3.Connection, folder: SweepFolder) -> RecordedStudy:
-    """Return the sweep's study. Raises RecordError if another program or version wrote it, ValueError for damage."""
+    """Return the sweep's study from an open database; errors name `folder`.
+    Raises RecordError if this version of keras-sweep can't read the tables, ValueError if the study is damaged."""
     path = folder.study
     revision = schema.read_revision(connection)
     if revision is None:

@@ -37,7 +37,7 @@ CHOOSE_AGAIN = "Change `where` in `finish: {choose: ...}`. Then the same command
 
 @dataclass(frozen=True)
 class RecordedSweep:
-    """A snapshot of a sweep's record."""
+    """A sweep's attributes and trials, as they were in the record when `read` was called."""
 
     folder: SweepFolder
     facts: Facts
@@ -58,18 +58,19 @@ class RecordedSweep:
 
     @property
     def refit(self) -> Refit | None:
-        """The repetition of the winner's training on all rows, or None if the winner was not repeated."""
+        """The winner's training on training and validation rows, or None if the winner was not trained again."""
         return None if self.best is None else self.facts.refit_of(best_training(self.best, self.objective))
 
     @cached_property
     def comparison(self) -> Comparison:
-        """The comparison of all trials with the winner, saved or computed. Without row scores, it compares values."""
+        """The comparison of all trials with the winner: loaded if a run saved it, else computed as by `compare`."""
         if not any(result.scores_digest for result in self.results):
             return compare_by_value(self.results, self.objective)
         return self.comparison_in_record or self.compare()
 
     def compare(self) -> Comparison:
-        """Compare the winner with all trials that could have won. Trials without row scores are compared by value."""
+        """Compare the winner with all trials that could have won, row by row.
+        Trials without scores on each row are compared by the value that ranks them."""
         objective, best, by_value = self.objective, self.best, compare_by_value(self.results, self.objective)
         if best is None or not best.scores_digest:
             return by_value
@@ -87,7 +88,7 @@ class RecordedSweep:
 
     @cached_property
     def comparison_in_record(self) -> Comparison | None:
-        """The comparison that a run saved, or None if its file is missing, was changed or belongs to other trials."""
+        """The comparison that a run saved; None if its file is missing or altered, or trials have changed since."""
         try:
             text = read_plain(self.folder.comparison, MOST_BYTES)
             if hashlib.sha256(text).hexdigest() != self.facts.comparison:
@@ -120,13 +121,12 @@ class RecordedSweep:
 
     def training(self, number: int | None) -> Result:
         """Return the trial `number`. If `number` is None, return the winner's training with the best seed.
-
-        Raises UsageError for an unknown number, RecordError if there is no winner.
-        """
+        Raises UsageError for an unknown number, RecordError if there is no winner."""
         return best_training(self.require_winner(), self.objective) if number is None else self.trial(number)
 
     def keep_comparison(self, study: StudyFile) -> None:
-        """Save the comparison, unless saved already or made without row scores. Raises RecordError."""
+        """Save the comparison in a file, and the file's digest in `study`. Raises RecordError.
+        Does nothing if the comparison is saved already, or was made without scores on each row."""
         if self.comparison_in_record is None and self.comparison.method == PAIRED:
             text = json.dumps({"digest": self.digest, **self.comparison.to_json()}) + "\n"
             study.set_attributes({"comparison": hashlib.sha256(text.encode()).hexdigest()})
@@ -134,7 +134,7 @@ class RecordedSweep:
 
     @property
     def digest(self) -> str:
-        """The SHA-256 (hex) of everything that the comparison depends on."""
+        """The SHA-256 (hex) of all that the comparison depends on, to notice that a saved comparison is outdated."""
 
         def to_key(result: Result) -> tuple[object, ...]:
             return result.state, result.value, result.stderr, result.engine, result.scores_digest
@@ -148,7 +148,8 @@ class RecordedSweep:
 
 
 def why_none(results: Sequence[Result]) -> str:
-    """Say why no trial completed, by the most common end: "4 of 4 ended like trial 0: diverged (loss inf, epoch 1)"."""
+    """Return the most common reason why trials did not complete, and the first trial that ended like this.
+    For example: "4 of 4 ended like trial 0: diverged (loss inf in epoch 1)"."""
     reasons = Counter(trial.reason for trial in results)
     most, count = reasons.most_common(1)[0]
     first = next(trial for trial in results if trial.reason == most)

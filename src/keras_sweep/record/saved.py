@@ -32,12 +32,13 @@ def weights_file_of(folder: SweepFolder, trial: Result) -> Path:
 
 
 def select_part(folder: SweepFolder, trial: Result) -> SweepFolder:
-    """Return the folder object for a trial's files: `folder.finalists` for a finalist, else `folder`."""
+    """Return the `SweepFolder` whose paths have a trial's files: `folder.finalists` for a finalist, else `folder`."""
     return folder if trial.suggestion.recipe is None else folder.finalists
 
 
 def load_weights(path: Path, digest: str | None) -> Weights:
-    """Read weights. Raises RecordError if the file is missing or damaged, or the weights' digest is not `digest`."""
+    """Read the weights of a trial from the file `path`.
+    Raises RecordError if the file is missing or damaged, or the SHA-256 of the weights is not `digest`."""
     try:
         weights = read_arrays(path)
         if arrays_digest(weights) != digest:
@@ -53,7 +54,7 @@ def load_weights_of(folder: SweepFolder, trial: Result) -> Weights:
 
 
 def delete_others(folder: Path, numbers: Iterable[int]) -> None:
-    """Delete the files of trials not in `numbers`, and incomplete files of killed processes. Raises RecordError."""
+    """Delete all array files in `folder` but the files of trials `numbers`, and partial files. Raises RecordError."""
     numbers_left = set(numbers)
     with plain_errors("clear", folder):
         atomic.clear_parts(folder)
@@ -83,7 +84,8 @@ def load_scores_of(folder: SweepFolder, trial: Result) -> RowScores:
 
 
 def load_scores(path: Path, digest: str | None) -> RowScores:
-    """Read scores. Raises RecordError if the file is missing or damaged, or the scores' digest is not `digest`."""
+    """Read a trial's score on each validation row from the file `path`.
+    Raises RecordError if the file is missing or damaged, or the digest of the scores is not `digest`."""
     try:
         return parse_scores(*read_text_and_arrays(path), digest)
     except (DamagedArrays, ValueError) as error:
@@ -91,12 +93,13 @@ def load_scores(path: Path, digest: str | None) -> RowScores:
 
 
 def scores_text(scores: RowScores) -> str:
-    """Return the JSON text that a scores file has before its arrays."""
+    """Return the JSON text at the start of a scores file: version, kind and number of rows of `scores`."""
     return json.dumps({"version": 1, "kind": scores.kind.value, "rows": scores.rows})
 
 
 def parse_scores(text: str, arrays: Sequence[object], digest: str | None) -> RowScores:
-    """Build scores from a file's text and arrays. Raises ValueError if they are damaged or do not match `digest`."""
+    """Build scores from a scores file's text and arrays.
+    Raises ValueError if the content is damaged, or the digest of the scores is not `digest`."""
     try:
         about = json.loads(text)
         scores = make_scores(about["kind"], about["rows"], tuple(arrays))
@@ -108,7 +111,8 @@ def parse_scores(text: str, arrays: Sequence[object], digest: str | None) -> Row
 
 
 def make_scores(kind: str, rows: int, arrays: tuple[Any, ...]) -> RowScores:
-    """Build scores from a file's content. Raises ValueError if the arrays do not fit `kind` and `rows`."""
+    """Build scores of `rows` rows from arrays. `kind` is a value of `Kind`, like "bits".
+    Raises ValueError if the arrays do not fit `kind` and `rows`."""
     scores = RowScores(Kind(kind), rows, arrays)
     forms = {Kind.BITS: [("uint8", -(-rows // 8))], Kind.VALUES: [("float32", rows)]}
     expected = forms.get(scores.kind, [("float32", rows)] * min(max(len(arrays), 2), 3))
@@ -120,7 +124,8 @@ def make_scores(kind: str, rows: int, arrays: tuple[Any, ...]) -> RowScores:
 
 
 def select_scored(results: Iterable[Result], objective: Objective, *, best: int | None = None) -> list[Result]:
-    """Of the `best` best trials that can win (None: of all), return those with a scores file, ordered by number."""
+    """Return the trials that can win and have a scores file, by number, among the `best` best (None: among all).
+    Beyond the 32 best trials, only files with a bit per row are kept, since files of losses or outputs are larger."""
     rivals = (result for result in results if can_win(result, objective))
     ranked = sorted(rivals, key=lambda result: order_key(result, objective))[:best]
     with_scores = [*ranked[:BEST_WITH_VALUES], *filter(has_bits, ranked[BEST_WITH_VALUES:])]

@@ -32,7 +32,7 @@ SEEDS = json.dumps({"name": "IntDistribution", "attributes": {"log": False, "ste
 
 
 class StudyFile:
-    """A record that is open for writing. `create` or `open` makes the object; `close` or a `with` block ends it."""
+    """A record that is open for writing, by `create` or `open`. `close`, or the end of a `with` block, closes it."""
 
     def __init__(self, folder: SweepFolder, connection: sqlite3.Connection) -> None:
         self.folder = folder
@@ -47,11 +47,9 @@ class StudyFile:
     def create(
         cls, folder: SweepFolder, spec: SweepSpec, attributes: Mapping[str, Any], results: Sequence[Result] = ()
     ) -> Self:
-        """Create a record with the trials `results`. A killed process leaves a whole record or none.
-
-        `attributes` (name -> value for JSON) are further facts of the sweep, which replace facts from `spec`. Creates
-        the sweep's folder too. Raises RecordError if the record exists, or the disk fails.
-        """
+        """Create the record of `spec` with the trials `results`, and its folder. A killed process leaves no partial
+        record. `attributes` (name -> value for JSON) are recorded beside the attributes from `spec`, and override them.
+        Raises RecordError if the record exists, or the disk fails."""
         folder.make()
         if folder.exists():
             raise RecordError(f"the record {folder.study} already exists", hint="`--fresh` moves it aside")
@@ -125,11 +123,9 @@ class StudyFile:
 
     def add(self, *results: Result) -> int:
         """Write finished trials, without weights, in a single commit: all trials, or none if an error is raised.
-
         If Optuna wrote trials into the study, moves them to another study first. Returns how many were moved. Raises
         RecordError if the disk fails, or a trial's number is not the next. Raises ValueError if a value does not fit
-        its trial's state.
-        """
+        its trial's state."""
         objective = self._initial_facts.objective
         for result in results:
             value, state = result.value, result.state
@@ -151,12 +147,13 @@ class StudyFile:
         return foreign
 
     def load_results(self) -> list[Result]:
-        """Return all trials by number, each with its finalists. Raises RecordError."""
+        """Return all trials, ordered by number, each with its finalists. Raises RecordError."""
         with reader.name_damage(self.folder):
             return self._read_study().load_results()
 
     def finalists(self) -> Self:
-        """Return the study of finalists in this file, created if missing. `close` closes both. Raises RecordError."""
+        """Return the study of finalists in this file, created if missing. Raises RecordError.
+        The two objects share a connection: `close` of either object closes it."""
         finalists = copy.copy(self)
         finalists.folder = self.folder.finalists
         finalists._distributions = {**self._distributions, "seed": SEEDS}  # noqa: SLF001  # of a copy of this object
@@ -173,7 +170,7 @@ class StudyFile:
         return finalists
 
     def results(self) -> list[Result]:
-        """Return all trials by number, without weights and finalists. Raises RecordError."""
+        """Return all trials, ordered by number, without weights and without finalists. Raises RecordError."""
         with reader.name_damage(self.folder):
             return self._read_study().read_results(self._study)
 
@@ -191,7 +188,7 @@ class StudyFile:
 
     @contextmanager
     def _commit(self) -> Iterator[None]:
-        """Commit all statements inside the block, or none. Raises RecordError if another file replaced the record."""
+        """Commit all SQL statements of the block, or none. Raises RecordError if another file replaced the record."""
         with plain_errors("write", self.folder.study):
             if self.folder.study.stat().st_ino != self._inode:
                 message = f"another file replaced the record {self.folder.study} while the sweep ran"
@@ -207,10 +204,9 @@ class StudyFile:
 
 
 def read_empty_tables() -> bytes:
-    """Return a database file with Optuna's empty tables, from the user's cache: making it takes most of a second.
-
-    Raises RecordError if the installed Optuna makes other tables than this version of keras-sweep writes.
-    """
+    """Return the bytes of an SQLite file with Optuna's empty tables.
+    Optuna needs most of a second to make the tables, so the user's cache keeps them. Raises RecordError if the
+    installed Optuna makes other tables than this version of keras-sweep writes."""
     name, folder = f"optuna-{importlib.metadata.version('optuna')}.db", None
     with contextlib.suppress(OSError):
         folder = atomic.user_cache("records")

@@ -22,7 +22,7 @@ _ASIDE = re.compile(r"~[1-9][0-9]*$")  # "dense~1"; names of sweeps can't contai
 
 @dataclass(frozen=True, slots=True)
 class _Inside:
-    """A class attribute that gives a path inside `SweepFolder.path`, or with `of_part` inside its folder `part`."""
+    """A class attribute: the path of `name` in a sweep's folder, or with `of_part` in its subfolder `part`."""
 
     name: str
     of_part: bool = False
@@ -64,7 +64,7 @@ class SweepFolder:
         return replace(self, part="refit")
 
     def exists(self) -> bool:
-        """Check whether the folder has a record, whole or damaged."""
+        """Check whether the folder has a record, which may be damaged."""
         return self.study.exists() or self.study.is_symlink()
 
     def make(self) -> None:
@@ -96,19 +96,20 @@ def set_aside(path: Path) -> Path:
 
 
 def sweeps_dir(option: str | os.PathLike[str] | None = None) -> Path:
-    """Return the folder of all sweeps, which may not exist: `option`, else $SWEEPS_DIR, else ./sweeps."""
+    """Return the folder of all sweeps: `option` (the value of `--sweeps-dir`), else $SWEEPS_DIR, else ./sweeps.
+    The folder may not exist."""
     return Path(option or os.environ.get("SWEEPS_DIR") or DEFAULT_SWEEPS_DIR).expanduser()
 
 
 def sweep_folder(name: str, option: str | os.PathLike[str] | None = None) -> SweepFolder:
-    """Return the folder of sweep `name` in `sweeps_dir(option)`, maybe missing. Raises UsageError for a bad name."""
+    """Return the folder of a sweep in `sweeps_dir(option)`; it may not exist. Raises UsageError for a wrong `name`."""
     if fault := check_sweep_name(name):
         raise UsageError(fault, hint="Choose another name with `--name`")
     return SweepFolder(sweeps_dir(option) / name)
 
 
 def all_sweeps(option: str | os.PathLike[str] | None = None) -> list[SweepFolder]:
-    """List all sweeps in the folder `option` (None: the default), with old sweeps (`NAME~1`), newest first."""
+    """List all sweeps in `sweeps_dir(option)`, the last changed first, with sweeps that were moved aside (`NAME~1`)."""
     sweeps = sweeps_dir(option)
     if not sweeps.exists():
         return []
@@ -119,7 +120,8 @@ def all_sweeps(option: str | os.PathLike[str] | None = None) -> list[SweepFolder
 
 
 def find(name: str | None, option: str | os.PathLike[str] | None = None) -> SweepFolder:
-    """Find the sweep `name` in `sweeps_dir(option)`; None: the newest without `~1` in its name. Raises UsageError."""
+    """Find the sweep `name` in `sweeps_dir(option)`. Raises UsageError if there is no sweep.
+    If `name` is None, finds the last changed sweep that was not moved aside (`NAME~1`)."""
     sweeps, existing = sweeps_dir(option), all_sweeps(option)
     for folder in existing:
         if folder.name == name or (name is None and not _ASIDE.search(folder.name)):

@@ -24,12 +24,9 @@ if TYPE_CHECKING:  # `list_waiting` opens no record
 
 
 class TrialRecord:
-    """The recorded trials, in the order of their numbers.
-
-    A trial that ends before a trial with a lower number waits in the spool, a folder. A trial's files are written
-    before the trial is recorded, and files of other trials are deleted only after. So no recorded trial lacks its
-    files.
-    """
+    """The trials of a running sweep, recorded in the order of their numbers, with weights and scores of the best
+    trials. A trial that ends before a trial with a lower number waits in a folder, the spool. The files of a recorded
+    trial are never missing: files are written before the trial is recorded, and old files are deleted after it."""
 
     def __init__(
         self,
@@ -39,7 +36,8 @@ class TrialRecord:
         kept: int = LEADING,
         notice: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Read the recorded trials. The best `kept` trials keep their weights. `notice` gets each warning."""
+        """Read the recorded trials, and delete files that a killed process left.
+        The best `kept` trials keep their weights. `notice` gets the text of each warning."""
         self._study = study
         self._folder = study.folder
         self._objective = objective
@@ -91,9 +89,7 @@ class TrialRecord:
 
     def wait(self, result: Result) -> Result:
         """Write a trial that ended before its turn to the spool. Return the trial without weights and scores.
-
-        The file has weights and scores if the trial may be among the best. Raises RecordError.
-        """
+        The spool's file has weights and scores if the trial may be among the best. Raises RecordError."""
         light, path = result.light(), self._folder.spool / f"{result.number:06d}.npz"
         weights = (result.weights if self._may_be_among(result, self._weights_kept) else None) or ()
         scores = result.scores if self._may_keep_scores(result) else None
@@ -109,7 +105,7 @@ class TrialRecord:
         return light
 
     def waiting(self, numbers: Iterable[int]) -> dict[int, Result]:
-        """Return number -> result, for the trials that ended before an earlier trial. Renames damaged files."""
+        """Load the trials among `numbers` that wait in the spool: number -> result. Rename and skip damaged files."""
         results = {}
         for number in [number for number in numbers if number in self._waiting]:
             path = self._waiting[number]
@@ -158,13 +154,15 @@ class TrialRecord:
 
 
 def describe_foreign_trials(count: int, first: int, study: str | None = None) -> str:
-    """Describe trials that Optuna wrote into the record, from number `first` on. `study` is where they are now."""
+    """Return a notice that `count` trials, which Optuna wrote into the record from number `first` on, are skipped.
+    `study` is the name of the study that has these trials now, if they were moved."""
     now = f"; they are in the study '{study}' now, which `sweep import` reads" if study else ""
     return f"skipped {pluralize(count, 'trial')} that Optuna wrote into the record, from number {first}{now}"
 
 
 def list_waiting(folder: SweepFolder, recorded: int, total: int | None) -> list[int]:
-    """List trial numbers in the spool folder, from `recorded` to `total` - 1 (None: no limit). Raises RecordError."""
+    """List the numbers of trials in the spool folder, which wait to be recorded. Raises RecordError.
+    The numbers are from `recorded`, the number of recorded trials, to `total` - 1, or without a limit for None."""
     waiting = sorted(saved.list_numbered_files(folder.spool))
     return [number for number in waiting if recorded <= number and (total is None or number < total)]
 

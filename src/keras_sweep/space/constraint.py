@@ -47,13 +47,15 @@ class Constraint:
     evaluate: Callable[[Mapping[str, Value]], Any]  # takes values of all names
 
     def is_met(self, params: Mapping[str, Value]) -> bool:
-        """True if `params` meet this constraint or lack a name in it. Raises ArithmeticError, TypeError, ValueError."""
+        """True if `params` meet this constraint or lack a parameter in it.
+        Raises ArithmeticError, TypeError or ValueError if the constraint can't be computed, for example 1 / 0."""
         return not self.names <= params.keys() or bool(self.evaluate(params))
 
 
 @cache
 def parse_constraint(text: str) -> Constraint:
-    """Parse a constraint. Raises ValueError with the rest of a sentence about `text`: "is not a valid comparison"."""
+    """Parse a constraint, like "a * b <= 9". Raises ValueError for a text that is not a constraint.
+    The error's message has no subject, so that the caller can name the text: "is not a valid comparison"."""
     if len(text) > LONGEST:
         raise ValueError(f"must have at most {LONGEST} characters, but has {len(text)}")
     try:

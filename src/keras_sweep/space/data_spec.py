@@ -24,7 +24,7 @@ def default(value: Any, description: str, **bounds: Any) -> Any:
 
 
 def optional(description: str, **bounds: Any) -> Any:
-    """Declare a key that a file may leave out, but not set to `null`. `bounds` are of pydantic's Field: `ge=0`."""
+    """Declare a key that a space file may leave out, but not set to `null`. `bounds` are for pydantic: `ge=0`."""
     return Field(default_factory=lambda: None, description=description, **bounds)
 
 
@@ -73,7 +73,7 @@ class CsvOptions(TableOptions):
 
 @dataclass(config=STRICT, frozen=True, slots=True, kw_only=True)
 class SqlOptions(TableOptions):
-    """How the columns of a query are read, and which database it asks."""
+    """How the columns of a query's result are read, and which database runs the query."""
 
     database: Text = Field(
         description="an SQLite file beside the space file, or an SQLAlchemy URL; $NAME is an environment variable",
@@ -103,7 +103,7 @@ class SeriesOptions:
 
 @dataclass(config=STRICT, frozen=True, slots=True)
 class PythonOptions:
-    """How a user's function is called, and how its dataset is read."""
+    """How your function that returns rows is called, and how its dataset is read."""
 
     steps_per_epoch: PositiveInt = optional("batches per epoch of a training dataset that never ends")
     arguments: Mapping[str, Any] = Field(default_factory=dict, description="keyword arguments of the function")
@@ -111,7 +111,7 @@ class PythonOptions:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DataSpec:
-    """The data of a sweep: a known data set, a file with a target column, a folder, or a user's function."""
+    """The data of a sweep: a data set by name, a file with a target column, a folder, or a user's function."""
 
     kind: str  # "named", or a kind of source: "csv", "parquet", "npz", "python", ...
     source: str  # the name; the file's absolute path; "module:function"
@@ -124,7 +124,7 @@ class DataSpec:
 
     @property
     def words(self) -> dict[str, Any]:
-        """Option -> value, as plain data for model cards, without empty values and the default separator."""
+        """The source's options (name -> value) for model cards, without empty options and the default separator ","."""
         options = {} if self.options is None else dataclasses.asdict(self.options)
         return {name: value for name, value in options.items() if value and (name, value) != ("separator", ",")}
 
@@ -141,9 +141,7 @@ class TargetScale:
 @dataclasses.dataclass(frozen=True)
 class Source:
     """A kind of data source, from this package or a plugin. A space file names the source: `data: {KIND: TEXT, ...}`.
-
-    A fingerprint of all rows in their order decides whether the data have changed since a sweep.
-    """
+    A fingerprint of all rows shows whether data have changed since a sweep, so a source must keep the rows' order."""
 
     read: Callable[[DataSpec, Path], Any]  # (data, folder of the space file) -> `SourceRows`; raises DataError
     doc: str | None = None  # the description in the schema
@@ -157,7 +155,7 @@ class Source:
 
     @property
     def is_path(self) -> bool:
-        """Whether the source reads a file or folder. If so, a modification time shows whether rows are unchanged."""
+        """Whether the source reads a file or folder. Its modification time then shows whether rows are unchanged."""
         return self.names in ("file", "folder")
 
     @property
@@ -167,7 +165,7 @@ class Source:
 
 
 def _load_late(function: str) -> Callable[..., Any]:
-    """Return keras_sweep.data's `function` ("module:name"). The first call of the function imports the module."""
+    """Return a stand-in for "module:function" of `keras_sweep.data`. It imports the module when it is first called."""
     return lambda *arguments: resolve_name(f"keras_sweep.data.{function}")(*arguments)
 
 
@@ -207,5 +205,6 @@ SOURCES: Plugins[Source] = Plugins(
 
 
 def find_source(kind: str) -> Source:
-    """Return a kind of source; "named" means a known data set. Raises UsageError if a kind can't be imported."""
+    """Return the source of a kind, like "csv"; "named" is for data sets that keras-sweep knows by name.
+    Raises UsageError if the kind is unknown or can't be imported."""
     return NAMED if kind == "named" else SOURCES.find(kind)

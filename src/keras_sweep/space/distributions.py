@@ -117,8 +117,6 @@ class Int:
 
 @dataclass(frozen=True, slots=True)
 class Categorical:
-    """A choice among values, with equal or given probabilities."""
-
     choices: tuple[Value, ...]
     probabilities: tuple[float, ...] | None = None
 
@@ -159,7 +157,7 @@ Distribution: TypeAlias = Float | Int | Categorical
 
 
 def normalize_value(distribution: Distribution, value: Value) -> Value:
-    """Convert 1 to 1.0 for a Float, and 1.0 to 1 for an Int: people and programs write both. Other values stay."""
+    """Convert 1 to 1.0 for a Float, and 1.0 to 1 for an Int, since files have both. Return other values unchanged."""
     if isinstance(distribution, Float) and type(value) is int:
         return float(value)
     whole = isinstance(distribution, Int) and isinstance(value, float) and value.is_integer()
@@ -167,7 +165,7 @@ def normalize_value(distribution: Distribution, value: Value) -> Value:
 
 
 def to_unit(distribution: Distribution, value: Value) -> float:
-    """Map the value of a range to [0, 1], as the inverse of `at`. If `at` rounds, return the middle of solutions."""
+    """Invert `at` of a Float or Int: return the number in [0, 1] that gives `value`; the middle if several do."""
     assert isinstance(distribution, Float | Int) and isinstance(value, int | float), (distribution, value)
     low, high, step = distribution.low, distribution.high, distribution.step
     if distribution.log:
@@ -188,7 +186,7 @@ def describe_range(distribution: Distribution) -> str:
 
 
 def unite_distributions(distributions: Sequence[Distribution]) -> Distribution:
-    """Return a distribution that covers all `distributions`. If any is a range, the result covers only numbers."""
+    """Return a distribution that contains all values of `distributions`. If any is a range, texts are left out."""
     if len(distributions) == 1:
         return distributions[0]
     if all(isinstance(part, Categorical) for part in distributions):
@@ -202,12 +200,12 @@ def unite_distributions(distributions: Sequence[Distribution]) -> Distribution:
 
 
 def to_value(plain: Any) -> Value:
-    """Convert a value of a file to a trial's value: a list becomes a tuple."""
+    """Convert a value from a YAML or JSON file to a trial's value: a list becomes a tuple, which is hashable."""
     return tuple(map(to_value, plain)) if isinstance(plain, list | tuple) else plain
 
 
 def to_scalar(value: Value) -> Scalar:
-    """Return a tuple as JSON text, and any other value unchanged: Optuna has no lists as choices."""
+    """Convert a tuple to JSON text, since Optuna's choices can't be tuples. Return other values unchanged."""
     return json.dumps(value) if isinstance(value, tuple) else value
 
 

@@ -21,7 +21,7 @@ Member = TypeVar("Member")
 
 
 def find_member(members: Mapping[str, Member], noun: str, name: str) -> Member:
-    """Return the member `name`. Raises UsageError "there is no NOUN NAME" with the nearest name, or with all names."""
+    """Return `members[name]`. Raises UsageError "there is no NOUN NAME", and suggests the nearest name or all names."""
     if name not in members:
         near = find_nearest(name, members)
         hint = f"Did you mean `{near}`?" if near else f"Choose from {join(members)}"
@@ -30,13 +30,12 @@ def find_member(members: Mapping[str, Member], noun: str, name: str) -> Member:
 
 
 class Plugins(Mapping[str, Member]):
-    """All plugins of a kind: name -> member. If the kind has a default, it is the first member."""
+    """All plugins of a kind, like samplers, as a mapping: name -> plugin. If the kind has a default, it comes first."""
 
     def __init__(self, noun: str, group: str, members: Mapping[str, Member | str]) -> None:
-        """`noun` names a member in messages: "sampler". `group` is for entry points: "keras_sweep.samplers".
-
-        `members` are of this package: other packages can't replace them. "module:attribute" is imported at first use.
-        """
+        """Create the mapping with `members`, this package's plugins. A text "module:attribute" is imported at first
+        use. `noun` names a plugin in messages: "sampler". Other packages add plugins by entry points of the `group`,
+        like "keras_sweep.samplers", but can't replace `members`."""
         self.noun = noun
         self.group = group
         self._own = dict(members)
@@ -49,17 +48,17 @@ class Plugins(Mapping[str, Member]):
 
     @property
     def own(self) -> tuple[str, ...]:
-        """The names of members that this package has or `register` added, without entry points of other packages."""
+        """The names of this package's plugins and of registered plugins, without entry points of other packages."""
         return tuple(self._own)
 
     def register(self, name: str, member: Member) -> None:
-        """Add a member for the rest of this process. Raises ValueError if the name exists."""
+        """Add the plugin `member` for the rest of this process. Raises ValueError if a plugin has this name already."""
         if name in self:
             raise ValueError(f"a {self.noun} named {name!r} already exists")
         self._own[name] = member
 
     def find(self, name: str) -> Member:
-        """Return the member `name`. Raises UsageError if the member does not exist or can't be imported."""
+        """Return the plugin `name`. Raises UsageError if the plugin does not exist or can't be imported."""
         return find_member(self, self.noun, name)
 
     def __getitem__(self, name: str) -> Member:

@@ -28,7 +28,7 @@ _SHARES = ("accuracy", "acc", "auc", "precision", "recall")  # names of metrics,
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A condition of a `when`: the trial has the parameter named `parameter`, with any of `values`."""
+    """A condition in a parameter's `when`: the trial has the parameter named `parameter`, with any of `values`."""
 
     parameter: str
     values: tuple[Value, ...]
@@ -39,7 +39,8 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A searched parameter, or a case of a parameter that has several distributions, each with its own `when`."""
+    """A searched parameter and its distribution.
+    A parameter with several distributions, each for another `when`, has a `Parameter` for each of them: a case."""
 
     name: str
     distribution: Distribution
@@ -59,7 +60,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """The searched parameters, each after the parameters that its conditions name, and the constants of every trial."""
+    """The constants of every trial, and its parameters. Each parameter comes after the parameters in its `when`."""
 
     parameters: tuple[Parameter, ...]
     constants: Params = field(default_factory=dict)
@@ -96,14 +97,14 @@ class SearchSpace:
 
     @property
     def distributions(self) -> dict[str, Distribution]:
-        """Parameter -> distribution. The cases of a parameter are united."""
+        """Parameter -> distribution. If a parameter has several cases, its distribution has the values of all cases."""
         cases: dict[str, list[Distribution]] = {}
         for parameter in self.parameters:
             cases.setdefault(parameter.name, []).append(parameter.distribution)
         return {name: unite_distributions(drawn) for name, drawn in cases.items()}
 
     def get_bounds(self, name: str, default: int) -> tuple[int, int]:
-        """Return the (least, greatest) whole number of a parameter; (default, default) if no parameter has the name."""
+        """Return the (least, greatest) whole number that `name` can have; (default, default) if there is no `name`."""
         distribution = self.distributions.get(name)
         if isinstance(distribution, Int):
             return distribution.low, distribution.high
@@ -112,14 +113,15 @@ class SearchSpace:
         return min(numbers), max(numbers)
 
     def points(self) -> Iterator[dict[str, Value]]:
-        """Yield all configurations, with constants, in the file's order. Raises ValueError for continuous ranges."""
+        """Yield the configurations that `where` allows, in the space file's order. Raises ValueError if endless."""
         points = iter([dict(self.constants)])
         for parameter in self.parameters:
             points = _add_values(points, parameter)
         return filter(self.allows, points) if self.where else points
 
     def at(self, units: Iterator[float]) -> dict[str, Value]:
-        """Return the configuration at a point of the unit cube. `units` has a number in [0, 1) for every parameter."""
+        """Return the configuration at quantiles: `units` yields a number in [0, 1) for each parameter, in their
+        order."""
         places = {parameter.name: next(units) for parameter in self.parameters}
         return self.assign_values(lambda parameter: parameter.distribution.at(places[parameter.name]))
 
@@ -132,7 +134,8 @@ class SearchSpace:
         return None
 
     def make_example(self, place: float) -> dict[str, Value]:
-        """Return the configuration at the quantile `place` of each parameter; a random draw if `where` forbids it."""
+        """Return the configuration at the quantile `place` of each parameter; 0.5 is the median.
+        If `where` forbids this configuration, returns a random configuration that `where` allows."""
         point = self.at(repeat(place))
         return point if self.allows(point) else self.drawn(random.Random(place).random) or point
 
@@ -152,7 +155,8 @@ class SearchSpace:
         return params
 
     def fill_point(self, fixed: Params, defaults: Params) -> dict[str, Value]:
-        """Complete the values `fixed`: by values of `defaults` that are in range, else by the middle of the range."""
+        """Return a configuration with the values `fixed`.
+        Other parameters have their values in `defaults`, or their medians if the value is missing or out of range."""
 
         def value_of(parameter: Parameter) -> Value:
             value, drawn = defaults.get(parameter.name), parameter.distribution
@@ -161,19 +165,21 @@ class SearchSpace:
         return self.assign_values(value_of, fixed)
 
     def match_values(self, params: Params) -> list[tuple[Parameter, Value]] | None:
-        """Return (active parameter, value) pairs of a trial; None if a value can't be drawn in this space."""
+        """Return (active parameter, value) pairs of a trial; None if a value is missing or not in its distribution."""
         active = [
             (parameter, params.get(parameter.name)) for parameter in self.parameters if parameter.is_active(params)
         ]
         return active if all(parameter.distribution.contains(value) for parameter, value in active) else None
 
     def normalize_point(self, params: Params) -> dict[str, Value]:
-        """Convert values to the types of their distributions: 1 to 1.0 for a Float, 1.0 to 1 for an Int."""
+        """Convert each value to the type of its distribution: 1 to 1.0 for a Float, 1.0 to 1 for an Int."""
         known = self.distributions
         return {name: normalize_value(known[name], value) if name in known else value for name, value in params.items()}
 
     def find_misfits(self, params: Params) -> dict[str, str]:
-        """Return parameter -> why no trial can have its value (normalized); or {"": why none can have all values}."""
+        """Return parameter -> why no trial can have its value: "must be from 0.1 to 1.0, but got 2.0".
+        Returns {} if a trial can have all values, and {"": "does not meet `where`"} if only their combination is
+        impossible. Call `normalize_point` before."""
         faults: dict[str, str] = {}
         for name, value in params.items():
             cases = [parameter for parameter in self.parameters if parameter.name == name]
@@ -202,7 +208,7 @@ def _add_values(points: Iterator[dict[str, Value]], parameter: Parameter) -> Ite
 
 
 def sort_parameters(parameters: Iterable[Parameter]) -> tuple[Parameter, ...]:
-    """Move each parameter behind the parameters that its conditions name; otherwise keep the order."""
+    """Move each parameter after the parameters that its conditions name. Other parameters keep their order."""
     left, ordered = list(parameters), list[Parameter]()
     while left:
         names = {parameter.name for parameter in left}
@@ -224,7 +230,7 @@ class Goal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """The recorded metric that ranks trials, with further goals and constraints."""
+    """The recorded metric that ranks trials, its direction, further goals, and a condition for the winner."""
 
     name: str  # as Keras logs the metric: "val_accuracy"; a further goal may be in `MEASURED`
     goal: Goal
@@ -241,7 +247,7 @@ class Objective:
 
     @property
     def is_share(self) -> bool:
-        """Whether the metric's values are in [0, 1]. If so, differences are printed in points (hundredths)."""
+        """Whether the metric's values are in [0, 1]. If so, messages show differences in points (hundredths)."""
         return self.name.endswith(_SHARES)
 
     def key(self, value: float) -> float:

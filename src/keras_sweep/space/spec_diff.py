@@ -12,7 +12,7 @@ from keras_sweep.space.text import quote
 
 
 def flatten_spec(spec: SweepSpec) -> dict[str, Any]:
-    """Return dotted key -> JSON value of all settings that decide a trial, without engine and number of trials."""
+    """Return dotted key ("metric.goal") -> JSON value of all settings, except engine, sampler and number of trials."""
     goals = spec.objective.further
     flat: dict[str, Any] = {
         "data": _describe_data(spec),
@@ -53,7 +53,7 @@ def flatten_spec(spec: SweepSpec) -> dict[str, Any]:
 
 
 def _flatten(key: str, value: Any) -> dict[str, Any]:
-    """Return "KEY.NAME" -> value for every value of nested maps; {key: value} for any other value."""
+    """Flatten nested mappings to "KEY.NAME" -> value. If `value` is no mapping, return {key: value}."""
     if isinstance(value, Mapping):
         return {
             leaf: plain for name, inner in value.items() for leaf, plain in _flatten(f"{key}.{name}", inner).items()
@@ -62,7 +62,8 @@ def _flatten(key: str, value: Any) -> dict[str, Any]:
 
 
 def describe_computation(flat: Mapping[str, Any], metric: str) -> str:
-    """Return the settings that define `metric`, " (loss: mean_squared_error)", or "". `flat` is of `flatten_spec`."""
+    """Return how a spec computes `metric`, to print after its name: " (loss: mean_squared_error)".
+    Returns "" if no setting says it. `flat` is the result of `flatten_spec`."""
     name = metric.removeprefix("val_")
     is_loss = name.endswith("loss") and name not in flat.get("metrics", ())
     keys = [key for key in flat if key.startswith("loss" if is_loss else f"metrics.{name}.")]

@@ -15,7 +15,7 @@ from keras_sweep.space.search_space import Objective, SearchSpace
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """The model of a trial: the dense model, or the result of a user's function or HyperModel."""
+    """The model of a trial: the built-in dense model, or the result of a user's function or KerasTuner HyperModel."""
 
     kind: Literal["dense", "python"] = "dense"
     source: str = "dense"  # or "module:function"
@@ -61,7 +61,7 @@ TRAINING_PREFIX = "training."  # parameters with this prefix are keys of `traini
 
 
 def is_user_function(loss: str) -> bool:
-    """Return whether the name of a loss is a user's "module:function"."""
+    """Return whether `loss` names a user's function ("module:function"), not a loss of Keras."""
     return ":" in loss
 
 
@@ -103,7 +103,7 @@ class EarlyTerminate:
 
 @dataclass(config=STRICT, frozen=True, slots=True)
 class Stop:
-    """End the search early."""
+    """End the search early, when a trial is good enough."""
 
     value: float = Field(description="the search ends when a trial reaches this value of the metric")
 
@@ -211,13 +211,13 @@ class SweepSpec:
 
     @property
     def code(self) -> tuple[str, ...]:
-        """All functions of the user, each "module:function"."""
+        """All functions of the user, for data, model, losses, metrics and callbacks, each "module:function"."""
         of_data = (self.data.source,) if find_source(self.data.kind).names == "function" else ()
         return (*of_data, *self.training_code)
 
     @property
     def training_code(self) -> tuple[str, ...]:
-        """All functions of the user, without the function that returns rows."""
+        """The functions in `code` without the function that returns the data's rows."""
         model = (self.model.source,) if self.model.kind == "python" else ()
         losses = [self.loss, *(output.loss for output in self.outputs.values())]
         user_losses = [loss for loss in losses if is_user_function(loss)]
@@ -226,17 +226,17 @@ class SweepSpec:
         return (*model, *user_losses, *metrics, *(callback.python for callback in self.training.callbacks))
 
     def output(self, name: str) -> "SweepSpec":
-        """Return the spec of a model that has the output `name` alone."""
+        """Return this spec with the loss and metrics of the output `name`, as if the model had no other output."""
         only = self.outputs[name]
         of_metrics: Any = {"metrics": only.metrics, "metric_arguments": only.metric_arguments}
         return dataclasses.replace(self, loss=only.loss, loss_arguments=only.loss_arguments, outputs={}, **of_metrics)
 
     def part(self, of_all: Any, name: str) -> Any:
-        """Return the entry of `of_all`, a dict by output or a tuple in the order of outputs, for the output `name`."""
+        """Return the item of the output `name` in `of_all`, a dict by output or a tuple in the order of `outputs`."""
         return of_all[list(self.outputs).index(name)] if isinstance(of_all, tuple) else of_all[name]
 
     def find_output(self, metric: str) -> tuple[str, str] | None:
-        """Split "val_price_mae" into ("price", "val_mae"), output and metric; None if no output has the metric."""
+        """Split "val_price_mae" into its output and metric: ("price", "val_mae"). None if no output has the metric."""
         before, bare = ("val_" if metric.startswith("val_") else ""), metric.removeprefix("val_")
         for name, output in self.outputs.items():
             if bare.removeprefix(f"{name}_") in ("loss", *output.metrics) and bare.startswith(f"{name}_"):
@@ -245,14 +245,14 @@ class SweepSpec:
 
     @property
     def needs_user_code(self) -> bool:
-        """Whether models are compiled with a loss or metric that plain Keras does not have."""
+        """Whether models are compiled with a user's loss or metric, or with metrics of a transformed target."""
         parts = [self, *map(self.output, self.outputs)]
         own_metric = any("python" in values for part in parts for values in part.metric_arguments.values())
         return self.scale is not None or any(is_user_function(part.loss) for part in parts) or own_metric
 
     @property
     def sampler_space(self) -> SearchSpace:
-        """The space that engines draw from. If `objective.epochs_from` is set, `epochs` is fixed to its maximum."""
+        """The space that engines draw from. If `objective.epochs_from` is set, all trials get the largest `epochs`."""
         if not self.objective.epochs_from:
             return self.space
         _, longest = self.space.get_bounds("epochs", 0)
@@ -261,5 +261,6 @@ class SweepSpec:
 
     @property
     def needs_refit(self) -> bool:
-        """Whether the winner is trained again on all rows: always with folds, since a trial then has several models."""
+        """Whether the winner is trained again on training and validation rows.
+        With folds this is always so, since a trial then has a model per fold."""
         return self.finish.refit or self.data.split.folds > 0

@@ -28,18 +28,18 @@ def escape(text: str) -> str:
 
 
 def escape_markdown(text: object) -> str:
-    """Escape characters that Markdown or HTML would interpret."""
+    """Escape characters that Markdown, HTML or a terminal would interpret."""
     plain = re.sub(r"([\\|`*\[\]<>&])", r"\\\1", escape(str(text)))
     return re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", plain)
 
 
 def strip_styles(text: str) -> str:
-    """Remove escape sequences for bold and coloured text, which messages of Keras have."""
+    """Remove the escape sequences for bold and coloured text, which Keras puts into its messages."""
     return _STYLE.sub("", text)
 
 
 def quote(value: object) -> str:
-    """Format a value for an error message, as a file has it, in a line of at most 60 characters."""
+    """Format a value for an error message as in a space file (`true`, 'adam', [1, 2]), in at most 60 characters."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -64,7 +64,7 @@ def format_yaml_list(texts: Iterable[str]) -> str:
 
 
 def find_nearest(name: object, known: Iterable[str]) -> str | None:
-    """Return the name in `known` that is most like `name`, whatever the case; None if no name is near."""
+    """Return the name in `known` that is spelt most like `name`, in any case; None if no name is similar enough."""
     spelt = {candidate.lower(): candidate for candidate in known}
     near = get_close_matches(str(name)[:LONGEST].lower(), spelt, 1, LIKENESS)
     return spelt[near[0]] if near else None
@@ -89,14 +89,14 @@ def join(names: Iterable[str], word: str = "") -> str:
 
 
 def itemize(values: Iterable[object], most: int = 5) -> str:
-    """List the first `most` values for a sentence, as in a file: "'a', 'b', ..."."""
+    """List the first `most` values for a sentence, texts in quotes, with "..." if more follow: "'a', 'b', ..."."""
     items = list(values)
     shown = [repr(value[:LONGEST] if isinstance(value, str) else value) for value in items[:most]]
     return ", ".join([*shown, "..."] if len(items) > most else shown)
 
 
 def check_sweep_name(name: str) -> str | None:
-    """Return the rule that a sweep's name breaks, as a sentence; None if the name is allowed."""
+    """Return an error message if `name` is not allowed for a sweep, else None."""
     if _ALLOWED.fullmatch(name):
         return None
     rule = "a sweep's name must be at most 64 letters (a-z), digits, `.`, `_` or `-`, and not begin with `.` or `-`"

@@ -13,18 +13,18 @@ Variant: TypeAlias = tuple[tuple[str, Value], ...]  # (name, value) pairs, sorte
 
 
 def get_variant(params: Params) -> Variant:
-    """Return the `data.*` values of a trial; () if it has no `data.*` parameters."""
+    """Return the parameters `data.*` of a trial as sorted (name, value) pairs; () if it has none."""
     return identity({name: value for name, value in params.items() if name.startswith(DATA_PREFIX)})
 
 
 def get_data_space(space: SearchSpace) -> SearchSpace:
-    """Return the space of the `data.*` parameters. If there are none, its only configuration is {}."""
+    """Return the space of the `data.*` parameters and constants. If there are none, its only configuration is {}."""
     parameters = tuple(parameter for parameter in space.parameters if parameter.name.startswith(DATA_PREFIX))
     return SearchSpace(parameters, dict(get_variant(space.constants)))
 
 
 def apply_variant(spec: SweepSpec, params: Params) -> SweepSpec:
-    """Return the spec with the data options that the `data.*` values of `params` set."""
+    """Return `spec` with the `data.*` values of `params` as options of its data."""
     values = {name.removeprefix(DATA_PREFIX): value for name, value in get_variant(params)}
     if not values or spec.data.options is None:
         return spec
@@ -35,7 +35,8 @@ def apply_variant(spec: SweepSpec, params: Params) -> SweepSpec:
 
 
 def apply_first_variant(spec: SweepSpec) -> SweepSpec:
-    """Return the spec with the first combination of `data.*` values. A series also gets the longest window of all."""
+    """Return `spec` with the first combination of `data.*` values.
+    For a series with several windows, the option `longest` becomes the longest window."""
     points = list(get_data_space(spec.space).points())
     is_series = isinstance(spec.data.options, SeriesOptions)
     windows = [point["data.window"] for point in points if is_series and "data.window" in point]

@@ -37,7 +37,7 @@ class Behind:
 
 @dataclass(frozen=True, slots=True)
 class MoreTrials:
-    """What more trials are likely to gain, in the metric's unit."""
+    """By how much more trials are likely to improve the best score, in the metric's unit."""
 
     trials: int  # how many more trials
     gain: float  # upper limit, from the gain by the last `trials` trials
@@ -45,13 +45,13 @@ class MoreTrials:
 
     @property
     def worth_it(self) -> bool:
-        """Whether the validation rows could tell the gain from chance."""
+        """Whether the gain from more trials is large enough that the validation rows can tell it from chance."""
         return self.gain >= self.resolved
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The comparison of all trials with the winner, for the leaderboard."""
+    """The comparison of trials with the winner, and the winner's expected score, as the leaderboard shows them."""
 
     best: int | None = None  # the trial that the other trials are compared with
     estimate: Estimate | None = None  # None without row scores
@@ -78,10 +78,8 @@ class Comparison:
 
 
 def compare_by_value(results: Sequence[Result], objective: Objective) -> Comparison:
-    """Compare each trial with the best by value: a tie is a difference within the larger standard error of the two.
-
-    Ties need the same rows. If all trials were imported, imported trials are compared.
-    """
+    """Compare each trial with the best by value. A difference within the larger of the two standard errors is a tie.
+    Trials that were scored on other rows are not tied. Imported trials are compared only if no trial can win."""
     counts = can_win if winner(results, objective) is not None else comparable
     rivals = [result for result in results if counts(result, objective)]
     best = min(rivals, key=lambda result: order_key(result, objective), default=None)
@@ -99,23 +97,22 @@ def compare_by_value(results: Sequence[Result], objective: Objective) -> Compari
 
 
 def drop_lonely_ties(behind: dict[int, Behind]) -> dict[int, Behind]:
-    """Return `behind` (trial number -> Behind), without the best trial's tie if no other trial is tied."""
+    """Return `behind` (trial number -> Behind). If the best trial is tied only with itself, its tie becomes false."""
     if sum(distance.tie for distance in behind.values()) > 1:
         return behind
     return {number: Behind(distance.behind, distance.stderr, False) for number, distance in behind.items()}
 
 
 def usable_error(result: Result) -> float | None:
-    """Return a trial's standard error, or None if it is unknown or 0: equal rows don't show how scores vary."""
+    """Return a trial's standard error; None if it is unknown, or 0 since all rows have the same score."""
     is_known = has_value(result) and result.stderr is not None and math.isfinite(result.stderr) and result.stderr > 0
     return result.stderr if is_known else None
 
 
 def find_doubts(name: str, trials: Sequence[Any]) -> list[str]:
-    """Return a warning if a score is not the score of the model's outputs, or all trials have equal scores; else [].
-
-    `trials` are results, or rows of a leaderboard, of a whole sweep. `name` is the metric that ranks them.
-    """
+    """Return a list with a warning if scores look wrong, else []. `name` is the metric that ranks the trials.
+    Scores look wrong if a score differs from the score of the model's outputs, or all trials have the same score.
+    `trials` are all results of a sweep, or all rows of its leaderboard."""
     complete = [trial for trial in trials if trial.state is TrialState.COMPLETE]
     odd = next((trial for trial in complete if None not in (trial.value, trial.rows_value)), None)
     if odd is not None:

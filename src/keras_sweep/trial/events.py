@@ -14,7 +14,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class PhaseBegan(Event):
-    """The command begins a phase, which lasts until the next event of this class."""
+    """The command began a phase, or made progress in it. The phase lasts until a `PhaseBegan` of another phase."""
 
     phase: str  # "import", "data", "build", "sampler", "compile", "train", "test", "export", "record"
     done: int | None = None  # how many of the generation's models are built, or programs compiled
@@ -23,8 +23,6 @@ class PhaseBegan(Event):
 
 @dataclass(frozen=True, slots=True)
 class TrialResumed(Event):
-    """A trial resumed from its checkpoint."""
-
     number: int
     curve: Curve  # of the epochs before
 
@@ -38,7 +36,7 @@ class EpochEnded(Event):
 
 @dataclass(frozen=True, slots=True)
 class Noticed(Event):
-    """A fact that the user should know: a fallback to another runner, an exhausted space."""
+    """A notice for the user, for example that another runner trains, or that the space has no configuration left."""
 
     message: str
     leak: bool = False  # whether rows make scores too good; the summary repeats this notice

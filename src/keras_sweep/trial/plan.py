@@ -40,7 +40,7 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class TrainingPlan:
-    """The settings that a runner needs for a trial, beside the data."""
+    """All settings of a trial's training: arguments of its model, optimizer, loss and `fit`."""
 
     model_arguments: Mapping[str, Value]
     optimizer: str  # a name that `keras.optimizers.get` knows
@@ -54,7 +54,7 @@ class TrainingPlan:
 
 
 def training_plan(spec: SweepSpec, params: Params) -> TrainingPlan:
-    """Sort a trial's parameters into a plan. A name without a known meaning or prefix is an optimizer argument."""
+    """Return the settings for training with `params`. A name without a known prefix or meaning is for the optimizer."""
     model = dict(spec.model.arguments)
     optimizer: dict[str, Value] = {}
     loss, training = dict(spec.loss_arguments), spec.training
@@ -88,7 +88,7 @@ def training_plan(spec: SweepSpec, params: Params) -> TrainingPlan:
 
 
 def watches(spec: SweepSpec) -> bool:
-    """Check whether a metric decides how long trials train, or at which learning rate."""
+    """Check whether a metric can end trials early or change learning rates, by keys or parameters of `training`."""
     arguments = tuple(f"{TRAINING_PREFIX}{section}." for section in WATCHING)
     return spec.training.is_watched or any(name.startswith(arguments) for name in spec.space.names)
 

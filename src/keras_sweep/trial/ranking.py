@@ -19,13 +19,10 @@ Order: TypeAlias = tuple[int, int, float, float, int, int]  # of a trial; the sm
 
 
 def order_key(result: Result, objective: Objective) -> Order:
-    """Return a sort key that puts the best trial first.
-
-    Trials are sorted by value, then by the loss on the same rows, by fewer epochs and by number. Trials whose finalists
-    decide come first: by fewer failed seeds, then by the mean over seeds. Pruned trials rank below complete trials,
-    whose values are of later epochs, unless the best epoch counts (`take: best`). Trials without a finite value are
-    last.
-    """
+    """Return a sort key that puts the best trial first. Equal trials are sorted by loss, then epochs, then number.
+    First are trials whose finalists decide, by fewer failed seeds, then by the mean over seeds. Complete trials follow,
+    by value. Pruned trials come after them, since their values are of earlier epochs; with `take: best` they rank like
+    complete trials. Trials without a finite value are last."""
     if not has_value(result):
         return 2, 0, 0.0, 0.0, 0, result.number
     assert result.value is not None
@@ -39,7 +36,7 @@ def order_key(result: Result, objective: Objective) -> Order:
 
 
 def has_value(result: Result) -> bool:
-    """Check whether a trial has a score that can be compared."""
+    """Check whether a trial did not fail and has a finite value."""
     return result.state is not TrialState.FAIL and result.value is not None and math.isfinite(result.value)
 
 
@@ -49,17 +46,18 @@ def is_imported(result: Result) -> bool:
 
 
 def is_searched(result: Result) -> bool:
-    """Check whether an engine of this sweep suggested the trial."""
+    """Check whether an engine of this sweep suggested the trial: it was not imported, and the user did not add it."""
     return not is_imported(result) and result.engine != ADDED
 
 
 def comparable(result: Result, objective: Objective) -> bool:
-    """Check whether a trial's value was scored after the same number of epochs as other trials."""
+    """Check whether a trial can be compared by value: the value is finite, and the trial was not pruned.
+    With `take: best`, pruned trials count too, since the best epoch of each trial is compared."""
     return order_key(result, objective)[0] <= 0
 
 
 def can_win(result: Result, objective: Objective) -> bool:
-    """Check whether a trial is comparable, meets `objective.where` and was trained here: an import has no weights."""
+    """Check whether a trial is `comparable`, meets `objective.where` and is not imported, so that it has weights."""
     return (
         comparable(result, objective) and not is_imported(result) and (not objective.where or _meets(result, objective))
     )
@@ -89,10 +87,8 @@ def winner(results: Iterable[Result], objective: Objective) -> Result | None:
 
 
 def front(results: Iterable[Result], objective: Objective) -> frozenset[int]:
-    """Return the numbers of trials on the Pareto front: no other trial is as good in all goals and better in a goal.
-
-    Each trial counts with its value for the search's seed. With a single goal the front is empty.
-    """
+    """Return the numbers of trials on the Pareto front: no other trial is better in a goal and as good in all others.
+    Each trial counts with its value for the search's seed. With a single goal the front is empty."""
     if not objective.further:
         return frozenset()
 
@@ -114,7 +110,8 @@ def front(results: Iterable[Result], objective: Objective) -> frozenset[int]:
 
 
 def best_training(result: Result, objective: Objective) -> Result:
-    """Return the training of a trial to export: the best seed if finalists decide, else the trial. Loss breaks ties."""
+    """Return the training whose model is exported: of the best seed if finalists decide, else `result` itself.
+    The loss decides between seeds of equal value."""
     if not result.final:
         return result
     trainings = (training for training in (result, *result.finalists) if has_value(training))
@@ -135,12 +132,12 @@ def _loss(result: Result, objective: Objective) -> float:
 
 
 def mean(values: Sequence[float]) -> float:
-    """Return the mean, which does not depend on the order of values; infinity if a value is infinite."""
+    """Return the mean, with the same rounding in any order of `values`; infinity if a value is infinite."""
     return math.fsum(values) / len(values) if math.inf not in values else math.inf
 
 
 def sum_seconds(results: Iterable[Result]) -> dict[int, float]:
-    """Return trial number -> seconds of this and all earlier trials: sampling, compiling and training."""
+    """Return trial number -> seconds of sampling, compiling and training, summed over this trial and all before it."""
     seconds = {result.number: result.seconds.total for result in sorted(results, key=lambda trial: trial.number)}
     finite = (duration if math.isfinite(duration) and duration > 0 else 0.0 for duration in seconds.values())
     return dict(zip(seconds, accumulate(finite), strict=True))
@@ -149,7 +146,8 @@ def sum_seconds(results: Iterable[Result]) -> dict[int, float]:
 def improvements(
     results: Iterable[Result], objective: Objective, *, counts: Callable[[Result, Objective], bool] = can_win
 ) -> list[Result]:
-    """Return the trials that beat all earlier trials, by number. Trials for which `counts` is false are left out."""
+    """Return the trials that are better than all trials before them, in order of number.
+    Only trials for which `counts(trial, objective)` is true take part."""
     leaders: list[Result] = []
     for result in sorted(results, key=lambda trial: trial.number):
         if not counts(result, objective) or result.value is None:
@@ -160,7 +158,7 @@ def improvements(
 
 
 def count_epochs(results: Sequence[Result]) -> int:
-    """Count the epochs that all trials trained. A promoted trial counts only the epochs after its resumption."""
+    """Count the epochs that all trials trained. If a trial continues an earlier trial, only the added epochs count."""
     epochs: dict[int | None, int] = {result.number: result.epochs for result in results}
     return sum(result.epochs - epochs.get(result.suggestion.continues, 0) for result in results)
 
@@ -202,7 +200,8 @@ def score(result: Result) -> tuple[float | None, float | None]:
 
 
 def unsteadiness(result: Result, objective: Objective) -> float:
-    """Return the standard deviation of the curve's last changes up to the scored epoch; infinity for a short curve."""
+    """Return the standard deviation of the objective's last 5 changes from epoch to epoch, up to the scored epoch.
+    Returns infinity if there are fewer than 2 changes."""
     curve = result.curve.get(objective.name, ())[: result.epoch][-CHANGES - 1 :]
     changes = [after - before for before, after in pairwise(curve)]
     return _deviation(changes) if len(changes) > 1 else math.inf

@@ -22,7 +22,7 @@ DIVERGED = "diverged"  # the reason of a trial whose loss or metrics became NaN 
 
 
 class TrialState(StrEnum):
-    """How a trial ended, by Optuna's names. An unfinished trial has no name, since no record contains it."""
+    """How a trial ended, by Optuna's names. Unfinished trials have no state: a record has only finished trials."""
 
     COMPLETE = "COMPLETE"
     PRUNED = "PRUNED"
@@ -43,7 +43,7 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True)
 class Seconds:
-    """Wall time of a trial, in seconds. Trials that share a program each get a share of its time."""
+    """Wall time of a trial, in seconds. Each lane of a compiled program counts a share of the program's time."""
 
     sampler: float = 0.0
     compile: float = 0.0
@@ -55,7 +55,7 @@ class Seconds:
 
     @property
     def training(self) -> float:
-        """The time of the epochs without compiling, so that equal work has equal times."""
+        """The seconds of training and validation, without compiling, so that equal work has equal times."""
         return self.train + self.validate
 
     @property
@@ -65,7 +65,7 @@ class Seconds:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The result of a suggestion. A failed trial has a result, too."""
+    """The result of training a suggestion, with scores and weights. A failed trial has a result, too."""
 
     suggestion: Suggestion
     state: TrialState
@@ -96,7 +96,7 @@ class Result:
 
     @property
     def params(self) -> Params:
-        """The values of the suggestion. If `reads_epochs`, the scored epoch replaces the value of `epochs`."""
+        """The values of all parameters. If `reads_epochs`, the value of `epochs` is the scored epoch."""
         params = self.suggestion.params
         return {**params, "epochs": self.epoch} if self.reads_epochs and self.epoch is not None else params
 
@@ -106,7 +106,7 @@ class Result:
 
     @property
     def recipe(self) -> int:
-        """The number of the search's trial with this configuration: for a finalist another trial, else this trial."""
+        """The number of the search's trial with this configuration: this trial's number, except for a finalist."""
         return self.suggestion.number if self.suggestion.recipe is None else self.suggestion.recipe
 
     @property
@@ -135,7 +135,7 @@ class Result:
         return {name: values[self.epoch - 1] for name, values in self.curve.items() if len(values) >= self.epoch}
 
     def goal(self, name: str) -> float | None:
-        """Return the value of a further goal: a metric at the scored epoch, or a measured value; None if missing."""
+        """Return the value of the goal `name`, a metric at the scored epoch or a measure like "flops"; else None."""
         if name == "train_seconds":
             return self.seconds.training
         return self.measured.get(name, self.metrics.get(name))

@@ -16,7 +16,7 @@ OF_ALL_ROWS = frozenset({"auc", "precision", "recall", "r2_score", "root_mean_sq
 
 
 def arrays_digest(arrays: Sequence[Any], head: str = "") -> str:
-    """Return the SHA-256 (hex) of a text `head` and of arrays: types, shapes and values, in any memory layout."""
+    """Return the SHA-256 (hex) of `head` and of the arrays' types, shapes and values. Memory layout does not matter."""
     total = hashlib.sha256(head.encode())
     for array in arrays:
         total.update(f" {array.dtype.str} {array.shape} ".encode())
