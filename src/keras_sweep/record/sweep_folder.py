@@ -68,7 +68,8 @@ class SweepFolder:
         return self.study.exists() or self.study.is_symlink()
 
     def make(self) -> None:
-        """Create the folder for its owner alone, or make an existing empty folder private. Raises RecordError."""
+        """Create the folder with access for its owner alone; an existing empty folder becomes private, too.
+        Raises RecordError if the disk fails."""
         with plain_errors("make", self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(FileExistsError):

@@ -177,7 +177,7 @@ def to_unit(distribution: Distribution, value: Value) -> float:
 
 
 def describe_range(distribution: Distribution) -> str:
-    """Describe the values for a sentence: "one of 'sgd', 'adam'", "from 0.0001 to 1.0"."""
+    """Return the values of a distribution in words: "one of 'sgd', 'adam'" or "from 0.0001 to 1.0"."""
     if isinstance(distribution, Categorical):
         return f"one of {', '.join(map(quote, distribution.choices))}"
     steps = "" if distribution.step in (None, 1) else f" in steps of {distribution.step}"

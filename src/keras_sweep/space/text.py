@@ -16,7 +16,7 @@ _STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def escape(text: str) -> str:
-    """Escape every character that could control a terminal, as in `\\x1b`."""
+    """Replace every character that could control a terminal by an escape sequence in plain letters: `\\x1b`."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(
