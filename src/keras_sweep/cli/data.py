@@ -54,7 +54,7 @@ def data(
 def baseline(
     space: Space, name: NewName = None, format: Format = "table", set: Sets = None, sweeps_dir: SweepsDir = None
 ) -> None:
-    """Fit scikit-learn's linear model on the same rows. The sweep's leaderboard shows the score as a reference."""
+    """Fit scikit-learn's linear model on the sweep's rows. The sweep's leaderboard shows the score as a reference."""
     from keras_sweep.views.data_view import print_baseline
     from keras_sweep.views.leaderboard.formats import strict_json
 

@@ -47,7 +47,7 @@ def _options(
 
 
 def _add(name: str, function: Callable[..., None], call: str, short_help: str | None = None, **more: Any) -> None:
-    """Add the command `name`. Its help ends with `call`, the same in the Python API. `more`: arguments of Typer."""
+    """Add the command `name`. Its help ends with `call`, the call in Python. `more`: arguments of `app.command`."""
     app.command(name, short_help=short_help, epilog=f"In Python: keras_sweep.{call}", **more)(function)
 
 

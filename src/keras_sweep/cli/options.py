@@ -41,7 +41,7 @@ def parse_int(text: str) -> int:
 
 
 def parse_duration(text: str) -> float:
-    """Return a duration in seconds, for example of 90s, 10m or 1h30m. Raises UsageError for other texts."""
+    """Parse a duration, say 90s, 10m or 1h30m, and return the seconds. Raises UsageError for other texts."""
     match = _DURATION.fullmatch(text.strip())
     parts = zip(match.groups(), (3600, 60, 1), strict=True) if match else ()
     seconds = sum(float(part or 0) * unit for part, unit in parts)
@@ -59,7 +59,7 @@ def number(name: str, help: str, **more: Any) -> Any:
 
 
 def choice(name: str, help: str, known: Collection[str] | str, metavar: str = "NAME") -> Any:
-    """Return an option that accepts only the names in `known`. If `known` is a str: the plugins of that kind."""
+    """Return an option that accepts only the names in `known`, or the plugins of the kind `known` if it is a str."""
 
     def check(param: typer.CallbackParam, value: str | None) -> str | None:
         if value is None:
@@ -123,8 +123,8 @@ class Events:
 def at_work(view: Callable[[TextIO], View] | None = None) -> Iterator[Events]:
     """Hide what libraries print inside the block, and yield a listener that shows the events of a command.
 
-    `view` makes the context manager that shows the events. Its argument is the stream of the command's output. By
-    default, a terminal shows a live board, and a pipe shows only notices.
+    `view(stream of the command's output)` makes the context manager that shows the events. By default, a terminal shows
+    a live board, and a pipe shows only notices.
     """
     from keras_sweep.process.streams import LibraryNoise, has_descriptor, open_answer_stream, warn_once
     from keras_sweep.views.running.live import OutputMayVanish, notices_alone, progress_view
@@ -148,7 +148,7 @@ def answer(draw: Callable[[Console], object], json: str, format: str) -> None:
 
 
 class PlainHelp(TyperCommand):
-    """Name plugins in a command's help, and remove Typer's `<list[str]>`. Plugins are looked up only for the help."""
+    """Add the names of installed plugins to a command's help, and remove Typer's `<list[str]>` from the help."""
 
     def get_help(self, ctx: Any) -> str:
         for option in self.params:

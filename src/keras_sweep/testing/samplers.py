@@ -45,7 +45,7 @@ class SamplerContract:
     Attributes:
         engine: the engine that runs the sampler.
         sampler: the registered name.
-        follows_seed: whether another seed suggests other trials; False for a grid.
+        follows_seed: whether another seed leads to other trials; False for a grid.
     """
 
     engine = "optuna"
@@ -58,7 +58,7 @@ class SamplerContract:
         return find_sampler(SearchSettings(self.engine, self.sampler))
 
     def fresh(self, space: SearchSpace, start: Sequence[Params] = (), **more: Any) -> Engine:
-        """Create an engine for a space. `start` are points to try first; `more` are fields of SweepSpec to replace."""
+        """Create an engine. `start`: points to try first. `more`: fields of SweepSpec to replace, or the `seed`."""
         spec = search_spec(space, self.engine, self.sampler)
         search = replace(spec.search, start=start, seed=more.pop("seed", spec.search.seed))
         return make_engine(replace(spec, search=search, **more))
@@ -74,7 +74,7 @@ class SamplerContract:
         """Check that a search that stops after a generation resumes as if it had never stopped.
 
         Args:
-            stops: the numbers of generations after which to stop. Each stop is checked in a search of its own.
+            stops: numbers of generations; a search stops after each number, and a new engine resumes it.
             total: the number of generations of the whole search.
             space: the space to search.
             size: trials in a generation.
@@ -251,7 +251,7 @@ class SamplerContract:
 
 
 def prune_trials(pruner: PruningRule, numbers: range, epochs: int = 9) -> dict[int, int]:
-    """Compare made-up trials `numbers`, of `epochs` epochs, at each rung. Return stopped trial -> last epoch."""
+    """Let `pruner` stop made-up trials that have these `numbers` and `epochs` epochs. Return {stopped trial: epoch}."""
     draw = random.Random(numbers.start)
     last_values = {number: draw.random() for number in numbers}
     stopped: dict[int, int] = {}

@@ -37,7 +37,7 @@ SIZES = SearchSpace((OPTIMIZER, LEARNING_RATE, Parameter("model.units", Int(1, 2
 
 
 def search_spec(space: SearchSpace, engine: str, sampler: str, seed: int = 42, goal: Goal = Goal.MAXIMIZE) -> SweepSpec:
-    """Return a spec for a search that never builds a model."""
+    """Return a spec for a search with the goal `goal` for val_accuracy. The search needs no model."""
     return make_spec(
         space=space, objective=Objective("val_accuracy", goal), search=SearchSettings(engine, sampler, 64, seed)
     )
@@ -57,7 +57,7 @@ def score(params: Params) -> float:
 
 
 def make_result(suggestion: Suggestion, engine: str, value: float | None) -> Result:
-    """Return the result that a runner would return. If `value` is None, the trial diverged."""
+    """Return a made-up result of `suggestion` with the score `value`. If `value` is None, the trial has failed."""
     state = TrialState.FAIL if value is None else TrialState.COMPLETE
     epochs = int(read_number(suggestion.params, "epochs", 5))
     curve = {"val_accuracy": tuple((value or 0.0) * epoch / epochs for epoch in range(1, epochs + 1))}
@@ -65,7 +65,7 @@ def make_result(suggestion: Suggestion, engine: str, value: float | None) -> Res
 
 
 def run_generation(engine: Engine, spec: SweepSpec, generation: int, size: int) -> list[Result]:
-    """Run the generation with this number: `size` trials of 9 epochs, stopped at rungs. Return their results."""
+    """Return made-up results of generation number `generation`: `size` trials of 9 epochs. Rungs stop poor trials."""
     trials = [replace(suggestion, generation=generation) for suggestion in engine.ask(size)]
     whole = {trial.number: make_result(trial, engine.name, score(trial.params)) for trial in trials}
     name = spec.objective.name
@@ -107,7 +107,8 @@ def run_search(
 ) -> list[list[Result]]:
     """Run `generations` generations of `size` trials, or fewer if the space is exhausted. Return results by generation.
 
-    `value` scores a suggestion (None: it fails). `start` numbers the first generation. `measure` scores further goals.
+    `value` scores a suggestion (None: the trial fails). `start` is the number of the first generation. `measure` maps
+    parameters to {further goal: value}.
     """
     search: list[list[Result]] = []
     for index in range(start, start + generations):
@@ -123,7 +124,7 @@ def run_search(
 
 
 def score_size(suggestion: Suggestion) -> float | None:
-    """Score a trial of `SIZES`. Larger models are better; every ninth trial fails."""
+    """Score a suggestion from the space `SIZES`: larger models are better. Return None (a failure) for every ninth."""
     units = read_number(suggestion.params, "model.units", 1)
     return None if suggestion.number % 9 == 5 else score(suggestion.params) - 0.2 / units
 
@@ -141,12 +142,12 @@ def flatten(generations: Sequence[Sequence[Result]]) -> list[Result]:
 
 
 def summarize(results: Sequence[Result]) -> list[tuple[object, ...]]:
-    """Return what two equal searches have in common: results without times."""
+    """Return (number, parameters, continued trial, value) of each result. Equal searches have equal summaries."""
     return [(result.number, result.params, result.suggestion.continues, result.value) for result in results]
 
 
 def is_in_space(space: SearchSpace, params: Params) -> bool:
-    """Check whether a trial has exactly the active parameters and the constants, with values of the space."""
+    """Check whether `params` has exactly the constants, and the parameters whose conditions hold, with valid values."""
     values = space.match_values(params)
     expected = {**space.constants, **{parameter.name: value for parameter, value in values or ()}}
     return values is not None and expected == dict(params) and space.allows(params)

@@ -57,7 +57,7 @@ class Unreadable(tuple[float, ...]):
 
 
 def has_all_of(tracked: Tracked, run: Run) -> bool:
-    """Assert that a tracker has all values of a run. A parameter may have another number type, or be a text."""
+    """Assert that a tracker has all values of a run. It may have logged a parameter as a text, or an int as a float."""
     assert tracked.params.keys() == run.params.keys()
     for name, value in run.params.items():
         as_logged = tracked.params[name]
@@ -76,12 +76,12 @@ class TrackerContract:
     tracker: str
 
     def read(self, sweep: str) -> Mapping[str, Tracked]:
-        """Return run name (like `trial-0`) -> logged run, for all runs of a sweep, read with the tracker's own API."""
+        """Read all runs of a sweep with the tracker's own API. Return {name of the run, say `trial-0`: logged run}."""
         raise NotImplementedError
 
     @pytest.fixture(autouse=True)
     def _stay_here(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Work in an empty folder. Override the fixture for a tracker that writes elsewhere, and set its variables."""
+        """Work in an empty folder. Override the fixture to set variables that say where a tracker writes."""
         monkeypatch.chdir(tmp_path)
 
     def open(self) -> Tracker:

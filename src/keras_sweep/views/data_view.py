@@ -73,7 +73,7 @@ def _part_columns(data: SearchData) -> list[Column]:
 
 
 def _row_text(array: Arrays) -> str:
-    """Return shape and dtype of a row: `784 float32`; of named arrays `a 784 float32, b 3 int32`."""
+    """Describe a row of `array` by shape and dtype: `784 float32`. For a dict of arrays: `a 784 float32, b 3 int32`."""
     if isinstance(array, dict | tuple):
         return ", ".join(f"{name.removeprefix('/')} {_row_text(part)}" for name, part in by_name("", array).items())
     shape = " x ".join(str(size) for size in array.shape[1:]) or "1"
@@ -94,7 +94,7 @@ def _class_columns(data: SearchData, classes: int) -> list[Column]:
 
 
 def column_texts(data: SearchData) -> list[tuple[str, ...]]:
-    """Return (name, kind, mean, deviation, lowest, highest, details) of each column of a table, or each input."""
+    """Return texts for each table column or input array: name, kind, mean, deviation, lowest, highest, details."""
     if data.preprocessing is None:
         return [_statistics(name, values) for name, values in by_name("all inputs", data.train.x).items()]
     rows: list[tuple[str, ...]] = []
@@ -133,7 +133,7 @@ def print_baseline(console: Console, baseline: Baseline) -> None:
 
 
 def samples_by_class(data: SearchData, most: int) -> list[list[npt.NDArray[np.intp]]]:
-    """Return, for each class, the row numbers of its first `most` training rows. Without classes: a single list."""
+    """Return a list per class: the numbers of its first `most` training rows. Without classes: a single list."""
     if data.classes is None:
         return [[np.asarray(row) for row in range(min(most, len(data.train)))]]
     labels = data.train.classes
@@ -141,7 +141,7 @@ def samples_by_class(data: SearchData, most: int) -> list[list[npt.NDArray[np.in
 
 
 def picture_of(data: SearchData, row: int, rows: Rows | None = None) -> Pixels:
-    """Return the input of row number `row` as a picture, from black (lowest) to white. Default: training rows."""
+    """Return row number `row` of `rows` (None: training rows) as a picture. Black is the lowest input."""
     assert data.image_shape is not None
     known = data.train.x[:1000]
     low, high = float(known.min()), float(known.max())
@@ -160,7 +160,7 @@ def picture_grid(data: SearchData, per_class: int = 10) -> Pixels:
 
 
 def png_bytes(picture: Pixels, scale: int = 1) -> bytes:
-    """Encode a picture as PNG (W3C, third edition), without an imaging library. Enlarge it `scale` times."""
+    """Encode a picture as PNG (W3C, third edition). Each pixel becomes a square of `scale` x `scale` pixels."""
     large = np.ascontiguousarray(picture.repeat(scale, axis=0).repeat(scale, axis=1))
     height, width = large.shape[:2]
     colour = 2 if large.ndim == 3 else 0
@@ -171,7 +171,7 @@ def png_bytes(picture: Pixels, scale: int = 1) -> bytes:
 
 
 def sample_lines(data: SearchData, console: Console) -> Iterator[Text]:
-    """Draw a picture of each class (ten pictures without classes). Yield nothing if `console` is too narrow."""
+    """Draw a picture of each class. Without classes, draw ten pictures. Yield nothing if `console` is too narrow."""
     groups = samples_by_class(data, 1 if data.classes else 10)
     rows = [(label, int(row)) for label, group in enumerate(groups) for row in group]
     names = data.class_names if data.classes else None
@@ -202,7 +202,7 @@ def _draw_half_blocks(picture: Pixels) -> Iterator[Text]:
 
 
 def _draw_shades(picture: Pixels) -> Iterator[Text]:
-    """Return a line for every two rows of pixels. A character of `SHADES` shows the mean of two pixels."""
+    """Yield a line for every two rows of pixels. A character shows the mean of two pixels, from " " (dark) to "@"."""
     grey = picture.mean(axis=2) if picture.ndim == 3 else picture.astype(np.float64)
     levels = ((grey[::2] + grey[1::2]) / 2 / 256 * len(SHADES)).astype(int)
     return (Text("".join(SHADES[level] for level in line).rstrip(), no_wrap=True) for line in levels)

@@ -31,10 +31,10 @@ class Importance:
 def estimate_importance(
     rows: Sequence[LeaderboardRow], objective: Objective, distributions: Mapping[str, str]
 ) -> list[Importance]:
-    """Return each parameter's share of the effect on the objective, most important parameter first.
+    """Return how much each parameter matters for reaching the best tenth of trials, most important parameter first.
 
-    `distributions`: parameter -> its range, as Optuna's JSON. Return [] if fewer than FEWEST trials have scores after
-    the same number of epochs, or fewer than two parameters vary.
+    `distributions`: parameter -> its range, as Optuna's JSON. Pruned and failed trials don't count. Return [] for fewer
+    than FEWEST trials, or if fewer than two parameters vary.
     """
     rows = [row for row in rows if row.comparable and row.value is not None]
     varying = varying_names(rows)
@@ -54,7 +54,7 @@ def estimate_importance(
     evaluator, storage = optuna.importance.PedAnovaImportanceEvaluator(), optuna.storages.InMemoryStorage()
 
     class Resample(optuna.Study):
-        """An Optuna study whose trials are the list `drawn`. It saves time: Optuna's own study copies its trials."""
+        """An Optuna study whose trials are the list `drawn`. Optuna's own study copies all trials, which is slow."""
 
         drawn: list[optuna.trial.FrozenTrial]
 
@@ -99,5 +99,5 @@ def estimate_importance(
 
 
 def is_settled(shares: Sequence[Importance]) -> bool:
-    """Check whether the parameter of `shares[0]` stays the most important in nearly all resamples of the trials."""
+    """Check whether the most important parameter is certain: the interval of `shares[0]` is above all others."""
     return len(shares) > 1 and shares[0].low > max(item.high for item in shares[1:])

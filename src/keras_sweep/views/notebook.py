@@ -58,7 +58,7 @@ def trial_html(result: Result, objective: Objective) -> str:
 
 
 def answer_html(title: str, columns: Sequence[Column], lines: Iterable[str] = (), best: Container[int] = ()) -> str:
-    """Return an HTML table, with `lines` as paragraphs below it. `best` has the indices of the table's bold rows."""
+    """Return an HTML table with the caption `title` and the paragraphs `lines` below. `best`: indices of bold rows."""
     numbers = [' class="n"' if column.right else "" for column in columns]
     names = (f'<th scope="col"{number}>{_text(c.header)}</th>' for c, number in zip(columns, numbers, strict=True))
     head = f"<thead><tr>{''.join(names)}</tr></thead>" if any(column.header for column in columns) else ""

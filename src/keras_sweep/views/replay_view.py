@@ -29,7 +29,7 @@ def print_replay(console: Console, replay: Replay) -> None:
 
 
 def replay_lines(replay: Replay) -> list[str]:
-    """Describe how the new training compares with the record. The last sentence is the verdict."""
+    """Describe how the new training compares with the record. The last line says whether the numbers match."""
     plain, recorded = replay.plain, replay.recorded
     lines = [f"{plain.runner} compared with the record ({escape(recorded.runner)}): {_match_text(plain)}"]
     lines += [escape(text) for text in plain.differences]
@@ -65,7 +65,7 @@ def _comparison_record(comparison: CurveMatch) -> dict[str, Any]:
 
 
 def _match_text(comparison: CurveMatch) -> str:
-    """Return `equal to rounding in all 5 epochs, largest gap 9.1e-08 (val_loss, epoch 3)`."""
+    """Describe how two curves match: `equal to rounding in all 5 epochs, largest gap 9.1e-08 (val_loss, epoch 3)`."""
     epochs, at = len(comparison.epochs), comparison.parted_at
     if not epochs:
         return "no epoch to compare" if comparison.match is Match.PARTED else "it ends before an epoch, as recorded"
@@ -115,7 +115,7 @@ def verify_columns(verified: Verified) -> list[Column]:
 
 
 def fact_lines(verified: Verified) -> list[str]:
-    """Describe the facts of a model card besides scores: wrong, confirmed, and unchecked facts."""
+    """Describe the facts of a model card that are not scores: first wrong, then confirmed, then unchecked facts."""
     lines = [
         f"{escape(fact.name)} is {escape(str(fact.card))} in the card, but {escape(str(fact.known))} in its {fact.by}"
         for fact in verified.wrong_facts

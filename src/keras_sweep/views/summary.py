@@ -29,7 +29,7 @@ NAMED_PARTS = 4
 
 
 def time_parts(seconds: Mapping[str, float]) -> dict[str, float]:
-    """Return the seconds of each part of a run, longest first. The rest of `total` is called `other` and comes last."""
+    """Return {part of a run: seconds}, longest first. In place of `total`, the last part is `other`: the rest."""
     parts = {name: max(value, 0.0) for name, value in seconds.items() if name != "total" and math.isfinite(value)}
     rest = seconds.get("total", 0.0) - sum(parts.values())
     if rest > 0.0005:
@@ -38,7 +38,7 @@ def time_parts(seconds: Mapping[str, float]) -> dict[str, float]:
 
 
 def describe_kept(training: Mapping[int, int], waiting: Sequence[int] = ()) -> str:
-    """Return `16 trials are kept at epoch 8` or "". `training`: trial -> epoch. `waiting`: trials that have ended."""
+    """Return `16 trials are kept at epoch 8`, or "". `training`: unfinished trial -> epoch. `waiting`: ended trials."""
     parts = []
     if waiting:
         parts.append(f"{pluralize(len(waiting), 'trial')} that ended {'is' if len(waiting) == 1 else 'are'} kept")
@@ -70,7 +70,8 @@ def print_summary(
 ) -> None:
     """Print the summary of a sweep. The most useful lines come last, because a long table scrolls away.
 
-    `distributions`: the ranges of the record. If None, the importance of parameters is left out. `times`: draw bars.
+    `distributions`: parameter -> its range, as Optuna's JSON. If None, print no importance of parameters. `times`: show
+    the time of each part of the sweep as a bar.
     """
     rows = leaderboard_rows(ended.results, objective, ended.comparison)
     console.print(headline(ended, rows))
@@ -106,7 +107,7 @@ def importance_lines(shares: Sequence[Importance]) -> list[Text]:
 
 
 def best_line(winner: LeaderboardRow, rows: Sequence[LeaderboardRow], objective: Objective) -> Text:
-    """Return `best trial 36: val_accuracy 0.8573 ±0.0032  optimizer=adam learning_rate=0.000675 epochs=17`."""
+    """Return `best trial 36: val_accuracy 0.8573 ±0.0032  optimizer=adam`, with parameters that differ in `rows`."""
     score, seeds = score_text(winner.value, winner.stderr), ""
     if winner.seeds is not None and winner.final:
         score = score_text(winner.seeds.mean, winner.seeds.stderr)
@@ -121,7 +122,7 @@ def best_line(winner: LeaderboardRow, rows: Sequence[LeaderboardRow], objective:
 
 
 def headline(ended: SweepEnded, rows: Sequence[LeaderboardRow]) -> Text:
-    """Return `dense: 64 trials, 4 failed; the best 10:`, which also counts pruned trials."""
+    """Return the line above a leaderboard, which counts trials by state: `dense: 64 trials, 4 failed; the best 10:`."""
     counts = Counter(row.state for row in rows)
     text = Text.assemble((escape(ended.name), "bold"), f": {pluralize(len(rows), 'trial')}")
     for state, word, style in ((TrialState.PRUNED, "pruned", "yellow"), (TrialState.FAIL, "failed", "red")):
@@ -139,7 +140,7 @@ def headline(ended: SweepEnded, rows: Sequence[LeaderboardRow]) -> Text:
 
 
 def look_lines(test: TestEvaluated, *, classes: bool = True) -> list[Text]:
-    """Describe an evaluation on the test rows, with a bar for each class. Without `classes`, name only the worst."""
+    """Describe an evaluation on test rows, with a bar for each class. Without `classes`, name a few worst classes."""
     seed = "" if test.seed is None else f" with seed {test.seed}"
     text = Text.assemble(("test ", "bold"), f"trial {test.number}{seed}:")
     for index, (name, value) in enumerate(test.scores.items()):
@@ -165,7 +166,7 @@ def look_lines(test: TestEvaluated, *, classes: bool = True) -> list[Text]:
 
 
 def time_lines(parts: Mapping[str, float], *, bars: bool = True) -> list[Text]:
-    """Return a line and a bar for each part of the time. If `bars` is False, return `time 1m12s: train 71 %, ...`."""
+    """Return a line with the total time, and a bar for each part. Without `bars`: `time 1m12s: train 71 %, ...`."""
     total = sum(parts.values())
     if not total:
         return []

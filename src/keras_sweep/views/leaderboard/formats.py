@@ -18,7 +18,7 @@ NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 def leaderboard_csv(rows: Sequence[LeaderboardRow]) -> str:
-    """Return a header and a line for each row. A quote before a formula keeps spreadsheets from running the formula."""
+    """Return CSV: a header and a line for each row. A quote before a formula keeps spreadsheets from running it."""
     keys = machine_keys(rows)
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
@@ -50,7 +50,7 @@ def row_record(row: LeaderboardRow) -> dict[str, Any]:
 
 
 def flat_records(rows: Sequence[LeaderboardRow]) -> list[dict[str, Any]]:
-    """Return each row as a dict with the keys of the CSV format and plain Python values."""
+    """Return a dict for each row: CSV column -> Python value. A tuple becomes a list, a trial's state a str."""
     keys = machine_keys(rows)
     return [{key: _plain(cell(row, key)) for key in keys} for row in rows]
 
@@ -65,7 +65,7 @@ def json_list(records: Iterable[Mapping[str, Any]]) -> str:
 
 
 def strict_json(record: Any) -> str:
-    """Return a line of JSON in ASCII. NaN and infinity become null, since JSON has neither."""
+    """Return `record`, a dict or list, as a line of ASCII JSON. NaN and infinity, which JSON lacks, become null."""
     return json.dumps(_replace_infinite(record), allow_nan=False)
 
 

@@ -84,7 +84,7 @@ class LeaderboardRow:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Hold the rows to show, and all rows of the sweep. Columns, scales and notes depend on all rows."""
+    """Hold all rows of a sweep, and the rows to show. Columns, the scale of curves, and notes depend on all rows."""
 
     objective: Objective
     comparison: Comparison | None  # decides the ties of all rows
@@ -97,8 +97,8 @@ def leaderboard_rows(
 ) -> list[LeaderboardRow]:
     """Return a row for each trial in `results`, best rank first.
 
-    `comparison` compares exactly these trials with the winner, row by row. If None, only values are compared. `seed` is
-    the search's seed, for trials without a parameter `seed`.
+    `comparison` has the comparison of each of these trials with the winner on each validation row. If None, only the
+    trials' values are compared. `seed` is the search's seed, which trains the trials without a parameter `seed`.
     """
     ranked = sorted(results, key=lambda result: order_key(result, objective))
     best = winner(ranked, objective)
@@ -136,7 +136,7 @@ def winning_row(rows: Iterable[LeaderboardRow]) -> LeaderboardRow | None:
 
 
 def varying_names(rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
-    """Return the parameters that differ between the rows, in the order in which they first appear."""
+    """Return the names of the parameters that differ between the rows, in the order of their first appearance."""
 
     def varies(name: str) -> bool:
         return len({(name in row.params, type(row.params.get(name)), row.params.get(name)) for row in rows}) > 1
@@ -151,7 +151,7 @@ def distinct_params(row: LeaderboardRow, rows: Sequence[LeaderboardRow]) -> dict
 
 
 def _metrics(result: Result, objective: Objective) -> Iterator[tuple[str, float]]:
-    """Yield (name, value) of each metric at the scored epoch, then of each goal besides the objective."""
+    """Yield (name, value) of each metric at the epoch of the trial's score, then of each goal besides the objective."""
     yield from result.metrics.items()
     if has_value(result):
         goals = ((goal.name, result.goal(goal.name)) for goal in objective.further)
@@ -175,7 +175,7 @@ def select_rows(
 ) -> list[LeaderboardRow]:
     """Return the rows that meet all conditions `where`, say ["optimizer=adam", "epochs>=5"]; at most `top` rows.
 
-    `sort` is a key of `row_keys`, as "epochs"; "-epochs" reverses. Ranks and ties do not change.
+    `sort` is a key of `row_keys`, say "epochs", or "-epochs" for the reverse order. If None, the rows keep their order.
     Raises UsageError for an unknown key, an unreadable condition, or `top` below 1.
     """
     if top is not None and top < 1:
@@ -190,7 +190,7 @@ def select_rows(
 
 
 def explain_no_rows(rows: Sequence[LeaderboardRow], where: Sequence[str]) -> str:
-    """Name the first condition of `where` that no row meets, and the values that exist. Call it if no row meets all."""
+    """Say why no row meets all conditions `where`: name the first condition that no row meets, and the known values."""
     for text in where:
         key, holds = parse_condition(text, row_keys(rows))
         if not any(map(holds, rows)):
@@ -202,7 +202,7 @@ def explain_no_rows(rows: Sequence[LeaderboardRow], where: Sequence[str]) -> str
 
 
 def parse_condition(text: str, keys: Collection[str]) -> tuple[str, Callable[[LeaderboardRow], bool]]:
-    """Return (key, test) of a condition, say `epochs>=5`. A row without the key meets only `!=`. Raises UsageError."""
+    """Return (key, test of a row) of a condition, say `epochs>=5`. A missing value equals `none`. Raises UsageError."""
     match = CONDITION.fullmatch(text)
     if match is None or not match[3]:
         raise UsageError(
@@ -236,7 +236,7 @@ def _is_equal(cell_value: Value, value: Scalar, written: str) -> bool:
 
 
 def row_keys(rows: Sequence[LeaderboardRow]) -> list[str]:
-    """Return the keys that `--where` and `--sort` accept: CSV columns, and parameters and metrics without prefix."""
+    """Return the keys that `--where` and `--sort` accept: CSV columns, with or without `params.` and `metrics.`."""
     keys = machine_keys(rows)
     return list(dict.fromkeys([*keys, *(key.partition(".")[2] for key in keys if key not in FIRST_KEYS + LAST_KEYS)]))
 
@@ -250,7 +250,7 @@ def machine_keys(rows: Sequence[LeaderboardRow]) -> list[str]:
 
 
 def cell(row: LeaderboardRow, key: str) -> Value:
-    """Return the row's value of `key`, or None. A parameter hides a metric of the same name, but not `metrics.NAME`."""
+    """Return the value of a key of `row_keys`, or None. If a parameter and a metric share it, return the parameter."""
     if key in SEEDS_KEYS:
         return seeds_record(row.seeds)[key]
     if key in FIRST_KEYS or key in LAST_KEYS or key == FRONT:
@@ -265,7 +265,7 @@ def cell(row: LeaderboardRow, key: str) -> Value:
 
 
 def seeds_record(seeds: SeedScores | None) -> dict[str, Scalar]:
-    """Return {key of SEEDS_KEYS: value}, as the number of seeds. If `seeds` is None: 1, and None for the others."""
+    """Return the number of seeds, mean, standard error and `unstable`, by SEEDS_KEYS. None is a single seed."""
     facts = (1, None, None, None) if seeds is None else (seeds.count, seeds.mean, seeds.stderr, seeds.unstable)
     return dict(zip(SEEDS_KEYS, facts, strict=True))
 

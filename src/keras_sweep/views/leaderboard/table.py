@@ -115,6 +115,6 @@ def _row_style(row: LeaderboardRow) -> str:
 
 
 def refit_line(refit: Refit) -> Text:
-    """Return `refit trial 36 with seed 43: trained again on all 60,000 rows for 17 epochs`."""
+    """Describe the winner's refit: `refit trial 36 with seed 43: trained again on all 60,000 rows for 17 epochs`."""
     seed = "" if refit.seed is None else f" with seed {refit.seed}"
     return Text.assemble(("refit ", "bold"), f"trial {refit.trial}{seed}: {refit.text}")

@@ -105,7 +105,7 @@ def _parameter_column(name: str, all_rows: Sequence[LeaderboardRow], keep: int) 
 
 
 def lines_of(row: LeaderboardRow, columns: Sequence[LeaderboardColumn]) -> list[list[str]]:
-    """Return the row's text in each column, as a list. If trained with several seeds, a second list has the mean."""
+    """Return a list of the row's texts, one per column. After several seeds, a second list has their mean score."""
     lines = [[column.text(row) for column in columns]]
     if row.seeds is not None:
         below = dict(zip(("number", "value"), seeds_texts(row.seeds), strict=True))
@@ -126,7 +126,7 @@ def seeds_texts(seeds: SeedScores) -> tuple[str, str]:
 
 
 def over_seeds_text(seeds: SeedScores | None) -> str:
-    """Return mean, standard error and number of seeds: `0.8549 ±0.0009 ×4`; "" for a single seed."""
+    """Return mean score, standard error and number of seeds: `0.8549 ±0.0009 ×4`; "" for a single seed (None)."""
     return f"{seeds_texts(seeds)[1]} ×{seeds.count}" if seeds is not None else ""
 
 
@@ -135,19 +135,19 @@ def behind_head(objective: Objective) -> str:
 
 
 def behind_text(row: LeaderboardRow, objective: Objective) -> str:
-    """Return how far a row is behind the best: `0.07 ±0.15`; "" for the best, or if the distance is unknown."""
+    """Return how far a trial's score is behind the winner's: `0.07 ±0.15`; "" for the winner, or if this is unknown."""
     if row.behind is None or (row.behind_stderr is None and row.behind == 0):
         return ""
     return difference_text(row.behind, objective, row.behind_stderr or None)
 
 
 def is_ahead(row: LeaderboardRow) -> bool:
-    """Check whether a trial is better than the winner on the same rows, both with the search's seed."""
+    """Check whether a trial beats the winner with the search's seed: the winner may win by its mean over seeds."""
     return row.behind is not None and row.behind_stderr is not None and row.behind < 0
 
 
 def difference_text(difference: float, objective: Objective, stderr: float | None = None, *, unit: bool = False) -> str:
-    """Return `0.07 ±0.15`. Differences of shares (accuracies) are percentage points; `unit` adds the word "points"."""
+    """Return a difference of scores: `0.07 ±0.15`. Accuracies differ by percentage points; `unit` appends "points"."""
     if not objective.is_share:
         return score_text(difference, stderr)
     places = 2 if stderr is None else max(decimals(100.0, 100 * stderr), 2)
@@ -157,7 +157,7 @@ def difference_text(difference: float, objective: Objective, stderr: float | Non
 
 
 def is_paired(rows: Sequence[LeaderboardRow]) -> bool:
-    """Check whether any trial was compared with the winner row by row."""
+    """Check whether any trial was compared with the winner on each validation row, and not only by its value."""
     return any(row.behind_stderr is not None for row in rows)
 
 
@@ -236,9 +236,9 @@ def interval_text(estimate: Estimate) -> str:
 def mismatch_text(
     estimate: Estimate | None, test: TestScores, objective: Objective, winner: LeaderboardRow | None
 ) -> str | None:
-    """Return a warning if the test score differs from the estimate by more than chance, else None.
+    """Return a warning if the test score differs from the estimate by more than chance. Otherwise return None.
 
-    If several seeds trained the winner, chance includes their spread. `estimate` is corrected for picking the best.
+    `estimate` is the winner's expected score. If several seeds trained the winner, chance includes the seeds' spread.
     """
     name = objective.name.removeprefix("val_")
     score, stderr = test.scores.get(name), test.stderrs.get(name)

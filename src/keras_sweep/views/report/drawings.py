@@ -41,7 +41,7 @@ def line_path(points: Iterable[tuple[float, float]]) -> str:
 def label(
     x: float, y: float, text: str, *, anchor: str = "middle", kind: str = "t", longest: int = LONGEST_LABEL
 ) -> str:
-    """Return an SVG text at (x, y), cut to `longest` characters. `kind` is the CSS class."""
+    """Return an SVG text at pixel (x, y), cut to `longest` characters. `anchor`: as in SVG. `kind`: the CSS class."""
     shown = escape_html(shorten(escape(text), longest))
     return f'<text class="{kind}" x="{px(x)}" y="{px(y)}" text-anchor="{anchor}">{shown}</text>'
 
@@ -90,7 +90,7 @@ def draw_axes(x: Axis, y: Axis) -> tuple[Scale, Scale, list[str]]:
 
 
 def draw_front(goal: Axis, value: Axis, page: PageContent, drawn: Sequence[LeaderboardRow]) -> Markup:
-    """Draw the objective (`value`) over another goal for the trials `drawn`. With two goals, add the Pareto front."""
+    """Draw the objective (`value`) over another goal, with a dot per trial. With two goals, add the Pareto front."""
     objective = page.sweep.objective
     places = [row.value for row in page.rows if row.front and row.value is not None]
     low, high = min([value.low, *places]), max([value.high, *places])
@@ -111,7 +111,7 @@ def draw_front(goal: Axis, value: Axis, page: PageContent, drawn: Sequence[Leade
 
 
 def draw_best_so_far(page: PageContent, drawn: Sequence[LeaderboardRow], value: Axis) -> list[Markup]:
-    """Draw the best value over trials and over seconds, with dots for the trials `drawn`. Return [] without values."""
+    """Return two drawings of the best objective so far: over trials and over seconds. Return [] without any value."""
     rows = page.rows
     best = improvements(page.sweep.results, page.sweep.objective, counts=comparable)
     if not best:
@@ -199,7 +199,7 @@ def draw_importance(shares: Sequence[Importance], trials: int) -> Markup:
 
 
 def draw_times(seconds: Mapping[str, float]) -> Markup | None:
-    """Draw a bar for each part of the sweep's time, longest first. Return None if no time is known."""
+    """Draw a bar for each part of a sweep, longest first. `seconds`: part -> time. Return None if no time is known."""
     parts = time_parts(seconds)
     total = sum(parts.values())
     shares = {name: value / total for name, value in parts.items() if total and value / total >= LEAST_SHARE}

@@ -43,7 +43,7 @@ class Axis:
 
 
 def clip_range(values: Iterable[float], objective: Objective) -> tuple[float, float]:
-    """Return (lowest, highest) of the values without the worst quarter, or of all values if these would be equal."""
+    """Return (lowest, highest) of the values without the worst quarter. If both are equal, use all values."""
     ordered = sorted(filter(math.isfinite, values))
     cut = int(len(ordered) * CUT)
     low, high = (ordered[cut], ordered[-1]) if objective.goal is Goal.MAXIMIZE else (ordered[0], ordered[-1 - cut])
@@ -114,7 +114,7 @@ class Scale:
 
 
 def axis_scale(axis: Axis, start: float, end: float) -> Scale:
-    """Return a scale that maps the axis to pixels `start` to `end`. Choices keep half a step from both ends."""
+    """Return a scale that maps the axis to pixels `start` to `end`. The outer choices lie half a step inside."""
     if axis.choices is not None:
         return Scale(-0.5, axis.high + 0.5, start, end)
     return Scale(axis.low, axis.high, start, end, axis.log)
@@ -138,7 +138,7 @@ class PageContent:
 
     @classmethod
     def read(cls, opened: OpenSweep) -> Self:
-        """Read the record of a sweep that may still run. Raises RecordError."""
+        """Read the record. If the sweep no longer runs, compute the winner's outputs, too. Raises RecordError."""
         sweep = RecordedSweep.read(opened.folder)
         if living_owner(opened.folder) is not None:
             return cls(sweep, True, "the sweep still runs")

@@ -33,9 +33,10 @@ LONGEST = 40
 
 
 def find_mistakes(outputs: ValidationOutputs) -> dict[str, Any] | None:
-    """Return the worst predictions, for the page's template. None: no row is wrong, or rows have several labels.
+    """Return the worst predictions for the page's template; None if no row is wrong, or if rows have several labels.
 
-    `total` counts the wrong rows (all rows if labels are numbers). `left_out` counts the columns that are not shown.
+    Keys: `rows` (a dict for each worst row), `total` (number of wrong rows; of all rows if labels are numbers),
+    `columns` (names of shown inputs), `left_out` (number of other inputs), `classes` (whether labels are classes).
     """
     pictures = outputs.data.image_shape is not None
     if outputs.classes:
@@ -72,7 +73,7 @@ def _numbers(outputs: ValidationOutputs) -> tuple[npt.NDArray[np.floating], npt.
 
 
 def _input_columns(outputs: ValidationOutputs) -> Mapping[str, Any]:
-    """Return {column: its value for each validation row}. An array has a column for each number; pictures have none."""
+    """Return {column: its value for each validation row}. An array has a column for each number, pictures have none."""
     if outputs.data.image_shape is not None:
         return {}
     if outputs.table is not None:
@@ -107,7 +108,7 @@ def describe_missed(missed: Missed) -> str:
 
 
 def draw_predictions(outputs: ValidationOutputs) -> Markup | None:
-    """Draw a confusion matrix, or predicted over true numbers; None if neither fits (MOST_CLASSES, several labels)."""
+    """Draw a confusion matrix, or predicted over true numbers. None: too many classes, or several labels per row."""
     if outputs.classes:
         return draw_confusion(outputs) if len(outputs.classes) <= MOST_CLASSES else None
     numbers = _numbers(outputs)

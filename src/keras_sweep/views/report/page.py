@@ -88,7 +88,7 @@ def page_of(page: PageContent, written: datetime) -> str:
 
 
 def _script_data(page: PageContent, axes: Sequence[Axis], drawn: Sequence[LeaderboardRow]) -> Markup:
-    """Return the JSON that the page's script reads: `axes` and the trials `drawn`. No text can end the script."""
+    """Return the JSON for the page's script: `axes` and the trials `drawn`. Escape `<`, which could end the script."""
     record = {
         "running": page.running,
         "refresh": REFRESH,
@@ -103,7 +103,7 @@ def _script_data(page: PageContent, axes: Sequence[Axis], drawn: Sequence[Leader
 
 
 def _render(written: datetime, **values: object) -> str:
-    """Fill the template with `values`, escaped. The page's security policy allows only its own style and script."""
+    """Fill the page's template with `values`, escaped. Its security policy forbids other scripts and styles."""
     style, script = _asset("report.css"), _asset("report.js")
     # Nothing is fetched, and only this style and this script are allowed (W3C, Content Security Policy Level 3).
     policy = ["default-src 'none'", f"style-src '{_digest(style)}'", "img-src data:"]

@@ -27,7 +27,7 @@ OUTER = 0.1  # share of the range that counts as its edge
 
 
 def best_tenth(rows: Sequence[LeaderboardRow]) -> Sequence[LeaderboardRow]:
-    """Return the best tenth of `rows` (in order of rank) with `comparable` scores, at least FEWEST_BEST rows."""
+    """Return the best tenth of the ranked `rows`, at least FEWEST_BEST rows. Pruned and failed trials don't count."""
     compared = [row for row in rows if row.comparable]
     return compared[: max(FEWEST_BEST, round(len(compared) * BEST_SHARE))]
 
@@ -58,7 +58,7 @@ def draw_interaction(x: Axis, y: Axis, page: PageContent, drawn: Sequence[Leader
 
 
 def _position(axis: Axis, number: int, scale: Scale) -> float:
-    """Return the coordinate in pixels of trial `number`; ABSENT without a value. Equal choices are spread a little."""
+    """Return the coordinate of trial `number` in pixels, or ABSENT without a value. Spread trials of a choice."""
     if number not in axis.values:
         return ABSENT
     jitter = (number * 7) % SPREAD - SPREAD // 2 if axis.choices is not None else 0
@@ -87,7 +87,7 @@ def _span(axis: Axis, rows: Sequence[LeaderboardRow]) -> str:
 
 
 def draw_parallel(page: PageContent, value: Axis, drawn: Sequence[LeaderboardRow]) -> Markup:
-    """Draw a line for each trial `drawn` across the axes of all parameters. The last axis is the objective."""
+    """Draw a line for each trial `drawn` across the axes of parameters and goals. The last axis is the objective."""
     axes, rows = [*page.axes, *page.goal_axes, value], [row for row in drawn if row.value is not None]
     width = max(LEAST_WIDTH, AXES_STEP * len(axes))
     step = (width - MARGIN_LEFT - MARGIN_RIGHT) / max(len(axes) - 1, 1)
@@ -120,8 +120,8 @@ def _draw_axis(axis: Axis, scale: Scale, x: float, absent: bool) -> str:
 def range_edges(page: PageContent) -> dict[str, str]:
     """Find ranges that end too soon. Return {setting that widens the range: why}, as {"learning_rate.max=10": "..."}.
 
-    A range ends too soon if its outer tenth has the best trial, and half of the best trials. An end that a space file
-    can't move, for example a momentum of 0, is left out.
+    A range ends too soon if the tenth at an end has the best trial, and half of the trials of `best_tenth`. An end that
+    a space file can't move, for example the lowest momentum, 0, is left out.
     """
     edges = {}
     numbers = [row.number for row in best_tenth(page.rows)]
@@ -148,7 +148,7 @@ def widening_call(name: str, settings: Iterable[str]) -> str:
 
 
 def _widen_range(axis: Axis, end: str, facts: Facts) -> str | None:
-    """Return the `--set` text that moves `end` ("min" or "max") outward. Return None if no space file can."""
+    """Return the `--set` text that moves `end` ("min" or "max") outward, or None if no space file can move it."""
     assert axis.searched is not None
     low, high = axis.searched
     if end == "max":

@@ -41,7 +41,7 @@ from keras_sweep.views.terminal.console import print_notice, stderr_console
 
 
 def json_lines(file: TextIO) -> AbstractContextManager[Listener]:
-    """Return a context with a listener that writes and flushes a line for each event. Warnings go to stderr instead."""
+    """Return a context manager. Its listener writes a line to `file` for each event, but prints warnings to stderr."""
     objective = Objective("value", Goal.MAXIMIZE)
 
     def write(event: Event) -> None:
@@ -106,7 +106,7 @@ def _dump(event: Event, *left_out: str) -> dict[str, Any]:
 
 
 def result_record(result: Result) -> dict[str, Any]:
-    """Return the fields of `trial_ended`: everything that is known of a result, except the weights."""
+    """Return a result as the fields of the event `trial_ended` of `sweep run --json`: field -> JSON value."""
     seconds = {**asdict(result.seconds), "total": round(result.seconds.total, 6)}
     identity = {"number": result.number, "generation": result.suggestion.generation, "state": result.state.value}
     scores = {name: getattr(result, name) for name in ("value", "stderr", "params", "metrics", "epoch", "epochs")}

@@ -43,7 +43,7 @@ View: TypeAlias = AbstractContextManager[Listener]  # entered before the sweep, 
 
 
 class LiveBoard:
-    """Draw the live board. The board is a listener, and a context manager that restores the terminal at its end.
+    """Draw a running sweep on a terminal. Use the board in a `with` block, and call it with each event.
 
     A thread draws the board, so events do not slow the sweep. Failures and notices stay printed above the board.
     """
@@ -194,7 +194,7 @@ def notices_alone(console: Console) -> View:
 
 
 class OutputMayVanish:
-    """Show events in `view` until the terminal, pipe or log of the view disappears. Ignore later events."""
+    """Pass events to `view` until its terminal, pipe or log disappears. Ignore later events, so the sweep continues."""
 
     def __init__(self, view: View) -> None:
         self._view = view
@@ -219,7 +219,7 @@ class OutputMayVanish:
 
 
 def progress_view(elsewhere: Callable[[Console], View] = PlainLines) -> View:
-    """Return the live board if stderr is a terminal, else the view that `elsewhere` makes for stderr."""
+    """Return a live board on stderr if it is a terminal, else `elsewhere(console of stderr)`."""
     console = stderr_console()
     # `console.is_terminal` would be true for a pipe with FORCE_COLOR.
     has_board = console.file.isatty() and not console.is_dumb_terminal

@@ -21,7 +21,7 @@ LONGEST_SILENCE = 60.0
 
 
 class PlainLines:
-    """Print a line for each event. Inside a `with` block, also print the phase after SILENCE seconds without a line."""
+    """Print a line for each ended trial. In a `with` block, print the phase after SILENCE seconds without a line."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -123,7 +123,7 @@ class PlainLines:
 
 
 def describe_begin(event: events.SweepStarted | events.FinalistsChosen) -> str:
-    """Return `dense: 64 trials by optuna/tpe, trained by compiled/jax, to maximize val_accuracy`, or the finalists."""
+    """Describe a search, `dense: 64 trials by optuna/tpe, trained by fit, to maximize val_accuracy`, or finalists."""
     if isinstance(event, events.SweepStarted):
         trained_by = f"by {escape(event.engine)}, trained by {escape(event.runner)}"
         goals = (event.objective, *event.objective.further)

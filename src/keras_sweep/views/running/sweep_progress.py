@@ -29,7 +29,7 @@ class Training:
 
 
 class Pace:
-    """Estimate how long a search will take. The newest generation counts most, since the first compiles for all."""
+    """Estimate how long a search will take. The newest generation counts most: the first compiles for later ones."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -64,9 +64,9 @@ class Pace:
         self._ended["train"] += self._phase != "compile"
 
     def estimate(self, epochs: float, *, later: int, enough: float) -> float | None:
-        """Return the seconds that `epochs` more epochs take. Return None until about `enough` epochs have ended.
+        """Return the seconds for `epochs` more epochs and their compiling; None until about `enough` epochs have ended.
 
-        `later`: the number of trials not suggested yet, which may need new programs.
+        `later`: the number of trials not suggested yet, for which new programs may have to be compiled.
         """
         self._count_time()
         if self.epochs < enough * (1 if self._ended["train"] else BESIDE):
@@ -78,7 +78,7 @@ class Pace:
         return self._seconds[kind] / self._ended[kind] if self._ended[kind] else 0.0
 
     def _count_time(self) -> None:
-        """Add the seconds since this method's last call to training or compiling. At first, skip other phases."""
+        """Count the time since the last call as compiling or training. Generation 1 skips phases that are neither."""
         now = self._clock()
         kind = "compile" if self._phase == "compile" else "train"
         if self._phase == kind or self._generations > 1:
@@ -186,7 +186,7 @@ class SweepProgress:
 
     @property
     def scale(self) -> CurveScale:
-        """The scale of all drawn curves; until a trial has ended, the scale of the curves in training."""
+        """The scale of all drawn curves, made from ended trials. Until a trial has ended: from trials in training."""
         return self._scale or CurveScale((trial.values for trial in self.training.values()), self.objective.goal)
 
     @property
@@ -205,7 +205,7 @@ class SweepProgress:
 
     @property
     def remaining(self) -> float | None:
-        """The estimated seconds until the end; None until enough epochs have ended."""
+        """The estimated seconds until the search or the training of finalists ends; None at first, for a few epochs."""
         if self.finalists is not None:
             epochs = max(self.finalists.epochs - self._pace.epochs, 0)
             return self._pace.estimate(epochs, later=0, enough=ENOUGH_EPOCHS)

@@ -27,7 +27,7 @@ ASCII = dict(zip("▁▂▃▄▅▆▇█╸━─×≈·…–⠋⠙⠹⠸⠼�
 
 
 def _substitute(error: UnicodeError) -> tuple[str, int]:
-    """Replace characters that the output's encoding lacks (a `codecs` error handler): no odd name ends a sweep."""
+    """Return (substitute for the characters that an encoding lacks, end of them): an error handler of `codecs`."""
     assert isinstance(error, UnicodeEncodeError)
     texts = (ASCII.get(char) or ascii(char)[1:-1] for char in error.object[error.start : error.end])
     return "".join(texts), error.end
@@ -55,14 +55,14 @@ def console_on(file: TextIO, *, width: int | None = None) -> Console:
 
     class Breakable(Console):
         def on_broken_pipe(self) -> None:
-            """Raise the error to the caller, since Rich would end the process."""
+            """Raise BrokenPipeError. Rich's own method would end the process."""
             raise BrokenPipeError(errno.EPIPE, "the reader of the output is gone")
 
     return Breakable(force_jupyter=False, file=file, width=width, markup=False, emoji=False, highlight=False)
 
 
 def longest_value(width: int, longest: int) -> int:
-    """Return how many characters a value may have: `longest` on a terminal, and the whole `width` in a pipe."""
+    """Return how many characters a value may have: `longest` on a terminal, or `width` in a pipe (PIPE_WIDTH)."""
     return width if width >= PIPE_WIDTH else longest
 
 
@@ -78,7 +78,7 @@ def print_error(console: Console, error: BaseException) -> None:
 
 
 def error_lines(error: BaseException) -> list[str]:
-    """Return the lines of an error without control characters: its message and hint, then its faults."""
+    """Return an error without control characters: a line of message and hint, or a title and a line for each fault."""
     if isinstance(error, SpaceFileError):
         faults = [escape(fault.text(error.path)) for fault in error.faults]
         title = f"{escape(str(error.path))} has {pluralize(len(faults), 'fault')}"

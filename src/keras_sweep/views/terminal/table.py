@@ -31,8 +31,8 @@ class Column:
 def fit_columns(forms: Iterable[list[Column]], width: int) -> tuple[list[Column], list[str]]:
     """Return the columns that fit into `width` characters, and the headers of the columns that do not fit.
 
-    `forms` are the same columns, from wide to narrow. The first that fits is used, with two-line headers if needed.
-    If no form fits, the last form is used without the columns that have the highest `keep`.
+    Each of `forms` has the same columns, from wide to narrow. Return the first form that fits, with two-line headers if
+    needed. If no form fits, drop columns of the last form, highest `keep` first; columns with `keep` 0 always stay.
     """
     columns: list[Column] = []
     for form in forms:
@@ -63,7 +63,7 @@ def print_table(
 
 
 def drop_middle(columns: Sequence[Column], most: int) -> tuple[list[Column], int]:
-    """Of more than `most` rows, keep the first and last `most // 2`. Return (columns, number of rows left out)."""
+    """Keep the first and last `most // 2` rows of more than `most` rows. Return (columns, number of rows left out)."""
     left_out = len(columns[0].cells) - most
     if left_out <= 0:
         return list(columns), 0

@@ -21,7 +21,7 @@ ON_FRONT = "●"
 
 
 def shorten(text: str, width: int) -> str:
-    """Cut a text to `width` characters on a terminal (a wide one counts as two). An ellipsis replaces the rest."""
+    """Cut a text to `width` terminal cells: a wide character has two. An ellipsis replaces the rest."""
     from rich.cells import cell_len, set_cell_size
 
     if cell_len(text) <= width:
@@ -30,7 +30,7 @@ def shorten(text: str, width: int) -> str:
 
 
 def number_text(value: float, digits: int = 3) -> str:
-    """Return a number as text: `0.00123`, `12`, `3.5e-7`. If the exact text is long, round to `digits` digits."""
+    """Return a number as text: `0.00123`, `12`, `3.5e-7`. If this is long, round to `digits` significant digits."""
     if isinstance(value, int) or not math.isfinite(value):
         return str(value)
     exact = repr(value).removesuffix(".0")
