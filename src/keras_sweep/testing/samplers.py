@@ -74,14 +74,10 @@ class SamplerContract:
         """Check that a search that stops after a generation resumes as if it had never stopped.
 
         Args:
-            stops: numbers of generations; a search stops after each number, and a new engine resumes it.
-            total: the number of generations of the whole search.
-            space: the space to search.
+            stops: numbers of generations. For each number, a search stops after this generation and resumes.
+            total: the number of generations of the whole search, whose trials are returned.
             size: trials in a generation.
             more: arguments of `run_search`; `start` and `objective` go to `fresh`.
-
-        Returns:
-            The trials of the whole search.
         """
         engine_arguments = {name: more.pop(name) for name in ("start", "objective") if name in more}
         whole = run_search(self.fresh(space, **engine_arguments), total, size, **more)
@@ -226,7 +222,7 @@ class SamplerContract:
         assert list(tmp_path.iterdir()) == []
 
     def test_suggests_ahead_only_if_no_result_changes_its_suggestions(self) -> None:
-        """Check that generations suggested at once, for several workers, equal generations suggested in turn."""
+        """Check that trials suggested ahead of results equal the trials suggested after the results."""
         ahead, in_turn = self.fresh(CONDITIONAL), self.fresh(CONDITIONAL)
         suggestions = ahead.ask_ahead(2, 5)
         assert len(suggestions) == (2 if self.can.learns else 10)

@@ -37,7 +37,7 @@ SIZES = SearchSpace((OPTIMIZER, LEARNING_RATE, Parameter("model.units", Int(1, 2
 
 
 def search_spec(space: SearchSpace, engine: str, sampler: str, seed: int = 42, goal: Goal = Goal.MAXIMIZE) -> SweepSpec:
-    """Return a spec for a search with the goal `goal` for val_accuracy. The search needs no model."""
+    """Return a spec for a search that maximizes (or minimizes: `goal`) val_accuracy, and never builds a model."""
     return make_spec(
         space=space, objective=Objective("val_accuracy", goal), search=SearchSettings(engine, sampler, 64, seed)
     )
@@ -65,7 +65,7 @@ def make_result(suggestion: Suggestion, engine: str, value: float | None) -> Res
 
 
 def run_generation(engine: Engine, spec: SweepSpec, generation: int, size: int) -> list[Result]:
-    """Return made-up results of generation number `generation`: `size` trials of 9 epochs. Rungs stop poor trials."""
+    """Ask `engine` for `size` trials of 9 epochs, stop some at rungs, tell it made-up results, and return these."""
     trials = [replace(suggestion, generation=generation) for suggestion in engine.ask(size)]
     whole = {trial.number: make_result(trial, engine.name, score(trial.params)) for trial in trials}
     name = spec.objective.name
@@ -124,7 +124,7 @@ def run_search(
 
 
 def score_size(suggestion: Suggestion) -> float | None:
-    """Score a suggestion from the space `SIZES`: larger models are better. Return None (a failure) for every ninth."""
+    """Score a suggestion from the space `SIZES`: larger models are better. Every ninth trial fails (None)."""
     units = read_number(suggestion.params, "model.units", 1)
     return None if suggestion.number % 9 == 5 else score(suggestion.params) - 0.2 / units
 
@@ -142,7 +142,7 @@ def flatten(generations: Sequence[Sequence[Result]]) -> list[Result]:
 
 
 def summarize(results: Sequence[Result]) -> list[tuple[object, ...]]:
-    """Return (number, parameters, continued trial, value) of each result. Equal searches have equal summaries."""
+    """Return (number, parameters, number of the continued trial, value) of each result: what equal searches share."""
     return [(result.number, result.params, result.suggestion.continues, result.value) for result in results]
 
 

@@ -28,7 +28,7 @@ def make_spec(
     take_best: bool = False,
     **changes: Any,
 ) -> SweepSpec:
-    """Return a spec of the dense model on digits. `take_best`: score the best epoch. `changes`: fields to replace."""
+    """Return a spec of the dense model on digits. `take_best`: score the best epochs. `changes`: other fields of it."""
     defaults = {
         "metrics": ("accuracy",),
         "objective": Objective("val_accuracy", Goal.MAXIMIZE, take_best=take_best),

@@ -57,7 +57,7 @@ class Unreadable(tuple[float, ...]):
 
 
 def has_all_of(tracked: Tracked, run: Run) -> bool:
-    """Assert that a tracker has all values of a run. It may have logged a parameter as a text, or an int as a float."""
+    """Assert that a tracker has all values of a run. A parameter may have become a text, or another type of number."""
     assert tracked.params.keys() == run.params.keys()
     for name, value in run.params.items():
         as_logged = tracked.params[name]
@@ -81,7 +81,7 @@ class TrackerContract:
 
     @pytest.fixture(autouse=True)
     def _stay_here(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Work in an empty folder. Override the fixture to set variables that say where a tracker writes."""
+        """Run each test in an empty folder. Override the fixture to set environment variables of the tracker."""
         monkeypatch.chdir(tmp_path)
 
     def open(self) -> Tracker:

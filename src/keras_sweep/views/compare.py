@@ -106,7 +106,7 @@ def compare_columns(sweeps: SideBySide) -> list[Column]:
 
 
 def best_curve(side: Side) -> list[float]:
-    """Return the best objective value so far after each trial of a sweep, from its first trial with a value on."""
+    """Return the best objective so far after each trial of a sweep. The list begins at the first trial with a value."""
     until = [*(result.number for result in side.improvements[1:]), len(side.results)]
     steps = zip(side.improvements, until, strict=True)
     return [result.value or 0.0 for result, end in steps for _ in range(result.number, end)]

@@ -94,7 +94,7 @@ def _class_columns(data: SearchData, classes: int) -> list[Column]:
 
 
 def column_texts(data: SearchData) -> list[tuple[str, ...]]:
-    """Return texts for each table column or input array: name, kind, mean, deviation, lowest, highest, details."""
+    """Return (name, kind, mean, deviation, lowest, highest, details) of each table column or input array, as texts."""
     if data.preprocessing is None:
         return [_statistics(name, values) for name, values in by_name("all inputs", data.train.x).items()]
     rows: list[tuple[str, ...]] = []
@@ -141,7 +141,7 @@ def samples_by_class(data: SearchData, most: int) -> list[list[npt.NDArray[np.in
 
 
 def picture_of(data: SearchData, row: int, rows: Rows | None = None) -> Pixels:
-    """Return row number `row` of `rows` (None: training rows) as a picture. Black is the lowest input."""
+    """Return row `row` of `rows` (default: training rows) as a picture, from black (lowest input) to white."""
     assert data.image_shape is not None
     known = data.train.x[:1000]
     low, high = float(known.min()), float(known.max())
@@ -171,7 +171,7 @@ def png_bytes(picture: Pixels, scale: int = 1) -> bytes:
 
 
 def sample_lines(data: SearchData, console: Console) -> Iterator[Text]:
-    """Draw a picture of each class. Without classes, draw ten pictures. Yield nothing if `console` is too narrow."""
+    """Draw a training picture of each class. Without classes, draw ten. Yield nothing if `console` is too narrow."""
     groups = samples_by_class(data, 1 if data.classes else 10)
     rows = [(label, int(row)) for label, group in enumerate(groups) for row in group]
     names = data.class_names if data.classes else None

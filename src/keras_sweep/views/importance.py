@@ -33,8 +33,8 @@ def estimate_importance(
 ) -> list[Importance]:
     """Return how much each parameter matters for reaching the best tenth of trials, most important parameter first.
 
-    `distributions`: parameter -> its range, as Optuna's JSON. Pruned and failed trials don't count. Return [] for fewer
-    than FEWEST trials, or if fewer than two parameters vary.
+    `distributions`: parameter -> its range, as Optuna's JSON. Failed trials, and pruned trials whose scores can't
+    be compared, don't count. Return [] for fewer than FEWEST trials, or if fewer than two parameters vary.
     """
     rows = [row for row in rows if row.comparable and row.value is not None]
     varying = varying_names(rows)

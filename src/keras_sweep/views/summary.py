@@ -29,7 +29,7 @@ NAMED_PARTS = 4
 
 
 def time_parts(seconds: Mapping[str, float]) -> dict[str, float]:
-    """Return {part of a run: seconds}, longest first. In place of `total`, the last part is `other`: the rest."""
+    """Return {part of a run: seconds}, longest first. `total` becomes `other`, the time outside of all parts."""
     parts = {name: max(value, 0.0) for name, value in seconds.items() if name != "total" and math.isfinite(value)}
     rest = seconds.get("total", 0.0) - sum(parts.values())
     if rest > 0.0005:
@@ -140,7 +140,7 @@ def headline(ended: SweepEnded, rows: Sequence[LeaderboardRow]) -> Text:
 
 
 def look_lines(test: TestEvaluated, *, classes: bool = True) -> list[Text]:
-    """Describe an evaluation on test rows, with a bar for each class. Without `classes`, name a few worst classes."""
+    """Describe an evaluation on test rows, with a bar for each class. Without `classes`, name only the weakest."""
     seed = "" if test.seed is None else f" with seed {test.seed}"
     text = Text.assemble(("test ", "bold"), f"trial {test.number}{seed}:")
     for index, (name, value) in enumerate(test.scores.items()):

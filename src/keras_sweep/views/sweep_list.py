@@ -40,7 +40,7 @@ class SweepRow:
 
 
 def sweep_row(folder: SweepFolder) -> SweepRow:
-    """Read the row of a sweep. If the record can't be read, `state` is the error."""
+    """Read the row of a sweep in `sweep list`. If the record can't be read, `state` is the error message."""
     active = last_change(folder)
     try:
         sweep = RecordedSweep.read(folder)

@@ -50,7 +50,7 @@ def row_record(row: LeaderboardRow) -> dict[str, Any]:
 
 
 def flat_records(rows: Sequence[LeaderboardRow]) -> list[dict[str, Any]]:
-    """Return a dict for each row: CSV column -> Python value. A tuple becomes a list, a trial's state a str."""
+    """Return a dict for each row: CSV column -> Python value. Tuples become lists, and states become strings."""
     keys = machine_keys(rows)
     return [{key: _plain(cell(row, key)) for key in keys} for row in rows]
 
@@ -65,7 +65,7 @@ def json_list(records: Iterable[Mapping[str, Any]]) -> str:
 
 
 def strict_json(record: Any) -> str:
-    """Return `record`, a dict or list, as a line of ASCII JSON. NaN and infinity, which JSON lacks, become null."""
+    """Return `record`, any JSON value, as a line of ASCII. NaN and infinity, which JSON lacks, become null."""
     return json.dumps(_replace_infinite(record), allow_nan=False)
 
 

@@ -84,7 +84,7 @@ class LeaderboardRow:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Hold all rows of a sweep, and the rows to show. Columns, the scale of curves, and notes depend on all rows."""
+    """Hold all rows of a leaderboard, and the rows to show. Columns, notes, and curves' scale depend on all rows."""
 
     objective: Objective
     comparison: Comparison | None  # decides the ties of all rows
@@ -97,8 +97,8 @@ def leaderboard_rows(
 ) -> list[LeaderboardRow]:
     """Return a row for each trial in `results`, best rank first.
 
-    `comparison` has the comparison of each of these trials with the winner on each validation row. If None, only the
-    trials' values are compared. `seed` is the search's seed, which trains the trials without a parameter `seed`.
+    `comparison` compares exactly these trials with the winner on each validation row. If None, only the trials' values
+    are compared. `seed` is the search's seed, which trains the trials without a parameter `seed`.
     """
     ranked = sorted(results, key=lambda result: order_key(result, objective))
     best = winner(ranked, objective)
@@ -190,7 +190,7 @@ def select_rows(
 
 
 def explain_no_rows(rows: Sequence[LeaderboardRow], where: Sequence[str]) -> str:
-    """Say why no row meets all conditions `where`: name the first condition that no row meets, and the known values."""
+    """Say why no row meets all conditions `where`: name the first condition that no row meets, and its key's values."""
     for text in where:
         key, holds = parse_condition(text, row_keys(rows))
         if not any(map(holds, rows)):
@@ -202,7 +202,10 @@ def explain_no_rows(rows: Sequence[LeaderboardRow], where: Sequence[str]) -> str
 
 
 def parse_condition(text: str, keys: Collection[str]) -> tuple[str, Callable[[LeaderboardRow], bool]]:
-    """Return (key, test of a row) of a condition, say `epochs>=5`. A missing value equals `none`. Raises UsageError."""
+    """Parse a condition, say `epochs>=5`. Return its key, which must be among `keys`, and a function that tests a row.
+
+    A row without the key has the value `none`. Raises UsageError.
+    """
     match = CONDITION.fullmatch(text)
     if match is None or not match[3]:
         raise UsageError(
@@ -236,7 +239,7 @@ def _is_equal(cell_value: Value, value: Scalar, written: str) -> bool:
 
 
 def row_keys(rows: Sequence[LeaderboardRow]) -> list[str]:
-    """Return the keys that `--where` and `--sort` accept: CSV columns, with or without `params.` and `metrics.`."""
+    """Return the keys for `--where` and `--sort`: CSV columns, also without the prefix `params.` or `metrics.`."""
     keys = machine_keys(rows)
     return list(dict.fromkeys([*keys, *(key.partition(".")[2] for key in keys if key not in FIRST_KEYS + LAST_KEYS)]))
 
@@ -250,7 +253,7 @@ def machine_keys(rows: Sequence[LeaderboardRow]) -> list[str]:
 
 
 def cell(row: LeaderboardRow, key: str) -> Value:
-    """Return the value of a key of `row_keys`, or None. If a parameter and a metric share it, return the parameter."""
+    """Return the value of a key of `row_keys`, or None. If a parameter and a metric share a key, the parameter wins."""
     if key in SEEDS_KEYS:
         return seeds_record(row.seeds)[key]
     if key in FIRST_KEYS or key in LAST_KEYS or key == FRONT:
@@ -265,7 +268,10 @@ def cell(row: LeaderboardRow, key: str) -> Value:
 
 
 def seeds_record(seeds: SeedScores | None) -> dict[str, Scalar]:
-    """Return the number of seeds, mean, standard error and `unstable`, by SEEDS_KEYS. None is a single seed."""
+    """Return the CSV columns SEEDS_KEYS: number of seeds, mean, standard error, and whether the scores are unstable.
+
+    If `seeds` is None (a single seed), the number is 1 and the other values are None.
+    """
     facts = (1, None, None, None) if seeds is None else (seeds.count, seeds.mean, seeds.stderr, seeds.unstable)
     return dict(zip(SEEDS_KEYS, facts, strict=True))
 

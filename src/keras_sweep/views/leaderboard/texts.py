@@ -105,7 +105,7 @@ def _parameter_column(name: str, all_rows: Sequence[LeaderboardRow], keep: int) 
 
 
 def lines_of(row: LeaderboardRow, columns: Sequence[LeaderboardColumn]) -> list[list[str]]:
-    """Return a list of the row's texts, one per column. After several seeds, a second list has their mean score."""
+    """Return a list of the row's texts, a text per column. After several seeds, a second list has their mean score."""
     lines = [[column.text(row) for column in columns]]
     if row.seeds is not None:
         below = dict(zip(("number", "value"), seeds_texts(row.seeds), strict=True))
@@ -135,7 +135,7 @@ def behind_head(objective: Objective) -> str:
 
 
 def behind_text(row: LeaderboardRow, objective: Objective) -> str:
-    """Return how far a trial's score is behind the winner's: `0.07 ±0.15`; "" for the winner, or if this is unknown."""
+    """Return how far a trial's score is behind the winner's: `0.07 ±0.15`; "" for the winner, or if unknown."""
     if row.behind is None or (row.behind_stderr is None and row.behind == 0):
         return ""
     return difference_text(row.behind, objective, row.behind_stderr or None)
@@ -147,7 +147,7 @@ def is_ahead(row: LeaderboardRow) -> bool:
 
 
 def difference_text(difference: float, objective: Objective, stderr: float | None = None, *, unit: bool = False) -> str:
-    """Return a difference of scores: `0.07 ±0.15`. Accuracies differ by percentage points; `unit` appends "points"."""
+    """Return a difference of scores: `0.07 ±0.15`. For accuracies: in percentage points; `unit` appends "points"."""
     if not objective.is_share:
         return score_text(difference, stderr)
     places = 2 if stderr is None else max(decimals(100.0, 100 * stderr), 2)

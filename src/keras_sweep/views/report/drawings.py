@@ -29,7 +29,6 @@ LEAST_SHARE = 0.005  # of the time; a smaller part is not drawn
 
 
 def px(value: float) -> str:
-    """Format a coordinate in pixels with at most a single decimal."""
     return f"{value:.1f}".removesuffix(".0")
 
 
@@ -90,7 +89,7 @@ def draw_axes(x: Axis, y: Axis) -> tuple[Scale, Scale, list[str]]:
 
 
 def draw_front(goal: Axis, value: Axis, page: PageContent, drawn: Sequence[LeaderboardRow]) -> Markup:
-    """Draw the objective (`value`) over another goal, with a dot per trial. With two goals, add the Pareto front."""
+    """Draw the objective (`value`) over another goal for the trials `drawn`. With two goals, add the Pareto front."""
     objective = page.sweep.objective
     places = [row.value for row in page.rows if row.front and row.value is not None]
     low, high = min([value.low, *places]), max([value.high, *places])
@@ -111,7 +110,7 @@ def draw_front(goal: Axis, value: Axis, page: PageContent, drawn: Sequence[Leade
 
 
 def draw_best_so_far(page: PageContent, drawn: Sequence[LeaderboardRow], value: Axis) -> list[Markup]:
-    """Return two drawings of the best objective so far: over trials and over seconds. Return [] without any value."""
+    """Draw the best objective so far, by trial and by second: dots are the trials `drawn`. Return [] without values."""
     rows = page.rows
     best = improvements(page.sweep.results, page.sweep.objective, counts=comparable)
     if not best:

@@ -114,7 +114,7 @@ class Scale:
 
 
 def axis_scale(axis: Axis, start: float, end: float) -> Scale:
-    """Return a scale that maps the axis to pixels `start` to `end`. The outer choices lie half a step inside."""
+    """Return a scale that maps `axis` to pixels `start` to `end`. The first and last choice lie half a step inside."""
     if axis.choices is not None:
         return Scale(-0.5, axis.high + 0.5, start, end)
     return Scale(axis.low, axis.high, start, end, axis.log)

@@ -103,7 +103,7 @@ def _script_data(page: PageContent, axes: Sequence[Axis], drawn: Sequence[Leader
 
 
 def _render(written: datetime, **values: object) -> str:
-    """Fill the page's template with `values`, escaped. Its security policy forbids other scripts and styles."""
+    """Fill the page's template with `values`, escaped, and the time `written`. The page runs no script but its own."""
     style, script = _asset("report.css"), _asset("report.js")
     # Nothing is fetched, and only this style and this script are allowed (W3C, Content Security Policy Level 3).
     policy = ["default-src 'none'", f"style-src '{_digest(style)}'", "img-src data:"]

@@ -27,7 +27,7 @@ OUTER = 0.1  # share of the range that counts as its edge
 
 
 def best_tenth(rows: Sequence[LeaderboardRow]) -> Sequence[LeaderboardRow]:
-    """Return the best tenth of the ranked `rows`, at least FEWEST_BEST rows. Pruned and failed trials don't count."""
+    """Return the best tenth, or at least FEWEST_BEST, of the `comparable` rows. `rows` are in order of rank."""
     compared = [row for row in rows if row.comparable]
     return compared[: max(FEWEST_BEST, round(len(compared) * BEST_SHARE))]
 
@@ -58,7 +58,7 @@ def draw_interaction(x: Axis, y: Axis, page: PageContent, drawn: Sequence[Leader
 
 
 def _position(axis: Axis, number: int, scale: Scale) -> float:
-    """Return the coordinate of trial `number` in pixels, or ABSENT without a value. Spread trials of a choice."""
+    """Return a trial's pixel coordinate, or ABSENT without a value. Trials with equal choices are spread a little."""
     if number not in axis.values:
         return ABSENT
     jitter = (number * 7) % SPREAD - SPREAD // 2 if axis.choices is not None else 0
@@ -120,8 +120,8 @@ def _draw_axis(axis: Axis, scale: Scale, x: float, absent: bool) -> str:
 def range_edges(page: PageContent) -> dict[str, str]:
     """Find ranges that end too soon. Return {setting that widens the range: why}, as {"learning_rate.max=10": "..."}.
 
-    A range ends too soon if the tenth at an end has the best trial, and half of the trials of `best_tenth`. An end that
-    a space file can't move, for example the lowest momentum, 0, is left out.
+    A range ends too soon if the tenth at an end has the best trial and at least half of the trials of `best_tenth`. An
+    end that a space file can't move, for example the lowest momentum, 0, is left out.
     """
     edges = {}
     numbers = [row.number for row in best_tenth(page.rows)]

@@ -185,7 +185,6 @@ def _finalist_lines(progress: SweepProgress) -> list[str]:
 
 
 def notices_alone(console: Console) -> View:
-
     def show(event: Event) -> None:
         if isinstance(event, Noticed):
             print_notice(console, event.message, warns=event.warns)

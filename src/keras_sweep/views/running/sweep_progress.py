@@ -29,7 +29,7 @@ class Training:
 
 
 class Pace:
-    """Estimate how long a search will take. The newest generation counts most: the first compiles for later ones."""
+    """Estimate how long a search will take. The newest generation counts most, as the first compiles for all others."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -78,7 +78,7 @@ class Pace:
         return self._seconds[kind] / self._ended[kind] if self._ended[kind] else 0.0
 
     def _count_time(self) -> None:
-        """Count the time since the last call as compiling or training. Generation 1 skips phases that are neither."""
+        """Count the time since the last call as compiling or training. Generation 1 leaves out all other phases."""
         now = self._clock()
         kind = "compile" if self._phase == "compile" else "train"
         if self._phase == kind or self._generations > 1:
@@ -186,7 +186,7 @@ class SweepProgress:
 
     @property
     def scale(self) -> CurveScale:
-        """The scale of all drawn curves, made from ended trials. Until a trial has ended: from trials in training."""
+        """The scale of all drawn curves, made from ended trials. Until a trial has ended, from trials in training."""
         return self._scale or CurveScale((trial.values for trial in self.training.values()), self.objective.goal)
 
     @property
@@ -205,7 +205,7 @@ class SweepProgress:
 
     @property
     def remaining(self) -> float | None:
-        """The estimated seconds until the search or the training of finalists ends; None at first, for a few epochs."""
+        """The estimated seconds until the search or the training of finalists ends; None during the first epochs."""
         if self.finalists is not None:
             epochs = max(self.finalists.epochs - self._pace.epochs, 0)
             return self._pace.estimate(epochs, later=0, enough=ENOUGH_EPOCHS)

@@ -27,7 +27,7 @@ ASCII = dict(zip("▁▂▃▄▅▆▇█╸━─×≈·…–⠋⠙⠹⠸⠼�
 
 
 def _substitute(error: UnicodeError) -> tuple[str, int]:
-    """Return (substitute for the characters that an encoding lacks, end of them): an error handler of `codecs`."""
+    """Return (substitute, end) for characters that an encoding lacks, so printing never fails: a `codecs` handler."""
     assert isinstance(error, UnicodeEncodeError)
     texts = (ASCII.get(char) or ascii(char)[1:-1] for char in error.object[error.start : error.end])
     return "".join(texts), error.end

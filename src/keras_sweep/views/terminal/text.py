@@ -30,7 +30,7 @@ def shorten(text: str, width: int) -> str:
 
 
 def number_text(value: float, digits: int = 3) -> str:
-    """Return a number as text: `0.00123`, `12`, `3.5e-7`. If this is long, round to `digits` significant digits."""
+    """Return a number as text: `0.00123`, `12`, `3.5e-7`. A longer text is rounded to `digits` significant digits."""
     if isinstance(value, int) or not math.isfinite(value):
         return str(value)
     exact = repr(value).removesuffix(".0")
