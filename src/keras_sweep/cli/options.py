@@ -59,7 +59,7 @@ def number(name: str, help: str, **more: Any) -> Any:
 
 
 def choice(name: str, help: str, known: Collection[str] | str, metavar: str = "NAME") -> Any:
-    """Return an option that accepts only the names in `known`. A str means the plugins of that kind, say "runner"."""
+    """Return an option that accepts only the names in `known`. If it is a str: plugins of that kind, say "runner"."""
 
     def check(param: typer.CallbackParam, value: str | None) -> str | None:
         if value is None:

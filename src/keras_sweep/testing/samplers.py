@@ -222,7 +222,6 @@ class SamplerContract:
         assert list(tmp_path.iterdir()) == []
 
     def test_suggests_ahead_only_if_no_result_changes_its_suggestions(self) -> None:
-        """Check that trials suggested ahead of results equal the trials suggested after the results."""
         ahead, in_turn = self.fresh(CONDITIONAL), self.fresh(CONDITIONAL)
         suggestions = ahead.ask_ahead(2, 5)
         assert len(suggestions) == (2 if self.can.learns else 10)

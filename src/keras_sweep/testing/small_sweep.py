@@ -28,7 +28,7 @@ def make_spec(
     take_best: bool = False,
     **changes: Any,
 ) -> SweepSpec:
-    """Return a spec of the dense model on digits. `take_best`: score the best epochs. `changes`: other fields of it."""
+    """Return a spec of the dense model on digits. `take_best`: score the best epoch. `changes`: SweepSpec's fields."""
     defaults = {
         "metrics": ("accuracy",),
         "objective": Objective("val_accuracy", Goal.MAXIMIZE, take_best=take_best),

@@ -57,7 +57,7 @@ class Unreadable(tuple[float, ...]):
 
 
 def has_all_of(tracked: Tracked, run: Run) -> bool:
-    """Assert that a tracker has all values of a run. A parameter may have become a text, or another type of number."""
+    """Assert that a tracker has all values of a run. Return True. A parameter may be a text or another number type."""
     assert tracked.params.keys() == run.params.keys()
     for name, value in run.params.items():
         as_logged = tracked.params[name]

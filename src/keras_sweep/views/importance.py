@@ -53,9 +53,8 @@ def estimate_importance(
     draw = random.Random(0)  # the same record gives the same page
     evaluator, storage = optuna.importance.PedAnovaImportanceEvaluator(), optuna.storages.InMemoryStorage()
 
+    # This study has the trials of the list `drawn`. Optuna's own study would copy all trials, which is slow.
     class Resample(optuna.Study):
-        """An Optuna study whose trials are the list `drawn`. Optuna's own study copies all trials, which is slow."""
-
         drawn: list[optuna.trial.FrozenTrial]
 
         def get_trials(self, *_: object, **__: object) -> list[optuna.trial.FrozenTrial]:

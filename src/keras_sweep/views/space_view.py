@@ -54,7 +54,7 @@ def parameter_text(parameter: Parameter) -> str:
 def print_estimate(
     console: Console, data: SearchData, estimate: TimeEstimate | None, *, cores: int, workers: int | None = None
 ) -> None:
-    """Print row counts, the time, and use of `cores` or `workers`. `estimate` is None if every probed trial failed."""
+    """Print row counts, the time `estimate` (None if every probed trial failed), and use of `cores` or `workers`."""
     training = f"{len(data.train):,} training" if data.stream is None else f"{data.stream.steps:,} batches an epoch"
     rows = f"{training} and {len(data.validation):,} validation rows"
     if data.folds:

@@ -29,7 +29,7 @@ NAMED_PARTS = 4
 
 
 def time_parts(seconds: Mapping[str, float]) -> dict[str, float]:
-    """Return {part of a run: seconds}, longest first. `total` becomes `other`, the time outside of all parts."""
+    """Return {part of a run: seconds}, longest first. `total` becomes a last part, `other`, with the remaining time."""
     parts = {name: max(value, 0.0) for name, value in seconds.items() if name != "total" and math.isfinite(value)}
     rest = seconds.get("total", 0.0) - sum(parts.values())
     if rest > 0.0005:
@@ -38,7 +38,7 @@ def time_parts(seconds: Mapping[str, float]) -> dict[str, float]:
 
 
 def describe_kept(training: Mapping[int, int], waiting: Sequence[int] = ()) -> str:
-    """Return `16 trials are kept at epoch 8`, or "". `training`: unfinished trial -> epoch. `waiting`: ended trials."""
+    """Describe the trials that a stop keeps: `training` (trial -> epoch), and ended trials `waiting` to be recorded."""
     parts = []
     if waiting:
         parts.append(f"{pluralize(len(waiting), 'trial')} that ended {'is' if len(waiting) == 1 else 'are'} kept")
@@ -70,8 +70,7 @@ def print_summary(
 ) -> None:
     """Print the summary of a sweep. The most useful lines come last, because a long table scrolls away.
 
-    `distributions`: parameter -> its range, as Optuna's JSON. If None, print no importance of parameters. `times`: show
-    the time of each part of the sweep as a bar.
+    `distributions`: parameter -> range, as Optuna's JSON. If None, print no importances. `times`: draw bars of times.
     """
     rows = leaderboard_rows(ended.results, objective, ended.comparison)
     console.print(headline(ended, rows))

@@ -29,7 +29,7 @@ MOST_EPOCHS = 30  # lines of the curve's table on a terminal
 
 
 def trial_json(sweep: RecordedSweep, result: Result) -> str:
-    """Return JSON: the fields of the event `trial_ended`, rank, tie, distance to the winner, seeds and traceback."""
+    """Return JSON: the fields of `trial_ended` (`sweep run --json`), rank, tie, distance to winner, traceback."""
     row = next(row for row in rows_of(sweep) if row.number == result.number)
     record: dict[str, Any] = {key: cell(row, key) for key in ("rank", "tie", "behind", "behind_stderr", "seed")}
     record |= {**seeds_record(row.seeds), **result_record(result)}

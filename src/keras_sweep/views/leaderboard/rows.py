@@ -84,7 +84,7 @@ class LeaderboardRow:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Hold all rows of a leaderboard, and the rows to show. Columns, notes, and curves' scale depend on all rows."""
+    """Hold all rows of a leaderboard, and the rows to show. Columns, notes and the curves' scale depend on all rows."""
 
     objective: Objective
     comparison: Comparison | None  # decides the ties of all rows

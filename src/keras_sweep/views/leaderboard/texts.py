@@ -142,7 +142,7 @@ def behind_text(row: LeaderboardRow, objective: Objective) -> str:
 
 
 def is_ahead(row: LeaderboardRow) -> bool:
-    """Check whether a trial beats the winner with the search's seed: the winner may win by its mean over seeds."""
+    """Check whether a trial beats the winner by the search's seed alone. The winner may win by its mean over seeds."""
     return row.behind is not None and row.behind_stderr is not None and row.behind < 0
 
 

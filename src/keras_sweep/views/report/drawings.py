@@ -40,7 +40,7 @@ def line_path(points: Iterable[tuple[float, float]]) -> str:
 def label(
     x: float, y: float, text: str, *, anchor: str = "middle", kind: str = "t", longest: int = LONGEST_LABEL
 ) -> str:
-    """Return an SVG text at pixel (x, y), cut to `longest` characters. `anchor`: as in SVG. `kind`: the CSS class."""
+    """Return an SVG text at pixel (x, y), cut to `longest` characters. `anchor`: text-anchor. `kind`: the CSS class."""
     shown = escape_html(shorten(escape(text), longest))
     return f'<text class="{kind}" x="{px(x)}" y="{px(y)}" text-anchor="{anchor}">{shown}</text>'
 
@@ -110,7 +110,7 @@ def draw_front(goal: Axis, value: Axis, page: PageContent, drawn: Sequence[Leade
 
 
 def draw_best_so_far(page: PageContent, drawn: Sequence[LeaderboardRow], value: Axis) -> list[Markup]:
-    """Draw the best objective so far, by trial and by second: dots are the trials `drawn`. Return [] without values."""
+    """Draw the best value so far over trials and over seconds. Dots are trials `drawn`. Return [] without values."""
     rows = page.rows
     best = improvements(page.sweep.results, page.sweep.objective, counts=comparable)
     if not best:

@@ -43,7 +43,7 @@ class Axis:
 
 
 def clip_range(values: Iterable[float], objective: Objective) -> tuple[float, float]:
-    """Return (lowest, highest) of the values without the worst quarter. If both are equal, use all values."""
+    """Return (lowest, highest) of the values without the worst quarter. If lowest equals highest, use all values."""
     ordered = sorted(filter(math.isfinite, values))
     cut = int(len(ordered) * CUT)
     low, high = (ordered[cut], ordered[-1]) if objective.goal is Goal.MAXIMIZE else (ordered[0], ordered[-1 - cut])

@@ -27,7 +27,7 @@ OUTER = 0.1  # share of the range that counts as its edge
 
 
 def best_tenth(rows: Sequence[LeaderboardRow]) -> Sequence[LeaderboardRow]:
-    """Return the best tenth, or at least FEWEST_BEST, of the `comparable` rows. `rows` are in order of rank."""
+    """Return the best tenth (at least FEWEST_BEST) of the `comparable` rows. `rows` are in order of rank."""
     compared = [row for row in rows if row.comparable]
     return compared[: max(FEWEST_BEST, round(len(compared) * BEST_SHARE))]
 

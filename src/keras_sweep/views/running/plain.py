@@ -123,7 +123,7 @@ class PlainLines:
 
 
 def describe_begin(event: events.SweepStarted | events.FinalistsChosen) -> str:
-    """Describe what begins: `dense: 64 trials by optuna/tpe, trained by fit, to minimize val_loss`, or finalists."""
+    """Describe what begins: `dense: 64 trials by optuna/tpe, trained by fit, to minimize loss`, or the finalists."""
     if isinstance(event, events.SweepStarted):
         trained_by = f"by {escape(event.engine)}, trained by {escape(event.runner)}"
         goals = (event.objective, *event.objective.further)

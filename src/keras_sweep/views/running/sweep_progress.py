@@ -78,7 +78,7 @@ class Pace:
         return self._seconds[kind] / self._ended[kind] if self._ended[kind] else 0.0
 
     def _count_time(self) -> None:
-        """Count the time since the last call as compiling or training. Generation 1 leaves out all other phases."""
+        """Count the time since the last call as compiling, else as training. Generation 1 skips other phases."""
         now = self._clock()
         kind = "compile" if self._phase == "compile" else "train"
         if self._phase == kind or self._generations > 1:
@@ -186,7 +186,7 @@ class SweepProgress:
 
     @property
     def scale(self) -> CurveScale:
-        """The scale of all drawn curves, made from ended trials. Until a trial has ended, from trials in training."""
+        """The scale of all drawn curves. It covers ended trials, or trials in training until a trial has ended."""
         return self._scale or CurveScale((trial.values for trial in self.training.values()), self.objective.goal)
 
     @property
@@ -199,7 +199,7 @@ class SweepProgress:
 
     @property
     def trained(self) -> float:
-        """The number of ended trials, plus the trained share of each trial in training."""
+        """The number of ended trials, plus the trained share (0 to 1) of each trial in training."""
         shares = (min(len(trial.values) / trial.epochs, 1.0) for trial in self.training.values() if trial.epochs)
         return self.done + sum(shares)
 

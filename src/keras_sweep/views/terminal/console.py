@@ -27,7 +27,7 @@ ASCII = dict(zip("▁▂▃▄▅▆▇█╸━─×≈·…–⠋⠙⠹⠸⠼�
 
 
 def _substitute(error: UnicodeError) -> tuple[str, int]:
-    """Return (substitute, end) for characters that an encoding lacks, so printing never fails: a `codecs` handler."""
+    """Return (substitutes, end) for characters that the encoding lacks. With this `codecs` handler, no print fails."""
     assert isinstance(error, UnicodeEncodeError)
     texts = (ASCII.get(char) or ascii(char)[1:-1] for char in error.object[error.start : error.end])
     return "".join(texts), error.end
@@ -62,7 +62,7 @@ def console_on(file: TextIO, *, width: int | None = None) -> Console:
 
 
 def longest_value(width: int, longest: int) -> int:
-    """Return how many characters a value may have: `longest` on a terminal, or `width` in a pipe (PIPE_WIDTH)."""
+    """Return how many characters a value may have: `longest`, but all of `width` if that is the width of a pipe."""
     return width if width >= PIPE_WIDTH else longest
 
 

@@ -30,7 +30,7 @@ def shorten(text: str, width: int) -> str:
 
 
 def number_text(value: float, digits: int = 3) -> str:
-    """Return a number as text: `0.00123`, `12`, `3.5e-7`. A longer text is rounded to `digits` significant digits."""
+    """Return a number as text: `0.00123`, `12`, `3.5e-7`. Longer numbers are rounded to `digits` significant digits."""
     if isinstance(value, int) or not math.isfinite(value):
         return str(value)
     exact = repr(value).removesuffix(".0")
@@ -114,7 +114,7 @@ def format_elapsed(seconds: float) -> str:
 
 
 def waiting_text(count: int) -> str:
-    """Return the sentence that `count` ended trials are not shown until all trials with lower numbers have ended."""
+    """Say that `count` ended trials are not shown until all trials with lower numbers have ended."""
     have, are, they = ("has", "is", "it is") if count == 1 else ("have", "are", "they are")
     trials = pluralize(count, "more trial")
     return f"{trials} {have} ended and {are} kept: {they} shown when all trials with lower numbers have ended"
