@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 
 class SweepError(Exception):
-    """A sweep ran and failed. `message` says what is wrong, and `hint` says what to do."""
+    """A sweep ran and failed. `message` says what is wrong, and `hint`, if not None, says what to do."""
 
     exit_code: ClassVar[int] = 1
 
@@ -55,7 +55,7 @@ class MissingPackage(UsageError):
 
 
 class ChangedSweep(UsageError):
-    """The recorded sweep of this name has another space, data or seed. Use `--fresh` or another `--name`."""
+    """Space, data, code or seed differ from the record. To run anyway, use `--fresh` or another `--name`."""
 
     def __init__(self, title: str, *, hint: str | None = None, changes: Sequence[str] = ()) -> None:
         """`title`: the first line of the message. `changes`: what differs, as texts `key: old -> new`."""
@@ -65,7 +65,7 @@ class ChangedSweep(UsageError):
 
 
 class RecordError(SweepError):
-    """The record is damaged, or can't be written. Nothing was overwritten. The hint says how to continue."""
+    """The record is damaged, has no result, or can't be written. Nothing was overwritten. The hint says what to do."""
 
 
 class SweepBusy(SweepError):

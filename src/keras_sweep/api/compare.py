@@ -20,7 +20,7 @@ MOST_ROWS = 20  # rows of a table in a notebook
 
 
 class ComparedSweeps(Answer, SideBySide):
-    """Two or more sweeps side by side, and whether their winners differ."""
+    """The result of `compare`: sweeps side by side, and how far each winner is behind the best winner."""
 
     def __repr__(self) -> str:
         return f"ComparedSweeps({'; '.join(verdict_lines(self))})"
@@ -30,7 +30,7 @@ class ComparedSweeps(Answer, SideBySide):
 
 
 class ReplayedTrial(Answer, Replay):
-    """A trial that was trained again, compared with its record."""
+    """The result of `Sweep.replay`: a trial that was trained again, compared with the record of its first training."""
 
     def __repr__(self) -> str:
         return f"ReplayedTrial({self._what}: {'; '.join(replay_lines(self))})"
@@ -44,7 +44,7 @@ class ReplayedTrial(Answer, Replay):
 
 
 class VerifiedModel(Answer, Verified):
-    """An exported model that was evaluated again, compared with its model card."""
+    """The result of `verify`: an exported model that was evaluated again, compared with its model card."""
 
     def __repr__(self) -> str:
         return f"VerifiedModel({self.model}: {verify_verdict(self)})"
@@ -58,7 +58,9 @@ def compare(*names: str, sweeps_dir: str | os.PathLike[str] | None = None) -> Co
     """Compare two or more sweeps that have the same metric and the same validation rows.
 
     In the result, `.first` is the sweep with the best winner, and `.sides` has every sweep in the order of `names`.
-    `.behind` maps a sweep's name to how far its winner is behind the best winner.
+    `.behind` maps a sweep's name to its winner's distance from the best winner. The distance has `.behind` in the
+    metric's unit, `.stderr`, and `.tie`: whether the rows can't tell the winners apart. Without scores per row, the map
+    is {}.
 
     Raises:
         UsageError: fewer than two names, a name occurs twice, a sweep does not exist, or metrics or rows differ.
@@ -82,15 +84,16 @@ def verify(
 
     Args:
         path: a `.keras` file with its model card beside it.
-        test: also evaluate on the test rows. If the card's sweep is in `sweeps_dir`, its record counts the evaluation.
+        test: also evaluate on the test rows. If `sweeps_dir` has the sweep, its record counts the evaluation.
         trust: import and run the Python functions and layers that the card and the model file refer to.
         backend: the Keras backend; by default the backend that trained the model.
-        data_dir: the folder of the card's data file; by default the folder of the space file, or the working directory.
+        data_dir: the folder of the card's data file; by default the space file's folder. If `sweeps_dir` does not have
+            the sweep, by default the working directory.
         sweeps_dir: the folder of all sweeps; by default SWEEPS_DIR, or ./sweeps.
         listener: called with every event, as in `run`; by default notices are Python warnings.
 
     Raises:
-        UsageError: the file or its card is missing, or code is needed and `trust` is not set.
+        UsageError: the file, its card, or test scores to compare are missing, or code is needed and `trust` is not set.
         RecordError: the file is damaged, or the card is of another model.
         ChangedSweep: the rows differ from the rows of the card.
     """

@@ -36,13 +36,13 @@ def load_data(
     """Load the rows that a search uses: `.train` and `.validation`, each with `.x` [N, ...], `.y` and `.weights`.
 
     Args:
-        source: a data set's name, a space file, or a sweep's name.
+        source: a data set's name ("digits"), the path of a space file, or a sweep's name.
         set: changes of the space file, as in `run`; `sweeps_dir` and `listener` are as in `run`, too.
-        picture: write a picture of samples to this PNG file.
-        save: write the training and validation rows, as an exported model takes them, to this .npz file.
+        picture: if the rows are pictures, draw samples of them into this PNG file.
+        save: write the training and validation rows to this .npz file, in the form that an exported model accepts.
 
     Raises:
-        UsageError: the source does not exist, its rows can't be read, or `picture` or `save` can't be written.
+        UsageError: the source does not exist, its rows can't be read or are no pictures, or a file can't be written.
     """
     for option, place, suffix in (("--picture", picture, ".png"), ("--save", save, ".npz")):
         path = Path(place or "")
@@ -76,8 +76,9 @@ def baseline(
 ) -> Baseline:
     """Fit scikit-learn's linear model on the rows of a sweep, as a reference for its trials.
 
-    If the sweep exists and has the same rows, its leaderboard shows the linear model. `.mean_score` is over the folds
-    of a cross-validation. `.validation` maps metrics to scores on validation rows. Arguments are as in `run`.
+    If the sweep `name` exists and has the same rows, its leaderboard then shows the linear model. In the result,
+    `.mean_score` is the cross-validated accuracy, or R2 for numbers. `.validation` maps Keras's metrics to scores on
+    the validation rows. Arguments are as in `run`.
 
     Raises:
         UsageError: the space or its rows are wrong, or a linear model can't use these rows.
@@ -113,14 +114,14 @@ def import_optuna(
     """Import the trials of an Optuna storage into a new sweep. The storage's file never changes.
 
     Args:
-        storage: an Optuna SQLite or journal file, or a URL.
+        storage: an Optuna SQLite or journal file, or the URL of Optuna's database.
         name: the new sweep's name; by default the study's name. `sweeps_dir` and `listener` are as in `run`.
-        space: a space file's path, or a `Spec`. A `run` with this space resumes from the imported trials.
+        space: a space file's path, or a `Spec`: only trials that fit are imported. `run` with it resumes the sweep.
         study: the study's name, if the storage has several.
         metric: the name of the metric that the study optimizes, if the storage does not have it.
 
     Raises:
-        UsageError: the storage can't be read, a sweep of that name exists, or no trial fits the space.
+        UsageError: the storage can't be read, the sweep exists, no trial fits the space, or the metrics differ.
     """
     from keras_sweep.sweep.optuna_storage import fit_to_space, read_trials, write_sweep
 

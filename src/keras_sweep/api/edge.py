@@ -42,13 +42,13 @@ NAMES = {
 
 
 def names_of(option: str) -> Collection[str]:
-    """Return the values that `option` of the command accepts: for "sampler" the names of all samplers, with plugins."""
+    """Return the names that a command's `option`, a key of `NAMES`, accepts: for "sampler" all samplers and plugins."""
     names: Collection[str] = resolve_name(NAMES[option])
     return names
 
 
 def keyword_of(option: str) -> str:
-    """Return the Python keyword of a command's option: "set", or "test=False" for `no-test`; "" without a keyword."""
+    """Return the Python keyword of a command's option: "test=False" for "no-test"; "" if there is no keyword for it."""
     return KEYWORDS.get(option, option.replace("-", "_"))
 
 
@@ -70,7 +70,8 @@ def _replace_options(match: re.Match[str]) -> str:
 
 
 def cut_traceback(function: Callable[P, T], errors: type[Exception] = SweepError) -> Callable[P, T]:
-    """Wrap a function so that tracebacks of `errors` end at its caller's line, except in the `sweep` command."""
+    """Wrap a function: tracebacks of `errors` end at the caller's line, and messages name Python keywords. The `sweep`
+    command sees the errors unchanged."""
 
     @wraps(function)
     def wrapper(*arguments: P.args, **options: P.kwargs) -> T:

@@ -22,7 +22,7 @@ class ModelExported(Event):
 
 @dataclass(frozen=True, slots=True)
 class TrialsLogged(Event):
-    """A tracker has all finished trials now. This call logged `new` of the `trials` trials."""
+    """A tracker has all `trials` finished trials now. This call logged `new` of them, earlier calls the others."""
 
     new: int
     trials: int
@@ -36,7 +36,7 @@ class TrialsLogged(Event):
 
 @dataclass(frozen=True, slots=True)
 class SweepImported(Event):
-    """Trials were imported into a new sweep."""
+    """`trials` trials were imported from the Optuna storage `source` into a new sweep."""
 
     trials: int
     source: str  # path, or URL without its password

@@ -15,12 +15,9 @@ from keras_sweep.process.user_objects import get_changed_arguments, get_keras_lo
 
 
 def score_of_keras(value: Any) -> Any:
-    """Convert a Keras loss or metric, or a metric of the user's class, to the value that a space file has.
-
-    Returns:
-        A name, or `{"name": ..., argument: value}`. If a space file does not know the name or arguments of a metric:
-        `{"python": ...}`, the name of a registered function that rebuilds the metric. None for any other value.
-    """
+    """Convert a loss or metric of Keras, or of a user's subclass of `Metric`, to its value in a space file: a name, or
+    {"name": ..., argument: value}. A metric that a space file can't describe becomes {"python": NAME}, a registered
+    function that rebuilds the metric. Return None for other values: the caller registers them."""
     keras, kind = sys.modules.get("keras"), value if isinstance(value, type) else type(value)
     if kind is FunctionType:
         return get_keras_loss_name(value)
@@ -52,10 +49,9 @@ def score_of_keras(value: Any) -> Any:
 
 
 def _own_metric(kind: Any, value: Any) -> Any:
-    """Return {"python": NAME} for `value`, an object of the user's metric class `kind`. NAME: a registered function.
-
-    The function rebuilds the metric. None if `value` is a class that needs arguments, or can be named itself.
-    """
+    """Return {"python": NAME}, a registered function that rebuilds a metric of the user's class `kind`. `value`: the
+    metric, or the class. Return None for a class that needs arguments or gives metrics its own name: the caller
+    registers the class."""
     try:
         metric, second_metric = (value(), value()) if value is kind else (value, None)
     except TypeError:
@@ -70,7 +66,8 @@ def _own_metric(kind: Any, value: Any) -> Any:
 
 
 def _name_with_arguments(loss_or_metric: Any, name: str, known: Sequence[str] | None) -> Any:
-    """Return `name`, or a dict with `name` and arguments that differ from defaults; None if not all are in `known`."""
+    """Return `name`, or a dict with `name` and the arguments that differ from Keras's defaults. Return None if a space
+    file accepts only some of them (those in `known`), or not the name (`known` is None)."""
     arguments = get_changed_arguments(loss_or_metric)
     if known is None or not arguments.keys() <= set(known):
         return None

@@ -42,7 +42,7 @@ class Leaderboard(Ranking, Sequence[LeaderboardRow]):
 
     @property
     def notices(self) -> list[str]:
-        """Sentences on why no row meets `where`, and on trials that are not ranked yet or come from another program."""
+        """Sentences for the user: why no row meets `where`, how many trials are unranked or from another program."""
         facts, trials = self.sweep.facts, len(self.sweep.results)
         waiting = list_waiting(self.sweep.folder, trials, facts.trials)
         texts = [explain_no_rows(self.ranked, self.where)] if self.where and self.ranked and not self.rows else []
@@ -62,11 +62,11 @@ class Leaderboard(Ranking, Sequence[LeaderboardRow]):
         return len(self.rows)
 
     def to_records(self) -> list[dict[str, Any]]:
-        """Return a dict for each row, as `sweep leaderboard --format json` prints the row."""
+        """Return a dict for each row: "rank", "number", "value", a dict "params", a dict "metrics" and more."""
         return [row_record(row) for row in self.rows]
 
     def to_polars(self) -> polars.DataFrame:
-        """Return a polars DataFrame with a column for each parameter (`params.NAME`) and metric (`metrics.NAME`)."""
+        """Return a polars DataFrame: a row per trial, columns as in `to_csv`, with `params.NAME` and `metrics.NAME`."""
         import polars
 
         return polars.DataFrame(flat_records(self.rows), infer_schema_length=None, strict=False)
@@ -84,15 +84,15 @@ class Leaderboard(Ranking, Sequence[LeaderboardRow]):
         return pandas.DataFrame(flat_records(self.rows))
 
     def to_markdown(self) -> str:
-        """Return the table and the notes below it as Markdown."""
+        """Return a Markdown table of the rows, and below it notes on ties and more as a list."""
         return leaderboard_markdown(self)
 
     def to_csv(self) -> str:
-        """Return the table as CSV."""
+        """Return the rows as CSV with a header: rank, number, value, `params.NAME`, `metrics.NAME` and more."""
         return leaderboard_csv(self.rows)
 
     def to_json(self) -> str:
-        """Return the rows as a JSON list."""
+        """Return `to_records()` as the text of a JSON list. NaN and infinity become null."""
         return json_list(self.to_records())
 
     def __repr__(self) -> str:

@@ -39,7 +39,7 @@ def write_report(opened: OpenSweep, place: Path | None = None, *, watch: bool = 
     """Write the report of a sweep into the folder `place`, by default `reports/NAME`; return the path of its page.
 
     With `watch` the report is written again after each change of the record, until the sweep has ended. If the sweep
-    was opened without `trust` and its record names code, the page does not show the winner's mistakes.
+    was opened without `trust` and its record names code, the page does not show the rows that the winner gets wrong.
 
     Raises:
         UsageError: `place` has files that are not of a report.
@@ -57,10 +57,8 @@ def write_report(opened: OpenSweep, place: Path | None = None, *, watch: bool = 
 
 
 def follow_record(folder: SweepFolder, *, share: int = 0) -> Iterator[bool]:
-    """Yield whether the sweep runs: now, after each change of its record, and when the sweep has ended.
-
-    The record is checked every EVERY seconds. `share`: pause at least this many times as long as the caller worked.
-    """
+    """Yield True while a process runs the sweep, else False: now, after each change of the record, and at the end.
+    After each True, pause at least EVERY seconds and at least `share` times as long as the caller worked."""
     running = True
     while running:
         running, changed, began = living_owner(folder) is not None, last_change(folder), time.monotonic()
@@ -74,7 +72,7 @@ def log_sweep(opened: OpenSweep, to: str, *, output: Path | None = None, follow:
     """Log every trial that is missing or out of date in the tracker `to`. Return where the tracker keeps the runs.
 
     With `follow` new trials are logged until the sweep has ended. The winner's model and the report page are logged
-    only if no process runs the sweep. `output` is the folder of "tensorboard"; None for others.
+    only if no process runs the sweep. `output`: the folder for the runs of "tensorboard"; None for other trackers.
 
     Raises:
         UsageError: no tracker has this name, or its package is missing.
@@ -107,7 +105,8 @@ def log_sweep(opened: OpenSweep, to: str, *, output: Path | None = None, follow:
 
 
 def winner_files(opened: OpenSweep, place: Path) -> list[Path]:
-    """Write the report page into the folder `place`. Return [model, card, page], or [page] if no model is kept."""
+    """Write the report page into the folder `place`. Return the files to log with the winner: [model, card, page], or
+    [page] if the record has no model of this winner."""
     content, page, folder = PageContent.read(opened), place / PAGE, opened.folder
     write_text(page, page_of(content, datetime.now(UTC)))
     sweep = content.sweep

@@ -51,7 +51,7 @@ def run(
     listener: Listener | None = None,
     sweeps_dir: str | os.PathLike[str] | None = None,
 ) -> Sweep:
-    """Search, evaluate the winner once on the sealed test set, and write the best model.
+    """Search, evaluate the winner once on the sealed test set, which no trial sees, and write its model to the record.
 
     The same call again resumes the sweep:
 
@@ -69,20 +69,20 @@ def run(
         more: how many trials to add to the finished trials, in place of a total.
         add: train this configuration instead of a search: `{"optimizer": "adam", "learning_rate": 1e-3}` or
             "optimizer=adam learning_rate=1e-3". The best trial supplies the values that it leaves out.
-        seconds: stop the search after this time, in seconds.
+        seconds: stop the search after this time, in seconds; by default no limit.
         engine: "optuna" or "keras-tuner"; by default as the space says.
         sampler: a sampler of the engine; by default as the space says.
         backend: "jax", "tensorflow" or "torch"; by default the backend of an imported Keras, KERAS_BACKEND, or jax.
         runner: "compiled", "fit", or a registered runner's name; by default the fastest that can train the space.
-        workers: train in worker processes instead of this process: their number on this machine, "dask://HOST:PORT",
+        workers: train in worker processes, not in this process: their number on this machine, "dask://HOST:PORT",
             "ray://HOST:PORT", "ray" for the cluster on this machine, or an executor whose workers can import this
             package. Workers never change results.
         seed: the search seed; by default as the space says.
         set: changes of the space: `{"learning_rate.max": 0.1}` or `["learning_rate.max=0.1"]`.
-        fresh: first move an older sweep of this name aside.
+        fresh: first rename an older sweep of this name to `NAME~1`, and begin again.
         force: take over a sweep that another host left locked.
         test: evaluate the winner on the sealed test set.
-        max_failures: stop when more trials than this have failed.
+        max_failures: stop with an error when more trials than this have failed; by default no limit.
         listener: called with every event, a frozen dataclass of `keras_sweep.api.events`. By default a terminal shows
             the live board, a notebook shows a board that redraws itself, and notices elsewhere are Python warnings.
         sweeps_dir: the folder of all sweeps; by default SWEEPS_DIR, or ./sweeps.
@@ -120,10 +120,9 @@ def run(
 
 
 def read_spec(space: Space, *, name: str | None = None, changes: Changes | None = None, **options: Any) -> SweepSpec:
-    """Check a space file or a `Spec`, changed by `changes` and `options`. Raises UsageError with all faults.
-
-    `changes` is `set` of `run`. `options` are `engine`, `sampler`, `trials` and `seed`; None has no effect.
-    """
+    """Return the checked space of a space file or a `Spec`. Raises UsageError with all faults. `name`: the sweep's,
+    which a `Spec` needs. `changes`: `set` of `run`. `options`: `engine`, `sampler`, `trials` and `seed`; None has no
+    effect."""
     if isinstance(changes, str):
         hint = 'For example `set={"learning_rate.max": 0.1}`'
         raise UsageError(f"`set` must be a dict or a list, but got {changes!r}", hint=hint)

@@ -30,12 +30,11 @@ _run_lock = threading.RLock()
 def run_session(
     spec: SweepSpec, folder: SweepFolder, options: RunOptions, listener: Listener | None, wall: WallTime
 ) -> SweepEnded:
-    """Run a sweep, send its events to `listener` or the default view, and write its log. Raises as `run_sweep`.
-
-    The caller sets KERAS_BACKEND first. `wall` measures the run's time. In the main thread, output of C++ libraries
-    goes into the log, unless Python's standard error is replaced, as in a notebook. The second signal ends the process
-    of the `sweep` command; elsewhere the second signal raises KeyboardInterrupt.
-    """
+    """Run a sweep, send its events to `listener` (None: `default_view`), and write its log. Raises as `run_sweep`. The
+    caller sets KERAS_BACKEND first. `wall` measures the run's time. In the main thread, output of C++ libraries goes
+    into the log, unless Python's standard error is replaced, as in a notebook. The first signal (Ctrl-C) lets the
+    running trials finish. The second ends the process of the `sweep` command, and raises KeyboardInterrupt
+    elsewhere."""
     main = threading.current_thread() is threading.main_thread()
     with _run_lock, ExitStack() as stack:
         stop = stack.enter_context(StopRequest(ends_process=IS_COMMAND.get()))
@@ -59,7 +58,8 @@ def run_session(
 
 
 def _open_log(path: Path, stack: ExitStack) -> TextIO | None:
-    """Open the log and write the program's command line into it. Return None if the file can't be written."""
+    """Open the log `path` to append, and write the program's command line into it. `stack` closes the log. Return None
+    if the file can't be written."""
     with suppress(OSError):
         log = os.fdopen(os.open(path, APPENDING, 0o600), "a", encoding="utf-8", buffering=1)
         stack.callback(_close, log)
@@ -75,7 +75,7 @@ def _close(log: TextIO) -> None:
 
 
 def default_view() -> AbstractContextManager[Listener]:
-    """Return what shows events by default: a terminal's or a notebook's live board, else Python warnings of notices."""
+    """Return a context manager with a listener: a live board in a terminal or notebook, else Python warnings."""
     shell = sys.modules.get("IPython")
     if shell is not None and getattr(shell.get_ipython(), "kernel", None) is not None:
         return NotebookBoard()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SweepCost:
-    """The rows of a sweep, and how long it takes on this machine.
+    """The result of `CheckedSpace.estimate`: the rows of a sweep, and how long the sweep takes on this machine.
 
     Attributes:
         data: the training and validation rows.
@@ -39,7 +39,7 @@ class SweepCost:
 @cut_tracebacks
 @dataclass(frozen=True, slots=True)
 class CheckedSpace:
-    """A space without faults.
+    """The result of `check`: a space without faults.
 
     Attributes:
         spec: the checked space. `.warnings` lists likely mistakes, `.code` the Python functions that a run imports.
@@ -56,7 +56,7 @@ class CheckedSpace:
         sweeps_dir: str | os.PathLike[str] | None = None,
         listener: Listener = warn_of_notices,
     ) -> SweepCost:
-        """Read the data and train a few trials for an epoch, to estimate the time of a run. Arguments are as in `run`.
+        """Estimate the time of a run: read the data and train a few trials for an epoch. Arguments are as in `run`.
 
         Raises:
             UsageError: data, model and space do not fit together, or the runner or the workers do not exist.
@@ -114,7 +114,7 @@ def init(
         listener: called with a notice for each guess about the data; by default notices are Python warnings.
 
     Raises:
-        UsageError: the source does not exist, or the new file exists already.
+        UsageError: `source` does not exist, the new file exists, or not exactly one of `source` and `example` is set.
     """
     from keras_sweep.data.source import DATA_NAMES, unknown_name
     from keras_sweep.sweep.init import write_space_file

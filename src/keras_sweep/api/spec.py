@@ -27,11 +27,11 @@ class Float:
         min: the least value.
         max: the greatest value.
         log: draw uniformly in the logarithm of the value.
-        step: only multiples of this number.
+        step: draw only multiples of this number; by default every real number. Not with `log`.
         when: only trials with these values have the parameter: `{"optimizer": "sgd"}`. A list allows several values.
 
     Raises:
-        ValueError: the range is empty, not finite, or touches zero on a log scale.
+        ValueError: the range is empty, not finite, or touches zero on a log scale, or `step` is not allowed.
     """
 
     min: float
@@ -53,11 +53,11 @@ class Int:
         min: the least value, included.
         max: the greatest value, included.
         log: draw uniformly in the logarithm of the value.
-        step: the distance of two values, counted from `min`.
+        step: draw only multiples of this number, for example 3, 6 and 9 from `Int(1, 10, step=3)`. Not with `log`.
         when: as in `Float`.
 
     Raises:
-        ValueError: the range is empty, or touches zero on a log scale.
+        ValueError: the range is empty, or touches zero on a log scale, or `step` is below 1 or set with `log`.
     """
 
     min: int
@@ -94,7 +94,7 @@ class Choice:
 
 
 class _Keys(dict[str, Any]):
-    """A section of a space file. Empty values are left out. The reader of space files checks the rest."""
+    """A dict: a section of a space file, without None and empty values. `read_space_file` checks keys and values."""
 
     def __init__(self, **keys: Any) -> None:
         super().__init__({name: value for name, value in keys.items() if value or value == 0})
@@ -129,8 +129,9 @@ class Csv(_Keys):
     """A CSV file with a header: `Csv("plants.csv", "species")`.
 
     Args:
-        path: the file.
-        target: the column of labels. `{"column": "price", "transform": "log"}` (or "standard") transforms numbers.
+        path: the file; a relative path starts at the working directory.
+        target: the column to predict. `{"column": "price", "transform": "log"}` learns log(1 + price), "standard" the
+            standardised price.
         options: other keys of `data: {csv: ...}` in a space file: `weights` names the column of sample weights.
     """
 
@@ -146,10 +147,12 @@ class Parquet(_Keys):
 
 
 class Npz(_Keys):
-    """A NumPy .npz file with arrays `x`, `y` and possibly `sample_weight`, or `x_train`, `y_train` and so on.
+    """A NumPy .npz file with arrays `x`, `y` and possibly `sample_weight`.
+
+    If the rows are split already, the arrays are named `x_train`, `y_train`, `x_validation`, `x_test` and so on.
 
     Args:
-        path: the file.
+        path: the file; a relative path starts at the working directory.
         target: the array of labels; by default `y`.
     """
 
@@ -162,7 +165,8 @@ def _file(path: PathLike) -> str:
 
 
 def _collect_unknown_keywords(kind: type[T]) -> type[T]:
-    """Make a dataclass collect unknown keywords in its field `others`, so that the reader can suggest keys."""
+    """Wrap the constructor of the dataclass `kind`: unknown keywords go into its field `others`, not into a TypeError,
+    so that `read_space_file` reports them with the nearest known key. Return `kind`."""
     init, field_names = kind.__init__, {field.name for field in fields(kind)}  # type: ignore[arg-type]
 
     @wraps(init)
@@ -235,7 +239,7 @@ class Spec:
 
     @cached_property
     def _dataset_rows(self) -> Any:
-        """The rows of `data` if `data` are datasets, else None. Datasets are read once: shuffling changes the order."""
+        """The rows of `data` if `data` are datasets, else None. Read only once: shuffled datasets change order."""
         from keras_sweep.data.array_sources import rows_of_datasets
 
         return rows_of_datasets(self.data)
@@ -309,7 +313,7 @@ def _model_block(model: Any) -> Any:
 
 
 def _name_functions(value: Any) -> Any:
-    """Replace functions, Keras losses and Keras metrics by their names in a space file."""
+    """Return `value` with its functions, Keras losses and Keras metrics replaced by their values in a space file."""
     if isinstance(value, Mapping):
         return {
             key: register_function(inner) if key == "python" and callable(inner) else _name_functions(inner)
@@ -323,7 +327,7 @@ def _name_functions(value: Any) -> Any:
 
 
 def plain_value(value: Any) -> Any:
-    """Convert a value of a `Spec` to plain data for a space file. Raises UsageError if YAML can't write the value."""
+    """Convert a value of a `Spec` to numbers, texts, lists and dicts. Raises UsageError if YAML can't write it."""
     match value:
         case Float():
             step = {} if value.step is None else {"distribution": "q_uniform", "q": float(value.step)}

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 @cut_tracebacks
 class Sweep:
-    """A sweep's record. Every property and method reads it again, so you can use it while the sweep runs."""
+    """A sweep's record. Every property and method reads the record again, so you can use it while the sweep runs."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Sweep:
         trust: bool = False,
         listener: Listener = warn_of_notices,
     ) -> None:
-        """Use `keras_sweep.run` or `keras_sweep.open` instead. If `spec` is set, it replaces the record's space."""
+        """Open the record in `folder`, as `keras_sweep.open` does. `spec`, if set, replaces the space of the record."""
         self._folder, self._spec, self._trust, self._listener = folder, spec, trust, listener
         self._identity: str | None = None
         with suppress(RecordError):  # the first use of the record raises the error
@@ -69,7 +69,7 @@ class Sweep:
         return sweep
 
     def _check(self, facts: Facts) -> Facts:
-        """Return `facts`. Raises RecordError if another record has replaced the record that this object opened."""
+        """Return `facts`. Raises RecordError if `facts` belong to a newer record than this object opened."""
         if self._identity not in (None, facts.identity):
             raise RecordError(
                 f"another record has replaced sweep {self.name!r} since this `Sweep` was opened",
@@ -114,10 +114,10 @@ class Sweep:
         return make_trial(sweep, sweep.trial(number))
 
     def show(self, number: int | None = None) -> ShownTrial:
-        """Return a trial, by default the best, and its sweep: what `sweep show` prints.
+        """Return a trial, by default the best, as `.result`, and its record as `.sweep`: what `sweep show` prints.
 
         Raises:
-            UsageError: no trial has this number, or the trial waits for trials with lower numbers.
+            UsageError: no finished trial has this number. It may have to wait for trials with lower numbers.
         """
         sweep = self._read()
         waiting = list_waiting(self._folder, len(sweep.results), sweep.facts.trials)
@@ -144,7 +144,7 @@ class Sweep:
 
     @property
     def estimate(self) -> Estimate | None:
-        """The winner's expected score on new rows like the validation rows, with a 95 % interval.
+        """The winner's expected score on new rows like the validation rows: `.value`, from `.low` to `.high` (95 %).
 
         None if the record has no scores per row, for example for imported trials.
         """
@@ -156,7 +156,7 @@ class Sweep:
         return self._read().refit
 
     def ties(self) -> list[Trial]:
-        """Return the winner and all trials that the rows can't tell from the winner, best first; or [] without ties."""
+        """Return the winner and all trials that the validation rows can't tell from it, best first; [] without ties."""
         trials = self.trials
         return [trials[row.number] for row in self.leaderboard() if row.tie]
 
@@ -171,7 +171,7 @@ class Sweep:
             sort: a column, parameter or metric; "-epochs" reverses the order. By default the rank.
 
         Raises:
-            UsageError: a condition or `sort` names a key that no trial has.
+            UsageError: a condition or `sort` names a key that no trial has, or `top` is below 1.
         """
         sweep, conditions = self._read(), (where,) if isinstance(where, str) else tuple(where)
         ranked = rows_of(sweep)
@@ -185,7 +185,7 @@ class Sweep:
         With `finish: {refit: true}` the winner's model was trained on the validation rows too.
 
         Raises:
-            UsageError: the record names code and `open` had no `trust=True`, or Keras runs on another backend.
+            UsageError: the record names code and `open` had no `trust=True`, or Keras is not on the trial's backend.
             DataError: the data can't be read, or the data have changed since the sweep.
         """
         from keras_sweep.sweep.winner import build_final_model
@@ -196,16 +196,16 @@ class Sweep:
     def validation(self) -> Rows:
         """Return the validation rows: `.x` [N, ...] is the model's input, `.y` labels, `.weights` of rows.
 
-        With folds these are all rows; the training that left a row out has scored the row. A refit winner has seen all
-        rows. Raises as `load_model`.
+        With folds these are the rows of all folds; the model that did not train on a row has scored the row. A winner
+        that was refit has trained on all these rows. Raises as `load_model`.
         """
         with self._open() as sweep:
             return sweep.validation()
 
     def evaluate(self, *, backend: str | None = None) -> TestScores:
-        """Evaluate the winner on the sealed test rows. Every call is counted and emits the event `TestEvaluated`.
+        """Evaluate the winner on the sealed test rows, and count the call. `.scores` maps a metric to its value.
 
-        `backend` is Keras's backend; by default the backend that trained the winner.
+        Emits the event `TestEvaluated`. `backend` is Keras's backend; by default the backend that trained the winner.
 
         Raises:
             DataError: there are no test rows, or the test rows have changed since the sweep.
@@ -235,11 +235,11 @@ class Sweep:
 
         Args:
             path: by default NAME.keras, or NAME with the suffix of the format.
-            number: the trial's number.
+            number: the trial's number; by default the winner.
             format: "keras", "onnx", "savedmodel" (a folder) or "litert". Other formats than "keras" are written only if
                 their outputs on validation rows match the .keras file.
-            quantize: "int8", for litert.
-            card: also write the card as Markdown, for Hugging Face's hub: "README.md".
+            quantize: "int8", only with "litert"; by default the weights are not quantized.
+            card: the path of a second card, in Markdown for Hugging Face's hub: "README.md". By default none.
             backend: as in `evaluate`.
 
         Raises:
@@ -259,9 +259,9 @@ class Sweep:
         return place
 
     def report(self, path: str | os.PathLike[str] | None = None, *, watch: bool = False) -> Path:
-        """Write a self-contained page about the sweep, and its tables, into a folder. Return the page's path.
+        """Write a self-contained page about the sweep, and two tables, into the folder `path`. Return the page's path.
 
-        The folder is by default `reports/NAME`. With `watch` the page is updated until the sweep has ended.
+        `path` is by default `reports/NAME`. With `watch` the page is updated until the sweep has ended.
 
         Raises:
             UsageError: the folder has files that are not of a report.
@@ -276,11 +276,11 @@ class Sweep:
 
         Args:
             to: "mlflow", "wandb", "tensorboard", or a registered tracker's name.
-            path: the folder of "tensorboard"; by default `runs`.
+            path: the folder for the runs of "tensorboard", by default `runs`; other trackers refuse a path.
             follow: continue until the sweep has ended.
 
         Raises:
-            UsageError: the tracker does not exist, or its package is not installed.
+            UsageError: the tracker does not exist or refuses `path`, or its package is not installed.
             SweepError: the tracker can't be reached or refuses a trial; the same call logs the rest.
         """
         from keras_sweep.api.report import log_sweep
@@ -298,9 +298,9 @@ class Sweep:
     ) -> ReplayedTrial:
         """Train a trial, by default the winner, again by plain `fit` and compare it with the record.
 
-        `.matches` says whether the record's numbers are reproduced. `.plain` has the differences of every epoch. If
-        there are any, `.own` has the differences of a training by the record's runner. `runner="compiled"` trains the
-        trial as a lane. `workers` train in place of this process, as in `run`.
+        `.matches` says whether the record's numbers are reproduced. `.plain` compares every epoch with the record. If
+        they differ, the runner of the record also trains the trial, and `.own` compares this training.
+        `runner="compiled"` trains the trial as a lane, in place of `fit`. `workers` train it as in `run`.
 
         Raises:
             UsageError: the trial or runner does not exist, or the record names code and `open` had no `trust=True`.
@@ -318,10 +318,11 @@ class Sweep:
     ) -> str:
         """Return a script of plain Keras that trains a trial, by default the winner, again.
 
-        This call writes the rows to the .npz file `rows`, which the script reads. `backend` is as in `evaluate`.
+        This call writes the rows, which the script reads, to the .npz file `rows`, so set `rows`. `backend` is as in
+        `evaluate`.
 
         Raises:
-            UsageError: the trial can't be written as a script, or `rows` is missing; else as `replay`.
+            UsageError: no script can repeat the trial, for example with folds, or `rows` is None; else as `replay`.
         """
         from keras_sweep.sweep.keras_script import trial_script
 
@@ -329,7 +330,7 @@ class Sweep:
             return trial_script(sweep, number, rows=None if rows is None else Path(rows))
 
     def dashboard(self, port: int = 8080) -> Server:
-        """Return a server that shows the record in optuna-dashboard at `.address` while `.serve_forever()` runs.
+        """Return a server: while its `.serve_forever()` runs, optuna-dashboard shows the record at its `.address`.
 
         The server is reachable from this machine only and never writes to the record. Port 0 picks a free port.
 

@@ -25,16 +25,14 @@ BATCH = 100  # parameters in a request to MLflow, which may also have 1,000 metr
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A trial and its finalists, as a tracker logs them.
-
-    Names of metrics and scores have only ASCII letters, digits and `_`, which all trackers accept.
+    """A trial and its finalists, as a tracker logs them. Names of metrics have only ASCII letters, digits and `_`.
 
     Attributes:
         id: "dense-36-1f0c29ab". Two sweeps never share an id, even if they have the same name.
         sweep: the sweep's name.
         number: the trial's number.
         params: the trial's values, as JSON has them.
-        curves: metric -> its value after each epoch; for finalists "seed_43/val_loss", in the order of their training.
+        curves: metric -> its value after each epoch. For the finalist with seed 43 the metric is "seed_43/val_loss".
         scores: values of the whole trial: "value", "stderr", "seconds", "seeds_mean".
         tags: "state", "reason", "engine", "winner".
     """
@@ -59,22 +57,20 @@ class Run:
 
 
 class Tracker(Protocol):
-    """A plugin that logs the runs of a sweep. Each method may raise any exception of the tracker's package.
-
-    Attributes:
-        place: where the tracker keeps the runs, in words for the user.
-    """
+    """A plugin that logs the runs of a sweep. Each method may raise any exception of the tracker's package. `place`:
+    where the tracker keeps the runs, in words for the user."""
 
     place: str
 
     def __init__(self, sweep: str, output: Path | None) -> None:
-        """Find or create the place for runs of the sweep named `sweep`. `output`: TensorBoard's folder; else None."""
+        """Find or create the place for runs of the sweep named `sweep`. `output`: the folder for TensorBoard; None for
+        its default folder, and for other trackers."""
 
     def marks(self) -> Mapping[str, str]:
         """Return run id -> `Run.mark` for every complete run of the sweep."""
 
     def log(self, run: Run, files: Sequence[Path]) -> None:
-        """Log a run with `files`, and `run.mark` last. Replace a logged run that has the same id."""
+        """Log a run, attach `files`, then log `run.mark`: it marks a complete run. Replace a run with the same id."""
 
 
 def make_run(sweep: RecordedSweep, result: Result, *, is_winner: bool) -> Run:
@@ -123,7 +119,7 @@ def make_run(sweep: RecordedSweep, result: Result, *, is_winner: bool) -> Run:
 
 
 def escape_name(name: str) -> str:
-    """Replace each character that a tracker may refuse by its code: `top 5` becomes `top_20_5`."""
+    """Replace each character that a tracker may refuse by its hexadecimal code: `top 5` becomes `top_20_5`."""
     return re.sub(r"[^A-Za-z0-9_]", lambda match: f"_{ord(match[0]):x}_", name)
 
 
@@ -141,10 +137,8 @@ def _read_marks(folders: Path, pattern: str) -> dict[str, str]:
 
 
 class MLflow:
-    """Logs runs to an MLflow experiment, on the server or in the database that `MLFLOW_TRACKING_URI` names.
-
-    If a killed call has logged a part of a run, the next call completes the run and logs no number twice.
-    """
+    """Logs runs to an MLflow experiment, on the server or in the database that `MLFLOW_TRACKING_URI` names. If a killed
+    call has logged a part of a run, the next call completes the run and logs no number twice."""
 
     def __init__(self, sweep: str, output: Path | None) -> None:
         """Use the experiment that MLflow's environment variables name, by default an experiment named `sweep`."""
@@ -205,10 +199,8 @@ class MLflow:
 
 
 class WandB:
-    """Logs runs to a W&B project. With `WANDB_MODE=offline` the runs stay on this machine until `wandb sync`.
-
-    If a killed call has logged a part of a run, the next call logs the run again under the same id.
-    """
+    """Logs runs to a W&B project. With `WANDB_MODE=offline` the runs stay on this machine until `wandb sync`. If a
+    killed call has logged a part of a run, the next call logs the run again under the same id."""
 
     def __init__(self, sweep: str, output: Path | None) -> None:
         """Use the project that W&B's environment variables name, by default a project named `sweep`."""

@@ -15,11 +15,11 @@ from keras_sweep.views.terminal.text import params_text, score_text
 
 
 class Answer:
-    """Base of public result classes. Each has all fields of an internal dataclass."""
+    """Base of the result classes of the API. Each adds a display in notebooks to an internal dataclass."""
 
     @classmethod
     def from_record(cls, record: Any, **more: Any) -> Self:
-        """Return an object with all fields of the dataclass `record`. `more` adds or replaces fields."""
+        """Copy the internal object `record` into this class, which has its fields. `more` adds or replaces fields."""
         return cls(**{**{field.name: getattr(record, field.name) for field in fields(record)}, **more})
 
 
@@ -36,11 +36,12 @@ class Trial(Answer, Result):
         curve: metric name -> its value after each epoch.
         epochs: how many epochs were trained.
         seconds: the wall times `.sampler`, `.compile`, `.train` and `.validate`, in seconds; `.total` is the sum.
-        reason: why the trial ended early, if it did.
+        reason: why the trial ended early; None if it trained to its end.
         engine: the engine and sampler that suggested the trial: "optuna/tpe".
         finalists: trainings of the same configuration with other seeds; `.params` has the seed.
-        seeds: the scores of the configuration over several seeds, or None: `.count`, `.mean`, `.stderr`, `.unstable`.
-            When all finalists are trained, `.mean` ranks them. The exported model has the seed `.exported`.
+        seeds: the scores of the configuration over several seeds; None without finalists. `.count` seeds have the mean
+            `.mean` with standard error `.stderr`. `.unstable` says whether they differ by more than chance. When all
+            finalists are trained, `.mean` ranks the configuration. The exported model has the seed `.exported`.
     """
 
     objective: Objective
@@ -73,7 +74,7 @@ def make_trial(sweep: RecordedSweep, result: Result) -> Trial:
 
 @dataclass(frozen=True, slots=True)
 class ShownTrial:
-    """A trial and its sweep, both read from the record at the same moment."""
+    """A trial, `.result`, and the record of its sweep, `.sweep`, both read at the same moment."""
 
     sweep: RecordedSweep
     result: Result

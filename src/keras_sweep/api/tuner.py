@@ -81,11 +81,11 @@ class Tuner:
     ) -> None:
         """Search with the arguments of `fit`: arrays or datasets. By default a fifth of the rows are validation rows.
 
-        `EarlyStopping` and `ReduceLROnPlateau` act on every trial as in `fit`. With `sample_weight` all metrics are
-        weighted. `verbose` has no effect.
+        The callbacks `EarlyStopping` and `ReduceLROnPlateau` act on every trial as in `fit`; `TerminateOnNaN` is
+        accepted, too. With `sample_weight` all metrics are weighted. `verbose` has no effect.
 
         Raises:
-            UsageError: the model is not compiled, or a callback is of another class; else as `keras_sweep.run`.
+            UsageError: the model is not compiled, or `callbacks` has any other callback; else as `keras_sweep.run`.
         """
         from keras_sweep.data.array_sources import is_dataset, name_arrays
 
@@ -118,7 +118,7 @@ class Tuner:
         return self._sweep
 
     def get_best_hyperparameters(self, num_trials: int = 1) -> list[Any]:
-        """Return `keras_tuner.HyperParameters` of the best trials, for `tuner.hypermodel.build(hp)`."""
+        """Return the `keras_tuner.HyperParameters` of the best trials, best first. `hypermodel.build` accepts them."""
         import keras_tuner
 
         hyperparameters = []
@@ -131,7 +131,7 @@ class Tuner:
         return hyperparameters
 
     def get_best_models(self, num_models: int = 1) -> list[Any]:
-        """Return the models of the best trials, with the weights that were scored."""
+        """Return the compiled models of the best trials, best first, with the weights that were scored."""
         numbers = [row.number for row in self.sweep.leaderboard(top=num_models)]
         return [self.sweep.load_model(number if place else None) for place, number in enumerate(numbers)]
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Engine(ABC):
-    """Suggests what to train next. By default it stops no trial and continues none.
+    """Suggests trials to train, and learns from their results. By default it stops no trial and continues none.
 
     Calls come in this order, here with two trials a generation:
 
@@ -40,16 +40,12 @@ class Engine(ABC):
 
     @abstractmethod
     def ask(self, n: int) -> list[Suggestion]:
-        """Return at most `n` suggestions, numbered after the last trial. Return [] if the space is exhausted.
-
-        No suggestion repeats the parameters of another trial, unless the suggestion `continues` that trial.
-        """
+        """Return at most `n` suggestions, numbered after the last trial; [] if the space is exhausted. No suggestion
+        repeats another trial's parameters, unless the suggestion `continues` that trial."""
 
     def ask_ahead(self, n: int, generations: int) -> list[Suggestion]:
-        """Return suggestions for up to `generations` generations of `n` trials each.
-
-        If results change suggestions, return only the next generation, as by default.
-        """
+        """Return suggestions for up to `generations` generations of `n` trials each. If suggestions depend on results,
+        return only the next generation. By default, as `ask(n)`."""
         return self.ask(n)
 
     def generation_size(self, index: int, size: int) -> int:
@@ -61,19 +57,16 @@ class Engine(ABC):
         return ()
 
     def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
-        """Return the numbers of the trials to stop. `values` maps trial number -> objective after `epoch`.
-
-        Called in ascending order of epochs, with all trials of the generation that still train. By default no trial
-        stops.
-        """
+        """Return the numbers of the trials to stop, by default none. `values` maps trial number -> objective after
+        `epoch`. Called in ascending order of epochs, with all trials of the generation that still train."""
         return frozenset()
 
     @abstractmethod
     def tell(self, results: Sequence[Result]) -> None:
-        """Learn the results of suggestions, in order of number. A result with the state FAIL counts as the worst."""
+        """Learn the results of suggestions, sorted by trial number. The state FAIL counts as the worst result."""
 
     def continuable(self) -> frozenset[int]:
-        """Return the numbers of trials that a later suggestion may continue. Called between `tell` and `ask`."""
+        """Return the numbers of trials that a later suggestion may continue. The caller keeps their weights."""
         return frozenset()
 
 
@@ -91,11 +84,9 @@ class Capabilities:
 
 
 class Sampler(Capabilities, ABC):
-    """Draws points of a space and learns from results. A subclass needs only `draw`.
-
-    `SamplerEngine` makes an engine of a sampler and handles points that are drawn twice. All random numbers must come
-    from the arguments of `begin`, so that a sampler rebuilt from results continues as if never stopped.
-    """
+    """Draws points of a space and learns from results. A subclass needs only `draw`. `SamplerEngine` makes an engine of
+    a sampler and handles points that are drawn twice. All random numbers must come from the arguments of `begin`, so
+    that a sampler rebuilt from results continues as if never stopped."""
 
     redraws = 20  # draws for a trial, before a random point replaces a repeated point
 
@@ -110,11 +101,11 @@ class Sampler(Capabilities, ABC):
         """Return a point (parameter -> value, with constants) for trial `number`, or None if no point is left."""
 
     def fill(self, number: int, given: Params) -> dict[str, Value]:
-        """Return a point for trial `number` with the values `given`. By default `draw` supplies the other values."""
+        """Return a point for trial `number`: the values `given`, completed by default with values from `draw`."""
         return self.space.fill_point(given, self.draw(number) or {})
 
     def drop(self, number: int) -> None:
-        """Forget the last draw for trial `number`, which will not be trained. By default does nothing."""
+        """Forget the last point drawn for trial `number`: it will not be trained. By default does nothing."""
 
     def learn(self, result: Result) -> None:
         """Learn a result, maybe of a point that this sampler did not draw. The state FAIL counts as the worst."""

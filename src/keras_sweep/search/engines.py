@@ -42,7 +42,8 @@ def find_sampler(search: SearchSettings) -> type[Capabilities]:
 
 
 def start_points(spec: SweepSpec) -> list[dict[str, Value]]:
-    """Return a search's start points (parameter -> normalized value). Raises UsageError if outside the space."""
+    """Return the start points of `search.start`: parameter -> value, 1.0 for 1 if the parameter is real. Raises
+    UsageError if a point is outside the space."""
     starts = (_defaults(spec.space) if point == DEFAULTS else point for point in spec.search.start)
     points = [spec.space.normalize_point(start) for start in starts]
     for index, point in enumerate(points):
@@ -64,7 +65,8 @@ def _defaults(space: SearchSpace) -> Params:
 
 
 def complete_point(spec: SweepSpec, user_point: Params, like: Params | None = None) -> dict[str, Value]:
-    """Return a user's point, normalized. A point `like`, if any, supplies missing values. Raises UsageError."""
+    """Return a user's point: 1 becomes 1.0 if the parameter is real, and the point `like` supplies missing values.
+    Raises UsageError if the point is outside the space, or both points lack a value."""
     point = spec.space.normalize_point(user_point)
     faults = [f"{name} {rule}".strip() for name, rule in spec.space.find_misfits(point).items()]
     if not faults and like is not None:

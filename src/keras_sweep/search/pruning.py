@@ -36,16 +36,12 @@ class PruningRule(ABC):
 
     @abstractmethod
     def stops(self, number: int, epoch: int, value: float) -> bool:
-        """Return whether trial `number` stops after `epoch`, and remember `value`, its objective.
-
-        Called in order of epochs, and within an epoch in order of numbers.
-        """
+        """Return whether trial `number` stops after `epoch`, and remember `value`, its objective. Called in order of
+        epochs, and within an epoch in order of numbers."""
 
     def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
-        """Return the numbers of the trials to stop, among trials that reach a rung together.
-
-        `values` maps trial number -> objective after `epoch`. By default `stops` decides for each trial, by number.
-        """
+        """Return the numbers of the trials to stop among trials that reach a rung together. `values` maps trial number
+        -> objective after `epoch`. By default `stops` decides for each trial."""
         return frozenset(number for number in sorted(values) if self.stops(number, epoch, values[number]))
 
     def complete(self, number: int) -> None:
@@ -53,18 +49,19 @@ class PruningRule(ABC):
 
 
 def bracket_shares(min_iter: int, eta: int, longest: int) -> tuple[int, ...]:
-    """Return the relative number of trials per Hyperband bracket (Li et al. 2018: n). `longest`: the most epochs."""
+    """Return the relative numbers of trials in Hyperband's brackets 0, 1, ... (n of Li et al. 2018). `longest`: the
+    largest number of epochs of a trial. `min_iter` and `eta`: as in `early_terminate`."""
     brackets = math.floor(math.log(longest / min_iter, eta)) + 1  # by logarithms, to agree with Optuna's records
     return tuple(math.ceil(brackets * eta**s / (s + 1)) for s in range(brackets - 1, -1, -1))
 
 
 def assign_bracket(number: int, shares: Sequence[int]) -> int:
-    """Return the bracket of trial `number`, by a hash. `shares`: the relative number of trials per bracket."""
+    """Return the bracket, counted from 0, of trial `number`, by a hash. `shares`: as `bracket_shares` returns them."""
     return bisect(list(accumulate(shares)), zlib.crc32(f"sweep_{number}".encode()) % sum(shares))
 
 
 class Halving(PruningRule):
-    """Successive halving, or Hyperband if there are several brackets. `shares`: relative trials per bracket."""
+    """Successive halving, or Hyperband if there are several brackets. `shares`: as `bracket_shares` returns them."""
 
     def __init__(self, rule: EarlyTerminate, objective: Objective, shares: Sequence[int] = (1,)) -> None:
         self._rule = rule
@@ -94,10 +91,8 @@ class Halving(PruningRule):
 
 
 class FirstHalved(Halving):
-    """Successive halving that compares all trials of a random first generation at each rung, and continues the best.
-
-    Later trials have no rung before `min_iter * eta`.
-    """
+    """Successive halving whose first generation is random. Each rung compares all trials of this generation, and
+    continues the best 1/`eta` of them. Later trials have no rung before `min_iter * eta`."""
 
     def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
         if len(values) < 2 or max(values) >= self._rule.first:
@@ -144,10 +139,9 @@ class Median(PruningRule):
 
 
 def epochs_read_from(spec: SweepSpec) -> int:
-    """Return the least value of the parameter `epochs` if a trial need not train to its value of `epochs`; else 0.
-
-    Then each trial trains to the largest `epochs` unless a rung stops it, and its scored epoch becomes its `epochs`.
-    """
+    """Return the least value of the parameter `epochs` if the search need not draw `epochs`; else 0. It need not if a
+    pruner stops trials and nothing else depends on `epochs`: each trial then trains to the largest value unless a rung
+    stops it. The trial's best epoch, from the least value on, is recorded as its `epochs`."""
     space = spec.space
     epochs = next((part.distribution for part in space.parameters if part.name == "epochs" and not part.when), None)
     if spec.early_terminate is None or not isinstance(epochs, Int) or epochs.step != 1 or watches(spec):
@@ -175,7 +169,8 @@ PRUNING_RULES: Plugins[Callable[[SweepSpec, EarlyTerminate], PruningRule]] = Plu
 
 
 def estimate_epochs(spec: SweepSpec, rule: EarlyTerminate, lengths: Sequence[int], generation: int) -> int:
-    """Estimate all epochs if trials of `lengths` epochs, in groups of `generation` trials, get random scores."""
+    """Estimate how many epochs a search trains in total if `rule` stops trials by random scores. `lengths`: the epochs
+    of each trial if no rung stops it. `generation`: how many trials reach rungs together."""
     pruner, total = PRUNING_RULES.find(rule.type)(spec, rule), 0
     for start in range(0, len(lengths), generation):
         lengths_left = dict(enumerate(lengths[start : start + generation], start))
@@ -191,10 +186,10 @@ def estimate_epochs(spec: SweepSpec, rule: EarlyTerminate, lengths: Sequence[int
 
 
 class PrunedEngine(Engine):
-    """An engine that suggests as another engine, and stops poor trials at rungs by a pruning rule."""
+    """Takes suggestions from another engine, and stops poor trials at rungs by a pruning rule."""
 
     def __init__(self, engine: Engine, spec: SweepSpec, rule: EarlyTerminate, first: Engine | None = None) -> None:
-        """Wrap `engine`. If given, `first` suggests the first generation, of `rule.first` trials."""
+        """Wrap `engine`. If `first` is set, it suggests the first generation, which has `rule.first` trials."""
         self.name = engine.name
         self._engines = (engine,) if first is None else (engine, first)
         self._spec = spec

@@ -15,10 +15,11 @@ RANDOM_REDRAWS = 1_000  # random points of a space too large to list, before it 
 
 
 class SamplerEngine(Engine):
-    """An engine whose sampler draws points. Random numbers depend only on search seed and number of trials so far."""
+    """An engine whose sampler draws points. Random numbers depend only on the search seed and the number of earlier
+    trials, so a resumed search repeats them."""
 
     def __init__(self, name: str, sampler: Sampler, seed: int, start: Sequence[Params] = ()) -> None:
-        """`start` has points, complete or partial, for the first trials that this engine suggests."""
+        """`name`: "optuna/tpe". `start`: points, complete or partial, for the first trials that the engine suggests."""
         self.name = name
         self.learns = sampler.learns
         self._sampler = sampler
@@ -56,7 +57,7 @@ class SamplerEngine(Engine):
             self._sampler.learn(result)
 
     def _fill_start_point(self, number: int) -> dict[str, Value] | None:
-        """Return trial `number`'s start point, completed; None if it has none, or the point would repeat a trial's."""
+        """Return the completed start point of trial `number`; None if it has none, or the point repeats a trial."""
         place = number - self._foreign
         if place >= len(self._start):
             return None
@@ -68,7 +69,8 @@ class SamplerEngine(Engine):
         return None
 
     def draw(self, number: int, generator: np.random.Generator) -> dict[str, Value] | None:
-        """Return a new point for trial `number`, random if the sampler only repeats points; None if none is left."""
+        """Return a new point for trial `number`: the sampler's, or a random point of `generator` if the sampler only
+        repeats points. Return None if no point is left."""
         if self._seen.is_exhausted:
             return None
         for _ in range(self._sampler.redraws):
@@ -83,7 +85,7 @@ class SamplerEngine(Engine):
 
 
 class SeenPoints:
-    """The points of a space that must not be drawn: a trial had them, or they break a constraint."""
+    """The points of a space that must not be drawn: points of earlier trials, and points that break a constraint."""
 
     def __init__(self, space: SearchSpace) -> None:
         self._space = space
@@ -97,16 +99,16 @@ class SeenPoints:
 
     @property
     def is_exhausted(self) -> bool:
-        """Whether every point of a finite space has had a trial."""
+        """Whether every point of a finite space that the constraints allow has had a trial."""
         space = self._space  # `_seen` may hold points outside it, from another engine or with other constants
         return len(self._seen) >= space.size and next(self.unseen(), None) is None
 
     def unseen(self) -> Iterator[dict[str, Value]]:
-        """Yield the points of a finite space that no trial has had, in the order of the space file."""
+        """Yield the points of a finite space that no trial has had, in the order of values in the space file."""
         return (point for point in self._space.points() if identity(point) not in self._seen)
 
     def draw_unseen(self, unit: Callable[[], float], tries: int) -> dict[str, Value] | None:
-        """Return a random point that no trial has had, or None after `tries` draws. `unit` draws from [0, 1)."""
+        """Return a random point that no trial has had; None after `tries` draws. `unit` returns a number in [0, 1)."""
         for _ in range(tries):
             point = self._space.drawn(unit)
             if point is None or point not in self:

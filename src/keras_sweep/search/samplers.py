@@ -35,7 +35,7 @@ SPREAD = 1 / 6  # CMA-ES's first standard deviation, in each range from 0 to 1, 
 
 
 class OptunaSampler(Sampler):
-    """A sampler that draws with a sampler of Optuna."""
+    """The base of samplers that draw with a class of `optuna.samplers`, which the attribute `kind` names."""
 
     kind: str  # the class of `optuna.samplers`
     arguments: Mapping[str, Any] = MappingProxyType({})  # of the class, beside the seed
@@ -121,7 +121,7 @@ class Tpe(OptunaSampler):
 
 
 class Nsga2(OptunaSampler):
-    """NSGA-II (Deb et al. 2002): among `GENERATION` completed trials and their parents, the best get children."""
+    """NSGA-II (Deb et al. 2002), a genetic algorithm with generations of `GENERATION` completed trials."""
 
     learns_goals = True
     kind = "NSGAIISampler"
@@ -201,14 +201,14 @@ class Grid(Sampler):
         return next(self._points_left, None)
 
     def fill(self, number: int, given: Params) -> dict[str, Value]:
-        """Return the first point of the grid with the values `given`. If there is none, return a point off the grid."""
+        """Return the first grid point with the values `given`. Without a match, put them into the first grid point."""
         del number
         matches = (point for point in self._points if given.items() <= point.items())
         return self.space.fill_point(given, next(matches, self._points[0]))
 
 
 def grid_space(space: SearchSpace) -> SearchSpace:
-    """Cut continuous ranges into `POINTS_A_RANGE` values. Raises UsageError if `where` allows no point of the grid."""
+    """Cut each continuous range into `POINTS_A_RANGE` values. Raises UsageError if `where` allows no grid point."""
     parameters = []
     for parameter in space.parameters:
         distribution = parameter.distribution
@@ -226,7 +226,7 @@ def grid_space(space: SearchSpace) -> SearchSpace:
 
 
 def shuffle_points(space: SearchSpace, seed: int) -> list[dict[str, Value]]:
-    """Return all points of a finite space, shuffled. Raises UsageError if there are more than `MOST_LISTED`."""
+    """Return all points of a finite space, shuffled by `seed`. Raises UsageError if over `MOST_LISTED` points."""
     if space.size > MOST_LISTED:
         raise UsageError(
             f"a grid can have at most {MOST_LISTED:,} points", hint="Use `sampler: random`, or fewer values"
@@ -236,12 +236,10 @@ def shuffle_points(space: SearchSpace, seed: int) -> list[dict[str, Value]]:
 
 
 class CmaEs(Sampler):
-    """CMA-ES over the ranges that every trial has, each scaled to 0 to 1. Other parameters are drawn at random.
-
-    A normal distribution moves to where results are good (Hansen 2016, "The CMA Evolution Strategy: A Tutorial",
-    arXiv:1604.00772). Optuna's CMA-ES keeps its state pickled beside trials. Here the state depends on results in the
-    order of trials, so it is rebuilt from a record to the last bit, and nothing of a record is unpickled.
-    """
+    """CMA-ES over the ranges that every trial has, each scaled to 0 to 1. Other parameters are drawn at random. A
+    normal distribution moves to where results are good (Hansen 2016, arXiv:1604.00772). Optuna's CMA-ES would store its
+    state as a pickle in the record. Here the state follows from the results in the order of trials, so a resumed search
+    rebuilds it to the last bit."""
 
     learns_choices = False
     learns_conditions = False
@@ -289,7 +287,8 @@ def can_move(parameter: Parameter) -> bool:
 
 
 class QuasiRandom(Sampler):
-    """A scrambled Sobol sequence (Sobol 1967, scrambled as Matousek 1998). Trial n gets the n-th point."""
+    """A scrambled Sobol sequence (Sobol 1967, scrambled as Matousek 1998). Trial n, counted from 0, gets the n-th point
+    that `where` allows."""
 
     learns = False
     redraws = 1

@@ -21,7 +21,8 @@ Parameters = Mapping[str, Parameter]  # by name, only parameters without faults
 
 
 def check_conditions(parameters: Parameters, names: tuple[str, ...], faults: Faults) -> None:
-    """Report unknown parameters, impossible values and cycles of `when`. `names`: of all parameters, also faulty."""
+    """Report unknown parameters, impossible values and cycles in the `when` of `parameters`. `names`: of all parameters
+    of the file; `parameters` lacks the faulty parameters."""
     _check_cases(parameters, faults)
     for parameter in parameters.values():
         for condition in parameter.when:
@@ -67,10 +68,9 @@ def _check_cases(parameters: Parameters, faults: Faults) -> None:
 
 
 def check_optimizer_arguments(ordered: Sequence[Parameter], names: tuple[str, ...], faults: Faults) -> None:
-    """Report a parameter, like `momentum`, that an optimizer of its trials does not accept; suggest a `when`.
-
-    `ordered`: parameters, each after those that its conditions name. `names`: of all parameters, also faulty ones.
-    """
+    """Report a parameter, like `momentum`, if some of its trials have an optimizer without this argument; suggest a
+    `when`. `ordered`: parameters without faults, each after the parameters that its `when` names. `names`: of all
+    parameters."""
     optimizer = next((parameter for parameter in ordered if parameter.name == "optimizer"), None)
     if "optimizer" in names and optimizer is None:
         return  # the searched optimizers are not known
@@ -117,7 +117,8 @@ def _check_optimizers_accept(parameter: Parameter, possible: list[str], faults: 
 
 
 def add_constraints(space: SearchSpace | None, faults: Faults) -> SearchSpace | None:
-    """Return `space` with the constraints of the file's `where`. Report faulty constraints, also if `space` is None."""
+    """Return `space` with the constraints of the file's `where`. Add faults of `where`, also if `space` is None because
+    of other faults; then return None."""
     texts, parameters = faults.root.at("where").plain if faults.has("where") else [], faults.root.at("parameters").value
     if not isinstance(texts, list):
         faults.add(("where",), f"must be a list of constraints, but got {quote(texts)}", AS_IN)

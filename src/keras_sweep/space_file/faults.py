@@ -76,7 +76,8 @@ def _describe_error(error: Any, schema: Mapping[str, Any]) -> tuple[str, str | N
 
 
 class Faults:
-    """A space file's tree `root`, which functions with a `Faults` argument read, and the faults found in it."""
+    """Collects faults and warnings of a space file. `root` is the file's tree: functions with a `Faults` argument read
+    their sections from it."""
 
     def __init__(self, root: Node, folder: Path = Path()) -> None:
         self.root = root
@@ -92,7 +93,7 @@ class Faults:
         return self.root.at(key) is not self.root
 
     def add(self, path: Place, rule: str, hint: str | None = None) -> None:
-        """Add a fault: the value at `path` breaks `rule`. For a missing value, use the line of the map around it."""
+        """Add a fault: the value at `path` breaks `rule`. If the value is missing, take the line of the key above."""
         node = self.root.at(*path)
         key, line = join_path(path), node.line
         if node.option is not None:
@@ -118,11 +119,9 @@ class Faults:
     def read_section(
         self, form: type[Form], path: Place, hints: Mapping[str, str] | None = None, apart: Collection[str] = ()
     ) -> Form | None:
-        """Read the map at `path` as a section of the class `form`, and add its faults.
-
-        Faulty keys, and all keys of a missing section, get defaults. Return None if the value is not a map, or lacks a
-        required key. `hints` maps an unknown key to what to write instead. `apart` are keys that the caller reads.
-        """
+        """Read the map at `path` into a section of the class `form`, and add its faults. Faulty keys, and all keys of a
+        missing section, get defaults. Return None if the value is not a map, or lacks a required key. `hints` maps an
+        unknown key to what to write instead. Keys in `apart` are ignored: the caller reads them."""
         if not self.has(str(path[0])):
             return form()
         fields, values = get_fields(form), self.root.at(*path).plain

@@ -32,12 +32,12 @@ _KINDS: Mapping[str, Any] = {"float": float, "int": int, "bool": bool}
 
 
 def make_kind(annotation: Any) -> Kind:
-    """Return a validator of values of a type. It is as strict as a space file: the text "1" is not a number."""
+    """Return a validator of values of the type `annotation`. It is strict: the text "1" is not a number."""
     return TypeAdapter(annotation, config=STRICT)
 
 
 def _make_argument_kind(kind: str, null: bool = False, **bounds: Any) -> Kind:
-    """Return a validator. `kind` is "float", "int" or "bool", `bounds` like `ge=0`; `null`: None is allowed too."""
+    """Return a validator. `kind`: "float", "int" or "bool". `bounds`: like `ge=0`. `null`: whether None is valid."""
     number = _KINDS[kind]
     return make_kind(Annotated[number | None if null else number, Field(**bounds)])
 

@@ -18,7 +18,8 @@ from keras_sweep.space_file.yaml_tree import Node, Plain, TreeError, parse_yaml
 
 
 def apply_options(root: Node, sets: Sequence[str], of_search: Mapping[str, str | int]) -> tuple[Node, list[Fault]]:
-    """Apply `sets` (texts of `--set`) and `of_search` (key of `search` -> value). Return the new tree, and faults."""
+    """Return the tree with the options applied, and their faults. `sets`: KEY=VALUE texts of `--set`. `of_search`: key
+    of `search` -> value of its option."""
     # `--engine` alone uses that engine's default sampler if it does not have the file's sampler.
     samplers = ENGINES.get(str(of_search.get("engine")), ())
     search, sampler = root.at("search"), root.at("search", "sampler").value
@@ -37,7 +38,8 @@ def apply_options(root: Node, sets: Sequence[str], of_search: Mapping[str, str |
 
 
 def parse_point(given: str | Mapping[str, Any] | None) -> Params | None:
-    """Parse the value of `--add`, "optimizer=adam epochs=10" or a dict; None for None. Raises UsageError."""
+    """Convert the value of `--add`, "optimizer=adam epochs=10" or a dict, to parameter -> value. Return None for None.
+    Raises UsageError if a text is not KEY=VALUE."""
     if isinstance(given, str):
         try:
             pairs = [word.partition("=") for word in shlex.split(given)]
@@ -53,7 +55,8 @@ def parse_point(given: str | Mapping[str, Any] | None) -> Params | None:
 
 
 def _set_value(root: Node, path: tuple[str, ...], value: Node, option: str) -> Node:
-    """Return `root` with `value` at `path`. `option` names the origin of added maps in messages. Raises TreeError."""
+    """Return the tree `root` with `value` at `path`. Missing maps are added; messages name `option` as their origin.
+    Raises TreeError if the path leads through a value without keys."""
     here = dict(root.value) if isinstance(root.value, dict) else {}
     head, *rest = path
     if rest:
@@ -93,7 +96,8 @@ def _mark_option(node: Node, option: str) -> Node:
 
 
 def _resolve_key(root: Node, parts: list[str]) -> tuple[str, ...]:
-    """Turn the parts of a dotted key into a path. A parameter's name may have dots; `parameters.` may be left out."""
+    """Convert a key of `--set`, split at its dots, to a path in the tree. A parameter's name may have dots, and
+    `parameters.` may be left out. Raises TreeError for an unknown parameter or section."""
     if "" in parts:
         raise _make_error(f"a key must not have an empty part, but got {quote('.'.join(parts))}")
     has_section = parts[0] == "parameters"
@@ -133,7 +137,8 @@ def dump_yaml(value: Plain, *, flow: bool | None = None) -> str:
 
 
 def dump_block_yaml(value: Plain, *, width: int = 120, flow: bool | None = None) -> str:
-    """Return a map as YAML. `flow`: None for blocks with lists of scalars in a line, True for all in braces."""
+    """Return a map as YAML. `flow`: None for blocks in which only lists of scalars are inline, True for {...}
+    everywhere. `width`: longest line."""
     from ruamel.yaml import YAML
 
     out = io.StringIO()

@@ -56,7 +56,8 @@ INSTEAD: Mapping[str, str] = {
 
 
 def read_parameters(faults: Faults, model: ModelSpec | None) -> SearchSpace | None:
-    """Read `parameters` as a search space, and add warnings. If there are faults, add them and return None."""
+    """Read `parameters` as a search space. Add warnings and faults to `faults`; with faults, return None. `model`
+    decides which `model.*` names are known."""
     before = len(faults.found)
     section = faults.root.at("parameters")
     python = model is not None and model.kind == "python"  # a HyperModel may define all parameters
@@ -89,7 +90,7 @@ def read_parameters(faults: Faults, model: ModelSpec | None) -> SearchSpace | No
 
 
 def _make_space(ordered: Iterable[Parameter]) -> SearchSpace:
-    """Separate searched parameters from constants. A constant with conditions becomes a choice with a single value."""
+    """Return the space. A constant stays a constant; with a `when` it becomes a choice of a single value."""
     searched: list[Parameter] = []
     constants: dict[str, Value] = {}
     for parameter in ordered:
@@ -111,7 +112,7 @@ def _list_paths(name: str, faults: Faults) -> list[Place]:
 
 
 def _read_parameter(name: str, path: Place, faults: Faults) -> Parameter | None:
-    """Read the parameter at `path`. If keys are faulty, add them and return None. Other faults raise ParameterError."""
+    """Read the parameter at `path`. Report faulty keys and return None. For any other fault raise ParameterError."""
     node = faults.root.at(*path)
     if isinstance(node.value, list):
         text = quote(node.plain)
@@ -142,7 +143,7 @@ def _read_parameter(name: str, path: Place, faults: Faults) -> Parameter | None:
 
 
 def _read_distribution(block: ParameterForm, path: Place, faults: Faults) -> Distribution:
-    """Return the distribution of the section `block`. `take: best` means its maximum. Raises ParameterError."""
+    """Return the distribution of the section `block`; for `take: best` a constant, its `max`. Raises ParameterError."""
     if block.take is not None and path[1] != "epochs":
         raise ParameterError("take", "works for `epochs` only")
     if block.take == "best":
@@ -177,7 +178,7 @@ def _find_kind(name: str, model: ModelSpec | None, faults: Faults) -> Kind | Non
 
 
 def _find_group(name: str, model: ModelSpec | None, faults: Faults) -> tuple[str, Mapping[str, Kind] | None]:
-    """Return (the parameter's group: "this loss"; validators of the group by name, or None if it allows any name)."""
+    """Return (the parameter's group, "this loss"; known name -> validator, or None if the group allows any name)."""
     if name.startswith(DATA_PREFIX):
         return "this data source", list_data_parameters(faults)
     if name.startswith(LOSS_PREFIX):
@@ -210,7 +211,7 @@ def _needs_reals(name: str) -> bool:
 
 
 def _convert_to_reals(parameter: Parameter) -> Parameter:
-    """Convert whole numbers to real numbers if Keras accepts only real ones: `momentum: 0` becomes 0.0."""
+    """Return `parameter` with 0.0 in place of 0 if its argument in Keras is a real number, like `momentum`."""
     drawn = parameter.distribution
     if not _needs_reals(parameter.name):
         return parameter

@@ -29,13 +29,13 @@ class Constant(Categorical):
 
 
 def parse_value(name: str, plain: Any) -> Value:
-    """Convert a value of the parameter `name`, as the file has it: a list to a tuple, `Adam` to `adam`."""
+    """Convert a value of the parameter `name` in the file: a list to a tuple, the optimizer `Adam` to `adam`."""
     known = name == "optimizer" and isinstance(plain, str) and plain.lower() in OPTIMIZERS
     return plain.lower() if known else to_value(plain)
 
 
 def make_distribution(block: ParameterForm, path: Place, faults: Faults) -> Distribution:
-    """Convert `block`, a parameter's section at `path`. Raises ParameterError if its keys contradict each other."""
+    """Convert `block`, a parameter's section at `path`; `faults` gets warnings. Raises ParameterError for faults."""
     try:
         if isinstance(block, ConstantSection):
             return Constant((parse_value(str(path[1]), block.value),))
@@ -48,7 +48,7 @@ def make_distribution(block: ParameterForm, path: Place, faults: Faults) -> Dist
 
 
 def list_limits(parameter: Parameter, faults: Faults) -> list[tuple[Place, Value]]:
-    """Return (path in the file, value) of the values to check: every choice, or both ends of a range."""
+    """Return (path in the file, value) pairs to check for a parameter: of every choice, or of both ends of a range."""
     drawn, path = parameter.distribution, get_path(parameter)
     if isinstance(drawn, Constant):
         block = faults.root.at(*path).value
@@ -93,7 +93,6 @@ def _make_range(block: RangeSection, path: Place, faults: Faults) -> Float | Int
 
 
 def _get_step_and_scale(block: RangeSection) -> tuple[float | None, bool]:
-    """Return (step, whether the scale is logarithmic), from `q`, `log` and W&B's `distribution` of a range."""
     named, q = block.distribution, block.q
     if named is None:
         return q, bool(block.log)
@@ -107,7 +106,8 @@ def _get_step_and_scale(block: RangeSection) -> tuple[float | None, bool]:
 
 
 def _find_multiples(low: float, high: float, q: float) -> tuple[int, int]:
-    """Return (first, last). The multiples of q in [low, high] are first * q to last * q, as W&B rounds to multiples."""
+    """Return (first, last): the multiples of q in [low, high] are first * q to last * q. Raises ParameterError if there
+    are none or too many."""
     if max(abs(low), abs(high)) / q > MOST_STEPS:
         raise ParameterError("q", f"q={quote(q)} is too fine for a range from {quote(low)} to {quote(high)}")
     first, last = -_floor_divide(-low, q), _floor_divide(high, q)

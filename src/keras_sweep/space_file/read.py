@@ -51,11 +51,10 @@ def read_space_file(
     name: str | None = None,
     **options: str | int | None,
 ) -> SweepSpec:
-    """Read and check a space file, or a `text` in place of the file. Raises SpaceFileError with all faults.
-
-    `sets` are texts of `--set`: "learning_rate.max=0.1". `name` is the sweep's name, by default the file's stem.
-    `options` override keys of `search`: `engine`, `sampler`, `trials`, `seed`; None has no effect.
-    """
+    """Read and check a space file, or `text` in its place. Raises SpaceFileError with all faults. `path`: the file;
+    `python:` modules and relative paths start at its folder. `sets`: texts of `--set`, "learning_rate.max=0.1". `name`:
+    the sweep's name, by default the file's stem. `options` override the keys `engine`, `sampler`, `trials` and `seed`
+    of `search`; None has no effect."""
     path = Path(path)
     where = escape(str(path))
     text, root = read_yaml_file(path, text)
@@ -131,7 +130,7 @@ def read_space_file(
 
 
 def read_yaml_file(path: Path, text: str | None = None) -> tuple[str, Node]:
-    """Return (text, tree) of a YAML file, or of `text` in place of the file. Raises SpaceFileError."""
+    """Return (text, tree) of a YAML file, or of `text` if given; `path` is then for messages. Raises SpaceFileError."""
     try:
         text = _read_text(path) if text is None else text
         return text, parse_yaml(text)
@@ -198,7 +197,8 @@ def _read_search(faults: Faults) -> SearchSettings | None:
 def _read_start_points(
     faults: Faults, start: Sequence[Any], space: SearchSpace, model: ModelSpec | None
 ) -> tuple[Any, ...]:
-    """Read `search.start`, the configurations to train first. Report values that no trial can have."""
+    """Read `search.start` into points, parameter -> value, or "defaults" of a KerasTuner model. Add faults for values
+    that no trial can have."""
     points: list[Any] = []
     for index, plain in enumerate(start):
         path = ("search", "start", index)
@@ -236,7 +236,7 @@ def _read_early_terminate(faults: Faults) -> EarlyTerminate | None:
 
 
 def _read_finalists(faults: Faults, space: SearchSpace | None) -> Finalists | None:
-    """Read `finalists`. Return None for `none`, for faults, and if `seed` is a parameter."""
+    """Read `finalists`. Return None (no finalists) for `none`, if `seed` is a parameter, or after a fault."""
     path, plain = ("finalists",), faults.root.plain.get("finalists", {})
     if plain == "none":
         return None
@@ -273,7 +273,7 @@ def _warn_of_sampler(faults: Faults, space: SearchSpace, search: SearchSettings,
 def _check_search(
     faults: Faults, objective: Objective | None, search: SearchSettings | None, early: EarlyTerminate | None
 ) -> None:
-    """Report a sampler or engine that can't be used with `early_terminate`, or with several goals."""
+    """Report a sampler or engine that does not support the file's `early_terminate` or several goals."""
     sampler = find_sampler(search) if search is not None else Capabilities
     if search is not None and early is not None and sampler.sets_epochs:
         faults.add(

@@ -136,7 +136,7 @@ def make_data_section(kind: str) -> type[Section]:
 
 
 class DenseSection(Section):
-    """Fixed arguments of the dense model."""
+    """Arguments of the dense model that are the same in every trial."""
 
     units: int = optional("number of outputs; by default what the labels need", ge=1)
     activation: Activation = optional("activation of the output layer; by default what the loss needs")
@@ -166,7 +166,7 @@ class WithArguments(Section):
 
 
 class OwnFunction(WithArguments):
-    """Your own function that returns a model, or a `keras_tuner.HyperModel`. Other keys are fixed arguments."""
+    """Your own function that returns a model, or a `keras_tuner.HyperModel`. Other keys are its arguments."""
 
     python: FunctionName = Field(description=BESIDE, examples=["my_model:build"])
 
@@ -184,7 +184,7 @@ class LossSection(WithArguments):
 
 
 class MetricArguments(WithArguments):
-    """A metric of Keras with arguments of its class. The record lists the metric under this name."""
+    """A metric of Keras with arguments of its class. The record lists the values under `name`."""
 
     name: Annotated[str, Rule("a metric of Keras", tuple(METRIC_ARGUMENTS))] = Field(description="its name")
 

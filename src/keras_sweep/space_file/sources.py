@@ -26,7 +26,7 @@ MOST_VARIANTS = 64  # of the data: combinations of `data.*` values
 
 
 def read_data(faults: Faults) -> DataSpec | None:
-    """Read `data` and `split`. If there are faults, add them and return None."""
+    """Read `data` and `split`. Return None if `data` is missing; if there are faults, add them and return None."""
     split = faults.read_section(Split, ("split",))
     if not faults.has("data"):
         return None
@@ -77,7 +77,8 @@ def _find_data_path(faults: Faults, path: Place, source: str, what: str) -> Path
 
 
 def list_data_parameters(faults: Faults) -> Mapping[str, Kind] | None:
-    """Return "data.window" -> validator, for each option of the data source; None if a function accepts any name."""
+    """Return the data source's possible parameters: "data.window" -> validator of its values; {} for arrays. Return
+    None if the source is a function, which may accept any name."""
     section = faults.root.at("data").plain
     kind = next((key for key in section if key in SOURCES), None) if isinstance(section, dict) else None
     source = SOURCES.find(kind) if kind else None
@@ -88,7 +89,8 @@ def list_data_parameters(faults: Faults) -> Mapping[str, Kind] | None:
 
 
 def check_variants(faults: Faults, space: SearchSpace | None, search: SearchSettings | None, *, rungs: bool) -> None:
-    """Report too many combinations of `data.*` values. With `rungs` (the file has `early_terminate`) allow 1."""
+    """Report too many combinations of `data.*` values: more than `MOST_VARIANTS`. With Hyperband or `early_terminate`
+    (`rungs`) more than 1 are too many, since both compare trials on the same data."""
     count = 1 if space is None else get_data_space(space).size
     if space is not None and count > MOST_VARIANTS:
         many = f"{count:,.0f}".replace("inf", "infinitely many")
@@ -129,7 +131,7 @@ def check_split(faults: Faults) -> None:
 
 
 def read_model(faults: Faults) -> ModelSpec | None:
-    """Read `model`. If there are faults, add them and return None."""
+    """Read `model`. Return None if it is missing or has faults, which are added. A faulty dense model is returned."""
     if not faults.has("model"):
         return None
     node = faults.root.at("model")
@@ -170,7 +172,7 @@ def read_function(faults: Faults, form: type[OwnFunction], path: Place) -> tuple
 
 
 def check_source(faults: Faults, path: Place, source: str) -> None:
-    """Report a fault if the module of "module:function" does not exist, or is Python's own. Nothing is imported."""
+    """Report a fault if the module of `source` ("module:function") is missing or is Python's own. Import nothing."""
     if is_object_name(source):
         return  # a missing object is reported when it is used
     folder, module_name = faults.folder, source.split(":")[0]

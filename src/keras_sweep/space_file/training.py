@@ -58,21 +58,24 @@ ARGUMENTS: Mapping[str, Kind] = {
 
 
 def list_left_to_model(faults: Faults) -> tuple[str, ...]:
-    """Return which of "loss" and "metrics" the file leaves to the `compile` of the user's model."""
+    """Return which of "loss" and "metrics" the file lacks, so that the `compile` of the user's own model decides; ()
+    for the dense model."""
     model = faults.root.plain.get("model")
     is_users = isinstance(model, dict) and "python" in model
     return tuple(key for key in ("loss", "metrics") if is_users and key not in faults.root.plain)
 
 
 def has_named_outputs(faults: Faults) -> bool:
-    """Return whether `loss` maps outputs to losses. A single loss with arguments has the key `name` or `python`."""
+    """Return whether `loss` maps names of outputs to losses. In contrast, a single loss with arguments is a map with
+    the key `name` or `python`."""
     given = faults.root.plain.get("loss")
     of_outputs = isinstance(given, dict) and not {"name", "python"} & set(given)
     return of_outputs and any(isinstance(value, str | dict) for value in given.values())
 
 
 def read_outputs(faults: Faults) -> dict[str, Output]:
-    """Read `loss`, `metrics` and `loss_weights` of each output that `loss` names; {} without outputs. Add faults."""
+    """Return output -> its loss, metrics and loss weight, for each output that `loss` names; {} if `loss` is a single
+    loss. Faults are added."""
     plain = faults.root.plain
     of_metrics, weights = plain.get("metrics", {}), plain.get("loss_weights", {})
     if not has_named_outputs(faults):
@@ -102,7 +105,8 @@ def read_outputs(faults: Faults) -> dict[str, Output]:
 
 
 def read_loss(faults: Faults, path: Place = ("loss",)) -> tuple[str, Arguments] | None:
-    """Return (name, arguments) of a loss; ("", {}) if the model has its own. None for faults, which are added."""
+    """Return (name, arguments) of the loss at `path`; ("", {}) if the file leaves it to the user's model. If there are
+    faults, add them and return None."""
     if "loss" in list_left_to_model(faults):
         return "", {}
     if not faults.has("loss"):
@@ -116,7 +120,7 @@ def read_loss(faults: Faults, path: Place = ("loss",)) -> tuple[str, Arguments] 
 
 
 def read_metrics(faults: Faults, place: Place = ("metrics",)) -> dict[str, Arguments | None] | None:
-    """Return metric -> its arguments, or None without arguments. If there are faults, add them and return None."""
+    """Return metric -> arguments, or None for a metric without any. If there are faults, add them and return None."""
     given, before = faults.root.at(*place).plain if faults.has("metrics") else [], len(faults.found)
     given = [given] if len(place) > 1 and isinstance(given, str | dict) else given
     found: list[tuple[str, Arguments | None]] = []
@@ -145,10 +149,8 @@ def read_metrics(faults: Faults, place: Place = ("metrics",)) -> dict[str, Argum
 def _read_with_arguments(
     faults: Faults, path: Place, kind: Kind, known: Mapping[str, Sequence[str]]
 ) -> tuple[str, Arguments] | None:
-    """Read a map with `name` or `python`. Return (name or "module:function", arguments), or add faults and return None.
-
-    `kind` validates a name. `known` maps a name to its allowed arguments.
-    """
+    """Read a map with the key `name` or `python`. Return (name or "module:function", arguments), or add faults and
+    return None. `kind` validates a name. `known` maps a name to its allowed arguments."""
     given, before = faults.root.at(*path).plain, len(faults.found)
     name = given.get("name")
     if "python" in given:
@@ -165,7 +167,8 @@ def _read_with_arguments(
 
 
 def read_objective(faults: Faults, metrics: Names, outputs: Mapping[str, Output]) -> Objective | None:
-    """Read `metric`. If there are faults, add them and return None. `metrics`: all recorded names; None if faulty."""
+    """Read `metric`. If there are faults, add them and return None. `metrics`: the recorded names, or None after a
+    fault. `outputs`: as `read_outputs` returns them."""
     if not faults.has("metric"):
         return None
     given = faults.root.at("metric").plain
@@ -180,7 +183,7 @@ def read_objective(faults: Faults, metrics: Names, outputs: Mapping[str, Output]
 
 
 def add_choice(faults: Faults, objective: Objective | None, finish: Finish | None) -> Objective | None:
-    """Return `objective` with the constraint of `finish: {choose: ...}`, and report faults of `choose`."""
+    """Return `objective` with `finish.choose.where`, a constraint that the winner must meet. Add faults of `choose`."""
     if objective is None or finish is None or finish.choose is None:
         return objective
     path, given, names = ("finish", "choose"), finish.choose, [goal.name for goal in (objective, *objective.further)]
@@ -236,7 +239,7 @@ def _read_goal(faults: Faults, place: Place, metrics: Names, outputs: Mapping[st
 
 
 def read_training(faults: Faults, metrics: Names) -> Training | None:
-    """Read `training`. If there are faults, add them and return None. `metrics`: recorded names; None if not known."""
+    """Read `training`. If there are faults, add them and return None. `metrics`: all recorded names; None: unknown."""
     before, given = len(faults.found), faults.root.plain.get("training", {})
     section = faults.read_section(
         Training, ("training",), KERAS_CALLBACKS, apart=(*WATCHING, "class_weight", "callbacks")
@@ -276,7 +279,7 @@ def _read_watcher(faults: Faults, form: Any, name: str, metrics: Names) -> Any:
 
 
 def _has_no_keras_callback(faults: Faults, callbacks: Any) -> bool:
-    """Return whether no entry of `callbacks` is Keras's own. For each that is, report what to use instead."""
+    """Report each of Keras's callbacks in `callbacks`, with what to use instead. Return True if there is none."""
     before = len(faults.found)
     for index, callback in enumerate(callbacks if isinstance(callbacks, list) else ()):
         names = [callback] if isinstance(callback, str) else list(callback) if isinstance(callback, dict) else []

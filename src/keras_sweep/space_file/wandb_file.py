@@ -31,7 +31,8 @@ _KEYS = {"search.trials": "run_cap", "search.stop.value": "metric.target"}  # ou
 
 
 def read_wandb_file(path: Path, notes: list[str]) -> dict[str, Any]:
-    """Convert a W&B file to sections of a space file. `notes` gets what is renamed or skipped. Raises UsageError."""
+    """Convert a W&B sweep file to sections of a space file: name -> content. What is renamed or skipped is appended to
+    `notes`. Raises UsageError if it is not a sweep file."""
     plain = read_yaml_file(path)[1].plain
     if not isinstance(plain, dict) or not isinstance(plain.get("parameters"), dict):
         raise UsageError(f"{path} is not a W&B sweep file: it has no map `parameters`")
@@ -57,13 +58,14 @@ def read_wandb_file(path: Path, notes: list[str]) -> dict[str, Any]:
 
 
 def to_wandb_fault(path: Path, fault: Fault) -> Fault:
-    """Turn a fault of the converted space file into a fault of the W&B file `path`, with key and line in `path`."""
+    """Return a fault of the converted space file with its key and line in the W&B file `path`."""
     key = _KEYS.get(fault.key, fault.key)
     return replace(fault, key=key, line=read_yaml_file(path)[1].at(*key.split(".")).line)
 
 
 def _convert_early_terminate(plain: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
-    """Return our `early_terminate` for W&B's `plain`: the first rung, `min_iter`, replaces `max_iter` and `s`."""
+    """Convert W&B's section `early_terminate` to ours. W&B's `max_iter` and `s` give `min_iter`, the first rung. What
+    changes is appended to `notes`."""
     section = {name: value for name, value in plain.items() if name not in ("max_iter", "s", "strict")}
     most, eta, brackets = plain.get("max_iter"), plain.get("eta", 3), plain.get("s", 1)
     if all(type(number) is int and 0 < number < 1000 for number in (most, eta, brackets)):
@@ -77,7 +79,7 @@ def _convert_early_terminate(plain: Mapping[str, Any], notes: list[str]) -> dict
 
 
 def _find_metric(name: str) -> str | None:
-    """Find Keras's metric for a name: `accuracy` for `val/acc`; None if Keras does not have the metric."""
+    """Return Keras's name of a W&B metric: `accuracy` for `val/acc`; None if Keras does not have the metric."""
     plain = re.sub(r"^((val|valid|validation|epoch|eval|test|dev)[/_.-])+", "", name.lower())
     plain = _MEANINGS.get(plain, plain)
     return plain if plain in (*METRICS, "loss") else None

@@ -56,7 +56,7 @@ class Node:
         return self.value
 
     def at(self, *path: str | int) -> Node:
-        """Return the node at `path` (keys and list indexes), or the nearest node above, if nothing is at `path`."""
+        """Return the node at `path` (keys and list indexes), or the deepest existing node on the way there."""
         node = self
         for part in path:
             below: Node | None = None
@@ -75,7 +75,7 @@ def join_path(path: Sequence[str | int]) -> str:
 
 
 class TreeError(Exception):
-    """The text is not a single plain YAML document within the limits."""
+    """A text is not a single YAML document, or breaks a limit, for example of its size. `faults` has all reasons."""
 
     def __init__(self, *faults: Fault) -> None:
         super().__init__(faults)

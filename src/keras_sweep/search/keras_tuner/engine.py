@@ -23,14 +23,11 @@ REDRAWS = 100  # random points, before the points of a finite space are tried in
 
 
 class KerasTunerEngine(Engine):
-    """An engine whose trials an oracle of KerasTuner chooses: `random`, `bayesian`, `hyperband` or `grid`.
-
-    After a restart, a new oracle makes the earlier choices again. `bayesian` also learns from trials of other engines;
-    other oracles only avoid repeating them.
-
-    `hyperband` sets `epochs`, from the smallest to the largest value of the space, so `epochs` is no parameter. Without
-    a schedule, a promoted trial `continues` its training. Raises UsageError if a parameter depends on `epochs`.
-    """
+    """An engine whose trials an oracle of KerasTuner chooses: `random`, `bayesian`, `hyperband` or `grid`. After a
+    restart, a new oracle makes the earlier choices again. `bayesian` also learns from trials of other engines; other
+    oracles only avoid repeating them. `hyperband` sets `epochs` itself, from the least to the largest value of the
+    space. It continues a promoted trial, or trains it again if the learning rate has a schedule. Raises UsageError if a
+    parameter or constraint depends on `epochs`."""
 
     def __init__(self, spec: SweepSpec, start: Sequence[Params] = ()) -> None:
         self.name = spec.search.engine_name
@@ -99,7 +96,8 @@ class KerasTunerEngine(Engine):
         return Suggestion(number, params, continues=continues)
 
     def _suggest_start_point(self, number: int) -> Suggestion | None:
-        """Suggest the trial's start point, completed at random; None if the trial has none or repeats another trial."""
+        """Suggest trial `number` from its start point, completed at random. Return None if the trial has no start
+        point, or if all completions repeat trials."""
         place = number - self._foreign
         if place >= len(self._start):
             return None
@@ -134,7 +132,7 @@ class KerasTunerEngine(Engine):
         return None
 
     def _accept(self, codes: Codes | None) -> Codes | None:
-        """Return the oracle's point `codes`, or another if `codes` is None or was tried; None if no point is left."""
+        """Return the oracle's point `codes`; if None or tried before, a new random point; None if no point is left."""
         if codes is not None and decode(self._space, codes) not in self._seen:
             return codes
         return self._draw_new(self._next)
@@ -146,7 +144,7 @@ class KerasTunerEngine(Engine):
         return None if point is None else encode(self._space, point)
 
     def _ask_again(self, results: Sequence[Result]) -> frozenset[int]:
-        """Let a new oracle choose a recorded generation again. Return numbers of trials with the recorded values."""
+        """Let a new oracle choose a recorded generation. Return the numbers of the trials that it chose as recorded."""
         repeated = set()
         for result in results:
             self._next = result.number
@@ -164,7 +162,7 @@ class KerasTunerEngine(Engine):
         return frozenset(repeated)
 
     def _add(self, number: int, params: Params) -> bool:
-        """Add a trial that the oracle did not choose. Return False if `params` are not in the space."""
+        """Tell the oracle of a trial that it did not choose. Return False if `params` are not in the space."""
         codes = encode(self._space, params)
         if codes is not None:
             self._track(number, self._oracle.add(codes))
@@ -197,7 +195,8 @@ def _without_epochs(space: SearchSpace) -> SearchSpace:
 
 
 def _cut_for_grid(space: SearchSpace) -> SearchSpace:
-    """Cut continuous ranges for a grid. List all logarithmic integers, of which KerasTuner would try only ten."""
+    """Return the space of a grid: continuous ranges become a few values. Logarithmic whole numbers become linear, since
+    KerasTuner would try only ten of them."""
     grid = grid_space(space)
     parameters = (
         replace(dim, distribution=replace(dim.distribution, log=False)) if isinstance(dim.distribution, Int) else dim

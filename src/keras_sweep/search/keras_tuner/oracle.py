@@ -26,7 +26,7 @@ PHANTOM = "tuner/phantom"  # marks a trial that fills a place in a Hyperband bra
 
 @dataclass(frozen=True, slots=True)
 class OracleTrial:
-    """A trial that an oracle chose."""
+    """A trial that an oracle chose. Hyperband also sets `epochs`, and as `promoted` the id of the trial to continue."""
 
     id: str  # KerasTuner's id
     codes: Codes
@@ -35,11 +35,9 @@ class OracleTrial:
 
 
 class SilentOracle(Capabilities):
-    """One of KerasTuner's four oracles, its search algorithms. Every error of the library becomes a SearchError.
-
+    """Wraps an oracle, a search algorithm of KerasTuner, without output and files. Its errors become SearchErrors.
     `accept` is called with the oracle's random point, or with None if the oracle found no new point. `accept` returns
-    the point to try, or None if no point is left.
-    """
+    the point to try, or None if no point is left."""
 
     name: str
     kind: str  # the class of `keras_tuner.oracles`
@@ -64,7 +62,7 @@ class SilentOracle(Capabilities):
             self._oracle = self._make_oracle(space)
 
     def ask(self, number: int) -> OracleTrial | None:
-        """Return the oracle's choice for trial `number`, or None if it waits for results or is exhausted."""
+        """Return the oracle's choice for trial `number`; None if the oracle waits for results or is exhausted."""
         import numpy as np
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -88,7 +86,7 @@ class SilentOracle(Capabilities):
                 return None
 
     def add(self, codes: Codes) -> str:
-        """Add a running trial that the oracle did not choose. Return KerasTuner's id of the trial."""
+        """Add a trial with the values `codes` that the oracle did not choose. Return KerasTuner's id of the trial."""
         with self._convert_errors():
             from keras_tuner.engine.trial import Trial
 
@@ -103,14 +101,14 @@ class SilentOracle(Capabilities):
         return str(trial.trial_id)
 
     def change(self, id: str, codes: Codes) -> None:
-        """Replace the values of a trial that the oracle chose."""
+        """Replace the values of trial `id`, which the oracle chose, by `codes`."""
         with self._convert_errors():
             trial = self._oracle.trials[id]
             trial.hyperparameters.values = dict(codes)
             self._oracle._record_values(trial)  # noqa: SLF001  # KerasTuner 1.4: remembers tried values
 
     def end(self, id: str, value: float | None) -> None:
-        """Learn a trial's value. None is a failed trial, which counts as the worst."""
+        """Learn the objective `value` of trial `id`. None means a failed trial, which counts as the worst."""
         if value is None:
             self._failed.append(id)
         with self._convert_errors():
@@ -126,7 +124,7 @@ class SilentOracle(Capabilities):
                 trial.score = max(scores, key=self._objective.key)
 
     def drop(self, id: str) -> None:
-        """End a trial that was never trained, so that the oracle learns nothing."""
+        """Remove trial `id`, which will not be trained, from the running trials. The oracle learns nothing from it."""
         self._phantoms.add(id)
         with self._convert_errors():
             self._end(id, None)
@@ -150,7 +148,7 @@ class SilentOracle(Capabilities):
         return bool(completed >= max(3 * len(self._oracle.hyperparameters.space), 3))
 
     def _has_only_phantoms(self, id: str) -> bool:
-        """Check whether no trial was trained in the first round of the Hyperband bracket of trial `id`."""
+        """Return whether all first-round trials of trial `id`'s Hyperband bracket were dropped without training."""
         with self._convert_errors():
             for bracket in self._oracle._brackets:  # noqa: SLF001  # KerasTuner 1.4: no public view of them
                 first = {entry["id"] for entry in bracket["rounds"][0]}
@@ -159,7 +157,7 @@ class SilentOracle(Capabilities):
         return False
 
     def promotable(self) -> frozenset[str]:
-        """Return the ids of the trials that a Hyperband round may still promote."""
+        """Return the ids of the trials that a Hyperband round may still promote: train again for more epochs."""
         if self._budget is None:
             return frozenset()
         ids: set[str] = set()

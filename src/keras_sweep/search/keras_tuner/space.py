@@ -18,7 +18,7 @@ NOTHING = "tuner/nothing"  # the parameter of an empty space, for which KerasTun
 
 
 def hyper_parameters(space: SearchSpace) -> Any:
-    """Return the space as KerasTuner's hyperparameters. Conditions on constants are resolved."""
+    """Return the space as `keras_tuner.HyperParameters`, without parameters whose conditions no trial meets."""
     import keras_tuner
     from keras_tuner.src.engine.conditions import Parent
 
@@ -44,14 +44,14 @@ def hyper_parameters(space: SearchSpace) -> Any:
 
 
 def encode(space: SearchSpace, params: Params) -> dict[str, Code] | None:
-    """Convert a trial's values to KerasTuner's values; None if the trial's values are not in this space."""
+    """Convert a trial's values to KerasTuner's: an index for each choice. None if a value is not in this space."""
     if (pairs := space.match_values(params)) is None:
         return None
     return {parameter.key: _encode_value(parameter.distribution, value) for parameter, value in pairs} or {NOTHING: 0}
 
 
 def decode(space: SearchSpace, codes: Codes) -> dict[str, Value]:
-    """Convert KerasTuner's values to a trial's values, with the space's constants."""
+    """Convert KerasTuner's values, as `encode` returns them, to a trial's values, and add the space's constants."""
     params = dict(space.constants)
     for parameter in space.parameters:
         if parameter.key in codes:
