@@ -1,4 +1,4 @@
-"""Makes the n-th call to the disk fail, or kill the process: each of `files/disk.py`, each statement of SQLite."""
+"""Makes the n-th call to the disk fail, or kill the process: each of `system/disk.py`, each statement of SQLite."""
 
 import errno
 import os
@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import pytest
 
-from keras_sweep.files import disk
+from keras_sweep.system import disk
 
 CALLS = ("open_new", "write", "fsync", "rename", "make_folder", "remove", "remove_folder")
 KILL = "kill"

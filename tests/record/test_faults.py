@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from keras_sweep.errors import RecordError
-from keras_sweep.files import disk
+from keras_sweep.system import disk
 from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder

@@ -11,12 +11,13 @@ from typing import TextIO
 
 from keras_sweep.api.edge import warn_of_notices
 from keras_sweep.process.stop_request import IS_COMMAND, StopRequest
-from keras_sweep.process.streams import APPENDING, LibraryNoise, has_descriptor, replace_closed_streams, warn_once
+from keras_sweep.process.streams import LibraryNoise, has_descriptor, replace_closed_streams, warn_once
 from keras_sweep.process.wall_time import WallTime
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.events import SweepEnded, SweepStarted
 from keras_sweep.sweep.run import RunOptions, run_sweep
+from keras_sweep.system.disk import APPEND
 from keras_sweep.trial.events import Event, Listener
 from keras_sweep.views.notebook import NotebookBoard
 from keras_sweep.views.running.live import OutputMayVanish, progress_view
@@ -61,7 +62,7 @@ def _open_log(path: Path, stack: ExitStack) -> TextIO | None:
     """Open the log `path` to append, and write the program's command line into it. `stack` closes the log. Return None
     if the file can't be written."""
     with suppress(OSError):
-        log = os.fdopen(os.open(path, APPENDING, 0o600), "a", encoding="utf-8", buffering=1)
+        log = os.fdopen(os.open(path, APPEND, 0o600), "a", encoding="utf-8", buffering=1)
         stack.callback(_close, log)
         call = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]) if sys.argv and sys.argv[0] else "python"
         log.write(f"--- {datetime.now().astimezone():%Y-%m-%d %H:%M:%S %z}  {call}\n")

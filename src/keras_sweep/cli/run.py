@@ -12,8 +12,8 @@ from keras_sweep.api.edge import names_of
 from keras_sweep.api.events import Event, Noticed, SweepEnded, SweepStarted, TestEvaluated, TrialEnded, WinnerRefitted
 from keras_sweep.cli import options as opt
 from keras_sweep.errors import Interrupted, UsageError
-from keras_sweep.process.backend import list_cores
 from keras_sweep.space.text import join
+from keras_sweep.system.processes import list_cores
 from keras_sweep.views.terminal.console import print_notice, stderr_console, stdout_console
 
 APART = ("json", "no_test", "quiet", "times")  # options of `sweep run` that `keras_sweep.run` does not have

@@ -7,7 +7,8 @@ While `sweep run` trains, Ctrl-C only asks the sweep to stop (`process/stop_requ
 import signal
 import warnings
 
-from keras_sweep.process.stop_request import SIGNALS, end_now
+from keras_sweep.process.stop_request import end_now
+from keras_sweep.system.processes import SIGNALS
 
 
 def main() -> None:

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from keras_sweep.files import atomic, disk
+from keras_sweep.files import atomic
 from keras_sweep.files.plain import open_plain, plain_errors
+from keras_sweep.system import disk
 
 
 class DamagedArrays(Exception):

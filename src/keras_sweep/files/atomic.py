@@ -14,8 +14,9 @@ from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, cast
 
 from keras_sweep.errors import UsageError
-from keras_sweep.files import disk
 from keras_sweep.files.plain import open_plain, plain_errors
+from keras_sweep.system import disk
+from keras_sweep.system.processes import is_running
 
 PRIVATE = 0o600
 _SUFFIX = ".part"
@@ -73,18 +74,8 @@ def clear_parts(folder: Path, *, of: Path | None = None) -> None:
     have replaced `of`, and only if its process has ended."""
     for part in folder.glob(f".*{_SUFFIX}*"):
         match = _PART.fullmatch(part.name)
-        if match and (of is None or (part.name.startswith(f".{of.stem}.") and not _is_running(int(match[1])))):
+        if match and (of is None or (part.name.startswith(f".{of.stem}.") and not is_running(int(match[1])))):
             _remove(part)
-
-
-def _is_running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):  # another user's process; or no process number
-        pass
-    return True
 
 
 def _remove(part: Path) -> None:
@@ -147,6 +138,6 @@ def user_cache(*parts: str) -> Path:
         if not stat.S_ISDIR(status.st_mode):
             raise NotADirectoryError(errno.ENOTDIR, "it is a file or a link, not a folder", str(folder))
         # Other users who may write to the folder could replace what is read from it.
-        if os.name == "posix" and (status.st_uid != os.getuid() or status.st_mode & 0o022):
+        if hasattr(os, "getuid") and (status.st_uid != os.getuid() or status.st_mode & 0o022):
             raise PermissionError(errno.EPERM, "it belongs to another user, or others can write to it", str(folder))
     return folder

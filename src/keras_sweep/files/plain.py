@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from keras_sweep.errors import RecordError
+from keras_sweep.system.disk import open_at_once
 
 _KINDS = {
     stat.S_IFDIR: "a folder",
@@ -25,6 +26,7 @@ _SPACE = "Free some space, then run the same command again. Every finished trial
 _OWNER = "Check the owner and the permissions of the folder, or choose another folder with `--sweeps-dir`"
 _DISK = "The disk or its connection failed. Fix it, then run the same command again"
 _BUSY = "Another program uses the database. Close it, then run the same command again"
+_SHARING_VIOLATION = 32  # of Windows
 _LATER = "Run the same command again. Every finished trial is kept"
 _HINTS = {
     errno.ENOSPC: _SPACE,
@@ -49,6 +51,8 @@ def plain_errors(doing: str, path: Path, *, option: str | None = None) -> Iterat
         number = error.errno or 0
         why = os.strerror(number) if number in _HINTS else error.strerror or str(error) or type(error).__name__
         hint = _HINTS.get(number, _LATER).replace("--sweeps-dir", option or "--sweeps-dir")
+        if getattr(error, "winerror", 0) == _SHARING_VIOLATION:
+            why, hint = "another program has it open", "Close the other program, then run the same command again"
         raise RecordError(f"can't {doing} {path}: {why}", hint=hint) from error
     except sqlite3.Error as error:
         kind = str(getattr(error, "sqlite_errorname", "")).split("_")[1:2]  # "SQLITE_IOERR_WRITE" -> ["IOERR"]
@@ -58,8 +62,7 @@ def plain_errors(doing: str, path: Path, *, option: str | None = None) -> Iterat
 
 def open_plain(path: Path) -> io.BufferedReader:
     """Open a plain file, or a link to it, for reading. Raises OSError, also for a folder, pipe, socket or device."""
-    # Without O_NONBLOCK a pipe would wait for its writer.
-    file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # noqa: SIM115
+    file = open(path, "rb", opener=open_at_once)  # noqa: SIM115
     if (kind := kind_of(os.fstat(file.fileno()).st_mode)) is not None:
         file.close()
         raise OSError(errno.EINVAL, f"it is {kind}, not a file")

@@ -122,7 +122,8 @@ def check_environment() -> None:
         raise _make_error(backend, reason) from error
 
 
-os.register_at_fork(after_in_child=check_environment.cache_clear)
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    os.register_at_fork(after_in_child=check_environment.cache_clear)
 
 
 def _run_tiny_program(keras: Any, backend: str) -> None:
@@ -250,11 +251,6 @@ def collect_only_new_garbage() -> Iterator[None]:
         # Otherwise the next call would freeze the last model and its programs, which would then never be freed.
         gc.collect()
         gc.unfreeze()
-
-
-def list_cores() -> list[int]:
-    """List the cores that this process may use, by number. If the system has no CPU affinity, list all cores."""
-    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [*range(os.cpu_count() or 1)]
 
 
 PACKAGES = ("keras-sweep", "keras", "tensorflow", "torch", "jax", "optuna", "keras-tuner", "numpy", "scikit-learn")

@@ -4,22 +4,21 @@ import contextlib
 import gc
 import math
 import os
-import select
 import signal
+import socket
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextvars import ContextVar
-from pathlib import Path
 from types import FrameType
 from typing import NoReturn, Self
 
 from keras_sweep.errors import Interrupted
+from keras_sweep.system.processes import SIGNALS, can_write
 
 INTERRUPTED = 130  # the exit code
 IS_COMMAND = ContextVar("IS_COMMAND", default=False)  # is this the process of a `sweep` command?
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _KEPT = "every finished trial is kept, and the same command resumes"
 _SHOW_CURSOR = "\x1b[?25h"
 _NEW_LINE = "\r\n"  # the cursor may be at the end of a board's last line
@@ -28,10 +27,10 @@ _NEW_LINE = "\r\n"  # the cursor may be at the end of a board's last line
 class StopRequest:
     """A context manager that is true once training should end: after a signal, or when the time is up.
 
-    The first SIGINT, SIGTERM or SIGHUP asks for the end, the second stops at once. Only the main thread handles
-    signals. An ignored signal stays ignored, since `nohup` and background jobs of a shell rely on that. A compiled
-    program can keep Python from its handlers for minutes, so the C handler writes each signal's number into a pipe,
-    which a thread reads.
+    The first SIGINT, SIGTERM or SIGHUP asks for the end, the second stops at once. On Windows, SIGBREAK (Ctrl-Break)
+    stands for SIGHUP. Only the main thread handles signals. An ignored signal stays ignored, since `nohup` and
+    background jobs of a shell rely on that. A compiled program can keep Python from its handlers for minutes, so the C
+    handler writes each signal's number into a socket, which a thread reads.
 
     Until `can_finish` is true, the first signal ends the process, or raises Interrupted if `ends_process` is false.
     During an import (`guard_imports`) the exception waits, since a half imported package can't be imported again.
@@ -77,9 +76,9 @@ class StopRequest:
         self._handles = threading.current_thread() is threading.main_thread()
         if not self._handles:
             return self
-        self._read, self._write = os.pipe()
-        os.set_blocking(self._write, False)
-        self._former_pipe = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        self._read, self._write = socket.socketpair()
+        self._write.setblocking(False)
+        self._former_wakeup = signal.set_wakeup_fd(self._write.fileno(), warn_on_full_buffer=False)
         for name in SIGNALS:
             if signal.getsignal(name) is not signal.SIG_IGN:
                 self._former[name] = signal.signal(name, self._handle_signal)
@@ -92,10 +91,10 @@ class StopRequest:
             return
         for name, handler in self._former.items():
             signal.signal(name, handler)  # type: ignore[arg-type]
-        signal.set_wakeup_fd(self._former_pipe)
-        os.close(self._write)  # this ends the listener
+        signal.set_wakeup_fd(self._former_wakeup)
+        self._write.close()  # this ends the listener
         self._listener.join()
-        os.close(self._read)
+        self._read.close()
 
     def _handle_signal(self, _number: int, _frame: FrameType | None) -> None:
         if self._is_asked and not self.ends_process:
@@ -109,7 +108,7 @@ class StopRequest:
         raise Interrupted("interrupted", hint=_KEPT.capitalize())
 
     def _listen(self) -> None:
-        while numbers := os.read(self._read, 64):
+        while numbers := self._read.recv(64):
             for _ in [number for number in numbers if number in self._former]:
                 self._count += 1
                 self.signalled = True
@@ -124,19 +123,6 @@ def end_now(message: str) -> None:
     with contextlib.suppress(Exception):  # the terminal may be gone
         descriptor = sys.stderr.fileno()
         text = f"{_SHOW_CURSOR + _NEW_LINE if os.isatty(descriptor) else ''}{message}\n"
-        if select.select([], [descriptor], [], 0)[1]:  # a full pipe would block
+        if can_write(descriptor):  # a full pipe would block
             os.write(descriptor, text.encode())
     os._exit(INTERRUPTED)
-
-
-def end_with_parent(parent: int, folder: Path) -> None:
-    """Start a thread that ends this process and removes `folder` once the process with the id `parent` is gone."""
-    import shutil
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1.0)
-        shutil.rmtree(folder, ignore_errors=True)  # a parent that ends normally does this
-        os._exit(1)
-
-    threading.Thread(target=watch, name="end-with-parent", daemon=True).start()

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Self, TextIO, cast
 
-APPENDING = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+from keras_sweep.system.disk import APPEND
+from keras_sweep.system.processes import flush_c_streams
 
 
 @contextlib.contextmanager
@@ -60,9 +61,7 @@ def open_answer_stream() -> Iterator[TextIO]:
             # Flush the buffers of Python's stream and of C libraries while descriptor 1 still leads to stderr.
             with contextlib.suppress(OSError):
                 stdout.flush()
-            import ctypes
-
-            ctypes.CDLL(None).fflush(None)
+            flush_c_streams()
             os.dup2(stdout_copy, 1)
             os.close(stdout_copy)
             with contextlib.suppress(OSError):  # the reader may be gone
@@ -125,7 +124,7 @@ class LibraryNoise:
     def write_to_log(self, log: Path) -> None:
         """Move the output so far to the log, and send later output there. Does nothing if the log can't be opened."""
         try:
-            descriptor = os.open(log, APPENDING, 0o600)
+            descriptor = os.open(log, APPEND, 0o600)
         except OSError:
             return
         os.lseek(self._file.fileno(), 0, os.SEEK_SET)

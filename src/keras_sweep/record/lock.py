@@ -1,13 +1,12 @@
 """The lock of a sweep: a single process writes a sweep. Readers need no lock.
 
-The operating system holds two locks (`flock`) and releases them when the process dies. The first is on the sweep's
-folder, which nobody can remove. The second is on a file in the folder: shared file systems pass it to other machines. A
-note (`lock.json`) names the process that holds the locks. Other processes show the note. If a file system does not pass
+The operating system holds two locks and releases them when the process dies. The first is on the sweep's folder, which
+nobody can remove (not on Windows). The second is on a file in it: shared file systems pass it to other machines. A note
+(`lock.json`) names the process that holds the locks. Other processes show the note. If a file system does not pass
 locks on, only the note tells that another machine runs the sweep.
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import shlex
@@ -24,6 +23,7 @@ from keras_sweep.files import atomic
 from keras_sweep.files.plain import open_plain, plain_errors
 from keras_sweep.record.facts import parse_record
 from keras_sweep.record.sweep_folder import SweepFolder, check_own_files, set_aside
+from keras_sweep.system import disk
 
 _PATIENCE = 0.5  # seconds to wait: a reader may hold the lock briefly, or a new owner has not written its note yet
 _LONGEST = 4096  # characters of a note
@@ -65,7 +65,7 @@ class SweepLock:
             with plain_errors("lock", self.folder.path), contextlib.suppress(NotImplementedError):
                 lock = FileLock(self.folder.lock, mode=atomic.PRIVATE, thread_local=False)
                 try:  # on a shared file system, a process of another host may hold this lock
-                    lock.acquire(blocking=False)
+                    lock.acquire(timeout=_PATIENCE)
                 except Timeout:
                     raise self._make_busy_error() from None
                 stack.callback(lock.release, force=True)
@@ -86,6 +86,8 @@ class SweepLock:
     def move_aside(self) -> SweepFolder:
         """Rename the folder to `NAME~1` (or the next free number), and lock a new folder `NAME`. Return the renamed
         folder. Raises SweepBusy or RecordError, as `acquire` does."""
+        if not disk.CAN_LOCK_FOLDERS:
+            self.release()  # Windows renames no folder with an open file, which the lock is
         moved = SweepFolder(set_aside(self.folder.path))
         with self._held:  # the old lock lasts until the new folder is locked
             self.acquire()
@@ -101,14 +103,13 @@ class SweepLock:
     def __exit__(self, *raised: object) -> None:
         self.release()
 
-    def _lock_folder(self, stack: ExitStack) -> int:
+    def _lock_folder(self, stack: ExitStack) -> int | None:
         deadline = time.monotonic() + _PATIENCE
         with plain_errors("lock", self.folder.path):
-            descriptor = os.open(self.folder.path, os.O_RDONLY)
-            stack.callback(os.close, descriptor)
             while True:
                 try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    if (descriptor := disk.lock_folder(self.folder.path)) is not None:
+                        stack.callback(os.close, descriptor)
                     return descriptor
                 except BlockingIOError:
                     if time.monotonic() > deadline:
@@ -119,10 +120,10 @@ class SweepLock:
         message = f"the sweep {self.folder.name!r} runs in {read_owner(self.folder) or 'another process'}"
         return SweepBusy(message, hint="Wait until it ends, or stop it. `sweep leaderboard` shows its progress")
 
-    def _remove_note(self, descriptor: int) -> None:
+    def _remove_note(self, descriptor: int | None) -> None:
         # The descriptor finds the folder wherever it was moved. Its old path may hold the note of another process.
         with plain_errors("unlock", self.folder.path), contextlib.suppress(FileNotFoundError):
-            os.unlink(self.folder.owner.name, dir_fd=descriptor)
+            disk.remove_inside(descriptor, self.folder.owner)
 
 
 def read_owner(folder: SweepFolder) -> Owner | None:
@@ -142,11 +143,18 @@ def living_owner(folder: SweepFolder) -> Owner | None:
     owner = read_owner(folder)
     if owner is None or owner.host != socket.gethostname():
         return owner
-    with ExitStack() as stack:
-        try:
-            descriptor = os.open(folder.path, os.O_RDONLY)
-            stack.callback(os.close, descriptor)
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
-            return owner
-    return None
+    return owner if _is_locked(folder) else None
+
+
+def _is_locked(folder: SweepFolder) -> bool:
+    from filelock import FileLock, Timeout
+
+    try:
+        if (descriptor := disk.lock_folder(folder.path, shared=True)) is not None:
+            os.close(descriptor)
+        elif folder.lock.exists():
+            with FileLock(folder.lock, blocking=False):
+                pass
+    except (OSError, Timeout):
+        return True
+    return False

@@ -9,7 +9,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 
 from keras_sweep.errors import RecordError
-from keras_sweep.files import disk
 from keras_sweep.files.plain import kind_of, plain_errors
 from keras_sweep.record import encoding
 from keras_sweep.record import optuna_tables as schema
@@ -17,6 +16,7 @@ from keras_sweep.record.facts import ChosenFinalists, Facts, parse_record
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.constraint import parse_constraint
 from keras_sweep.space.text import join
+from keras_sweep.system import disk
 from keras_sweep.trial.result import Result
 
 # Suffixes of the further studies in a record; no sweep's name contains a blank. Studies of other names are ignored.

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from keras_sweep.errors import RecordError
-from keras_sweep.files import atomic, disk
+from keras_sweep.files import atomic
 from keras_sweep.files.arrays import DamagedArrays, is_array_file, read_arrays, read_text_and_arrays, write_arrays
 from keras_sweep.files.plain import plain_errors
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective
+from keras_sweep.system import disk
 from keras_sweep.trial.ranking import can_win, order_key
 from keras_sweep.trial.result import Result, Weights
 from keras_sweep.trial.row_scores import Kind, RowScores, arrays_digest

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from keras_sweep.errors import RecordError
-from keras_sweep.files import atomic, disk
+from keras_sweep.files import atomic
 from keras_sweep.files.plain import plain_errors
 from keras_sweep.record import encoding, reader
 from keras_sweep.record import optuna_tables as schema
@@ -26,6 +26,7 @@ from keras_sweep.record.facts import Facts
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.space.distributions import Categorical, Distribution, to_optuna
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.system import disk
 from keras_sweep.trial.result import Result, TrialState
 
 SEEDS = json.dumps({"name": "IntDistribution", "attributes": {"log": False, "step": 1, "low": 0, "high": 2**32 - 1}})

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from keras_sweep.errors import RecordError, UsageError
-from keras_sweep.files import disk
 from keras_sweep.files.plain import kind_of, plain_errors
 from keras_sweep.space.text import check_sweep_name, find_nearest, itemize
+from keras_sweep.system import disk
 
 DEFAULT_SWEEPS_DIR = "sweeps"
 _ASIDE = re.compile(r"~[1-9][0-9]*$")  # "dense~1"; names of sweeps can't contain a tilde
@@ -82,7 +82,7 @@ class SweepFolder:
                     self.path.chmod(0o700)
 
     def is_open_to_others(self) -> bool:
-        return os.name == "posix" and bool(self.path.stat().st_mode & 0o077)
+        return hasattr(os, "getuid") and bool(self.path.stat().st_mode & 0o077)
 
 
 def set_aside(path: Path) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from keras_sweep.files import atomic, disk
+from keras_sweep.files import atomic
 from keras_sweep.files.arrays import DamagedArrays, read_text_and_arrays, write_arrays
 from keras_sweep.files.plain import plain_errors
 from keras_sweep.record import encoding, saved
@@ -15,6 +15,7 @@ from keras_sweep.record.reader import FOREIGN
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import pluralize
+from keras_sweep.system import disk
 from keras_sweep.trial.ranking import LEADING, can_win, order_key
 from keras_sweep.trial.result import Result, Weights
 from keras_sweep.trial.row_scores import Kind, arrays_digest

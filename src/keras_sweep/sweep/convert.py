@@ -21,13 +21,13 @@ from keras_sweep.data.arrays import Array, Arrays, arrays_by_name, by_name, cut,
 from keras_sweep.data.raw_rows import raw_rows
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.errors import ModelError, SweepError
-from keras_sweep.files import disk
 from keras_sweep.models.model_as_file import objects_in_file
 from keras_sweep.process.backend import keras_config, use_keras_config
-from keras_sweep.process.stop_request import end_with_parent
 from keras_sweep.process.user_code import load_python
 from keras_sweep.process.user_objects import is_object_name
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.system import disk
+from keras_sweep.system.processes import end_with_parent
 
 ROWS = 256  # validation rows to compare outputs, and training rows to calibrate int8
 MOST_APART = 1e-4  # difference of outputs, relative to the largest output if that is above 1

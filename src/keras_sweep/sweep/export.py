@@ -11,7 +11,6 @@ from typing import Any
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import MissingPackage, ModelError, RecordError, SweepError, UsageError
-from keras_sweep.files import disk
 from keras_sweep.files.atomic import check_file, clear_parts, folder_beside, replacing_path, write_text
 from keras_sweep.files.plain import file_digest, open_plain, plain_errors
 from keras_sweep.models.model_as_file import PLAIN, fileable, opening_call, opening_words
@@ -30,6 +29,7 @@ from keras_sweep.sweep.convert import convert_model
 from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.sweep.trust import refuse_imported_sweep
 from keras_sweep.sweep.winner import build_final_model, last_look, look_at_test
+from keras_sweep.system import disk
 from keras_sweep.training.losses import metrics_argument
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
 from keras_sweep.trial.result import Result

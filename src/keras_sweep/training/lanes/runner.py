@@ -15,8 +15,8 @@ import keras
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError
-from keras_sweep.process.backend import list_cores
 from keras_sweep.space.sweep_spec import GENERATION, SweepSpec
+from keras_sweep.system.processes import list_cores
 from keras_sweep.training.build_trial import make_optimizer
 from keras_sweep.training.checkpoint import LatestCheckpoint, TrainingState
 from keras_sweep.training.generation import TrainingGeneration

@@ -3,12 +3,10 @@
 import os
 import pickle
 import queue
-import signal
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,8 +14,8 @@ from typing import Any
 import cloudpickle
 from loky import ProcessPoolExecutor
 
-from keras_sweep.process.backend import keras_config, list_cores
-from keras_sweep.process.stop_request import end_with_parent
+from keras_sweep.process.backend import keras_config
+from keras_sweep.system.processes import end_with_parent, ignore_keys, list_cores, pin_process
 from keras_sweep.training.workers.pool import ExecutorPool
 
 # By default, loky restarts a process that has grown by 300 MB. Rows and programs take more.
@@ -128,10 +126,7 @@ def call_from_file(path: Path) -> None:
 
 def start_process(parent: int, folder: Path, own_cores: list[int]) -> None:
     """Set up a new process: pin it to `own_cores`, ignore Ctrl-C, end when process `parent` or `folder` is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ignore_keys()
     os.dup2(2, 1)  # stdout is for the command's answer
-    with suppress(AttributeError, OSError):  # only on Linux, and a sandbox may refuse it
-        os.sched_setaffinity(0, own_cores)
-        # Otherwise TensorFlow's threads wake after an epoch and take the core too early. It then idles for up to 0.3 s.
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    pin_process(own_cores)
     end_with_parent(parent, folder)

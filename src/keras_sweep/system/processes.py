@@ -1,0 +1,72 @@
+"""What differs between systems about processes: signals, priorities, cores, and the streams of C libraries."""
+
+import contextlib
+import os
+import select
+import signal
+import threading
+import time
+from pathlib import Path
+
+# What a user or a shell sends to end a program. Windows has Ctrl-Break, also for a closed window, in place of SIGHUP.
+SIGNALS = tuple(
+    signal.Signals(getattr(signal, name))
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+    if hasattr(signal, name)
+)
+
+
+def ignore_keys() -> None:
+    """Ignore Ctrl-C and Ctrl-Break: the terminal sends them to the workers of a command, too."""
+    for number in SIGNALS:
+        if number.name in ("SIGINT", "SIGBREAK"):
+            signal.signal(number, signal.SIG_IGN)
+
+
+def is_running(process: int) -> bool:
+    """Check whether there is a process of this number, of any user."""
+    import psutil
+
+    with contextlib.suppress(OverflowError):  # no process number
+        return bool(psutil.pid_exists(process))
+    return True
+
+
+def list_cores() -> list[int]:
+    """List the cores that this process may use, by number. If the system has no CPU affinity, list all cores."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [*range(os.cpu_count() or 1)]
+
+
+def pin_process(cores: list[int]) -> None:
+    """Run this process on these cores alone, as a batch job, if the system can: Linux, and a sandbox may refuse."""
+    with contextlib.suppress(AttributeError, OSError):
+        os.sched_setaffinity(0, cores)
+        # Otherwise TensorFlow's threads wake after an epoch and take the core too early. It then idles for up to 0.3 s.
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
+def end_with_parent(parent: int, folder: Path) -> None:
+    """Start a thread that ends this process and removes `folder` once the process `parent` is gone."""
+    import shutil
+
+    def watch() -> None:
+        # On Windows the number of the parent stays when the parent is gone.
+        while os.getppid() == parent and is_running(parent):
+            time.sleep(1.0)
+        shutil.rmtree(folder, ignore_errors=True)  # a parent that ends normally does this
+        os._exit(1)
+
+    threading.Thread(target=watch, name="end-with-parent", daemon=True).start()
+
+
+def can_write(descriptor: int) -> bool:
+    """Check whether a write would not wait, as for a full pipe. Windows can't tell: assume that it would not."""
+    return not hasattr(select, "poll") or bool(select.select([], [descriptor], [], 0)[1])
+
+
+def flush_c_streams() -> None:
+    """Write out what C libraries have printed so far."""
+    import ctypes
+
+    with contextlib.suppress(OSError):
+        ctypes.CDLL(None if hasattr(select, "poll") else "ucrtbase").fflush(None)
