@@ -82,7 +82,7 @@ class Labels:
 
     @property
     def classes(self) -> int | None:
-        """Return the number of classes C. Return None if labels are numbers, or if a row may have several classes."""
+        """Return the number of classes C. Return None for numbers to predict, or if a row may have several classes."""
         return None if self.values is None else len(self.values)
 
     def for_metrics(self, metrics: Collection[str]) -> Labels:

@@ -31,8 +31,8 @@ def open_test(spec: SweepSpec, data: SearchData, like: SearchData | None = None)
 
 
 def open_raw_test(spec: SweepSpec, data: SearchData, like: SearchData) -> tuple[Any, Rows]:
-    """Return (x of the test rows as the exported model takes x, encoded test rows). `like` is the data that the model
-    trained on: its preprocessing makes that x. Raises the errors of `open_test`."""
+    """Return (x of the test rows as the exported model takes x, encoded test rows). `data`: the rows of the search.
+    `like`: the rows that the model trained on, whose preprocessing prepares x. Raises the errors of `open_test`."""
     rows, raw = _open_rows(spec, data)
     return (rows.x if like.preprocessing is None else like.preprocessing.inputs(raw)), rows
 

@@ -19,8 +19,8 @@ _TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 
 
 def is_formatted(series: pl.Series) -> bool:
-    """Return whether a column has texts that are no plain numbers, like "1.101,50". If all are plain numbers, they may
-    name categories, and the result is False."""
+    """Return whether a column has a text that is not a plain number, like "1.101,50", "2026-03-31" or "red". If all
+    texts are plain numbers, return False: such texts may be codes of categories, like "01"."""
     return series.dtype == pl.String and series.cast(pl.Float64, strict=False).null_count() > series.null_count()
 
 

@@ -193,7 +193,7 @@ def plain_parts(spec: SweepSpec, model: Any) -> tuple[str, dict[str, Value]] | s
 
 
 def _is_named(spec: SweepSpec, name: str, metric: Any) -> bool:
-    """Return whether `metric` is Keras's metric `name` with the arguments that the sweep sets."""
+    """Return whether `metric`, from the model's `compile`, equals the metric `name` with the file's arguments."""
     import keras
 
     arguments = {**spec.metric_arguments.get(name, {})}

@@ -98,7 +98,7 @@ def get_changed_arguments(keras_object: Any) -> dict[str, Any]:
 
 
 def get_part_digests(source: str, *, now: bool = False) -> dict[str, str]:
-    """Return {name of a part: digest} of a registered function, computed again if `now`; {} if not registered."""
+    """Return {part, like "its code": digest} of a registered function; {} if not registered. `now`: hash it again."""
     parts = _objects[source][1] if source in _objects else {}
     return compute_part_digests(get_object(source), display_name(source)) if parts and now else parts
 

@@ -64,7 +64,7 @@ class Candidates:
         return self.scores[self.best.number][0].rows
 
     def measure_behind(self, by_value: Mapping[int, Behind]) -> dict[int, Behind]:
-        """Return `by_value` (trial number -> how far behind the winner) with standard errors and ties from row scores.
+        """Add standard errors and ties, from row scores, to `by_value` (trial number -> how far behind the winner).
         A mean over seeds is compared with the winner's mean, a single seed with the winner's first seed."""
         first, behind = len(self.trials), dict(by_value)
         mean = [trial.number for trial in self.trials].index(self.best.number)

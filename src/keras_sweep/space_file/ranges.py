@@ -48,7 +48,7 @@ def make_distribution(block: ParameterForm, path: Place, faults: Faults) -> Dist
 
 
 def list_limits(parameter: Parameter, faults: Faults) -> list[tuple[Place, Value]]:
-    """Return (path in the file, value) pairs to check for a parameter: of every choice, or of both ends of a range."""
+    """Return (path in the file, value) of each choice of a parameter, or of both ends of its range, to check them."""
     drawn, path = parameter.distribution, get_path(parameter)
     if isinstance(drawn, Constant):
         block = faults.root.at(*path).value

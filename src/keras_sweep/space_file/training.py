@@ -239,7 +239,7 @@ def _read_goal(faults: Faults, place: Place, metrics: Names, outputs: Mapping[st
 
 
 def read_training(faults: Faults, metrics: Names) -> Training | None:
-    """Read `training`. If there are faults, add them and return None. `metrics`: all recorded names; None: unknown."""
+    """Read `training`; None if it has faults. `metrics`: all metrics of a trial, None if only the model knows them."""
     before, given = len(faults.found), faults.root.plain.get("training", {})
     section = faults.read_section(
         Training, ("training",), KERAS_CALLBACKS, apart=(*WATCHING, "class_weight", "callbacks")

@@ -69,7 +69,7 @@ class OpenSweep:
 
     @property
     def is_running(self) -> bool:
-        """Whether a run has loaded the sweep and chosen a runner."""
+        """Whether this object runs the sweep: its data are loaded, and its runner is chosen."""
         return hasattr(self, "runner")
 
     @cached_property

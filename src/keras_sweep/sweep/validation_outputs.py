@@ -79,8 +79,8 @@ class Missed:
 
 
 def find_missed_rows(sweep: RecordedSweep) -> Missed | None:
-    """Find the rows that all good trials get wrong, from saved scores. If no trial has saved scores, return None. The
-    good trials are the trials tied with the best, or the ten best trials if fewer than five are tied."""
+    """Find the validation rows that all good trials get wrong. The good trials are the trials tied with the best, or
+    the ten best trials if fewer than five are tied. Return None if no good trial has saved its score of each row."""
     behind = sweep.comparison.behind
     same_rows = [trial for trial in sweep.results if sweep.best is None or trial.rows == sweep.best.rows]
     candidates = filter(has_bits, select_scored(same_rows, sweep.objective))

@@ -180,9 +180,9 @@ def look_at_test(sweep: OpenSweep, best: Result, model: Any, training_data: Sear
     """Evaluate the winner's model on the sealed test rows, which must exist, and count the evaluation.
 
     `training_data` holds the rows that trained the model. The count is written once the rows are open, before the
-    score. So a killed evaluation is counted, and the next run repeats it. Unreadable rows count nothing. Raises
-    ChangedSweep if the test rows have changed since the sweep began, DataError if the rows can't be read, and
-    ModelError if the model can't be evaluated.
+    score. So a killed evaluation is counted, and the next run repeats it. Raises ChangedSweep if the test rows have
+    changed since the sweep began, DataError if the rows can't be read (then nothing is counted), and ModelError if the
+    model can't be evaluated.
     """
     study, (spec, data) = sweep.study, sweep.load(best)
     compiled = getattr(model, "compiled", False)

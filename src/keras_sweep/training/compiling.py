@@ -22,7 +22,7 @@ class Effort(Enum):
 
     @property
     def options(self) -> Mapping[str, Any] | None:
-        """XLA option -> value, if this XLA accepts the option. None if no option is left, or JAX is not on the CPU."""
+        """The compile options (name -> value) that the installed XLA has. None: there are none, or JAX uses no CPU."""
         import jax
 
         if jax.default_backend() != "cpu":

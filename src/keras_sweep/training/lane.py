@@ -139,7 +139,7 @@ class Lane:
 
     @property
     def is_needed(self) -> bool:
-        """Whether the result is wanted, or a later rung compares the lane with others."""
+        """Whether the lane must train on: the run asked for its trial, or a later rung compares it with other lanes."""
         return self.wanted or any(rung > len(self.rows) for rung in self.rungs)
 
     @property

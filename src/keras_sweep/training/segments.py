@@ -55,7 +55,7 @@ class Segments:
             return bool(self._groups or self._busy) or not self._ended.empty()
 
     def next(self) -> list[tuple[Group, Future[Segment]]]:
-        """Return [(group, ended segment)], or [] if none ended in 0.2 s. If `at_once` is 0, train a segment first."""
+        """Wait up to 0.2 s for a segment to end; return [(group, segment)] or []. If `at_once` is 0, train it here."""
         if not self.at_once:
             group = next((group for group in self._groups if group.training and self.can_go_on(group)), None)
             return [] if group is None else [(group, self.train(group))]

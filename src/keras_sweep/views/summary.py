@@ -70,7 +70,7 @@ def print_summary(
 ) -> None:
     """Print the summary of a sweep. The most useful lines come last, because a long table scrolls away.
 
-    `distributions`: parameter -> range, as Optuna's JSON. If None, print no importances. `times`: draw bars of times.
+    `distributions`: parameter -> range, as Optuna's JSON. None: no importances. `times`: draw a bar for each time.
     """
     rows = leaderboard_rows(ended.results, objective, ended.comparison)
     console.print(headline(ended, rows))

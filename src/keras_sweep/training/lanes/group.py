@@ -162,9 +162,9 @@ class LaneGroup(Group):
         )
 
     def _compute_rates(self, lanes: Sequence[Lane], rows: int) -> Any:
-        """Return the learning rates of this epoch's steps, padded to shape [rows, lanes], or None without schedules."""
+        """Return the learning rates of this epoch's steps, padded to [training rows, lanes]; None: no schedules."""
         first = -(-rows // lanes[0].plan.batch_size) * self.epoch
-        steps = np.arange(first, first + rows, dtype=np.float32)  # at most this many, the rest is unused
+        steps = np.arange(first, first + rows, dtype=np.float32)
         scheduled = [(lane.learning_rate, lane.plan.schedule) for lane in lanes if lane.plan.schedule]
         lane_rates = [keras_schedule(start, *schedule.over(rows))(steps, np) for start, schedule in scheduled]
         return np.stack(lane_rates, axis=1).astype(np.float32) if lane_rates else None

@@ -78,7 +78,7 @@ class Program:
     """A compiled program that trains and validates a fixed number of lanes, all with the same `Signature`."""
 
     def __init__(self, template: Template, lanes: int, data: DeviceData, *, row_wise: bool, effort: Effort) -> None:
-        """Compile with XLA's options of `effort`. `row_wise`: whether any batch size gives equal validation scores."""
+        """Compile with XLA's options of `effort`. `row_wise`: validation scores do not depend on batch size."""
         self.lanes = lanes
         self._set_data(template, data)
         self._batch_size = template.signature.batch_size

@@ -253,7 +253,7 @@ class Programs:
         return int(min(max(self._device.bytes // lane_bytes, 1), self._device.lanes))
 
     def is_faster_in_pairs(self, signature: Signature) -> bool:
-        """Return whether it is faster to split a program's lanes into two programs, as in long training on a CPU."""
+        """Return whether two programs of half the lanes, side by side, are faster: on a CPU, if training is long."""
         # XLA gives each kernel of a program to all cores, and waiting threads spin. Alone on two cores, a program of
         # four lanes takes 1.3 times as long as on one core, and twice the CPU time.
         return self._device.is_cpu and self.choose_effort(signature) is Effort.FULL

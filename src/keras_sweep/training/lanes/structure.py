@@ -60,7 +60,7 @@ class OwnLayer:
 
 @dataclass(frozen=True, eq=False)
 class OwnModel:
-    """Describes a trial's model by a structure, a chain of layers that models share, and by the model's own numbers."""
+    """A trial's model in two parts: a chain of layers that other models share, and its own numbers (rates, widths)."""
 
     row: tuple[tuple[int | None, ...], str]  # shape and dtype of an input row
     layers: tuple[OwnLayer, ...]

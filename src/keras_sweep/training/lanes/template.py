@@ -90,8 +90,8 @@ class Template:
     def make_forward(self, *, training: bool) -> Callable[..., Any]:
         """Return a function that computes a lane's loss, metrics and outputs on a batch, like `fit`. Traced by JAX.
 
-        Arguments: trainable, non-trainable and metric variables, the numbers of the lane's model, x, y, row weights,
-        mask [rows] (0 for padding). The function returns (loss, (non-trainable variables, metric variables, outputs)).
+        The function takes: trainable, non-trainable and metric variables, the lane's own numbers (dropout rates, ...),
+        x, y, row weights, mask [rows] (0 for padding). It returns (loss, (non-trainable, metric variables, outputs)).
         """
         model = self.model
         optimizer_variables = [variable.value for variable in model.optimizer.variables]  # only loss scaling reads them
@@ -125,7 +125,7 @@ class Template:
     def test(self, trainable: Any, other: Any, metrics: Any, lane: Any, *batch: Any) -> Any:
         """Evaluate a lane on `batch`: x, y and perhaps row weights. Return (`other`, `metrics`, right) after the batch.
 
-        `other`: the non-trainable variables. `lane`: the numbers of the lane's model; None if all models are equal.
+        `other`: the non-trainable variables. `lane`: the lane's own numbers; None if all models are equal.
         `right` [rows]: whether the row is predicted correctly; None if the objective is no accuracy of whole rows.
         """
         _, (other, metrics, outputs) = self.make_forward(training=False)(trainable, other, metrics, lane, *batch)
