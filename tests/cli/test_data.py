@@ -142,7 +142,7 @@ def test_where_rows_are_a_parameter_those_of_the_winner_are_saved(tmp_path: Path
     with pytest.warns(SweepWarning, match="split in time"):
         best = ks.run("waves.yaml", test=False).best
     code, _, told = data("waves", "--save", "rows.npz")
-    assert code == 0 and f"note: these are the rows for data.horizon={best.params['data.horizon']}" in told
+    assert code == 0 and f"these are the rows for data.horizon={best.params['data.horizon']}" in told
     with np.load("rows.npz", allow_pickle=False) as saved:
         loss = keras.saving.load_model("sweeps/waves/best.keras").evaluate(saved["x_validation"], saved["y_validation"])
     assert loss == pytest.approx(best.value, rel=1e-5)

@@ -112,6 +112,6 @@ def test_many_variants_of_the_data_are_read_where_they_fit_into_memory(
 
 
 def test_unknown_names_are_refused_with_a_suggestion() -> None:
-    for name, hint in (("iriss", r"Did you mean `iris`\?$"), ("nothing", "The data sets are fashion_mnist, mnist")):
+    for name, hint in (("iriss", r"Did you mean `iris`\?$"), ("nothing", "Choose from fashion_mnist, mnist")):
         with pytest.raises(DataError, match=rf"there is no data set '{name}'\. {hint}"):
             load_search_data(make_set_spec(name))

@@ -38,7 +38,7 @@ def test_a_column_of_weights_is_no_feature(tmp_path: Path) -> None:
         ("a,w,target\n1,,p\n2,3,q\n", "'w' has no value in 1 row, first in row 1"),
         ("a,w,target\n1,x,p\n", "'w' must be a number for each of 1 rows, .*, but got ndarray of shape"),
         ("w,target\n1,p\n", "has no column but the target 'target' and the weights 'w'"),
-        ("a,weigh,target\n1,2,p\n", "has no column 'w'. Its columns are"),
+        ("a,weigh,target\n1,2,p\n", "has no column 'w'. Choose from its columns:"),
     ],
 )
 def test_a_column_that_can_not_be_weights(tmp_path: Path, content: str, message: str) -> None:
@@ -75,7 +75,7 @@ def test_parquet_gives_the_same(tmp_path: Path) -> None:
         ("", "can't be read as csv: empty CSV"),
         ("a,a,target\n1,2,3\n", "several columns called 'a'"),
         ("a,tarket\n1,2\n", "no column 'target'. Did you mean 'tarket'"),
-        ("a,b\n1,2\n", "no column 'target'. Its columns are 'a', 'b'"),
+        ("a,b\n1,2\n", "no column 'target'. Choose from its columns: 'a', 'b'"),
         ("target\n1\n", "no column but the target"),
         ("a,target\n", r"it\.csv has no rows below its header\. Add rows to learn from"),
         ("a,target\n1,2\n3,\n5,\n", "no value in 2 rows, first in row 2"),

@@ -71,7 +71,7 @@ def test_a_signal_while_long_trials_train_keeps_their_epochs(tmp_path: Path) -> 
     first, last = min(end["kept"].values()), max(end["kept"].values())
     where = f"epoch {first}" if first == last else f"epochs {first} to {last}"
     assert stopped.err.splitlines()[-1].endswith(f"interrupted; 4 trials are kept at {where}. The same command resumes")
-    assert "stopping after the current epochs; a second signal stops at once" in stopped.out
+    assert "stopping after the current epochs; a second Ctrl-C or signal stops at once" in stopped.out
     assert (folder_of(tmp_path, "long").checkpoints / FILE).exists()
     again = forked(tmp_path, "run", "long.yaml", "--json", signal=signal.SIGKILL, epochs=3)  # its last line may be cut
     events = [json.loads(line) for line in again.out.splitlines() if line.endswith("}")]

@@ -97,8 +97,8 @@ def promising(path: Path) -> None:
 
 
 DAMAGES: Mapping[str, tuple[Callable[[Path], object], str]] = {
-    "another's": (lambda path: rewritten(path, b"not ours"), "it holds 4 arrays, but was written with another number"),
-    "one more": (lambda path: rewritten(path, None, **{"4.npy": b"x"}), "it holds 5 arrays, but was written"),
+    "another's": (lambda path: rewritten(path, b"not ours"), "the number of its arrays has changed to 4"),
+    "one more": (lambda path: rewritten(path, None, **{"4.npy": b"x"}), "the number of its arrays has changed to 5"),
     "no array": (lambda path: rewritten(path, None, **{"1.npy": b"x"}), "1"),
     "altered": (
         lambda path: path.write_bytes(path.read_bytes().replace(b"\x00\x00\xa0\x40", b"\x00\x00\xa0\x41")),

@@ -65,7 +65,7 @@ OTHERS: Mapping[str, BadFile] = {
     "no parameters": (with_parameters("{}"), 7, "parameters", "must be a map of parameters, but got an empty map"),
     "when in a circle": (with_parameters(*CIRCLE), 8, "parameters.seed.when", "but got seed -> epochs -> seed"),
     "an unknown key": bad("metrik", "1", "", "not allowed here (did you mean `metric`?)"),
-    "no parameter of the loss": bad("loss.label_smoothing", "{min: 0.0, max: 0.2}", "", "it has no parameters"),
+    "no parameter of the loss": bad("loss.label_smoothing", "{min: 0.0, max: 0.2}", "", "leave it out"),
     "no schedule of ours": bad("schedule", "{values: [cosine, step]}", "values.1", "constant, cosine, exponential or"),
     "a schedule and a plateau": bad("schedule", "cosine", "", "both set the learning rate", PLATEAU),
     "all steps for a warmup": bad("warmup", "1.0", "", "of at least 0 and below 1"),
@@ -79,7 +79,7 @@ OTHERS: Mapping[str, BadFile] = {
     "unknown model argument": bad("model.unit", "1", "", "(did you mean `model.units`?)"),
     "hidden of zero": bad("model.hidden", "{values: [[0]]}", "values.0", "got [0]"),
     "units a real range": bad("model.units", "{min: 1.0, max: 9.0}", "min", "whole"),
-    "for the default optimizer": bad("beta_1", "0.9", "", "without a parameter `optimizer`"),
+    "for the default optimizer": bad("beta_1", "0.9", "", "(add `optimizer`: Keras uses rmsprop)"),
     "log with q": bad("batch_size", "{min: 16, max: 64, q: 16, log: true}", "q", "`q` of a log range must be 1"),
 }
 # section or parameter -> what is bad in it -> the value, and the rest as `bad` has it
@@ -108,7 +108,7 @@ BAD: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
     "loss": {
         "an unknown alias": ("*mse", "", "no anchor `&mse`"),
-        "an argument of no loss": ("{name: mse, delta: 1.0}", "delta", "'mse' has no argument 'delta' (it takes no"),
+        "an argument of no loss": ("{name: mse, delta: 1.0}", "delta", "'mse' has no argument 'delta' (leave"),
         "a slip in a loss": ("{name: huber, delte: 1.0}", "delte", "did you mean `delta`?"),
         "a loss without a name": ("{label_smoothing: 0.1}", "", "`name` is missing"),
         "an unknown loss in a map": ("{name: entropy}", "name", "a loss of Keras"),
@@ -284,7 +284,7 @@ BAD: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "where of no parameter": ("[epoch < 3]", "0", "no parameter 'epoch' (did you mean `epochs`?)"),
         "where of a bare word": ("[optimizer != rmsprop]", "0", "'rmsprop' (put text in quotes)"),
         "where that runs": ("['exec(\"1\") == 1']", "0", "must not contain `exec('1')`; allowed are numbers"),
-        "where of other kinds": ("[optimizer < 3]", "", "no configuration meets all constraints (text"),
+        "where of other kinds": ("[optimizer < 3]", "", "no configuration meets all constraints (relax it"),
         "where never": ("[epochs < 20, epochs >= 20]", "", "no configuration meets all constraints"),
     },
     "optimizer": {
@@ -297,10 +297,10 @@ BAD: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "momentum": {
         "momentum above 1": ("1.5", "", "from 0 to 1, but got 1.5"),
         "for some optimizers": ("0.9", "", "(add `when: {optimizer: [sgd, rmsprop]}`)", SEARCHED),
-        "for no optimizer": ("0.9", "", "an argument of muon, rmsprop, sgd, but the", "optimizer: adam"),
+        "for no optimizer": ("0.9", "", "needs the optimizer muon, rmsprop or sgd, but its", "optimizer: adam"),
         "when of nothing": ("{value: 0.9, when: {optimzer: sgd}}", "when.optimzer", "there is no parameter 'optimzer'"),
         "when of a value never had": (SGDD, "when.optimizer", NEVER_HAD, SEARCHED),
-        "for no optimizer of its when": ("{value: 0.9, when: {optimizer: adam}}", "", "of muon, rmsprop, sg", SEARCHED),
+        "for no optimizer of its when": ("{value: 0.9, when: {optimizer: adam}}", "", "muon, rmsprop or sg", SEARCHED),
     },
 }
 BAD_FILES: Mapping[str, BadFile] = {  # by what is bad in it

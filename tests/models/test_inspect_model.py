@@ -131,7 +131,7 @@ def test_a_column_that_is_dropped_is_named_where_the_model_may_count_on_it(tmp_p
         ),
         ("exits", r"odd_models:exits failed: .*odd_models.py:\d+: SystemExit: 0"),
         ("recursion", r"odd_models:recursion failed: .*odd_models.py:\d+: RecursionError: maximum recursion depth"),
-        ("two_inputs", r"does not take rows of shape \[64\]: .*`sweep` calls it with a single array"),
+        ("two_inputs", r"does not take rows of shape \[64\]: .*Let it take a single array"),
         ("two_outputs", r"must give a single output, but got a list"),
         ("output_by_name", r"must give a single output, but got a dict"),
         ("other_rows", r"does not take rows of shape \[64\]: .*expected shape=\(None, 7\), found shape=\(None, 64\)"),

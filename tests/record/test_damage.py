@@ -96,36 +96,36 @@ def test_an_optuna_study_of_somebody_else(folder: SweepFolder) -> None:
         ("DELETE FROM trial_user_attributes WHERE trial_id = 5", "trial 4 is damaged"),
         (
             "UPDATE trial_params SET param_value = 0.5 WHERE param_name = 'learning_rate' AND trial_id = 3",
-            "trial 2 is damaged.*param_name 'learning_rate' of `trial_params` was edited",
+            "trial 2 is damaged.*table `trial_params` was edited at param_name 'learning_rate'",
         ),
         (
             "UPDATE trial_params SET param_value = 2 - param_value WHERE param_name = 'optimizer' AND trial_id = 1",
-            "trial 0 is damaged.*param_name 'optimizer' of `trial_params` was edited",
+            "trial 0 is damaged.*table `trial_params` was edited at param_name 'optimizer'",
         ),
-        ("UPDATE trial_params SET param_value = NULL WHERE param_name = 'epochs'", "param_name 'epochs' of"),
-        ("UPDATE trial_params SET distribution_json = '[]' WHERE param_name = 'epochs'", "param_name 'epochs' of"),
+        ("UPDATE trial_params SET param_value = NULL WHERE param_name = 'epochs'", "at param_name 'epochs'"),
+        ("UPDATE trial_params SET distribution_json = '[]' WHERE param_name = 'epochs'", "at param_name 'epochs'"),
         (
             "UPDATE trial_params SET distribution_json = replace(distribution_json, '\"sgd\"', '\"lion\"')",
-            "param_name 'optimizer' of `trial_params` was edited",
+            "table `trial_params` was edited at param_name 'optimizer'",
         ),
         (
             "DELETE FROM trial_params WHERE trial_id = 4 AND param_name = 'epochs'",
-            "trial 3 is .*param_name 'epochs' of",
+            "trial 3 is .*at param_name 'epochs'",
         ),
-        ("UPDATE trial_params SET param_name = 'depth' WHERE param_name = 'epochs'", "param_name 'depth', 'epochs' of"),
+        ("UPDATE trial_params SET param_name = 'depth' WHERE param_name = 'epochs'", "at param_name 'depth', 'epochs'"),
         (
             "UPDATE trial_intermediate_values SET intermediate_value = 0.99 WHERE trial_id = 1 AND step = 2",
-            "trial 0 is damaged.*step 2 of `trial_intermediate_values` was edited",
+            "trial 0 is damaged.*table `trial_intermediate_values` was edited at step 2",
         ),
-        ("DELETE FROM trial_intermediate_values WHERE trial_id = 3 AND step = 1", "trial 2 is .*step 1 of"),
+        ("DELETE FROM trial_intermediate_values WHERE trial_id = 3 AND step = 1", "trial 2 is .*at step 1"),
         (
             "INSERT INTO trial_intermediate_values (trial_id, step, intermediate_value, intermediate_value_type) "
             "VALUES (1, 99, 0.5, 'FINITE')",
-            "trial 0 is damaged.*step 99 of",
+            "trial 0 is damaged.*at step 99",
         ),
         (
             "INSERT INTO trial_values (trial_id, objective, value, value_type) VALUES (1, 1, 0.5, 'FINITE')",
-            "trial 0 is damaged.*objective 1 of `trial_values` was edited",
+            "trial 0 is damaged.*table `trial_values` was edited at objective 1",
         ),
         ("DELETE FROM trials WHERE number = 3", "trial 3 was deleted: 11 trials are numbered from 0 to 11"),
         ("DELETE FROM trials WHERE number = 11", r"a trial was deleted, but its attributes remain \(trial_id 12\)"),

@@ -187,7 +187,7 @@ def test_a_trial_whose_scores_can_not_be_written_is_not_recorded(tmp_path: Path)
     ],
 )
 def test_what_is_not_of_its_form_is_refused(kind, rows, arrays):
-    with pytest.raises(ValueError, match=r"must have the form|is not a valid"):
+    with pytest.raises(ValueError, match=r"must have \(type, length\)|is not a valid"):
         saved.make_scores(kind, rows, arrays)
 
 

@@ -64,7 +64,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones(tmp_path: Path) -> None
         begun(tmp_path, name, 0)
     with pytest.raises(UsageError, match=r"no sweep 'dence'.*Did you mean 'dense'\?"):
         find("dence", tmp_path)
-    with pytest.raises(UsageError, match=r"The sweeps are 'adam', 'dense'"):
+    with pytest.raises(UsageError, match=r"Choose from 'adam', 'dense'"):
         find("other", tmp_path)
 
 

@@ -63,7 +63,7 @@ def test_what_the_data_are_read_with_may_be_searched(tmp_path: Path) -> None:
         (series, "data.widow: [2, 4]", "is not a parameter of this data source \\(did you mean `data.window`"),
         (series, "data.window: {values: [2, 0]}", "must be a whole number above 0, but got 0"),
         (series, "data.window: {min: 1, max: 70}", "at most 64 variants .* got 70 \\(`data.window` has 70\\)"),
-        (DENSE, "data.window: 2", "it has no parameters"),
+        (DENSE, "data.window: 2", "leave it out: there are none"),
         (called, "data.border: {min: 0.1, max: 0.5}", "got infinitely many"),
         (called, "data.border: {value: 1, when: {optimizer: sgd}}", "can't be used with `data.\\*` parameters"),
         (called + "early_terminate: {type: hyperband}", "data.border: {values: [1, 2]}", "do not train together"),
@@ -277,7 +277,7 @@ def test_trials_whose_losses_differ_are_not_ranked_by_them() -> None:
         (dense(epochs="  epochs: {min: 5, max: 5}"), "line 10: parameters.epochs: has only the value 5"),
         (
             with_parameters("epochs: {min: 1, max: 3}"),
-            "search.trials: 64 trials are more than the space's 3 configurations",
+            "search.trials: the space has 3 configurations, so the search ends before 64 trials",
         ),
         (dense(search="search: {sampler: grid}"), "a grid cuts a continuous range into a few values"),
         (

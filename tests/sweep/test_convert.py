@@ -177,7 +177,7 @@ def test_what_a_format_can_not_hold_is_said_with_another_that_can(
             convert_model(None, tmp_path, tmp_path / "a.onnx", spec, digits(), format, None)
         hints[source, format] = refused.value.hint
     assert list(hints.values()) == [
-        "`--format savedmodel` supports everything that TensorFlow can run",
+        "Use `--format savedmodel`, which supports all that TensorFlow runs",
         None,
         "Move your own layers into a module",
     ]

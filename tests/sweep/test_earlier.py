@@ -87,7 +87,7 @@ def test_begun_anew_a_sweep_may_learn_from_what_it_was_itself(tmp_path: Path) ->
         (
             f"batch_size: {SIZE}",
             "batch_size: 128",
-            f"no trial that fits this search. skipped .*`batch_size` is {SIZE}",
+            f"no trial that fits this search. Change `parameters`; skipped .*`batch_size` is {SIZE}",
         ),
     ],
 )

@@ -136,8 +136,8 @@ def test_a_source_is_named_from_the_space_files_folder_or_by_its_own_name(folder
     must = r"must be a \.csv, \.tsv, \.parquet or \.npz file, .*, but got"
     for name, fault, hint in (
         ("digit", must, "did you mean `digits`?"),
-        ("rows.xls", must, "The data sets are "),
-        ("no.csv", "there is no file", "The data"),
+        ("rows.xls", must, "Name a file, or "),
+        ("no.csv", "there is no file", "Name a file, or "),
     ):
         with pytest.raises(UsageError, match=f"{fault} {name}") as refused:
             data_of(name)

@@ -135,7 +135,7 @@ def test_a_script_comes_with_the_rows_that_it_reads(tmp_path):
         np.testing.assert_array_equal(rows["y_val"], DATA.validation.y)
     with pytest.raises(UsageError, match="the script needs a file for its rows") as refused:
         trial_script(opened(), 7)
-    assert refused.value.hint == "Add `--rows rows.npz`: the file is written"
+    assert refused.value.hint == "Add `--rows rows.npz`: `sweep` writes this file"
 
 
 @pytest.mark.parametrize(

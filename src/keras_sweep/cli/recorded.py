@@ -116,8 +116,8 @@ def export(
         words = f"its outputs on {about['rows']:,} validation rows match the .keras file: they differ by at most"
         stderr_console().print(f"{words} {about['greatest_difference']:.1e}")
         if (scores := about.get("quantized")) is not None:
-            words = ", ".join(f"as {kind} {value:.4f}" for kind, value in scores.items() if kind != "metric")
-            stderr_console().print(f"{scores['metric']} on these rows: {words}")
+            values = f"{scores['float32']:.4f} with 32-bit weights, {scores['int8']:.4f} with 8-bit weights"
+            stderr_console().print(f"{scores['metric']} on these rows: {values}")
 
 
 def verify(

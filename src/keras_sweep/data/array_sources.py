@@ -33,18 +33,18 @@ from keras_sweep.errors import DataError
 from keras_sweep.process.user_code import guard_user_code, load_python
 from keras_sweep.process.user_objects import display_name, is_object_name
 from keras_sweep.space.data_spec import DataSpec, Split
-from keras_sweep.space.text import itemize, quote
+from keras_sweep.space.text import itemize, pluralize, quote
 
 PARTS = ("", "_train", "_validation", "_test")
 LETTERS = ("x", "y", "sample_weight")
 KEYS = (
-    "Give `x` and `y`, or `x_train` and `y_train`. Optional are `x_validation` and `x_test` with their `y`, and beside "
-    "each `x` the `sample_weight` and the array that `split` names in `groups` or `time`. Several inputs are a dict of "
-    "arrays, in npz `x/a` and `x/b`"
+    "Give `x` and `y`, or `x_train` and `y_train`; also with `_validation` and `_test`. For row weights add "
+    "`sample_weight` or `sample_weight_train`. Name an array of groups or times as in `split`, with the same ending. "
+    "Give several inputs as a dict of arrays, in npz `x/a` and `x/b`"
 )
 RESULTS = (
     "(x, y) or (x, y, sample_weight); ((x_train, y_train), (x_test, y_test)); three pairs for training, validation and "
-    "test; a dict of these names; a dataset that `fit` takes; or datasets for training, validation and test"
+    "test; a dict with keys like `x_train`; a dataset that `fit` takes; or datasets for training, validation and test"
 )
 KINDS = (("tensorflow", "data.Dataset"), ("keras", "utils.PyDataset"), ("torch", "utils.data.DataLoader"))
 MOST_BYTES = 4 << 30  # of a dataset that is read into memory
@@ -72,15 +72,14 @@ def read_npz(data: DataSpec, folder: Path) -> SourceRows:
 
 
 def _select(names: Sequence[str], target: str, path: Path, by: str | None) -> dict[str, str]:
-    contents = f"It has {itemize(names, 10)}"
     if target not in names:
-        raise DataError(f"{path} has no array {target!r}", hint=contents)
+        raise DataError(f"{path} has no array {target!r}", hint=f"Choose from its arrays: {itemize(names, 10)}")
     if target in ("y", "y_train"):
         return {name: name for name in names}
     extra = {name: name for name in names if name in ("sample_weight", by)}
     inputs = [name for name in names if name not in (target, *extra)]
     if "x" not in inputs and len(inputs) != 1:
-        raise DataError(f"{path} must have an array `x` beside {target!r}", hint=contents)
+        raise DataError(f"{path} must have an array `x` beside {target!r}", hint="Call the array of inputs `x`")
     return {"x": "x" if "x" in inputs else inputs[0], "y": target, **extra}
 
 
@@ -92,9 +91,9 @@ def call_python(data: DataSpec, folder: Path) -> SourceRows:
     place = name if is_object_name(source) else f"`python: {source}`"
     arguments = getattr(data.options, "arguments", {})
     argument_list = ", ".join(f"{name}={quote(value)}" for name, value in arguments.items())
-    call = f"`sweep` calls it {f'with {argument_list}' if arguments else 'without arguments'}"
+    call = f"Fix the function: `sweep` calls it {f'with {argument_list}' if arguments else 'without arguments'}"
     if not callable(function):
-        raise DataError(f"{place} is not a function", hint=f"Name a function that returns {RESULTS}")
+        raise DataError(f"{place} is not a function", hint="Name a function that returns the rows, for example (x, y)")
     function = partial(function, **arguments) if arguments else function
     with guard_user_code(f"{place} failed", folder, DataError, hint=call):
         # A trial's seed would change what `shuffle(n, seed=1)` draws.
@@ -196,7 +195,7 @@ def read_dataset(dataset: Any, part: str) -> tuple[list[Any], str]:
         raise
     except Exception as error:  # the user's code may raise anything; NumPy raises for rows of different shapes
         raise DataError(f"{name} can't be read: {str(error).strip() or type(error).__name__}") from error
-    return columns, f"{name} was read into memory: {len(leaves(columns[0])[0]):,} rows, {size / 1e6:,.1f} MB"
+    return columns, f"{name} was read into memory: {pluralize(len(leaves(columns[0])[0]), 'row')}, {size / 1e6:,.1f} MB"
 
 
 def _to_numpy(element: Any) -> list[Any]:
@@ -233,11 +232,15 @@ def _rows_from_dict(arrays: dict[str, Any], name: str, place: str, how: Split) -
     letters = "xy" if any(key.startswith("y") for key in arrays) else "x"  # a model may learn without labels
     whole = {f"{letter}{part}" for letter in letters for part in parts}
     weight_keys, group_keys = ({f"{beside}{part}" for part in parts} for beside in ("sample_weight", how.by))
-    if not whole <= set(arrays) <= whole | weight_keys | group_keys or ("" in parts) == ("_train" in parts):
-        given = itemize(arrays, 10) or "nothing"
-        raise DataError(f"the arrays of {place} are incomplete or have unknown names: {given}", hint=KEYS)
-    if (weights := sorted(weight_keys & set(arrays))) and not {"sample_weight", "sample_weight_train"} & set(weights):
-        raise DataError(f"{place} gives {itemize(weights)}, but no weights of training rows", hint="Give them weights")
+    missing, unknown = sorted(whole.difference(arrays)), sorted(set(arrays) - whole - weight_keys - group_keys)
+    rule = f"have {itemize(missing)}" if missing else f"not have {itemize(unknown)}" if unknown else ""
+    if ("" in parts) == ("_train" in parts):
+        rule = "not have both 'x' and 'x_train'" if "" in parts else "have 'x' or 'x_train'"
+    if rule:
+        raise DataError(f"{place} must {rule}, but got {itemize(arrays, 10) or 'nothing'}", hint=KEYS)
+    needed = "sample_weight" if "" in parts else "sample_weight_train"
+    if (weights := sorted(weight_keys & set(arrays))) and needed not in weights:
+        raise DataError(f"{place} gives {itemize(weights)}, but no weights of training rows", hint=f"Add {needed!r}")
     names = (*LETTERS, how.by)
     rows = {part: _make_rows([arrays.get(f"{name}{part}") for name in names], part, place, how) for part in parts}
     first = next(iter(rows.values())).y
@@ -284,7 +287,7 @@ def _make_rows(arrays: Sequence[Any], part: str, place: str, how: Split) -> RawR
     for key, array in counts.items():
         if len(array) != count:
             raise DataError(
-                f"`{next(iter(counts))}` of {place} has {count:,} rows, but `{key}` has {len(array):,}",
+                f"`{next(iter(counts))}` of {place} has {pluralize(count, 'row')}, but `{key}` has {len(array):,}",
                 hint="Give each row a label" if key[0] == "y" else "Give all inputs the same number of rows",
             )
     row_weights = None if weights is None else checked.weight_array(weights, count, f"`sample_weight{part}` of {place}")
@@ -308,5 +311,5 @@ def _describe(array: Features) -> str:
     if isinstance(array, dict | tuple):
         return ", ".join(f"{name.removeprefix('/')} {_describe(part)}" for name, part in by_name("", array).items())
     if not isinstance(array, np.ndarray):
-        return f"a table of {len(array.columns)} columns"
+        return f"a table of {pluralize(len(array.columns), 'column')}"
     return f"{'text' if array.dtype.kind == 'O' else 'numbers'}, each row of shape {list(array.shape[1:])}"

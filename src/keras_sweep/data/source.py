@@ -116,5 +116,5 @@ def read_sklearn_set(name: str) -> SourceRows:
 def unknown_name(name: str, sweeps: Sequence[str] = ()) -> DataError:
     """Return the error for a name that is neither a data set nor in `sweeps`. The hint has the nearest known name."""
     near = find_nearest(name, (*DATA_NAMES, *sweeps))
-    hint = f"Did you mean `{near}`?" if near else f"The data sets are {join(DATA_NAMES)}"
+    hint = f"Did you mean `{near}`?" if near else f"Choose from {join(DATA_NAMES)}"
     return DataError(f"there is no data set {'or sweep ' if sweeps else ''}{name!r}", hint=hint)

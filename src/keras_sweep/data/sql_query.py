@@ -65,7 +65,7 @@ def _load(
     except Exception as error:  # a driver may raise anything
         hint = _DRIVER if isinstance(error, ImportError) or "load plugin" in str(error) else None
         with suppress(Exception):  # a hint is optional
-            hint = f"Its tables are {itemize(inspect(engine).get_table_names(), 10)}"
+            hint = f"Choose from its tables: {itemize(inspect(engine).get_table_names(), 10)}"
         reason = str(getattr(error, "orig", error)).strip() or type(error).__name__
         raise DataError(f"{place} can't be read by `sql`: {reason.splitlines()[0]}", hint=hint) from error
     check_names(names, place)

@@ -156,7 +156,7 @@ def suggest_column(name: str, columns: Sequence[str]) -> str:
     if len(columns) == 1 and (separator := next((sign for sign in ";\t|" if sign in columns[0]), None)):
         return f'Its only column is {columns[0][:40]!r}: write `separator: "{escape(separator)}"` beside the file'
     near = find_nearest(name, columns)
-    return f"Did you mean {near!r}?" if near else f"Its columns are {itemize(columns, 10)}"
+    return f"Did you mean {near!r}?" if near else f"Choose from its columns: {itemize(columns, 10)}"
 
 
 read_csv, read_parquet = partial(read_file, load_csv), partial(read_file, load_parquet)

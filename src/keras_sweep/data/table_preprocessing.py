@@ -33,7 +33,7 @@ from keras_sweep.data.table_columns import (
 from keras_sweep.data.written_values import Ways, is_formatted, read_texts
 from keras_sweep.errors import DataError
 from keras_sweep.space.data_spec import DataSpec, find_source
-from keras_sweep.space.text import quote
+from keras_sweep.space.text import pluralize, quote
 
 Inputs = Array | dict[str, Array]
 Numbers = npt.NDArray[np.float32]  # [N, columns], NaN for a missing value
@@ -191,7 +191,7 @@ def model_inputs(model: Any, raw: Any, *, decimal: str | None = None, dates: str
         width = model.input.shape[-1]
         if len(frame.columns) != width:
             hint = "Give the columns of the training file in their order, without the target"
-            raise DataError(f"the model takes {width} columns, but got {len(frame.columns)}", hint=hint)
+            raise DataError(f"the model takes {pluralize(width, 'column')}, but got {len(frame.columns)}", hint=hint)
         return _read_columns(frame, frame.columns, {}, known)[0]
     tensors = {column_name(name): tensor for name, tensor in inputs.items()}
     widths = {name: tensor.shape[1] for name, tensor in tensors.items() if str(tensor.dtype) == "int32"}
@@ -211,12 +211,13 @@ def _read_columns(
     for _, fault in faults:
         raise DataError(fault.message, hint=(fault.hint or "").replace(" beside the file in `data`", ""))
     frame = frame.with_columns(columns.values())
-    dates = [frame.get_column(name) for name in dict.fromkeys(parts) if name in frame.columns]
-    try:
-        dates = [date.str.to_datetime() if date.dtype == pl.String else date.cast(pl.Datetime) for date in dates]
-        frame = frame.hstack(split_dates(pl.DataFrame(dates)).get_columns())
-    except pl.exceptions.PolarsError as error:
-        raise DataError(f"a column of dates can't be read: {error}", hint="Write dates as 2020-01-31") from error
+    for date in [frame.get_column(name) for name in dict.fromkeys(parts) if name in frame.columns]:
+        try:
+            times = date.str.to_datetime() if date.dtype == pl.String else date.cast(pl.Datetime)
+            frame = frame.hstack(split_dates(times.to_frame()).get_columns())
+        except pl.exceptions.PolarsError as error:
+            message = f"column {quote(date.name)} can't be read as dates: {error}"
+            raise DataError(message, hint="Write dates as 2020-01-31") from error
     present = set(frame.columns)
     if missing := [name for name in (*numbers, *widths) if name not in present]:
         more = f", and {len(missing) - 1} more" if len(missing) > 1 else ""

@@ -48,7 +48,7 @@ def read_arrays(path: Path) -> tuple[Any, ...]:
                 members = archive.infolist()
                 # No checksum covers the list of members of a zip file, so the comment counts them.
                 if archive.comment != _comment(len(members)):
-                    raise ValueError(f"it holds {len(members)} arrays, but was written with another number")
+                    raise ValueError(f"the number of its arrays has changed to {len(members)}")
                 if sum(member.file_size for member in members) > file.seek(0, 2):
                     raise ValueError("it is shorter than its list of arrays says")
                 # NumPy reads only the bytes that an array's header counts, so it may miss a wrong checksum.

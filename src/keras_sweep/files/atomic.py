@@ -91,14 +91,14 @@ def check_place(place: Path, page: str, mark: str) -> None:
         raise UsageError(f"{place} is a file or a link, not a folder", hint=_HINT)
     with plain_errors("read", place):
         if place.exists() and any(place.iterdir()) and not has_mark(place / page, mark):
-            raise UsageError(f"`sweep` did not write the folder {place}", hint=_HINT)
+            raise UsageError(f"the folder {place} exists, but `sweep` did not write it", hint=_HINT)
 
 
 def check_file(path: Path, mark: str, option: str) -> None:
     """Raise UsageError, whose hint names the command-line `option`, unless `path` is a new file in an existing folder,
     or has the text `mark` of a file that `sweep` wrote."""
     if not path.parent.is_dir() or (path.exists() and not has_mark(path, mark)):
-        fault = f"`sweep` did not write {path}" if path.exists() else f"there is no folder {path.parent}"
+        fault = f"{path} exists, but `sweep` did not write it" if path.exists() else f"there is no folder {path.parent}"
         raise UsageError(fault, hint=f"Choose another file with `{option}`")
 
 

@@ -181,7 +181,7 @@ def explore_space(spec: SweepSpec, build: Callable[[Any], Any], fit: Fit | None,
     known = {variant.name for variant in exploration.variants}
     for name in (*fixed, *map(_strip_prefix, listed)):
         if name not in known:
-            hint = f"It has {', '.join(sorted(known)) or 'none'}"
+            hint = f"Choose from {', '.join(sorted(known))}" if known else "Leave it out: there are none"
             raise ModelError(f"`{MODEL_PREFIX}{name}`: {spec.model.source} has no hyperparameter {name!r}", hint=hint)
     new = [parameter for parameter in exploration.parameters() if parameter.name not in listed]
     constants = {**space.constants, **{MODEL_PREFIX + name: value for name, value in fixed.items()}}

@@ -20,7 +20,7 @@ from keras_sweep.process.backend import clear_session, import_keras
 from keras_sweep.process.user_code import guard_user_code, load_python, preserve_process
 from keras_sweep.process.user_objects import display_name
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.space.text import itemize
+from keras_sweep.space.text import itemize, pluralize
 from keras_sweep.trial.plan import training_plan
 
 PLACES = (0.0, 0.5, 0.999999)  # positions in each range: a model that fails at the first may build at the next
@@ -140,7 +140,7 @@ def _output_shape(spec: SweepSpec, data: SearchData, model: Any) -> Any:
     source, y = spec.model.source, data.train.y
     what = f"the model of {source} does not take rows of shape {data.row_shape}"
     usage = "a single array, [N, ...]" if isinstance(data.train.x, np.ndarray) else "the structure of x in the data"
-    with guard_user_code(what, spec.folder, ModelError, hint=f"`sweep` calls it with {usage}"):
+    with guard_user_code(what, spec.folder, ModelError, hint=f"Let it take {usage}"):
         outputs = call_symbolic(model, data)
     if isinstance(outputs, list | tuple) and len(outputs) == 1 and hasattr(model, "outputs"):
         (outputs,) = outputs  # for `outputs=[output]` Keras returns an array
@@ -158,15 +158,16 @@ def _output_shapes(spec: SweepSpec, model: Any, y: Any, outputs: Any) -> dict[st
     """Return name -> shape of a model's `outputs`. Raises ModelError if names do not match labels `y` and losses."""
     source = spec.model.source
     names = list_outputs(model, outputs)
-    what = f"the model of {source} gives {f'the outputs {itemize(names)}' if names else 'a single output'}"
-    if isinstance(outputs, dict) and not isinstance(y, dict):
-        raise ModelError(f"{what}, but `y` is not a dict", hint="Give `y` as a dict of arrays with these names")
-    if not (spec.outputs or spec.own):
+    what = f"the model of {source} gives {f'the outputs {itemize(names)}' if names else 'a single output'}, but"
+    if names and isinstance(outputs, dict) and not isinstance(y, dict):
+        raise ModelError(f"{what} `y` is not a dict", hint="Give `y` as a dict of arrays with these names")
+    if names and not (spec.outputs or spec.own):
         pairs = ", ".join(f"{name}: ..." for name in names)
-        raise ModelError(f"{what}, but `loss` is a single loss", hint=f"Give each output a loss: `loss: {{{pairs}}}`")
+        raise ModelError(f"{what} `loss` is a single loss", hint=f"Give each output a loss: `loss: {{{pairs}}}`")
     needed = list(spec.outputs) or (list(y) if isinstance(y, dict) else names)
     if not names or set(needed) != set(names) or len(names) != len(y):
-        raise ModelError(f"{what}, but {'`loss` names' if spec.outputs else '`y` has'} {itemize(needed)}")
+        labels = itemize(y) if isinstance(y, dict) else pluralize(len(y), "array")
+        raise ModelError(f"{what} {f'`loss` names {itemize(needed)}' if spec.outputs else f'`y` has {labels}'}")
     shapes = outputs if isinstance(outputs, dict) else dict(zip(names, outputs, strict=True))
     return {name: tuple(shapes[name].shape) for name in names}
 

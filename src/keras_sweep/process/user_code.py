@@ -21,13 +21,7 @@ from types import ModuleType
 from typing import Any
 
 from keras_sweep.errors import SweepError, UsageError
-from keras_sweep.process.source_code import (
-    digest_files,
-    digest_source,
-    find_definition,
-    find_module_file,
-    is_installed,
-)
+from keras_sweep.process.source_code import digest_files, digest_source, find_definition, find_module_file, is_installed
 from keras_sweep.process.user_objects import get_object, is_object_name
 from keras_sweep.space.text import did_you_mean, strip_styles
 
@@ -50,7 +44,7 @@ def load_python(source: str, folder: Path, error: type[UsageError] = UsageError)
     if not colon or not all(name.isidentifier() for name in names):
         raise error(f"`python` must be `module:function`, but got {source!r}", hint="For example `my_model:build`")
     if is_standard_module(module_name, folder):
-        raise error(f"`python: {source}`: {module_name!r} is a module of Python", hint=FUNCTION_HINT)
+        raise error(f"`python: {source}` must name your own function, not a module of Python", hint=FUNCTION_HINT)
     loaded: object = _import_module(module_name, folder.resolve(), source, error)
     for name in attribute.split("."):
         try:
@@ -60,7 +54,7 @@ def load_python(source: str, folder: Path, error: type[UsageError] = UsageError)
             near = did_you_mean(name, [known for known in dir(loaded) if not known.startswith("_")])
             raise error(f"`python: {source}`: {place} has no `{name}`", hint=near) from None
     if callable(loaded) and _is_from_python(loaded, folder.resolve()):
-        raise error(f"`python: {source}` is a function of Python", hint=FUNCTION_HINT)
+        raise error(f"`python: {source}` must name your own function, not a function of Python", hint=FUNCTION_HINT)
     return loaded
 
 

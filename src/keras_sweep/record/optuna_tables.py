@@ -164,7 +164,7 @@ def check_rows(result: Result, objective: Objective, rows: Rows) -> None:
     for table, by_key in expected.items():
         keys = {**rows[table], **by_key}
         if edited := [f"{key!r:.60}" for key in keys if rows[table].get(key) != by_key.get(key)]:
-            raise ValueError(f"{COLUMNS[table].partition(',')[0]} {', '.join(edited)} of `{table}` was edited")
+            raise ValueError(f"table `{table}` was edited at {COLUMNS[table].partition(',')[0]} {', '.join(edited)}")
 
 
 def _is_value_in(row: tuple[Any, ...], value: Any) -> bool:

@@ -120,7 +120,7 @@ def make_scores(kind: str, rows: int, arrays: tuple[Any, ...]) -> RowScores:
     forms_read = [(str(array.dtype), len(array) if array.ndim else -1) for array in arrays]
     is_flat = scores.kind is Kind.OUTPUTS or all(array.ndim == 1 for array in arrays)
     if forms_read != expected or not is_flat:
-        raise ValueError(f"the {scores.kind} of {rows} rows must have the form {expected}, but got {forms_read}")
+        raise ValueError(f"the {scores.kind} must have (type, length) {expected} for {rows} rows, but got {forms_read}")
     return scores
 
 

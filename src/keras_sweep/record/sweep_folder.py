@@ -132,7 +132,7 @@ def find(name: str | None, option: str | os.PathLike[str] | None = None) -> Swee
         raise UsageError(f"there is no sweep in {sweeps}", hint=hint)
     names = [folder.name for folder in existing]
     near = find_nearest(name, names)
-    hint = f"Did you mean {near!r}?" if near else f"The sweeps are {itemize(sorted(names), 8)}" if names else hint
+    hint = f"Did you mean {near!r}?" if near else f"Choose from {itemize(sorted(names), 8)}" if names else hint
     raise UsageError(f"there is no sweep {name!r} in {sweeps}", hint=hint)
 
 

@@ -54,7 +54,7 @@ class TableOptions:
 
     columns: Sequence[Text] = default((), "use these columns only; by default all")
     drop: Sequence[Text] = default((), "leave out these columns, for example ids", examples=[["id"]])
-    categories: Sequence[Text] = default((), "number columns to treat as categories")
+    categories: Sequence[Text] = default((), "columns of numbers to treat as categories")
     missing: Sequence[str | int | float] = default(
         (), "values that mark a missing value; an empty field always does", examples=[["NA", "?"]]
     )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
-from keras_sweep.space.text import quote
+from keras_sweep.space.text import pluralize, quote
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -127,7 +127,7 @@ class Categorical:
             raise ValueError(f"`values` must not contain a value twice, but got {list(self.choices)}")
         if self.probabilities is not None:
             if len(self.probabilities) != len(self.choices):
-                counts = f"{len(self.probabilities)} for {len(self.choices)} values"
+                counts = f"{len(self.probabilities)} for {pluralize(len(self.choices), 'value')}"
                 raise ValueError(f"`probabilities` must have a number for each value, but got {counts}")
             if min(self.probabilities) < 0 or not math.isclose(sum(self.probabilities), 1.0, abs_tol=1e-6):
                 raise ValueError(f"`probabilities` must be at least 0 and sum to 1, but got {list(self.probabilities)}")

@@ -35,7 +35,7 @@ class EarlyStopping:
     min_delta: float = default(0.0, DELTA, ge=0)
     mode: Literal["auto", "min", "max"] = default("auto", MODE)
     baseline: float | None = default(None, "only values better than this count as improvements")
-    start_from_epoch: int = default(0, "number of epochs at the start that do not count", ge=0)
+    start_from_epoch: int = default(0, "epochs at the start before early stopping watches the metric", ge=0)
     restore_best_weights: bool = default(False, "keep and score the weights of the trial's best epoch by this metric")
 
 
@@ -48,7 +48,7 @@ class ReduceLROnPlateau:
     patience: int = default(10, "epochs without an improvement before the rate falls", ge=0)
     min_delta: float = default(1e-4, DELTA, ge=0)
     mode: Literal["auto", "min", "max"] = default("auto", MODE)
-    cooldown: int = default(0, "epochs after a fall that do not count", ge=0)
+    cooldown: int = default(0, "epochs after a fall before `patience` counts again", ge=0)
     min_lr: float = default(0.0, "the lowest learning rate", ge=0)
 
 

@@ -43,7 +43,7 @@ def check_conditions(parameters: Parameters, names: tuple[str, ...], faults: Fau
                 equal = (type(value) is bool, value) in [(type(choice) is bool, choice) for choice in choices]
                 if not (equal or drawn.contains(value)):
                     near = did_you_mean(value, map(str, choices))
-                    hint = near or (f"its values are {quote(choices)}" if choices else None)
+                    hint = near or (f"choose from {quote(choices)}" if choices else None)
                     faults.add(path, f"`{other}` never has the value {quote(value)}", hint)
     needed = {name: [condition.parameter for condition in parameter.when] for name, parameter in parameters.items()}
     try:
@@ -108,8 +108,9 @@ def _check_optimizers_accept(parameter: Parameter, possible: list[str], faults: 
     if able == possible:
         return
     if not able:
-        rule = f"`{name}` is an argument of {join(takers)}, but the optimizer of its trials is {join(possible)}"
-        faults.add(path, rule, None if named else f"without a parameter `optimizer`, Keras uses {DEFAULT_OPTIMIZER}")
+        rule = f"`{name}` needs the optimizer {join(takers, 'or')}, but its trials use {join(possible, 'or')}"
+        hint = "change `when` or `optimizer`" if named else f"add `optimizer`: Keras uses {DEFAULT_OPTIMIZER}"
+        faults.add(path, rule, hint)
         return
     fix = able[0] if len(able) == 1 else f"[{join(able)}]"
     others = join(optimizer for optimizer in possible if optimizer not in takers)
@@ -138,5 +139,5 @@ def add_constraints(space: SearchSpace | None, faults: Faults) -> SearchSpace | 
         return space
     space, unit = replace(space, where=tuple(texts)), random.Random(0).random
     if not (space.size if space.size < math.inf else space.drawn(unit)):
-        faults.add(("where",), "no configuration meets all constraints", "text and numbers can't be compared")
+        faults.add(("where",), "no configuration meets all constraints", "relax it; don't compare text and numbers")
     return space

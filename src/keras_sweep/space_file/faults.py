@@ -154,4 +154,4 @@ def get_fields(section: Any) -> Mapping[str, FieldInfo]:
 
 
 def hint_at_key(name: object, known: Collection[str]) -> str:
-    return did_you_mean(name, known) or f"the keys are {join(known)}"
+    return did_you_mean(name, known) or f"choose from {join(known)}"

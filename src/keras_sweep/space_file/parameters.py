@@ -145,14 +145,14 @@ def _read_parameter(name: str, path: Place, faults: Faults) -> Parameter | None:
 def _read_distribution(block: ParameterForm, path: Place, faults: Faults) -> Distribution:
     """Return the distribution of the section `block`; for `take: best` a constant, its `max`. Raises ParameterError."""
     if block.take is not None and path[1] != "epochs":
-        raise ParameterError("take", "works for `epochs` only")
+        raise ParameterError("take", "works for `epochs` only", "leave it out")
     if block.take == "best":
-        rule = "every trial trains to the maximum"
+        rule = "trains every trial for `max` epochs"
         if block.when is not None or isinstance(block, ChoiceSection):
-            raise ParameterError("take", f"`best` can't be used with `values` or `when`: {rule}")
+            raise ParameterError("take", f"`best` can't be used with `values` or `when`: it {rule}", "write only `max`")
         if isinstance(block, RangeSection) and block.max is not None:
             if block.min is not None:
-                faults.warn((*path, "min"), f"has no effect: with `take: best` {rule}")
+                faults.warn((*path, "min"), f"has no effect: `take: best` {rule}")
             return Constant((block.max,))
     return make_distribution(block, path, faults)
 
@@ -167,7 +167,7 @@ def _find_kind(name: str, model: ModelSpec | None, faults: Faults) -> Kind | Non
     elif name in known:
         return known[name]
     elif what:
-        hint = did_you_mean(name, known) or (f"its parameters are {join(known)}" if known else "it has no parameters")
+        hint = did_you_mean(name, known) or (f"choose from {join(known)}" if known else "leave it out: there are none")
         faults.add(path, f"is not a parameter of {what}", hint)
     else:
         of_model = name in DENSE_ARGUMENTS or (model is not None and name in model.arguments)

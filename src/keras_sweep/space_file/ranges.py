@@ -109,7 +109,8 @@ def _find_multiples(low: float, high: float, q: float) -> tuple[int, int]:
     """Return (first, last): the multiples of q in [low, high] are first * q to last * q. Raises ParameterError if there
     are none or too many."""
     if max(abs(low), abs(high)) / q > MOST_STEPS:
-        raise ParameterError("q", f"q={quote(q)} is too fine for a range from {quote(low)} to {quote(high)}")
+        rule = f"q={quote(q)} is too fine for a range from {quote(low)} to {quote(high)}"
+        raise ParameterError("q", rule, "use a larger `q`")
     first, last = -_floor_divide(-low, q), _floor_divide(high, q)
     if first > last:
         raise ParameterError("q", f"no multiple of q={quote(q)} lies between min={quote(low)} and max={quote(high)}")

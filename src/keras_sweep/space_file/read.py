@@ -93,8 +93,8 @@ def read_space_file(
     check_variants(faults, space, search, rungs=early is not None)
     if space is not None and search is not None:
         if (model is None or model.kind != "python") and search.trials > space.size:
-            points = f"the space's {pluralize(int(space.size), 'configuration')}"
-            faults.warn(("search", "trials"), f"{pluralize(search.trials, 'trial')} are more than {points}")
+            rule = f"the space has {pluralize(int(space.size), 'configuration')}, so the search ends before "
+            faults.warn(("search", "trials"), f"{rule}{pluralize(search.trials, 'trial')}")
         search = replace(search, start=_read_start_points(faults, search.start, space, model))
         _warn_of_sampler(faults, space, search, early)
     if faults.found or not (
@@ -266,7 +266,7 @@ def _warn_of_sampler(faults: Faults, space: SearchSpace, search: SearchSettings,
             faults.warn((*path, "probabilities"), rule)
     _, most = space.get_bounds("epochs", 0)
     if early is not None and 0 < most <= early.min_iter:
-        rule = f"never stops a trial: `min_iter` must be below {most} epochs, but got {early.min_iter}"
+        rule = f"never stops a trial: `min_iter` must be below {pluralize(most, 'epoch')}, but got {early.min_iter}"
         faults.warn(("early_terminate",), rule)
 
 

@@ -62,7 +62,7 @@ class ParameterSection(Section):
     """Keys that every parameter may have. W&B has the same keys, except `log`, `when` and `take`."""
 
     when: Conditions = optional("use the parameter only in trials where other parameters have these values")
-    take: Annotated[str, Rule(names=("best", "last"))] = optional("for `epochs`: which epoch counts; `last` by default")
+    take: Annotated[str, Rule(names=("best", "last"))] = optional("for `epochs`: the scored epoch; `last` by default")
 
 
 class ConstantSection(ParameterSection):

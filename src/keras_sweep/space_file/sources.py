@@ -69,7 +69,7 @@ def _find_data_path(faults: Faults, path: Place, source: str, what: str) -> Path
         file = folder / Path(source).expanduser()
         if not (file.is_dir() if what == "folder" else file.is_file()):
             near = did_you_mean(file.name, [entry.name for entry in file.parent.glob("*")])
-            hint = near or f"the path is relative to {escape(str(folder))}"
+            hint = near or f"write the path relative to {escape(str(folder))}"
             faults.add(path, f"there is no {what} {quote(source)}", hint)
     except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: an unknown user after `~`
         faults.add(path, f"the file {quote(source)} can't be read: {escape(str(error))}")
@@ -146,7 +146,7 @@ def read_model(faults: Faults) -> ModelSpec | None:
         return None
     for key in node.value:
         if key != "dense":
-            inside = f"write {{dense: {{{key}: ...}}}}" if key in DENSE_ARGUMENTS else "the only key is `dense`"
+            inside = f"write {{dense: {{{key}: ...}}}}" if key in DENSE_ARGUMENTS else "write only {dense: ...}"
             faults.add(("model", key), UNKNOWN_KEY, inside)
     inner = node.value["dense"]
     if inner.value is None:  # `dense:` with nothing below it

@@ -160,7 +160,7 @@ def _read_with_arguments(
     elif faults.check_value(kind, (*path, "name"), name):
         for key in given:
             if key != "name" and key not in known[name]:
-                hint = hint_at_key(key, known[name]) if known[name] else "it takes no arguments"
+                hint = hint_at_key(key, known[name]) if known[name] else "leave it out: it takes no arguments"
                 faults.add((*path, key), f"{quote(name)} has no argument {quote(key)}", hint)
     arguments = {key: parse_value(key, value) for key, value in given.items() if key != "name"}
     return (name, arguments) if len(faults.found) == before else None
@@ -201,7 +201,7 @@ def add_choice(faults: Faults, objective: Objective | None, finish: Finish | Non
         faults.add((*path, "where"), rule, "as in {where: parameters <= 40000}")
     else:
         for name in strange:
-            hint = did_you_mean(name, names) or f"the goals are {join(names)}"
+            hint = did_you_mean(name, names) or f"choose from {join(names)}"
             faults.add((*path, "where"), f"`metric` has no goal {quote(name)}", hint)
     return replace(objective, where=given.get("where", ""))
 
@@ -286,5 +286,5 @@ def _has_no_keras_callback(faults: Faults, callbacks: Any) -> bool:
         for name in names:
             known = KERAS_CALLBACKS.get(str(name).rpartition(".")[2].partition("(")[0])
             if known is not None:
-                faults.add(("training", "callbacks", index), f"{quote(name)} is a callback of Keras", known)
+                faults.add(("training", "callbacks", index), f"{quote(name)} is Keras's, not your function", known)
     return len(faults.found) == before

@@ -120,7 +120,7 @@ def parse_yaml(text: str) -> Node:
     if builder.faults:
         raise TreeError(*builder.faults)
     if root is None or root.value is None:
-        raise TreeError(Fault("the file is empty", hint="it needs `data`, `model`, `loss`, `metric` and `parameters`"))
+        raise TreeError(Fault("the file is empty", hint="write `data`, `model`, `loss`, `metric` and `parameters`"))
     return root
 
 

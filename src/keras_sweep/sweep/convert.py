@@ -50,7 +50,7 @@ def convert_model(
     SweepError if a file with floats has other outputs on validation rows than the model. After an error nothing is at
     `part`.
     """
-    advice = "`--format savedmodel` supports everything that TensorFlow can run" if format != "savedmodel" else None
+    advice = "Use `--format savedmodel`, which supports all that TensorFlow runs" if format != "savedmodel" else None
     if data.has_texts and advice:
         raise ModelError(f"{format} can't hold a model that reads raw text", hint=advice)
     train, x = raw_rows(spec, data)

@@ -45,7 +45,8 @@ def load_earlier_trials(spec: SweepSpec, fingerprint: str, sweeps: Path | None, 
     engine = f"{IMPORTED}{folder.name}"
     fit, notes = select_fitting(spec.space, (replace(r, engine=engine, finalists=(), final=False) for r in results))
     if not fit:
-        raise UsageError(f"{where} has no trial that fits this search", hint="; ".join(notes))
+        hint = "; ".join(("Change `parameters`", *notes))
+        raise UsageError(f"{where} has no trial that fits this search", hint=hint)
     guide = f"the search learns from {pluralize(len(fit), 'trial')} of {folder.name!r}"
     for text in (f"{guide}, before its own {spec.search.trials:,}", *notes):
         emit(Noticed(text))

@@ -107,7 +107,7 @@ def check_target(path: Path, form: ExportFormat) -> None:
         hint = f"For example `-o model{form.suffix}`"
         raise UsageError(f"a model's file must end in {form.suffix}, but got {path.name!r}", hint=hint)
     if path.is_dir():
-        raise UsageError(f"{path} is a folder", hint="Choose a file with `-o`")
+        raise UsageError(f"`-o` must be a file, but {path} is a folder", hint=f"For example `-o model{form.suffix}`")
 
 
 EXPORT_FORMATS: Mapping[str, ExportFormat] = {

@@ -80,7 +80,7 @@ def _data_section(source: str, path: Path, target: str | None, notes: list[str])
     if kind is None or not (file.is_dir() or file.is_file()):
         kinds = f"a {join(KINDS, 'or')} file, a folder or the name of a data set"
         message = f"there is no file {source}" if kind else f"the data must be {kinds}, but got {source}"
-        raise UsageError(message, hint=did_you_mean(source, DATA_NAMES) or f"The data sets are {join(DATA_NAMES)}")
+        raise UsageError(message, hint=did_you_mean(source, DATA_NAMES) or f"Name a file, or {join(DATA_NAMES, 'or')}")
     data: dict[str, Any] = {kind: Path(os.path.relpath(file, path.parent)).as_posix()}
     names: list[str] = []
     # A damaged file raises many kinds of errors here; the reader of the whole file explains them.

@@ -52,7 +52,7 @@ def trial_script(sweep: OpenSweep, number: int | None, *, rows: Path | None = No
         message = f"{trial.name} was trained {obstacle}, which a script can't repeat"
         raise UsageError(message, hint="`sweep replay` without `--script` trains it again")
     if rows is None:
-        raise UsageError("the script needs a file for its rows", hint="Add `--rows rows.npz`: the file is written")
+        raise UsageError("the script needs a file for its rows", hint="Add `--rows rows.npz`: `sweep` writes this file")
     import keras
 
     text = keras_script(spec, trial, data, backend=keras.backend.backend(), rows=rows)

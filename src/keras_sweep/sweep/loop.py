@@ -315,7 +315,7 @@ class GenerationTraining:
         stop = self._sweep.stop
         if stop.signalled and not self._has_said_stopping:
             self._has_said_stopping = True
-            self._emit(Noticed("stopping after the current epochs; a second signal stops at once"))
+            self._emit(Noticed("stopping after the current epochs; a second Ctrl-C or signal stops at once"))
         return bool(stop)
 
     def _emit_ended(self, results: Iterable[Result]) -> None:

@@ -62,7 +62,7 @@ def load_source(
             hint = f"{first} `{_format_options(variant)}`"
             raise UsageError(f"the trials have different rows, which depend on {itemize(variant)}", hint=hint)
         values = ", ".join(f"{name}={json.dumps(value)}" for name, value in variant.items())
-        listener(Noticed(f"these are the rows for {values}"))
+        listener(Noticed(f"the rows depend on {itemize(variant)}: these are the rows for {values}"))
         spec, data = select_variant(spec, data, variant)
     return spec, data
 

@@ -118,7 +118,7 @@ def fit_to_space(imported: Imported, spec: SweepSpec) -> Imported:
         raise UsageError(message, hint=hint)
     fit, notes = select_fitting(spec.space, imported.results)
     if not fit:
-        raise UsageError(f"no trial of {source} fits the space", hint="; ".join(notes))
+        raise UsageError(f"no trial of {source} fits the space", hint="; ".join(("Change `parameters`", *notes)))
     names = {UNNAMED: ours.name}
     results = (replace(r, curve={names.get(name, name): curve for name, curve in r.curve.items()}) for r in fit)
     return replace(imported, objective=ours, results=tuple(results), notes=(*imported.notes, *notes))
@@ -155,7 +155,7 @@ def _read_study(study: optuna.Study, shown: str, metric: str | None) -> Imported
     trials = study.get_trials(deepcopy=False)
     finished = [trial for trial in trials if trial.state.is_finished()]
     if not any(trial.state.name == "COMPLETE" for trial in finished):
-        raise UsageError(f"no trial of the study {name!r} is complete", hint=NOTHING)
+        raise UsageError(f"no trial of the study {name!r} is complete", hint=f"{NOTHING}. Run the study first")
     metric_name = study.user_attrs.get("metric")  # written by a sweep
     metric = metric or (study.metric_names or [metric_name if isinstance(metric_name, str) else UNNAMED])[0]
     objective = Objective(metric, Goal(goals[0].name.lower()))

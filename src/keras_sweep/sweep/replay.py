@@ -113,11 +113,7 @@ class Replay:
 
 
 def replay(
-    sweep: OpenSweep,
-    number: int | None,
-    *,
-    runner: str | None = None,
-    workers: str | int | Executor | None = None,
+    sweep: OpenSweep, number: int | None, *, runner: str | None = None, workers: str | int | Executor | None = None
 ) -> Replay:
     """Train a trial again on its backend, and compare the curves with the record, epoch by epoch.
 
@@ -243,7 +239,8 @@ def train_again(sweep: OpenSweep, trial: Result, runner: Runner) -> Result:
     else:
         search, choices = {result.number: result for result in results}, study.facts.finalists
         if trial.finalist_seed is None or trial.recipe not in search or index >= len(choices):
-            raise RecordError(f"the record does not say which trials were trained together with {trial.name}")
+            reason = f"the record does not say which finalists trained with {trial.name}, so it can't train again"
+            raise RecordError(reason, hint="Choose another trial")
         finalists = suggest_finalists(choices[index], index, [trial.finalist_seed], search, study.finalists().results())
         finalists = [finalist for finalist in finalists if get_variant(finalist.params) == variant]
         trained = runner.run(finalists, numbers, Watch(emit=tell, stopping=lambda: sweep.stop.signalled))

@@ -119,7 +119,7 @@ def train_on_all(
     if again.weights is None:
         raise SweepError(
             f"the training of {training.name} on all {len(rows.train):,} rows failed: {again.reason}",
-            hint="Without folds and without `finish: {refit: true}` the sweep keeps the model of the search",
+            hint="To keep the model of the search, leave out `folds` and `finish: {refit: true}`",
         )
     scores = {name.removeprefix("val_"): value for name, value in again.metrics.items() if name.startswith("val_")}
     numbers, digest = (training.recipe, training.finalist_seed), arrays_digest(again.weights)

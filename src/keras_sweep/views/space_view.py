@@ -20,7 +20,7 @@ def print_space(console: Console, spec: SweepSpec, path: str) -> None:
     lines += [(name, f"always {value_text(value)}") for name, value in spec.space.constants.items()]
     width = max((len(escape(name)) for name, _ in lines), default=0)
     for name, words in lines:
-        words += ", read off each trial's curve" if name == "epochs" and spec.objective.epochs_from else ""
+        words += ", the best epoch of each trial" if name == "epochs" and spec.objective.epochs_from else ""
         console.print(Text.assemble((f"  {escape(name):{width}}  ", "bold"), words))
     for text in spec.space.where:
         console.print(Text(f"  where {escape(text)}"))
@@ -73,7 +73,7 @@ def print_estimate(
     if 0 < estimate.offered_epochs < estimate.whole_epochs:
         line = f"early_terminate: {{type: {OFFER.type}, min_iter: {OFFER.min_iter}, eta: {OFFER.eta}}}"
         fewer = f"about {round(estimate.offered_epochs):,} trial-epochs in place of {round(estimate.whole_epochs):,}"
-        console.print(Text(f"`{line}` would train {fewer}: poor trials stop, and `epochs` is read off each curve"))
+        console.print(Text(f"`{line}` would train {fewer}: poor trials stop, and `epochs` is each trial's best epoch"))
     console.print(Text(cores_text(estimate, cores, workers)))
     if estimate.finalist_epochs:
         configurations, seeds = estimate.finalists

@@ -157,7 +157,7 @@ class FitGroup(Group):
             what = f"the metric {name!r} was not logged,"
             if isinstance(part, OwnFitTraining):
                 what = f"{RETURNED} no {name!r}, and its epochs logged"
-            raise TrialFailed(Failure(f"{what} only {sorted(curve)}"))
+            raise TrialFailed(Failure(f"{what} only {', '.join(sorted(curve))}"))
 
     def _train_ahead(self, train: Callable[[Tell], None]) -> None:
         """Call `train`, and store its reports for `_read_ahead`. If training was stopped early, store nothing."""

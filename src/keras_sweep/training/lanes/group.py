@@ -93,7 +93,7 @@ class LaneGroup(Group):
                 row = {name: float(values[place]) for name, values in logs.items()}
                 row |= {f"val_{name}": float(values[place]) for name, values in validation.items()}
                 if self._objective.name not in row:
-                    raise UsageError(f"the metric {self._objective.name!r} was not logged, only {sorted(row)}")
+                    raise UsageError(f"the metric {self._objective.name!r} was not logged, only {', '.join(row)}")
                 bits = () if right is None else (np.packbits(right[place]),)
                 state_of = partial(self._copy_scored_state, place, bits)
                 self._log(lane, row, state_of, finite=bool(finite[place]))

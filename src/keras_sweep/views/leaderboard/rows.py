@@ -302,7 +302,7 @@ def _find_key(key: str, keys: Collection[str], option: str) -> str:
         return key if key in keys else HEADS[key]
     near = find_nearest(key, keys)
     known = ", ".join(name for name in keys if not name.startswith(("params.", "metrics.")))
-    hint = f"Did you mean `{near}`? Known: {known}" if near else f"Known: {known}"
+    hint = f"Did you mean `{near}`? Choose from {known}" if near else f"Choose from {known}"
     raise UsageError(f"`{option}`: no trial has {key!r}", hint=hint)
 
 

@@ -132,7 +132,7 @@ def describe_begin(event: events.SweepStarted | events.FinalistsChosen) -> str:
     else:
         seeds = f"the seed{'s' if len(event.seeds) > 1 else ''} {join(map(str, event.seeds), 'and')}"
         trials = join(map(str, event.recipes), "and")
-        text = f"the best {len(event.recipes)} configurations train again with {seeds}: trials {trials}"
+        text = f"training the best {pluralize(len(event.recipes), 'configuration')} again with {seeds}: trials {trials}"
     return text + (f"; {len(event.finished):,} of them are done already" if event.finished else "")
 
 
