@@ -70,7 +70,7 @@ def from_elsewhere(own: Path, folder: Path, *, model: str = "slow:build", data: 
         ("slow:build", "digits", "the record of 'long' names code that runs only if you trust it: slow:build from "),
         ("keras_extra:build", "{python: 'slow:build'}", "slow:build from .*slow.py and keras_extra:build from "),
         ("slow:build", "{python: '__program__:arrays_1234'}", "arrays_1234 was defined in a running program"),
-        ("os:system", "digits", "not a module of Python"),
+        ("os:system", "digits", "'os' is a module of Python"),
     ],
 )
 def test_a_record_alone_imports_nothing(own: Path, tmp_path: Path, model, data, said) -> None:
