@@ -33,7 +33,7 @@ def rows_in_order(spec: SweepSpec, data: SearchData) -> Rows:
     keeps its own order, and x is exactly `images / 255.0` in float64, since float32 changes the sum of many pixels.
     Other rows are training rows, then validation rows. Raises DataError for a dataset that is not read into memory."""
     if data.stream is not None:
-        raise DataError(f"the training rows of {data.name} are a dataset, so they can't be read into memory")
+        raise DataError(f"the training rows of {data.name} are a dataset that only `fit` reads, batch by batch")
     pictures = image_set(spec.data)
     if pictures is not None:
         images, labels = pictures.search_arrays()
