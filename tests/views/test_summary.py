@@ -74,7 +74,7 @@ def test_an_order_that_the_trials_do_not_settle_is_said_so():
     ordered = (Importance("a", 0.7, 0.6, 0.8), Importance("b", 0.3, 0.2, 0.4))
     mixed = (Importance("a", 0.7, 0.3, 0.8), Importance("b", 0.3, 0.2, 0.7))
     for found, said in ((ordered, False), (mixed, True)):
-        assert ("the order may change with more trials" in str(importance_lines(found)[-1])) is said
+        assert ("the order of the parameters may change with more trials" in str(importance_lines(found)[-1])) is said
 
 
 def test_odd_names_are_escaped_cut_and_quoted():

@@ -41,7 +41,7 @@ class Candidates:
     ) -> Candidates | None:
         """Load the scores of the best 256 trials that can win and have the winner's validation rows.
         `results` are all trials, `best` is the winner, `seed` is for random draws. Returns None if scores are missing:
-        of the winner, of over half of the trials, or of any seed of a trial whose finalists decide."""
+        of the winner, of over half of the trials, or of any seed of a finalist."""
         expected = [trial for trial in select_scored(results, objective, best=MOST_COMPARED) if trial.rows == best.rows]
         loaded = load_scores(folder, expected)
         if (best_scores := loaded.get(best.number)) is None:
@@ -79,7 +79,7 @@ class Candidates:
         return behind
 
     def estimate(self) -> Estimate | None:
-        """Estimate the winner's score on new rows. Returns None if finalists decide, and fewer than two have scores."""
+        """Estimate the winner's score on new rows. None if the winner is a finalist, and fewer than two have scores."""
         from keras_sweep.honest.estimate import estimate_winner
 
         rivals = [trial.number for trial in self.trials if trial.final] or list(self.scores)

@@ -22,7 +22,7 @@ _ASIDE = re.compile(r"~[1-9][0-9]*$")  # "dense~1"; names of sweeps can't contai
 
 @dataclass(frozen=True, slots=True)
 class _Inside:
-    """A class attribute: the path of `name` in a sweep's folder, or with `of_part` in its subfolder `part`."""
+    """An attribute of `SweepFolder`: the path of `name` in its folder or, if `of_part`, in its subfolder `part`."""
 
     name: str
     of_part: bool = False

@@ -195,8 +195,8 @@ def _find_unfinished(sweep: OpenSweep, recorded: int, total: int) -> tuple[tuple
 
 
 def _end(sweep: OpenSweep, ended: SweepEnded, digest: str | None) -> SweepEnded:
-    """Record the run's seconds, and the `digest` of a complete sweep or None. Emit and return `ended` with the seconds.
-    Raises SweepError if the sweep has no winner, unless the run was stopped."""
+    """Record the run's seconds and `digest`, the hash by which a later run sees that nothing is left; None: incomplete.
+    Emit and return `ended` with the seconds. Raises SweepError if there is no winner, unless the run was stopped."""
     with contextlib.suppress(OSError):  # not empty if trials were stopped in training
         sweep.folder.checkpoints.rmdir()
     seconds, earlier = sweep.wall.total(), sweep.study.facts.seconds

@@ -20,9 +20,9 @@ Order: TypeAlias = tuple[int, int, float, float, int, int]  # of a trial; the sm
 
 def order_key(result: Result, objective: Objective) -> Order:
     """Return a sort key that puts the best trial first. Equal trials are sorted by loss, then epochs, then number.
-    First are trials whose finalists decide, by fewer failed seeds, then by the mean over seeds. Complete trials follow,
-    by value. Pruned trials come after them, since their values are of earlier epochs; with `take: best` they rank like
-    complete trials. Trials without a finite value are last."""
+    First are the finalists, once all their seeds ended, by fewer failed seeds, then by the mean over seeds. Complete
+    trials follow, by value. Pruned trials come after them, since their values are of earlier epochs; with `take: best`
+    they rank like complete trials. Trials without a finite value are last."""
     if not has_value(result):
         return 2, 0, 0.0, 0.0, 0, result.number
     assert result.value is not None

@@ -101,7 +101,7 @@ def importance_lines(shares: Sequence[Importance]) -> list[Text]:
     bars = [(item.name, item.share, f"{item.share:.2f} ({item.low:.2f} to {item.high:.2f})") for item in shares[:BARS]]
     lines = [Text("importance", style="bold"), *_bar_lines(bars)] if bars else []
     if bars and not is_settled(shares):
-        lines.append(Text("  the order may change with more trials", style="yellow"))
+        lines.append(Text("  the order of the parameters may change with more trials", style="yellow"))
     return lines
 
 

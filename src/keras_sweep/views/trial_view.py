@@ -81,8 +81,10 @@ def _facts(sweep: RecordedSweep, result: Result) -> Iterator[Text]:
         yield score
         if row.behind is not None and row.behind_stderr is not None:
             distance = difference_text(abs(row.behind), objective, row.behind_stderr, unit=True)
-            side = "better than the winner (by the search's seed)" if is_ahead(row) else "worse than the winner"
-            yield Text(f"{side} by {distance} on the same rows")
+            text = f"worse than the winner by {distance} on the same rows"
+            if is_ahead(row):
+                text = f"with the search's seed, better than the winner by {distance}; the winner is best by its mean"
+            yield Text(text)
     if sweep.refit is not None and sweep.refit.trial == result.number:
         yield refit_line(sweep.refit)
     yield Text(_origin_text(result, row), style="dim")
