@@ -52,7 +52,7 @@ def test_the_end_says_all_there_is_to_say():
     first = lines.index("importance") + 1
     assert lines[first].split()[0] == "learning_rate" and "━━━" in lines[first]
     assert re.search(r" 0\.\d\d \(0\.\d\d to [01]\.\d\d\)", lines[first + 2])
-    assert "the order may change" in lines[first + 3] and lines[first + 4].startswith("time ")
+    assert "the order of the parameters may change" in lines[first + 3] and lines[first + 4].startswith("time ")
     assert "  train    ━━━━━━━━━━━━━━━" in lines[first + 5]
 
 

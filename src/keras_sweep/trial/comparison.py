@@ -104,7 +104,7 @@ def drop_lonely_ties(behind: dict[int, Behind]) -> dict[int, Behind]:
 
 
 def usable_error(result: Result) -> float | None:
-    """Return a trial's standard error; None if it is unknown, or 0 since all rows have the same score."""
+    """Return a trial's standard error, or None if it is unknown or 0. It is 0 if all rows have the same score."""
     is_known = has_value(result) and result.stderr is not None and math.isfinite(result.stderr) and result.stderr > 0
     return result.stderr if is_known else None
 

@@ -78,7 +78,8 @@ class Pace:
         return self._seconds[kind] / self._ended[kind] if self._ended[kind] else 0.0
 
     def _count_time(self) -> None:
-        """Count the time since the last call as compiling, else as training. Generation 1 skips other phases."""
+        """Count the time since the last call as compiling in that phase, else as training. In the first generation,
+        only time in a phase of compiling or training counts."""
         now = self._clock()
         kind = "compile" if self._phase == "compile" else "train"
         if self._phase == kind or self._generations > 1:
