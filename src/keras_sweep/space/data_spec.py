@@ -95,7 +95,7 @@ class SeriesOptions:
 
     window: PositiveInt = optional("number of past rows that the model gets for a prediction")
     horizon: PositiveInt = default(1, "number of rows from the end of the window to the target")
-    longest: int = default(0, "the largest value of `window`, if that is a parameter: validation targets begin after it", ge=0)
+    longest: int = default(0, "the largest `window` of a parameter: validation targets begin after it", ge=0)
     separator: str = default(",", SEPARATOR, min_length=1, max_length=1)
     decimal: Literal[".", ","] = optional(DECIMAL)
     dates: Literal["day-first", "month-first"] = optional(DATES)
