@@ -8,7 +8,7 @@ keras-sweep, also by way of `pathlib` or `shutil`:
 - SIGBREAK is there: it is the real SIGHUP
 - a folder can't be opened; a file or folder that any process has open or mapped can't be renamed, replaced or removed
 - a file that is opened by number is text unless O_BINARY is given; only what is open for writing can be synced
-- names that Windows forbids can't be made
+- names that Windows forbids, and paths of more than 259 characters (247 of a folder), can't be made
 - signal 0 would be Ctrl-C; `select` takes sockets only; there is no C library without a name
 
 Pipes in folders are left out, which Windows has not, and links, which ask for an administrator there.
@@ -48,6 +48,7 @@ MISSING: dict[ModuleType, tuple[str, ...]] = {
 BINARY = 1 << 30
 NEITHER_PIPE_NOR_LINK = os.O_NONBLOCK, os.O_NONBLOCK | os.O_NOFOLLOW  # to read, to write
 SHARING_VIOLATION = 32
+MOST_PATH = {"os.mkdir": 247}  # characters; 259 of a file
 FORBIDDEN = re.compile(r"""[<>:"|?*\\\x00-\x1f]|[. ]$|^(con|prn|aux|nul|com\d|lpt\d)(\..*)?$""", re.IGNORECASE)
 
 
@@ -192,6 +193,8 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
     for path in arguments[: 2 if event == "os.rename" else 1]:
         if isinstance(path, str | os.PathLike) and FORBIDDEN.search(name := os.path.basename(os.fspath(path))):
             raise OSError(22, f"The filename, directory name, or volume label syntax is incorrect: {name!r}", str(path))
+        if isinstance(path, str | os.PathLike) and len(str(Path(path).absolute())) > MOST_PATH.get(event, 259):
+            raise OSError(2, "The system cannot find the path specified", str(path))
 
 
 if not hasattr(os, "__getattr__"):

@@ -62,7 +62,7 @@ def _open_log(path: Path, stack: ExitStack) -> TextIO | None:
     """Open the log `path` to append, and write the program's command line into it. `stack` closes the log. Return None
     if the file can't be written."""
     with suppress(OSError):
-        log = os.fdopen(os.open(path, APPEND, 0o600), "a", encoding="utf-8", buffering=1)
+        log = os.fdopen(os.open(path, APPEND, 0o600), "a", encoding="utf-8", newline="\n", buffering=1)
         stack.callback(_close, log)
         call = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]) if sys.argv and sys.argv[0] else "python"
         log.write(f"--- {datetime.now().astimezone():%Y-%m-%d %H:%M:%S %z}  {call}\n")

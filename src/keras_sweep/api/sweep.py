@@ -347,7 +347,7 @@ class Sweep:
         import optuna
 
         self._check(read_facts(self._folder))
-        return optuna.load_study(study_name=self.name, storage=f"sqlite:///{self._folder.study}")
+        return optuna.load_study(study_name=self.name, storage=f"sqlite:///{self._folder.study.as_posix()}")
 
     def __repr__(self) -> str:
         return f"Sweep({self.name!r}, {pluralize(len(self._read().results), 'trial')})"

@@ -128,11 +128,11 @@ def _digest(*parts: object) -> str:
 
 
 def _write_mark(folder: Path, run: Run) -> None:
-    (folder / MARK).write_text(json.dumps({"keras_sweep": run.id, "mark": run.mark}))
+    (folder / MARK).write_text(json.dumps({"keras_sweep": run.id, "mark": run.mark}), "utf-8")
 
 
 def _read_marks(folders: Path, pattern: str) -> dict[str, str]:
-    marks = [json.loads(path.read_text()) for path in folders.glob(f"{pattern}/{MARK}")]
+    marks = [json.loads(path.read_text("utf-8")) for path in folders.glob(f"{pattern}/{MARK}")]
     return {mark["keras_sweep"]: mark["mark"] for mark in marks}
 
 

@@ -15,6 +15,7 @@ from keras_sweep.api.sweep import Sweep
 from keras_sweep.errors import UsageError
 from keras_sweep.space.sweep_spec import WATCHING
 from keras_sweep.space_file.keras_tables import is_maximized
+from keras_sweep.views.terminal.console import print_answer
 
 
 @cut_tracebacks
@@ -137,7 +138,7 @@ class Tuner:
 
     def results_summary(self, num_trials: int = 10) -> None:
         """Print the best `num_trials` trials as a leaderboard."""
-        print(self.sweep.leaderboard(top=num_trials))  # noqa: T201  # as KerasTuner does
+        print_answer(f"{self.sweep.leaderboard(top=num_trials)}\n")
 
 
 def _training_section(callbacks: Sequence[Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import typer
 import keras_sweep as ks
 from keras_sweep.cli.options import Format, NewName, Sets, Space, SweepsDir, answer, at_work, note, option
 from keras_sweep.space.text import escape, pluralize
-from keras_sweep.views.terminal.console import stdout_console
+from keras_sweep.views.terminal.console import print_answer, stdout_console
 
 
 def init(
@@ -26,7 +26,7 @@ def init(
     """Write a space file for your data. It runs as it is, and its comments explain each line."""
     with at_work() as events:
         path = ks.init(source, example=example, target=target, wandb=wandb, path=output, listener=events)
-    typer.echo(str(path))
+    print_answer(f"{path}\n")
 
 
 def data(
@@ -45,9 +45,9 @@ def data(
         rows = ks.load_data(source, set=set, picture=picture, save=save, sweeps_dir=sweeps_dir, listener=events)
     print_data(stdout_console(), rows)
     if picture is not None:
-        typer.echo(str(picture))
+        print_answer(f"{picture}\n")
     if save is not None:
-        typer.echo(str(save))
+        print_answer(f"{save}\n")
         note("the file has the training and validation rows in the form that an exported model takes, and no test rows")
 
 

@@ -16,7 +16,7 @@ import keras_sweep as ks
 from keras_sweep.api.edge import names_of
 from keras_sweep.errors import UsageError
 from keras_sweep.space.text import find_nearest
-from keras_sweep.views.terminal.console import print_notice, stderr_console, stdout_console
+from keras_sweep.views.terminal.console import print_answer, print_notice, stderr_console, stdout_console
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -142,7 +142,7 @@ def at_work(view: Callable[[TextIO], View] | None = None) -> Iterator[Events]:
 
 def answer(draw: Callable[[Console], object], json: str, format: str) -> None:
     if format == "json":
-        typer.echo(json, nl=False)
+        print_answer(json)
     else:
         draw(stdout_console())
 

@@ -13,7 +13,7 @@ import keras_sweep as ks
 from keras_sweep.cli import options as opt
 from keras_sweep.errors import UsageError
 from keras_sweep.space.text import escape
-from keras_sweep.views.terminal.console import stderr_console, stdout_console
+from keras_sweep.views.terminal.console import print_answer, stderr_console, stdout_console
 from keras_sweep.views.terminal.text import waiting_text
 
 
@@ -57,7 +57,7 @@ def leaderboard(
             stdout_console().print(refit_line(refit))
     else:
         texts = {"json": board.to_json, "csv": board.to_csv, "markdown": board.to_markdown}
-        typer.echo(texts[format](), nl=False)
+        print_answer(texts[format]())
 
 
 def show(
@@ -109,7 +109,7 @@ def export(
     with opt.at_work() as events:
         sweep = ks.open(name, trust=trust, sweeps_dir=sweeps_dir, listener=events)
         path = sweep.export(output, trial, format=format, quantize=quantize, card=card, backend=backend)
-    typer.echo(str(path))
+    print_answer(f"{path}\n")
     exported = events.last[ModelExported]
     stderr_console().print(f"{exported.trial} of {sweep.name}; model card: {escape(str(exported.card))}")
     if (about := exported.about) is not None:
@@ -173,7 +173,7 @@ def replay(
         else:
             done = sweep.replay(trial, runner=runner, backend=backend, workers=workers)
     if script:
-        typer.echo(text, nl=False)
+        print_answer(text)
         return
     opt.answer(lambda console: print_replay(console, done), replay_json(done), format)
     raise typer.Exit(0 if done.matches else 1)
@@ -193,7 +193,7 @@ def report(
     """Write a sweep as a self-contained HTML page, with its leaderboard as Markdown and CSV."""
     with opt.at_work() as events:
         page = ks.open(name, trust=trust, sweeps_dir=sweeps_dir, listener=events).report(output, watch=watch)
-    typer.echo(str(page))
+    print_answer(f"{page}\n")
 
 
 def log(
@@ -216,7 +216,7 @@ def log(
 
     with opt.at_work() as events:
         place = ks.open(name, trust=trust, sweeps_dir=sweeps_dir, listener=hear).log(to, output, follow=follow)
-    typer.echo(place)
+    print_answer(f"{place}\n")
 
 
 def compare(
@@ -242,5 +242,5 @@ def dashboard(
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sweep = ks.open(name, sweeps_dir=sweeps_dir)
     with contextlib.suppress(KeyboardInterrupt), sweep.dashboard(port) as server:
-        typer.echo(server.address)
+        print_answer(f"{server.address}\n")
         server.serve_forever()

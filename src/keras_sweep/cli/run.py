@@ -14,7 +14,7 @@ from keras_sweep.cli import options as opt
 from keras_sweep.errors import Interrupted, UsageError
 from keras_sweep.space.text import join
 from keras_sweep.system.processes import list_cores
-from keras_sweep.views.terminal.console import print_notice, stderr_console, stdout_console
+from keras_sweep.views.terminal.console import print_answer, print_notice, stderr_console, stdout_console
 
 APART = ("json", "no_test", "quiet", "times")  # options of `sweep run` that `keras_sweep.run` does not have
 
@@ -39,7 +39,7 @@ def check(
     from keras_sweep.views.space_view import print_estimate, print_space
 
     if schema:
-        typer.echo(dumps(ks.schema(), indent=2))
+        print_answer(dumps(ks.schema(), indent=2) + "\n")
         return
     if space is None:
         raise UsageError("`sweep check` needs a space file", hint="`sweep init plants.csv` writes a space file")

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from keras_sweep.errors import RecordError
-from keras_sweep.system.disk import open_at_once
+from keras_sweep.system.disk import error_number, open_at_once
 
 _KINDS = {
     stat.S_IFDIR: "a folder",
@@ -33,6 +33,7 @@ _HINTS = {
     errno.EDQUOT: _SPACE,
     errno.EACCES: _OWNER,
     errno.EPERM: _OWNER,
+    errno.ENAMETOOLONG: "Choose a folder with a shorter path with `--sweeps-dir`",
     errno.EROFS: "The file system is read-only. Choose another folder with `--sweeps-dir`",
     errno.EIO: _DISK,
 }
@@ -48,7 +49,7 @@ def plain_errors(doing: str, path: Path, *, option: str | None = None) -> Iterat
     try:
         yield
     except OSError as error:
-        number = error.errno or 0
+        number = error_number(error)
         why = os.strerror(number) if number in _HINTS else error.strerror or str(error) or type(error).__name__
         hint = _HINTS.get(number, _LATER).replace("--sweeps-dir", option or "--sweeps-dir")
         if getattr(error, "winerror", 0) == _SHARING_VIOLATION:

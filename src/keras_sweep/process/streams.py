@@ -25,7 +25,7 @@ def replace_closed_streams() -> Iterator[None]:
         except OSError:
             # A new descriptor gets the lowest free number, which is this number.
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
-    with open(os.devnull, "w") as nowhere, contextlib.ExitStack() as stack:  # noqa: PTH123
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.ExitStack() as stack:  # noqa: PTH123
         for name, redirect in (("stdout", contextlib.redirect_stdout), ("stderr", contextlib.redirect_stderr)):
             if getattr(getattr(sys, name), "closed", getattr(sys, name) is None):
                 stack.enter_context(redirect(nowhere))

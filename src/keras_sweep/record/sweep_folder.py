@@ -103,10 +103,18 @@ def sweeps_dir(option: str | os.PathLike[str] | None = None) -> Path:
 
 
 def sweep_folder(name: str, option: str | os.PathLike[str] | None = None) -> SweepFolder:
-    """Return the folder of a sweep in `sweeps_dir(option)`; it may not exist. Raises UsageError for a wrong `name`."""
+    """Return the folder of a sweep in `sweeps_dir(option)`; it may not exist. Raises UsageError for a wrong `name`, and
+    if the disk ignores case and has a sweep whose name differs only in case."""
     if fault := check_sweep_name(name):
         raise UsageError(fault, hint="Choose another name with `--name`")
-    return SweepFolder(sweeps_dir(option) / name)
+    sweeps = sweeps_dir(option)
+    with plain_errors("read", sweeps):
+        names = [path.name for path in sweeps.iterdir()] if (sweeps / name).exists() else [name]
+    if name not in names:
+        old = next(old_name for old_name in names if old_name.lower() == name.lower())
+        message = f"the disk ignores case, so {name!r} is the folder of the sweep {old!r} in {sweeps}"
+        raise UsageError(message, hint=f"Use `--name {old}` to resume this sweep, or choose another name")
+    return SweepFolder(sweeps / name)
 
 
 def all_sweeps(option: str | os.PathLike[str] | None = None) -> list[SweepFolder]:

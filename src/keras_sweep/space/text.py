@@ -11,7 +11,8 @@ UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 JOINERS = frozenset("\u200c\u200d")  # Cf, but ordinary writing uses them
 LONGEST = 60  # characters of a value that an error repeats
 LIKENESS = 0.66  # of a misspelt and the right name, at least: two of three letters match
-_ALLOWED = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+_ALLOWED = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}(?<!\.)")
+_RESERVED = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9])(\..*)?", re.IGNORECASE)  # devices of Windows, also as `nul.x`
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -97,7 +98,10 @@ def itemize(values: Iterable[object], most: int = 5) -> str:
 
 def check_sweep_name(name: str) -> str | None:
     """Return an error message if `name` is not allowed for a sweep, else None."""
-    if _ALLOWED.fullmatch(name):
+    if not _ALLOWED.fullmatch(name):
+        rule = "must be at most 64 letters (a-z), digits, `.`, `_` or `-`, not begin with `.` or `-`, nor end with `.`"
+    elif _RESERVED.fullmatch(name):
+        rule = "must be a name that Windows does not reserve for a device, like `con`, `nul` or `com1`"
+    else:
         return None
-    rule = "a sweep's name must be at most 64 letters (a-z), digits, `.`, `_` or `-`, and not begin with `.` or `-`"
-    return f"{rule}, but got {quote(name)}"
+    return f"a sweep's name {rule}, but got {quote(name)}"

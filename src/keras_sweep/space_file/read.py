@@ -132,7 +132,7 @@ def read_space_file(
 def read_yaml_file(path: Path, text: str | None = None) -> tuple[str, Node]:
     """Return (text, tree) of a YAML file, or of `text` if given; `path` is then for messages. Raises SpaceFileError."""
     try:
-        text = _read_text(path) if text is None else text
+        text = (_read_text(path) if text is None else text).replace("\r\n", "\n")
         return text, parse_yaml(text)
     except TreeError as error:
         raise SpaceFileError(escape(str(path)), _sort_and_escape(error.faults)) from None

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -24,6 +23,7 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.data_spec import DataSpec, find_source
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.system.disk import relative_path
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.ranking import seed_scores
 from keras_sweep.trial.result import Result
@@ -125,7 +125,7 @@ def data_record(spec: SweepSpec, data: SearchData) -> dict[str, Any]:
     """Return the `data` of a card: the source of the rows, their fingerprints and counts, and the model's input."""
     data_spec, pictures = spec.data, image_set(spec.data)
     absolute = find_source(data_spec.kind).is_path and Path(data_spec.source).is_absolute()
-    source = os.path.relpath(data_spec.source, spec.folder) if absolute else data_spec.source
+    source = relative_path(Path(data_spec.source), spec.folder) if absolute else data_spec.source
     source_record = {**asdict(replace(data_spec, source=source)), "options": data_spec.words}
     source_record["split"] = {key: value for key, value in source_record["split"].items() if value is not None}
     words = "rows as the source gives them, float32"

@@ -100,13 +100,13 @@ def _score(model: Any, rows: Rows, outputs: tuple[Array, ...], metric: str) -> f
 
 def _ask_process(folder: Path, request: Mapping[str, Any]) -> dict[str, Any]:
     """Run `convert_request(request, folder)` in a new process with TensorFlow. Return its facts, or {"error": text}."""
-    (folder / "request.json").write_text(json.dumps(request))
+    (folder / "request.json").write_text(json.dumps(request), "utf-8")
     command = [sys.executable, "-P", "-m", "keras_sweep.sweep.convert", str(folder.absolute()), str(os.getpid())]
     environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if run.returncode:
         return {"error": f"the process ended with {run.returncode}: {' '.join(run.stderr.split())[-MOST_SAID:]}"}
-    return dict(json.loads((folder / "answer.json").read_text()))
+    return dict(json.loads((folder / "answer.json").read_text("utf-8")))
 
 
 def write_onnx(model: Any, path: str, rows: dict[str, Array]) -> Written:
@@ -224,11 +224,11 @@ def convert_request(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 def main(folder: Path) -> None:
     """Convert as `request.json` in `folder` says. Write the facts or {"error": text} to `answer.json` in `folder`."""
     try:
-        answer = convert_request(json.loads((folder / "request.json").read_text()), folder)
+        answer = convert_request(json.loads((folder / "request.json").read_text("utf-8")), folder)
     except Exception as error:
         message = error.message if isinstance(error, SweepError) else f"{type(error).__name__}: {error}"
         answer = {"error": " ".join(message.split())[:MOST_SAID]}
-    (folder / "answer.json").write_text(json.dumps(answer))
+    (folder / "answer.json").write_text(json.dumps(answer), "utf-8")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 import contextlib
 import csv
-import os
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from keras_sweep.space_file.keras_tables import METRICS
 from keras_sweep.space_file.options import dump_block_yaml
 from keras_sweep.space_file.read import read_space_file
 from keras_sweep.space_file.wandb_file import read_wandb_file, to_wandb_fault
+from keras_sweep.system.disk import relative_path
 
 KINDS = {".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".npz": "npz"}
 TARGETS = ("target", "label", "labels", "class", "y", "outcome", "survived")
@@ -68,7 +68,7 @@ def write_space_file(source: str, path: Path, notes: list[str], *, target: str |
         if wandb is None:
             raise
         raise SpaceFileError(wandb, [to_wandb_fault(wandb, fault) for fault in error.faults]) from None
-    with plain_errors("write", path, option="-o"), path.open("x", encoding="utf-8") as file:
+    with plain_errors("write", path, option="-o"), path.open("x", encoding="utf-8", newline="\n") as file:
         file.write(text)
 
 
@@ -81,7 +81,7 @@ def _data_section(source: str, path: Path, target: str | None, notes: list[str])
         kinds = f"a {join(KINDS, 'or')} file, a folder or the name of a data set"
         message = f"there is no file {source}" if kind else f"the data must be {kinds}, but got {source}"
         raise UsageError(message, hint=did_you_mean(source, DATA_NAMES) or f"Name a file, or {join(DATA_NAMES, 'or')}")
-    data: dict[str, Any] = {kind: Path(os.path.relpath(file, path.parent)).as_posix()}
+    data: dict[str, Any] = {kind: relative_path(file, path.parent)}
     names: list[str] = []
     # A damaged file raises many kinds of errors here; the reader of the whole file explains them.
     with contextlib.suppress(Exception):

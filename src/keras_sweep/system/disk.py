@@ -5,6 +5,7 @@ that a program has open can't be renamed or removed, so these calls are tried ag
 """
 
 import contextlib
+import errno
 import os
 import sqlite3
 import sys
@@ -18,6 +19,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 CAN_LOCK_FOLDERS = fcntl is not None
+MOST_PATH = 247  # characters of a folder's path on Windows, by default
 BUSY_SECONDS = 30.0  # s that a statement waits for another program to release the database
 WAITS = () if CAN_LOCK_FOLDERS else (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # s before an open file is tried again
 # Refuse links, and open a pipe at once. Without the last flag, Windows would write "\n" as "\r\n".
@@ -103,6 +105,20 @@ def remove_inside(descriptor: int | None, path: Path) -> None:
     if descriptor is None:
         return _repeat(path.unlink)
     return os.unlink(path.name, dir_fd=descriptor)
+
+
+def error_number(error: OSError) -> int:
+    """Return the `errno` of an error. Windows calls a path missing if it has 248 characters or more."""
+    is_long = len(str(Path(str(error.filename)).absolute())) > MOST_PATH
+    return errno.ENAMETOOLONG if is_long and error.errno == errno.ENOENT and not CAN_LOCK_FOLDERS else error.errno or 0
+
+
+def relative_path(path: Path, folder: Path) -> str:
+    """Return the path relative to `folder`, with `/`, for a file that other systems read. On Windows, a path on another
+    drive stays absolute."""
+    with contextlib.suppress(ValueError):
+        path = Path(os.path.relpath(path, folder))
+    return path.as_posix()
 
 
 def connect(path: Path, *, options: str) -> sqlite3.Connection:

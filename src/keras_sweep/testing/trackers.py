@@ -89,7 +89,7 @@ class TrackerContract:
 
     def test_runs_have_their_values_files_and_marks(self, tmp_path: Path) -> None:
         page, tracker = tmp_path / "index.html", self.open()
-        page.write_text("<p>a sweep</p>")
+        page.write_text("<p>a sweep</p>", "utf-8")
         assert dict(tracker.marks()) == {} and tracker.place
         tracker.log(FIRST, [page])
         tracker.log(FAILED, [])

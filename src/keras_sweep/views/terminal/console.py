@@ -48,8 +48,7 @@ def console_on(file: TextIO, *, width: int | None = None) -> Console:
     """Return a console that writes to `file`. `width` overrides the width of the terminal, in characters."""
     from rich.console import Console
 
-    if isinstance(file, io.TextIOWrapper):
-        file.reconfigure(errors=PLAIN)
+    allow_substitutes(file)
     if width is None and not file.isatty():
         width = PIPE_WIDTH
 
@@ -59,6 +58,19 @@ def console_on(file: TextIO, *, width: int | None = None) -> Console:
             raise BrokenPipeError(errno.EPIPE, "the reader of the output is gone")
 
     return Breakable(force_jupyter=False, file=file, width=width, markup=False, emoji=False, highlight=False)
+
+
+def print_answer(text: str) -> None:
+    """Print a text to stdout as it is, at any width of the terminal."""
+    allow_substitutes(sys.stdout)
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def allow_substitutes(file: TextIO) -> None:
+    """Let `file` print substitutes for characters that its encoding lacks, such as ± in ASCII. No print then fails."""
+    if isinstance(file, io.TextIOWrapper):
+        file.reconfigure(errors=PLAIN)
 
 
 def longest_value(width: int, longest: int) -> int:
