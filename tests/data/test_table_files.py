@@ -62,6 +62,14 @@ def test_a_byte_order_mark_and_quotes_are_no_part_of_a_name(tmp_path: Path) -> N
     assert source.rows is not None and source.rows.x.columns == ['a "b"']
 
 
+def test_line_ends_of_windows_change_no_row(tmp_path: Path) -> None:
+    content = 'a,"b, c",target\n1,2024-05-13,no\n2.5,2024-05-14,yes\n,2024-05-15,"no"\n'
+    plain, windows = (read(csv(tmp_path, text)).rows for text in (content, content.replace("\n", "\r\n")))
+    assert plain is not None and windows is not None
+    assert windows.x.equals(plain.x) and windows.x.columns == plain.x.columns
+    assert windows.y.tolist() == plain.y.tolist() == ["no", "yes", "no"]
+
+
 def test_parquet_gives_the_same(tmp_path: Path) -> None:
     path = csv(tmp_path, "a,b,target\n1,x,p\n2,,q\n")
     pl.read_csv(path).write_parquet(tmp_path / "it.parquet")

@@ -75,6 +75,19 @@ def test_no_sweep_at_all(tmp_path: Path) -> None:
     assert not (tmp_path / "sweeps").exists()
 
 
+def test_a_disk_that_ignores_case_has_no_sweep_in_two_spellings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun(tmp_path, "dense", 0)
+    assert sweep_folder("Dense", tmp_path).name == "Dense"  # another sweep, on a disk that tells case apart
+    stat_file = os.stat
+    monkeypatch.setattr(os, "stat", lambda path, **more: stat_file(str(path).replace("Dense", "dense"), **more))
+    assert sweep_folder("dense", tmp_path).name == "dense"
+    assert sweep_folder("other", tmp_path).name == "other"
+    with pytest.raises(UsageError, match=r"'Dense' is the folder of the sweep 'dense' in .*`--name dense`"):
+        sweep_folder("Dense", tmp_path)
+
+
 @pytest.mark.parametrize(
     "name", ["..", ".", "", "a/b", "../x", "/etc", "a\0b", ".hidden", "a\nb", "x" * 300, "a~1", "-x"]
 )

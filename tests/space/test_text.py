@@ -57,14 +57,40 @@ def test_escaped_text_leaves_ordinary_writing_alone() -> None:
 def test_a_name_is_a_plain_word() -> None:
     for name in ("dense", "a", "7", "_x", "try-2.b_C", "x" * 64):
         assert check_sweep_name(name) is None
-    for name in ("", "..", ".hidden", "-x", "a/b", "a\\b", "/a", "a b", "a\n", "a\0", "ä", "x" * 65, "~", "C:"):
+    forbidden = (
+        "",
+        "..",
+        ".hidden",
+        "-x",
+        "x.",
+        "a/b",
+        "a\\b",
+        "/a",
+        "a b",
+        "a\n",
+        "a\0",
+        "ä",
+        "x" * 65,
+        "~",
+        "C:",
+        "a?",
+    )
+    for name in forbidden:
         assert check_sweep_name(name) is not None
     with pytest.raises(SpaceFileError, match="a sweep's name"):
         read_space_file(Path("space.yaml"), text=DENSE, name="a b")
 
 
+def test_a_name_of_a_device_of_windows_is_refused_on_every_system() -> None:
+    for name in ("con", "NUL", "aux.2", "Com1", "lpt9.x.y", "prn"):
+        fault = check_sweep_name(name)
+        assert fault is not None and fault.endswith(f"a device, like `con`, `nul` or `com1`, but got {name!r}")
+    for name in ("console", "com", "com10", "nul-2", "x.con"):
+        assert check_sweep_name(name) is None
+
+
 def test_a_file_whose_stem_is_no_name_needs_one() -> None:
-    with pytest.raises(SpaceFileError, match=r"not begin with `.` or `-`, but got 'my space' \(use `--name`\)"):
+    with pytest.raises(SpaceFileError, match=r"nor end with `.`, but got 'my space' \(use `--name`\)"):
         read_space_file(Path("my space.yaml"), text=DENSE)
     assert read_space_file(Path("my space.yaml"), text=DENSE, name="mine").name == "mine"
 

@@ -260,6 +260,13 @@ LINEAR = dense(learning_rate="  learning_rate: {min: 1e-4, max: 1.0}")
 WEIGHTED = dense(epochs="  epochs: {values: [1, 2], probabilities: [0.5, 0.5]}")
 
 
+def test_line_ends_of_windows_give_the_same_sweep(tmp_path: Path) -> None:
+    (tmp_path / "space.yaml").write_bytes(DENSE.replace("\n", "\r\n").encode())
+    from_windows = read_space_file(tmp_path / "space.yaml")
+    assert from_windows == read_space_file(tmp_path / "space.yaml", text=DENSE)
+    assert from_windows.text == DENSE  # what the record keeps
+
+
 def test_trials_whose_losses_differ_are_not_ranked_by_them() -> None:
     text = dense(loss="loss: categorical_crossentropy", metric="metric: {name: val_loss}")
     text = text.replace("parameters:\n", "parameters:\n  loss.label_smoothing: {values: [0.0, 0.1]}\n")

@@ -162,7 +162,7 @@ def unpack_debian_package(package: str, folder: Path) -> None:
 
 def _run_command(command: list[str], work: Path) -> None:
     try:
-        subprocess.run(command, cwd=work, capture_output=True, text=True, timeout=APT_SECONDS, check=True)
+        subprocess.run(command, cwd=work, capture_output=True, encoding="utf-8", timeout=APT_SECONDS, check=True)
     except subprocess.CalledProcessError as error:
         raise OSError((error.stderr or error.stdout or str(error)).strip().splitlines()[-1]) from error
     except subprocess.TimeoutExpired as error:

@@ -101,7 +101,7 @@ def check_environment() -> None:
         import subprocess
 
         command = [sys.executable, "-c", READ_FLAGS[backend]]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
         fatal = re.search(r"^F\d{4} .*?\] (.*)", done.stderr, re.MULTILINE)  # XLA's last words
         if done.returncode and fatal is not None:
             raise _make_error(backend, fatal[1])

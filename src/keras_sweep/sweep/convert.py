@@ -103,7 +103,7 @@ def _ask_process(folder: Path, request: Mapping[str, Any]) -> dict[str, Any]:
     (folder / "request.json").write_text(json.dumps(request), "utf-8")
     command = [sys.executable, "-P", "-m", "keras_sweep.sweep.convert", str(folder.absolute()), str(os.getpid())]
     environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    run = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", errors="replace", check=False)
     if run.returncode:
         return {"error": f"the process ended with {run.returncode}: {' '.join(run.stderr.split())[-MOST_SAID:]}"}
     return dict(json.loads((folder / "answer.json").read_text("utf-8")))

@@ -23,7 +23,7 @@ PIPE_WIDTH = 100_000  # cells, so that nothing is folded or cut
 MOST_FAULTS = 20  # a table may have thousands of columns
 PLAIN = "keras_sweep.plain"  # our error handler in `codecs`
 # Substitutes for characters that an encoding lacks; all but the last take a single cell.
-ASCII = dict(zip("▁▂▃▄▅▆▇█╸━─×≈·…–⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "_.-~=+*##=-x~|~-|/-\\|/-\\|/", strict=True)) | {"±": "+/-"}
+ASCII = dict(zip("▁▂▃▄▅▆▇█╸━─×≈●·…–⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "_.-~=+*##=-x~o|~-|/-\\|/-\\|/", strict=True)) | {"±": "+/-"}
 
 
 def _substitute(error: UnicodeError) -> tuple[str, int]:
