@@ -17,26 +17,26 @@ main(sys.argv[2:])
 """
 QUICK = """
 list
-leaderboard
-leaderboard --format csv
-leaderboard --format markdown
-leaderboard --format json
-show
-compare digits digits
+leaderboard digits
+leaderboard digits --format csv
+leaderboard digits --format markdown
+leaderboard digits --format json
+show digits
+compare digits again
 check größe学/digits.yaml --no-probe
-report -o größe学/page
+report digits -o größe学/page
 dashboard --help
 run 学.yaml
 """
 SLOW = """
 init --example digits -o größe学/first.yaml
 run größe学/digits.yaml --more 1
-log --to tensorboard
-evaluate
-export -o größe学/it.keras --card README.md
+log digits --to tensorboard
+evaluate digits
+export digits -o größe学/it.keras --card README.md
 verify größe学/it.keras
-replay
-replay --script --rows größe学/rows.npz
+replay digits
+replay digits --script --rows größe学/rows.npz
 data digits
 baseline größe学/digits.yaml
 import sweeps/digits/study.db --name copy
@@ -46,6 +46,7 @@ import sweeps/digits/study.db --name copy
 def show(lines: str, encoding: str, finished: Path, folder: Path) -> str:
     """What the commands print, all of it."""
     shutil.copytree(finished / "sweeps", folder / "sweeps")
+    shutil.copytree(finished / "sweeps" / "digits", folder / "sweeps" / "again")
     (folder / "größe学").mkdir()
     shutil.copyfile(finished / "digits.yaml", folder / "größe学" / "digits.yaml")
     shown = ""

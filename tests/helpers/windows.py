@@ -47,7 +47,7 @@ MISSING: dict[ModuleType, tuple[str, ...]] = {
 }  # fmt: skip
 BINARY = 1 << 30
 NEITHER_PIPE_NOR_LINK = os.O_NONBLOCK, os.O_NONBLOCK | os.O_NOFOLLOW  # to read, to write
-SHARING_VIOLATION = 32
+SHARING_VIOLATION, INVALID_NAME = 32, 123
 MOST_PATH = {"os.mkdir": 247}  # characters; 259 of a file
 FORBIDDEN = re.compile(r"""[<>:"|?*\\\x00-\x1f]|[. ]$|^(con|prn|aux|nul|com\d|lpt\d)(\..*)?$""", re.IGNORECASE)
 
@@ -192,7 +192,11 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
         return
     for path in arguments[: 2 if event == "os.rename" else 1]:
         if isinstance(path, str | os.PathLike) and FORBIDDEN.search(name := os.path.basename(os.fspath(path))):
-            raise OSError(22, f"The filename, directory name, or volume label syntax is incorrect: {name!r}", str(path))
+            error = OSError(
+                22, f"The filename, directory name, or volume label syntax is incorrect: {name!r}", str(path)
+            )
+            error.winerror = INVALID_NAME  # type: ignore[attr-defined]
+            raise error
         if isinstance(path, str | os.PathLike) and len(str(Path(path).absolute())) > MOST_PATH.get(event, 259):
             raise OSError(2, "The system cannot find the path specified", str(path))
 

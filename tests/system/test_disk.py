@@ -25,6 +25,14 @@ def test_windows_calls_a_long_path_missing(length: int, why: str, monkeypatch: p
         raise FileNotFoundError(errno.ENOENT, "No such file", path)
 
 
+def test_a_name_that_windows_forbids_is_said_with_what_names_another(tmp_path: Path) -> None:
+    error = OSError(errno.EINVAL, "The filename, directory name, or volume label syntax is incorrect")
+    error.winerror = 123  # type: ignore[attr-defined]
+    words = r"Windows forbids this name\. Choose another name with `-o`"
+    with pytest.raises(RecordError, match=words), plain_errors("write", tmp_path / "a:b.keras", option="-o"):
+        raise error
+
+
 def test_a_relative_path_has_slashes_and_one_to_another_drive_is_absolute(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

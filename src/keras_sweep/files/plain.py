@@ -26,7 +26,7 @@ _SPACE = "Free some space, then run the same command again. Every finished trial
 _OWNER = "Check the owner and the permissions of the folder, or choose another folder with `--sweeps-dir`"
 _DISK = "The disk or its connection failed. Fix it, then run the same command again"
 _BUSY = "Another program uses the database. Close it, then run the same command again"
-_SHARING_VIOLATION = 32  # of Windows
+_SHARING_VIOLATION, _INVALID_NAME = 32, 123  # of Windows
 _LATER = "Run the same command again. Every finished trial is kept"
 _HINTS = {
     errno.ENOSPC: _SPACE,
@@ -54,6 +54,8 @@ def plain_errors(doing: str, path: Path, *, option: str | None = None) -> Iterat
         hint = _HINTS.get(number, _LATER).replace("--sweeps-dir", option or "--sweeps-dir")
         if getattr(error, "winerror", 0) == _SHARING_VIOLATION:
             why, hint = "another program has it open", "Close the other program, then run the same command again"
+        if getattr(error, "winerror", 0) == _INVALID_NAME:
+            why, hint = "Windows forbids this name", f"Choose another name with `{option or '--sweeps-dir'}`"
         raise RecordError(f"can't {doing} {path}: {why}", hint=hint) from error
     except sqlite3.Error as error:
         kind = str(getattr(error, "sqlite_errorname", "")).split("_")[1:2]  # "SQLITE_IOERR_WRITE" -> ["IOERR"]
