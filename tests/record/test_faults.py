@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 
 from keras_sweep.errors import RecordError
-from keras_sweep.system import disk
 from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.system import disk
 from tests.helpers.disk_faults import KINDS, Faults, injected
 from tests.helpers.records import ROOT, integrity, new_folder, new_study, same
 from tests.helpers.results import dense_sweep
