@@ -66,7 +66,16 @@ __all__ = sorted(_HOME_OF)
 def __getattr__(name: str) -> Any:
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = importlib.import_module(f"{__name__}.{_HOME_OF[name]}")
+    from keras_sweep.errors import SweepError
+    from keras_sweep.process.backend import check_imported_packages
+    from keras_sweep.system.processes import delay_interrupt
+
+    try:
+        with delay_interrupt():
+            check_imported_packages()
+            home = importlib.import_module(f"{__name__}.{_HOME_OF[name]}")
+    except (SweepError, KeyboardInterrupt) as error:
+        raise error.with_traceback(None) from None
     value = getattr(home, name)
     globals()[name] = value
     return value

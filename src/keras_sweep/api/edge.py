@@ -70,14 +70,14 @@ def _replace_options(match: re.Match[str]) -> str:
 
 
 def cut_traceback(function: Callable[P, T], errors: type[Exception] = SweepError) -> Callable[P, T]:
-    """Wrap a function: tracebacks of `errors` end at the caller's line, and messages name Python keywords. The `sweep`
-    command sees the errors unchanged."""
+    """Wrap a function: tracebacks of `errors` and Ctrl-C end at the caller's line, and messages name Python keywords.
+    The `sweep` command sees the errors unchanged."""
 
     @wraps(function)
     def wrapper(*arguments: P.args, **options: P.kwargs) -> T:
         try:
             return function(*arguments, **options)
-        except errors as error:
+        except (errors, KeyboardInterrupt) as error:
             if IS_COMMAND.get():
                 raise
             if isinstance(error, SweepError):

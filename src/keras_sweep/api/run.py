@@ -20,6 +20,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.options import dump_yaml, parse_point
 from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep.events import EndReason
+from keras_sweep.system.processes import delay_interrupt
 from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.views.summary import describe_kept
 
@@ -107,8 +108,9 @@ def run(
             listener(Noticed(text, warns=True))
     folder = sweep_folder(spec.name, sweeps_dir)
     # Heavy imports come late, so that faults of the space are reported at once.
-    from keras_sweep.api.session import run_session
-    from keras_sweep.sweep.run import RunOptions
+    with delay_interrupt():
+        from keras_sweep.api.session import run_session
+        from keras_sweep.sweep.run import RunOptions
 
     options = RunOptions(runner, more, seconds, fresh, force, test, max_failures, parse_point(add), workers)
     end = run_session(spec, folder, options, listener, wall)

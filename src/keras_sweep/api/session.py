@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from keras_sweep.api.edge import warn_of_notices
+from keras_sweep.process.backend import is_kernel
 from keras_sweep.process.stop_request import IS_COMMAND, StopRequest
 from keras_sweep.process.streams import LibraryNoise, has_descriptor, replace_closed_streams, warn_once
 from keras_sweep.process.wall_time import WallTime
@@ -77,8 +78,7 @@ def _close(log: TextIO) -> None:
 
 def default_view() -> AbstractContextManager[Listener]:
     """Return a context manager with a listener: a live board in a terminal or notebook, else Python warnings."""
-    shell = sys.modules.get("IPython")
-    if shell is not None and getattr(shell.get_ipython(), "kernel", None) is not None:
+    if is_kernel():
         return NotebookBoard()
     if sys.stderr is not None and sys.stderr.isatty():
         return progress_view()

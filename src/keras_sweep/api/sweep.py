@@ -21,6 +21,7 @@ from keras_sweep.record.sweep_folder import SweepFolder, all_sweeps, find
 from keras_sweep.record.trial_record import list_waiting
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import pluralize
+from keras_sweep.system.processes import delay_interrupt
 from keras_sweep.trial.comparison import Estimate
 from keras_sweep.trial.events import Listener
 from keras_sweep.trial.ranking import order_key
@@ -58,8 +59,8 @@ class Sweep:
             self._identity = read_facts(folder).identity
 
     def _open(self, backend: str | None = None) -> OpenSweep:
-        from keras_sweep.sweep.open_sweep import OpenSweep
-
+        with delay_interrupt():
+            from keras_sweep.sweep.open_sweep import OpenSweep
         self._check(read_facts(self._folder))
         return OpenSweep(self._folder, self._listener, spec=self._spec, trust=self._trust, backend=backend)
 

@@ -19,6 +19,7 @@ from textwrap import shorten
 from typing import Any
 
 from keras_sweep.errors import MissingPackage, RecordError, SweepError, UsageError
+from keras_sweep.system.processes import delay_interrupt
 
 BACKENDS = ("jax", "tensorflow", "torch")
 FORKED_SECONDS = 30.0  # time for a tiny program in a forked process
@@ -41,6 +42,7 @@ def choose_backend(requested: str | None, *, default: str | None = None) -> str:
     UsageError for an unknown name, or if Keras was imported with another backend. Raises MissingPackage if the chosen
     backend is not installed.
     """
+    check_imported_packages()
     keras = sys.modules.get("keras")  # may be half imported
     running = str(keras.backend.backend()) if keras is not None and hasattr(keras, "backend") else None
     from_environment = _check_backend(os.environ.get("KERAS_BACKEND"), "KERAS_BACKEND")
@@ -48,7 +50,7 @@ def choose_backend(requested: str | None, *, default: str | None = None) -> str:
     if running is not None and backend != running:
         raise UsageError(
             f"`--backend` is {backend!r}, but this process has imported Keras with {running!r}",
-            hint=f"Start a new process, or set KERAS_BACKEND={backend} before you import Keras",
+            hint=f"To use {backend}, {how_to_set(backend)}",
         )
     if importlib.util.find_spec(backend) is None:
         package = f"keras-sweep[{backend}]" if backend == "torch" else backend
@@ -58,6 +60,28 @@ def choose_backend(requested: str | None, *, default: str | None = None) -> str:
     # Otherwise JAX reserves most of an accelerator's memory.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     return backend
+
+
+def is_kernel() -> bool:
+    """Check whether this process is the kernel of a notebook."""
+    shell = sys.modules.get("IPython")
+    return shell is not None and getattr(shell.get_ipython(), "kernel", None) is not None
+
+
+def how_to_set(backend: str) -> str:
+    """Return a clause that says how to change the backend of an imported Keras."""
+    kernel = f"restart the kernel, and run `%env KERAS_BACKEND={backend}` in its first cell"
+    return kernel if is_kernel() else f"set `KERAS_BACKEND={backend}` before Keras is imported"
+
+
+def check_imported_packages() -> None:
+    """Raise UsageError if an imported package is not the installed one, as after `%pip install` in a notebook."""
+    for name in sys.modules.keys() & {"numpy", "keras", "jax", "optuna"}:
+        with suppress(PackageNotFoundError):
+            imported, installed = getattr(sys.modules[name], "__version__", None), version(name)
+            if imported and imported.partition("+")[0] != installed.partition("+")[0]:  # "+...": of a local build
+                hint = "Restart the kernel" if is_kernel() else "Start a new process"
+                raise UsageError(f"{name} {imported} is imported, but {installed} is installed now", hint=hint)
 
 
 def _check_backend(name: str | None, option: str) -> str | None:
@@ -164,7 +188,8 @@ NO_NUMBERS = re.compile(r"--xla_\w*(dump|thread|parallel|device_count|cache|data
 def import_keras() -> Any:
     """Import Keras. Raises UsageError if it can't be imported, for example with a broken keras.json."""
     try:
-        import keras
+        with delay_interrupt():
+            import keras
     except Exception as error:
         message = f"{type(error).__name__}: {error}".removesuffix(": ")
         raise UsageError(

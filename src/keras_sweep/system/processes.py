@@ -6,6 +6,7 @@ import select
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 # What a user or a shell sends to end a program. Windows has Ctrl-Break, also for a closed window, in place of SIGHUP.
@@ -21,6 +22,19 @@ def ignore_keys() -> None:
     for number in SIGNALS:
         if number.name in ("SIGINT", "SIGBREAK"):
             signal.signal(number, signal.SIG_IGN)
+
+
+@contextlib.contextmanager
+def delay_interrupt() -> Iterator[None]:
+    """Delay KeyboardInterrupt to the end of the block, since a half imported NumPy can't be imported again."""
+    usual, came = signal.default_int_handler, list[int]()
+    with contextlib.ExitStack() as stack:
+        if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is usual:
+            signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+            stack.callback(signal.signal, signal.SIGINT, usual)
+        yield
+    if came:
+        raise KeyboardInterrupt
 
 
 def is_running(process: int) -> bool:

@@ -96,7 +96,13 @@ class NotebookBoard:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        self._draw()
+        from IPython.display import HTML, display
+
+        # The end is an output of its own: a cell may be cleared while it runs, and some frontends ignore updates.
+        if self._handle is not None:
+            self._handle.update({"text/html": "", "text/plain": ""}, raw=True)
+            if self._progress.started or self._notices:
+                display(HTML(self.html()))
 
     def __call__(self, event: Event) -> None:
         with self._lock:
