@@ -69,7 +69,7 @@ class Kernel:
 @contextmanager
 def open_kernel(folder: Path, **environment: str) -> Iterator[Callable[..., Cell]]:
     """Start a kernel in a folder, without KERAS_BACKEND. Inside of the block, a call runs a cell: `Kernel.run`."""
-    manager = KernelManager(kernel_name="python3", transport="ipc", ip=str(folder / "kernel"))
+    manager = KernelManager(kernel_name="python3")
     variables = {**_variables(), **environment}
     manager.start_kernel(cwd=str(folder), env=variables, extra_arguments=["--log-level=ERROR"])
     try:
