@@ -84,6 +84,19 @@ def test_a_signal_before_the_first_trial_leaves_nothing_to_finish(tmp_path: Path
     assert Ran(tmp_path)().reason == "done"
 
 
+def test_a_signal_after_the_last_trial_is_told_since_the_winner_is_not_evaluated(tmp_path: Path) -> None:
+    ran, ended = Ran(tmp_path, text=TWO, trials=None), list[TrialEnded]()
+
+    def signal_at_last(event: object) -> bool:
+        ended.extend([event] if isinstance(event, TrialEnded) else [])
+        ran.stop.signalled = len(ended) == 2
+        return False
+
+    ran.time_is_up = signal_at_last
+    assert (ran().reason, len(ran.ended.results), ran.ended.model) == ("interrupted", 2, None)
+    assert finished(tmp_path, TWO).ended.reason == "done" and ran.sweep.best.is_file()
+
+
 def test_a_finished_sweep_is_told_again_without_keras(folder: Path) -> None:
     again = finished(folder, trials=4)
     assert "the sweep is complete: all 4 trials are done; `--more N` adds trials" in again.notices

@@ -128,7 +128,7 @@ def run_sweep(
                 sweep.study.set_attributes({reason.name.lower(): len(record.results())})
             recorded = sweep.read()
             waiting, kept = _find_unfinished(sweep, len(recorded.results), total) if is_complete else ((), {})
-        reason = reason if is_complete else find_end_reason(stop)
+        reason = reason if is_complete and not stop.signalled else find_end_reason(stop)
         ended = SweepEnded(spec.name, reason, tuple(recorded.results), kept=kept, waiting=waiting)
         digest = None
         if recorded.best is not None and not stop.signalled:
