@@ -162,3 +162,62 @@ def test_a_real_bash_completes_once_that_is_installed(finished, tmp_path):
     done = process(["bash", "-c", script], finished, {**environment, "HOME": str(tmp_path), "PATH": path}).ok()
     assert done.err == ""
     assert "code 0\n" in done.out and done.out.endswith("offered: digits\n")
+
+
+# A container's user: no entry in the table of users, and no HOME.
+NO_HOME = """
+import os, pwd, sys
+
+def without_entry(number):
+    raise KeyError(number)
+
+os.environ.pop("HOME", None)
+pwd.getpwuid = without_entry
+from keras_sweep.cli.main import main
+main(sys.argv[1:])
+"""
+ANSWERS = (["leaderboard", "space"], ["report", "space"], ["export", "space"])
+
+
+def test_a_user_without_a_home_runs_and_exports_a_sweep(folder: Path) -> None:
+    for words in (["check", "space.yaml"], ["run", "space.yaml", "--quiet"], *ANSWERS):
+        python(NO_HOME, *words, cwd=folder, SWEEP_CACHE_DIR="").ok()
+    assert state(folder) == "done"
+    assert sorted(path.name for path in folder.iterdir() if "~" in path.name) == []
+
+
+def test_a_path_below_a_home_that_is_unknown_is_said_in_one_line(folder: Path) -> None:
+    ended = python(NO_HOME, "list", "--sweeps-dir", "~/sweeps", cwd=folder)
+    assert ended.err.startswith("error: the home folder of this user is unknown, so `~` has no meaning. Set HOME")
+    assert ended.code == 2
+
+
+def test_a_home_in_which_nothing_can_be_written_costs_no_trial_and_no_line(folder: Path) -> None:
+    home = folder / "file"
+    home.write_text("no folder, so that not even root writes into it")
+    for words in (["run", "space.yaml", "--quiet"], *ANSWERS):
+        ended = sweep(*words, cwd=folder, new=True, HOME=str(home), SWEEP_CACHE_DIR="").ok()
+        assert "file" not in ended.err
+    assert state(folder) == "done"
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux lends a process some of the cores")
+def test_two_workers_share_a_single_core(folder: Path) -> None:
+    lent = "import os\nos.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+    call = "from keras_sweep.cli.main import main\nmain(['run', 'space.yaml', '--quiet', '--workers', '2'])"
+    python(lent + call, cwd=folder).ok()
+    assert state(folder) == "done"
+
+
+def test_without_a_folder_for_temporary_files_a_command_says_to_set_one(folder: Path) -> None:
+    nowhere = "import tempfile\ntempfile._candidate_tempdir_list = lambda: ['/proc/none']\ntempfile.tempdir = None\n"
+    ended = python(nowhere + RUN, cwd=folder)
+    assert ended.code == 1
+    assert ended.err.startswith("error: can't write temporary files: No usable temporary directory found")
+    assert ended.err.endswith("Set TMPDIR to a folder that you can write to\n")
+
+
+def test_neither_git_nor_make_nor_a_shell_is_called(folder: Path) -> None:
+    for words in (["run", "space.yaml", "--quiet"], *ANSWERS):
+        sweep(*words, cwd=folder, new=True, PATH=str(folder / "none")).ok()
+    assert state(folder) == "done"

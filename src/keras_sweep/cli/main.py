@@ -6,6 +6,7 @@ import errno
 import gc
 import os
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -120,10 +121,15 @@ def _to_sweep_error(error: BaseException) -> SweepError:
     if isinstance(error, SystemExit):  # only the user's code calls `sys.exit`
         message = f"your code ended the command with `sys.exit({error.code!r})`"
         return SweepError(message, hint="Raise an exception instead. Every finished trial is kept")
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    if isinstance(error, RuntimeError) and place.name == "expanduser":
+        return UsageError("the home folder of this user is unknown, so `~` has no meaning", hint="Set HOME to a folder")
+    if isinstance(error, OSError) and place.filename == tempfile.__file__:
+        fault = f"can't write temporary files: {error.strerror}"
+        return SweepError(fault, hint="Set TMPDIR to a folder that you can write to")
     # A failure of a file is a SweepError with the file's name, so stdout or stderr has failed here.
     if isinstance(error, OSError) and error.errno in NO_ROOM:
         return SweepError(f"can't write the output: {error.strerror}", hint="Free disk space, or write it elsewhere")
-    place = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{os.path.basename(place.filename)}:{place.lineno}"  # noqa: PTH119
     message = f"unexpected error ({type(error).__name__} at {where}): {error}"
     return SweepError(message, hint="Run it again with --debug to see the traceback, and please report it")

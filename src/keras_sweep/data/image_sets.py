@@ -90,12 +90,14 @@ class ImageSet:
         opened. These are searched in order: $SWEEP_DATA_DIR, its subfolder `self.folder`, Keras's cache ($KERAS_HOME or
         ~/.keras), Debian's folder, the user's cache."""
         chosen = os.environ.get("SWEEP_DATA_DIR")
-        keras_cache = Path(os.environ.get("KERAS_HOME") or "~/.keras") / "datasets"
-        folders = [Path(chosen), Path(chosen) / self.folder] if chosen else []
-        folders += [keras_cache / self.folder, keras_cache, DEBIAN_FOLDER / self.folder]
+        folders = [Path(chosen).expanduser(), Path(chosen).expanduser() / self.folder] if chosen else []
+        with contextlib.suppress(RuntimeError):  # the user may have no home
+            keras_cache = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "datasets"
+            folders += [keras_cache / self.folder, keras_cache]
+        folders.append(DEBIAN_FOLDER / self.folder)
         with contextlib.suppress(OSError):  # the user may have no cache
             folders.append(user_cache(self.folder))
-        whole = (path for path in map(Path.expanduser, folders) if all((path / file).is_file() for file in self.files))
+        whole = (path for path in folders if all((path / file).is_file() for file in self.files))
         return next(whole, None)
 
     def locate(self) -> Path:

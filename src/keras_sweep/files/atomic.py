@@ -129,7 +129,10 @@ def user_cache(*parts: str) -> Path:
     belongs to another user, or others may write to it."""
     import platformdirs
 
-    folder = Path(os.environ.get("SWEEP_CACHE_DIR") or platformdirs.user_cache_dir("keras-sweep")).expanduser()
+    try:
+        folder = Path(os.environ.get("SWEEP_CACHE_DIR") or platformdirs.user_cache_dir("keras-sweep")).expanduser()
+    except RuntimeError:  # as in a container: a user without an entry, and no HOME
+        raise FileNotFoundError(errno.ENOENT, "HOME is not set, nor is SWEEP_CACHE_DIR") from None
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for part in parts:
         folder = folder / part

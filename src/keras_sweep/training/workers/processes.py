@@ -65,7 +65,7 @@ class ProcessPool(ExecutorPool):
 
     def spread(self, payload: bytes) -> Any:
         path = Path(self._folder.name, f"payload-{time.monotonic_ns()}")
-        path.write_bytes(payload)
+        write_call(path, payload)
         return path
 
     def stop_flag(self) -> Callable[[], bool]:
@@ -104,7 +104,7 @@ class PoolProcess:
         if self._pool is None:
             initargs = os.getpid(), self._file.parent, self._cores
             self._pool = ProcessPoolExecutor(1, initializer=start_process, initargs=initargs, env=WORKER_ENV)
-        self._file.write_bytes(cloudpickle.dumps((function, arguments)))
+        write_call(self._file, cloudpickle.dumps((function, arguments)))
         try:
             self._pool.submit(call_from_file, self._file).result()
             return pickle.loads(self._file.read_bytes())
@@ -121,7 +121,15 @@ class PoolProcess:
 def call_from_file(path: Path) -> None:
     """Call the function that is pickled in a file with its arguments, and write the result to the same file."""
     function, arguments = pickle.loads(path.read_bytes())
-    path.write_bytes(cloudpickle.dumps(function(*arguments)))
+    write_call(path, cloudpickle.dumps(function(*arguments)))
+
+
+def write_call(path: Path, content: bytes) -> None:
+    """Write a file of the temporary folder. Raises OSError that names the file, also if the folder's disk is full."""
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 def start_process(parent: int, folder: Path, own_cores: list[int]) -> None:
