@@ -15,8 +15,6 @@ import importlib
 # Importing `typing` takes longer than everything else before the handler of Ctrl-C is set.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from keras_sweep.api.compare import compare as compare
     from keras_sweep.api.compare import verify as verify
     from keras_sweep.api.data import baseline as baseline
@@ -63,22 +61,24 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = sorted(_HOME_OF)
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from keras_sweep.errors import SweepError
-    from keras_sweep.process.backend import check_imported_packages
-    from keras_sweep.system.processes import delay_interrupt
+if not TYPE_CHECKING:  # or a type checker would accept every name
 
-    try:
-        with delay_interrupt():
-            check_imported_packages()
-            home = importlib.import_module(f"{__name__}.{_HOME_OF[name]}")
-    except (SweepError, KeyboardInterrupt) as error:
-        raise error.with_traceback(None) from None
-    value = getattr(home, name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> object:
+        if name not in _HOME_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from keras_sweep.errors import SweepError
+        from keras_sweep.process.backend import check_imported_packages
+        from keras_sweep.system.processes import delay_interrupt
+
+        try:
+            with delay_interrupt():
+                check_imported_packages()
+                home = importlib.import_module(f"{__name__}.{_HOME_OF[name]}")
+        except (SweepError, KeyboardInterrupt) as error:
+            raise error.with_traceback(None) from None
+        value = getattr(home, name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:
