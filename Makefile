@@ -7,6 +7,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# The extras that users install.
+EXTRAS := tensorflow torch dashboard images mlflow wandb tensorboard onnx litert dask ray
 
 # Tests write many small files, and a sweep waits for the disk after each: in memory, where there is some.
 IN_MEMORY := $(shell test -w /dev/shm && test "$$(df -k --output=avail /dev/shm | tail -1)" -gt 4000000 && echo TMPDIR=/dev/shm)
@@ -35,13 +37,20 @@ test: data browser  ## every test
 promises: data  ## those tests of the long form that the promises rest on: three minutes
 	$(IN_MEMORY) $(BIN)/python -m pytest -n 2 --dist load -m soak $(PROMISES) $(ARGS)
 
-dist: $(STAMP)  ## what a release would upload, in build/dist: checked, installed beside the newest packages (PYTHON=python3.13), tried
-	rm -rf build/dist build/newest build/lib build/bdist.*
+dist: $(STAMP)  ## what a release would upload, in build/dist: checked, and tried without and with extras beside the newest packages (PYTHON=python3.13)
+	rm -rf build/dist build/newest build/typed build/lib build/bdist.*
 	$(BIN)/python -m build --outdir build/dist .
 	$(BIN)/twine check --strict build/dist/*
-	$(PYTHON) -m venv build/newest
-	build/newest/bin/python -m pip install --quiet --disable-pip-version-check build/dist/*.whl
-	build/newest/bin/python tests/newest.py
+	@set -e; for extras in "" "$(EXTRAS)"; do \
+	    echo "keras-sweep[$${extras// /,}] in an empty environment ..."; \
+	    $(PYTHON) -m venv --clear build/newest; \
+	    build/newest/bin/python -m pip install --quiet --disable-pip-version-check "$$(echo build/dist/*.whl)[$${extras// /,}]"; \
+	    build/newest/bin/python tests/newest.py $$extras; \
+	done
+	$(PYTHON) -m venv build/typed  # away from src/, which pyright would read in place of the wheel
+	build/typed/bin/python -m pip install --quiet --disable-pip-version-check mypy 'pyright[nodejs]'
+	cd build/typed && bin/mypy --strict --python-executable ../newest/bin/python ../../tests/typed/example.py
+	cd build/typed && bin/pyright --pythonpath ../newest/bin/python ../../tests/typed/example.py
 
 soak: data browser  ## the long form of the tests, which takes more than an hour
 	$(IN_MEMORY) $(BIN)/python -m pytest -n 2 --dist loadfile -m soak $(ARGS)
