@@ -42,9 +42,10 @@ dist: $(STAMP)  ## what a release would upload, in build/dist: checked, and trie
 	$(BIN)/python -m build --outdir build/dist .
 	$(BIN)/twine check --strict build/dist/*
 	@set -e; for extras in "" "$(EXTRAS)"; do \
-	    echo "keras-sweep[$${extras// /,}] in an empty environment ..."; \
+	    wheel="$$(echo build/dist/*.whl)$${extras:+[$${extras// /,}]}"; \
+	    echo "$$wheel in an empty environment ..."; \
 	    $(PYTHON) -m venv --clear build/newest; \
-	    build/newest/bin/python -m pip install --quiet --disable-pip-version-check "$$(echo build/dist/*.whl)[$${extras// /,}]"; \
+	    build/newest/bin/python -m pip install --quiet --disable-pip-version-check "$$wheel"; \
 	    build/newest/bin/python tests/newest.py $$extras; \
 	done
 	$(PYTHON) -m venv build/typed  # away from src/, which pyright would read in place of the wheel
