@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # The extras that users install.
-EXTRAS := tensorflow torch dashboard images mlflow wandb tensorboard onnx litert dask ray
+EXTRAS := tensorflow savedmodel torch dashboard images mlflow wandb tensorboard onnx litert dask ray
 
 # Tests write many small files, and a sweep waits for the disk after each: in memory, where there is some.
 IN_MEMORY := $(shell test -w /dev/shm && test "$$(df -k --output=avail /dev/shm | tail -1)" -gt 4000000 && echo TMPDIR=/dev/shm)

@@ -27,7 +27,7 @@ SPACES = {  # name of the sweep -> the words of `sweep run`
 DIGITS = ROOT / "search_spaces" / "digits.yaml"
 NEEDS = [  # extra, a command that needs it
     ("tensorflow", ["run", DIGITS, "--name", "tensorflow", "--trials", "2", "--backend", "tensorflow", "--quiet"]),
-    ("tensorflow", ["export", "dense", "--format", "savedmodel", "-o", "dense.savedmodel"]),
+    ("savedmodel", ["export", "dense", "--format", "savedmodel", "-o", "dense.savedmodel"]),
     ("torch", ["run", DIGITS, "--name", "torch", "--trials", "2", "--backend", "torch", "--quiet"]),
     ("onnx", ["export", "dense", "--format", "onnx", "-o", "dense.onnx"]),
     ("litert", ["export", "dense", "--format", "litert", "-o", "dense.tflite"]),

@@ -1,46 +1,26 @@
-"""The built packages hold what they need, and a program that uses the API is checked by its types."""
+"""The built packages have what they need, and describe themselves to an index."""
 
 import ast
 import os
+import re
 import sys
 import sysconfig
 import tarfile
+import tomllib
 import venv
 import zipfile
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from tests.helpers.command import process
 from tests.helpers.space_texts import small
 
 ROOT = Path(__file__).parents[1]
-TYPED = """
-import keras_sweep as ks
-
-spec = ks.Spec(
-    data="digits",
-    loss="sparse_categorical_crossentropy",
-    maximize="val_accuracy",
-    parameters={"learning_rate": ks.Float(1e-3, 1.0, log=True), "epochs": ks.Int(1, 5)},
-    search=ks.Optuna("tpe", trials=4),
-)
-
-
-def main() -> None:
-    sweep = ks.run(spec, name="typed", seconds=60)
-    reveal_type(sweep.best.value)
-    reveal_type(sweep.leaderboard(top=3)[0].params)
-    ks.Float("low", 1.0)
-"""
-
-# Of other packages nothing is read, which takes most of the time: their types are no part of what is asked.
-MYPY = """
-[mypy]
-follow_imports = skip
-[mypy-keras_sweep.*]
-follow_imports = silent
-"""
+README = (ROOT / "README.md").read_text()
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+NAME = f"keras_sweep-{PROJECT['version']}"
 
 
 def call(*words: str | Path, cwd: Path) -> str:
@@ -66,25 +46,57 @@ def test_no_message_names_a_file_that_an_installed_package_lacks() -> None:
         assert not [text for text in told if "search_spaces/" in text or "examples/" in text], file
 
 
-@pytest.mark.soak
-def test_the_wheel_holds_every_module_and_every_file_of_data(built: Path) -> None:
+def test_the_wheel_has_every_module_and_every_file_of_data(built: Path) -> None:
     (wheel,) = built.glob("*.whl")
-    held = set(zipfile.ZipFile(wheel).namelist())
+    names = set(zipfile.ZipFile(wheel).namelist())
     package = ROOT / "src" / "keras_sweep"
-    wanted = {
-        f"keras_sweep/{path.relative_to(package).as_posix()}"
-        for path in package.rglob("*")
-        if path.is_file() and path.suffix != ".pyc"
-    }
-    assert wanted <= held
+    files = [path for path in package.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    assert {f"keras_sweep/{path.relative_to(package).as_posix()}" for path in files} <= names
 
 
-@pytest.mark.soak
-def test_the_sdist_holds_the_tests_and_the_examples(built: Path) -> None:
+def test_links_and_pictures_of_the_readme_are_absolute_on_an_index(built: Path) -> None:
+    (wheel,) = built.glob("*.whl")
+    about, _, readme = zipfile.ZipFile(wheel).read(f"{NAME}.dist-info/METADATA").decode().partition("\n\n")
+    links = re.findall(r"(!?)\[[^\]]*\]\(([^)]+)\)", readme)
+    assert len(links) == len(re.findall(r"\]\(", README)) > 20
+    for picture, link in links:
+        kind, _, place = link.removeprefix(f"{PROJECT['urls']['Source']}/").partition("/main/")
+        assert kind == ("raw" if picture else "blob") and (ROOT / place).exists(), link
+    assert "Description-Content-Type: text/markdown" in about and "Author: keras-sweep developers" in about
+
+
+def test_the_sdist_has_every_file_that_its_tests_and_docs_read(built: Path, tmp_path: Path) -> None:
     (sdist,) = built.glob("*.tar.gz")
     with tarfile.open(sdist) as opened:
         names = {name.partition("/")[2] for name in opened.getnames()}
-    assert {"tests/helpers/command.py", "search_spaces/dense.yaml", "examples/own_model.py", "LICENSE"} <= names
+    folders = ("tests", "docs", "examples", "search_spaces", "benchmarks", "reports/dense", ".github")
+    paths = [path for folder in folders for path in (ROOT / folder).rglob("*")]
+    files = {path.relative_to(ROOT).as_posix() for path in paths if path.is_file() and path.suffix != ".pyc"}
+    assert files | {"LICENSE", "README.md", "Makefile", "constraints.txt", "mkdocs.yml"} <= names
+
+
+@pytest.mark.soak
+def test_the_tests_of_the_unpacked_sdist_can_be_collected(built: Path, tmp_path: Path) -> None:
+    (sdist,) = built.glob("*.tar.gz")
+    with tarfile.open(sdist) as opened:
+        opened.extractall(tmp_path, filter="data")
+    folder = tmp_path / NAME
+    said = call(sys.executable, "-m", "pytest", "--collect-only", "-q", cwd=folder)
+    assert re.search(r"^[\d,]{4,} tests collected", said, re.MULTILINE), said[-500:]
+
+
+def test_every_python_that_is_supported_is_tested_in_continuous_integration() -> None:
+    with (ROOT / ".github" / "workflows" / "ci.yml").open() as file:
+        jobs = YAML(typ="safe").load(file)["jobs"]
+    matrix = jobs["tests"]["strategy"]["matrix"]
+    assert matrix["os"] == ["ubuntu", "macos", "windows"]
+    assert [f"Programming Language :: Python :: {python}" for python in matrix["python"]] == [
+        text for text in PROJECT["classifiers"] if text.startswith("Programming Language :: Python ::")
+    ]
+    assert PROJECT["requires-python"] == f">={matrix['python'][0]}"
+    assert jobs["lint"]["steps"][1]["with"]["python-version"] == matrix["python"][-1]
+    extras = re.findall(r"\w+", re.findall(r'"\.\[(.*)\]"', str(jobs["tests"]["steps"]))[0])
+    assert set(extras) <= set(PROJECT["optional-dependencies"])
 
 
 @pytest.mark.parametrize("form", ["*.whl", pytest.param("*.tar.gz", marks=pytest.mark.soak)])
@@ -101,16 +113,3 @@ def test_what_was_built_installs_and_runs_a_sweep(form: str, built: Path, tmp_pa
     (tmp_path / "digits.yaml").write_text(small())
     call(python, "-m", "keras_sweep", "run", "digits.yaml", cwd=tmp_path)
     assert (tmp_path / "sweeps" / "digits" / "best.keras").is_file()
-
-
-@pytest.mark.soak
-def test_types_of_the_api_are_known_to_a_checker(tmp_path: Path) -> None:
-    (tmp_path / "typed.py").write_text(TYPED)
-    (tmp_path / "mypy.ini").write_text(MYPY)
-    options = ("--strict", "--ignore-missing-imports")
-    said = process([sys.executable, "-m", "mypy", *options, "typed.py"], tmp_path).out
-    lines = [line for line in said.splitlines() if line.startswith("typed.py")]
-    assert 'Revealed type is "float | None"' in lines[0]
-    assert "Mapping[str" in lines[1]
-    assert 'incompatible type "str"; expected "float"' in lines[2]
-    assert len(lines) == 3, said

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from keras_sweep.process.backend import list_cores
 from keras_sweep.process.stop_request import end_with_parent
+from keras_sweep.system.processes import list_cores
 from keras_sweep.training.workers import processes as module
 from keras_sweep.training.workers.processes import ProcessPool
 from tests.helpers.long_sweep import wait_for
