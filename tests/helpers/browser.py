@@ -17,7 +17,8 @@ from typing import Any
 
 from tests.helpers.command import PATIENCE
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+MACOS = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
+NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome", MACOS)
 
 
 class NavigatedError(Exception):
