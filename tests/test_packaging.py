@@ -18,8 +18,8 @@ from tests.helpers.command import process
 from tests.helpers.space_texts import small
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+README = (ROOT / "README.md").read_text("utf-8")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 NAME = f"keras_sweep-{PROJECT['version']}"
 
 
@@ -65,7 +65,7 @@ def test_links_and_pictures_of_the_readme_are_absolute_on_an_index(built: Path) 
     assert "Description-Content-Type: text/markdown" in about and "Author: keras-sweep developers" in about
 
 
-def test_the_sdist_has_every_file_that_its_tests_and_docs_read(built: Path, tmp_path: Path) -> None:
+def test_the_sdist_has_every_file_that_its_tests_and_docs_read(built: Path) -> None:
     (sdist,) = built.glob("*.tar.gz")
     with tarfile.open(sdist) as opened:
         names = {name.partition("/")[2] for name in opened.getnames()}
@@ -86,8 +86,7 @@ def test_the_tests_of_the_unpacked_sdist_can_be_collected(built: Path, tmp_path:
 
 
 def test_every_python_that_is_supported_is_tested_in_continuous_integration() -> None:
-    with (ROOT / ".github" / "workflows" / "ci.yml").open() as file:
-        jobs = YAML(typ="safe").load(file)["jobs"]
+    jobs = YAML(typ="safe").load(ROOT / ".github" / "workflows" / "ci.yml")["jobs"]
     matrix = jobs["tests"]["strategy"]["matrix"]
     assert matrix["os"] == ["ubuntu", "macos", "windows"]
     assert [f"Programming Language :: Python :: {python}" for python in matrix["python"]] == [
@@ -104,7 +103,7 @@ def test_what_was_built_installs_and_runs_a_sweep(form: str, built: Path, tmp_pa
     """In an environment that has the dependencies of this one and of the package only what was built."""
     (archive,) = built.glob(form)
     venv.create(tmp_path / "venv", with_pip=False)
-    python = tmp_path / "venv" / "bin" / "python"
+    python = Path(sysconfig.get_path("scripts", "venv", vars={"base": str(tmp_path / "venv")})) / "python"
     site = Path(call(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=tmp_path).strip())
     call(sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", site, archive, cwd=tmp_path)
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
