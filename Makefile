@@ -48,10 +48,12 @@ dist: $(STAMP)  ## what a release would upload, in build/dist: checked, and trie
 	    build/newest/bin/python -m pip install --quiet --disable-pip-version-check "$$wheel"; \
 	    build/newest/bin/python tests/newest.py $$extras; \
 	done
-	$(PYTHON) -m venv build/typed  # away from src/, which pyright would read in place of the wheel
+	$(PYTHON) -m venv build/typed
 	build/typed/bin/python -m pip install --quiet --disable-pip-version-check mypy 'pyright[nodejs]'
-	cd build/typed && bin/mypy --strict --python-executable ../newest/bin/python ../../tests/typed/example.py
-	cd build/typed && bin/pyright --pythonpath ../newest/bin/python ../../tests/typed/example.py
+	cp tests/typed/example.py build/typed
+	echo '{}' > build/typed/pyrightconfig.json  # or pyright would read src/ in place of the wheel
+	cd build/typed && bin/mypy --strict --python-executable ../newest/bin/python example.py
+	cd build/typed && bin/pyright --pythonpath ../newest/bin/python example.py
 
 soak: data browser  ## the long form of the tests, which takes more than an hour
 	$(IN_MEMORY) $(BIN)/python -m pytest -n 2 --dist loadfile -m soak $(ARGS)
