@@ -7,6 +7,7 @@ Both checkers refuse an `ignore` that they don't need, so each line with an `ign
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, assert_type
 
@@ -14,7 +15,7 @@ import polars
 
 import keras_sweep as ks
 from keras_sweep import errors
-from keras_sweep.api.events import Event
+from keras_sweep.api.events import Event, TestEvaluated
 
 spec = ks.Spec(
     data=ks.Csv("plants.csv", "species"),
@@ -36,8 +37,9 @@ spec = ks.Spec(
 
 
 def listen(event: Event) -> None:
-    """Print an event."""
-    print(event)
+    """Print the scores on the test rows."""
+    if isinstance(event, TestEvaluated):
+        print(assert_type(event.scores, Mapping[str, float]))
 
 
 def search() -> ks.Sweep:

@@ -8,7 +8,7 @@ from typing import Any
 from keras_sweep.space.text import pluralize
 from keras_sweep.sweep.events import *  # noqa: F403
 from keras_sweep.trial.events import *  # noqa: F403
-from keras_sweep.trial.events import Event
+from keras_sweep.trial.events import Event as Event
 
 
 @dataclass(frozen=True, slots=True)
