@@ -4,7 +4,6 @@ Hypothesis measures no time, since a machine may do other work at once. In conti
 same each time, so that a change is judged by itself; by hand they are new, and find what is still wrong.
 """
 
-import fcntl
 import gc
 import os
 import shutil
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 from keras_sweep.training.compiling import Effort
@@ -98,8 +98,7 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callab
 
     def made(name: str, fill: Callable[[Path], object]) -> Path:
         original = shared / f"{name}-original"
-        with (shared / f"{name}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # others wait until the first has filled it
+        with FileLock(shared / f"{name}.lock"):  # others wait until the first has filled it
             if not original.exists():
                 filling = shared / f"{name}-filling"
                 filling.mkdir()

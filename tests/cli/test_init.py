@@ -105,6 +105,7 @@ def test_a_folder_of_pictures(here: Path) -> None:
     assert (spec.data.kind, spec.loss) == ("images", "binary_crossentropy")
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize(
     ("words", "message"),
     [

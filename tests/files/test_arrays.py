@@ -39,6 +39,7 @@ def test_arrays_come_back_to_the_bit_in_their_order(path: Path) -> None:
     assert read_arrays(path) == ()
 
 
+@pytest.mark.posix
 def test_folders_are_made_for_their_owner_alone_and_the_file_too(path: Path) -> None:
     write_arrays(path, ARRAYS)
     modes = [stat.S_IMODE(each.stat().st_mode) for each in (path.parent.parent, path.parent, path)]

@@ -21,6 +21,7 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
         atomic.write_text(tmp_path / "no" / "card.json", "x")
 
 
+@pytest.mark.posix
 def test_a_file_is_its_owners_alone_unless_said_otherwise(tmp_path: Path) -> None:
     old = os.umask(0o022)
     try:
@@ -69,6 +70,7 @@ def test_a_library_that_the_disk_fails_is_told_with_its_path_and_what_names_anot
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.posix
 def test_a_folder_that_takes_no_file_is_told_by_the_file_that_it_was_for() -> None:
     path = Path("/proc/self/model.onnx")
     told = pytest.raises(RecordError, match=r"can't write /proc/self/model.onnx: ")
@@ -76,6 +78,7 @@ def test_a_folder_that_takes_no_file_is_told_by_the_file_that_it_was_for() -> No
         raise AssertionError("it was made")
 
 
+@pytest.mark.posix
 def test_a_folder_beside_a_file_is_gone_at_the_end_and_those_of_dead_processes_are(tmp_path: Path) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
@@ -114,12 +117,14 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
+@pytest.mark.posix
 def test_is_for_the_user_alone(cache: Path) -> None:
     folder = atomic.user_cache("a", "b")
     assert folder == cache / "a" / "b"
     assert [mode(each) for each in (cache, cache / "a", folder)] == [0o700] * 3
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("shared", [0o755, 0o1777])
 def test_a_folder_that_was_there_before_keeps_its_mode(cache: Path, shared: int) -> None:
     cache.mkdir()
@@ -128,6 +133,7 @@ def test_a_folder_that_was_there_before_keeps_its_mode(cache: Path, shared: int)
     assert (mode(cache), mode(folder)) == (shared, 0o700)
 
 
+@pytest.mark.posix
 def test_nothing_is_kept_where_others_may_write(cache: Path, tmp_path: Path) -> None:
     atomic.user_cache("a").chmod(0o777)
     with pytest.raises(PermissionError, match="others can write to it"):

@@ -30,6 +30,9 @@ from typing import Any, Self
 from keras_sweep.record.study_file import read_empty_tables
 from tests.helpers.records import ROOT
 
+# The environment of a process to whose keras-sweep the system looks like Windows, as tests/helpers/windows.py says.
+WINDOWS = {"PYTHONPATH": str(ROOT / "tests" / "helpers" / "windows_site")}
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -51,9 +54,16 @@ class Ended:
 class Forks:
     """The driver for a backend, one for all tests: it ends when its input does, with them."""
 
-    def __init__(self, backend: str) -> None:
+    def __init__(self, backend: str, windows: bool = False) -> None:
         command = [sys.executable, "-m", "tests.helpers.fault_driver", backend]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env={**os.environ, **WINDOWS} if windows else None,
+        )
         assert '"ready"\n' in self._process.stdout, "the driver does not start"
 
     def ask(self, **job: Any) -> dict[str, Any]:
@@ -68,10 +78,10 @@ class Forks:
         return Ended(out=out, err=err, **answer)
 
 
-def forked(folder: Path, *words: str, **job: Any) -> Ended:
-    """Run `sweep` with these words in a folder, by the driver of the backend that they name."""
+def forked(folder: Path, *words: str, windows: bool = False, **job: Any) -> Ended:
+    """Run `sweep` with these words in a folder, by the driver of the backend that they name. `windows`: see WINDOWS."""
     backend = words[words.index("--backend") + 1] if "--backend" in words else "jax"
-    return Forks(backend).run(folder=str(folder), arguments=words, **job)
+    return Forks(backend, windows).run(folder=str(folder), arguments=words, **job)
 
 
 def answer(value: object) -> None:

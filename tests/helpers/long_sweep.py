@@ -49,16 +49,23 @@ class Started:
     """A sweep in a process that is forked from one that has imported everything; it is used as one of `subprocess`."""
 
     def __init__(
-        self, folder: Path, *words: str, command: Sequence[str] = ("run", "long.yaml"), nohup: bool = False, **more: Any
+        self,
+        folder: Path,
+        *words: str,
+        command: Sequence[str] = ("run", "long.yaml"),
+        nohup: bool = False,
+        windows: bool = False,
+        **more: Any,
     ) -> None:
+        self._forks = Forks("jax", windows)
         self._output = Path(tempfile.mkdtemp(dir=folder))
         self.returncode: int | None = None
         job = {"folder": str(folder), "output": str(self._output), "nohup": nohup, **more}
-        self.pid: int = Forks("jax").ask(detached=True, arguments=(*command, *words), **job)["pid"]
+        self.pid: int = self._forks.ask(detached=True, arguments=(*command, *words), **job)["pid"]
 
     def poll(self) -> int | None:
         if self.returncode is None:
-            self.returncode = Forks("jax").ask(poll=self.pid)["code"]
+            self.returncode = self._forks.ask(poll=self.pid)["code"]
         return self.returncode
 
     def send_signal(self, number: signal.Signals) -> None:

@@ -6,7 +6,8 @@ keras-sweep, also by way of `pathlib` or `shutil`:
 
 - `fcntl` and its like can't be imported; `os.fork`, `os.getuid`, SIGHUP, `select.poll` and their like are not there
 - SIGBREAK is there: it is the real SIGHUP
-- a folder can't be opened; a file or folder that any process has open or mapped can't be renamed, replaced or removed
+- a folder can't be opened; a file or folder that any process has open or mapped can't be renamed, replaced (another
+  error, as there) or removed
 - a file that is opened by number is text unless O_BINARY is given; only what is open for writing can be synced
 - names that Windows forbids, and paths of more than 259 characters (247 of a folder), can't be made
 - signal 0 would be Ctrl-C; `select` takes sockets only; there is no C library without a name
@@ -32,7 +33,7 @@ MARK = "SWEEP_TESTS_WINDOWS"
 ROOT = Path(__file__).parents[2]
 OURS = re.compile(r"/keras_sweep/[^<>]*\.py$")
 BETWEEN = re.compile(r"/(pathlib|shutil|contextlib)(/\w+)?\.py$|^<frozen|/helpers/windows\.py$")
-MODULES = {"fcntl", "resource", "termios", "pwd", "grp", "tty", "pty", "readline", "posix"}
+MODULES = {"fcntl", "resource", "termios", "pwd", "grp", "tty", "pty", "readline"}
 MISSING: dict[ModuleType, tuple[str, ...]] = {
     os: (
         "fork", "getuid", "geteuid", "getgid", "killpg", "getpgid", "setsid", "getloadavg", "mkfifo", "statvfs",
@@ -47,7 +48,7 @@ MISSING: dict[ModuleType, tuple[str, ...]] = {
 }  # fmt: skip
 BINARY = 1 << 30
 NEITHER_PIPE_NOR_LINK = os.O_NONBLOCK, os.O_NONBLOCK | os.O_NOFOLLOW  # to read, to write
-SHARING_VIOLATION, INVALID_NAME = 32, 123
+ACCESS_DENIED, SHARING_VIOLATION, INVALID_NAME = 5, 32, 123
 MOST_PATH = {"os.mkdir": 247}  # characters; 259 of a file
 FORBIDDEN = re.compile(r"""[<>:"|?*\\\x00-\x1f]|[. ]$|^(con|prn|aux|nul|com\d|lpt\d)(\..*)?$""", re.IGNORECASE)
 
@@ -145,9 +146,14 @@ def _change(real: Any, *paths: Any, dir_fd: int | None = None, **more: Any) -> N
         more["dir_fd"] = dir_fd
     for place in places:
         if os.path.lexists(place) and (user := _find_user(os.path.realpath(place))):
-            text = f"The process cannot access the file because it is being used by another process ({user})"
-            error = PermissionError(13, text, str(place))
-            error.winerror = SHARING_VIOLATION  # type: ignore[attr-defined]
+            code, text = (
+                SHARING_VIOLATION,
+                "The process cannot access the file because it is being used by another process",
+            )
+            if place is not places[0]:
+                code, text = ACCESS_DENIED, "Access is denied"
+            error = PermissionError(13, f"{text} ({user})", str(place))
+            error.winerror = code  # type: ignore[attr-defined]
             raise error
     if real.__name__ == "rename" and os.path.lexists(places[1]):
         raise FileExistsError(17, "Cannot create a file when that file already exists", str(places[1]))

@@ -102,6 +102,7 @@ os.waitpid(child, 0)
 """
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize(
     ("parent", "said"),
     [

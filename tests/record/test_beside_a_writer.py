@@ -137,6 +137,7 @@ def unprivileged() -> Iterator[None]:
         os.seteuid(0)
 
 
+@pytest.mark.posix
 def test_a_record_in_a_folder_that_can_not_be_written_to() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = new_folder(Path(name))
@@ -161,6 +162,7 @@ def test_a_record_that_may_not_be_read_is_named() -> None:
             RecordedSweep.read(folder)
 
 
+@pytest.mark.posix
 def test_a_path_with_odd_characters(tmp_path: Path) -> None:
     odd = tmp_path / "a?b=c&d#e% f'\"ä"
     assert same(RecordedSweep.read(new_folder(odd)).results, dense_sweep(12))

@@ -1,4 +1,3 @@
-import fcntl
 import json
 import os
 import signal
@@ -84,6 +83,7 @@ def test_the_lock_of_a_killed_process_is_taken_over(folder: SweepFolder) -> None
         assert getattr(read_owner(folder), "pid", None) == os.getpid()
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("removed", [["lock"], ["lock.json"], ["lock", "lock.json"]], ids=str)
 def test_a_removed_file_lets_no_second_process_in(folder: SweepFolder, removed: list[str]) -> None:
     with held(folder):
@@ -167,7 +167,10 @@ def test_a_lock_can_be_taken_again_and_released_twice(folder: SweepFolder) -> No
         lock.release()
 
 
+@pytest.mark.posix
 def test_a_reader_that_holds_the_lock_for_a_moment_is_waited_for(folder: SweepFolder) -> None:
+    import fcntl
+
     descriptor = os.open(folder.path, os.O_RDONLY)
     fcntl.flock(descriptor, fcntl.LOCK_SH)
     timer = threading.Timer(0.1, os.close, [descriptor])
@@ -203,6 +206,7 @@ def test_a_fresh_sweep_takes_the_lock_of_the_new_folder(tmp_path: Path) -> None:
     assert len(RecordedSweep.read(moved).results) == 12
 
 
+@pytest.mark.posix
 def test_releasing_the_lock_of_a_folder_moved_away_leaves_the_new_ones_note(tmp_path: Path) -> None:
     folder = new_folder(tmp_path)
     old = SweepLock(folder)

@@ -299,6 +299,7 @@ def test_an_altered_comparison_is_computed_anew_and_written_again_by_the_next_ru
     assert file.read_text() == kept
 
 
+@pytest.mark.posix
 def test_what_stands_in_its_place_is_neither_waited_for_nor_followed(copy, tmp_path):
     expected = read(copy)
     for place in (os.mkfifo, lambda path: path.symlink_to(tmp_path / "mine")):

@@ -176,6 +176,7 @@ def test_a_record_is_never_made_over_another(tmp_path: Path) -> None:
     assert folder.study.read_bytes() == before
 
 
+@pytest.mark.posix
 def test_the_record_is_its_owners_alone(tmp_path: Path) -> None:
     with new_study(tmp_path, dense_sweep(3)) as study:
         modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in study.folder.path.iterdir()}

@@ -137,6 +137,7 @@ def socket_at(path: Path) -> None:
         os.chdir(here)
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("kind", ["a link", "a pipe", "a socket"])
 def test_what_is_no_file_of_the_sweep_is_refused(tmp_path: Path, name: str, kind: str) -> None:
@@ -160,6 +161,7 @@ def test_what_is_no_file_of_the_sweep_is_refused(tmp_path: Path, name: str, kind
     assert path.lstat().st_mode & 0o170000 in (stat.S_IFLNK, stat.S_IFIFO, stat.S_IFSOCK)
 
 
+@pytest.mark.posix
 def test_a_pipe_in_place_of_the_note_or_of_weights_holds_up_no_reader(tmp_path: Path) -> None:
     folder = new_folder(tmp_path)
     os.mkfifo(folder.owner)
@@ -191,6 +193,7 @@ def test_only_files_that_a_sweep_wrote_are_deleted(tmp_path: Path) -> None:
     assert (folder.weights / "20240101.npz").exists()
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize(
     ("before", "files", "mode"), [(None, [], 0o700), (0o777, [], 0o700), (0o755, ["a.jpg"], 0o755)]
 )

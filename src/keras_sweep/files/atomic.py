@@ -141,6 +141,6 @@ def user_cache(*parts: str) -> Path:
         if not stat.S_ISDIR(status.st_mode):
             raise NotADirectoryError(errno.ENOTDIR, "it is a file or a link, not a folder", str(folder))
         # Other users who may write to the folder could replace what is read from it.
-        if hasattr(os, "getuid") and (status.st_uid != os.getuid() or status.st_mode & 0o022):
+        if disk.can_others_write(status):
             raise PermissionError(errno.EPERM, "it belongs to another user, or others can write to it", str(folder))
     return folder

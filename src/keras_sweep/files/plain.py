@@ -26,7 +26,8 @@ _SPACE = "Free some space, then run the same command again. Every finished trial
 _OWNER = "Check the owner and the permissions of the folder, or choose another folder with `--sweeps-dir`"
 _DISK = "The disk or its connection failed. Fix it, then run the same command again"
 _BUSY = "Another program uses the database. Close it, then run the same command again"
-_SHARING_VIOLATION, _INVALID_NAME = 32, 123  # of Windows
+_ACCESS_DENIED, _SHARING_VIOLATION, _INVALID_NAME = 5, 32, 123  # of Windows
+_CLOSE = "Close the other program, then run the same command again"
 _LATER = "Run the same command again. Every finished trial is kept"
 _HINTS = {
     errno.ENOSPC: _SPACE,
@@ -52,9 +53,11 @@ def plain_errors(doing: str, path: Path, *, option: str | None = None) -> Iterat
         number = error_number(error)
         why = os.strerror(number) if number in _HINTS else error.strerror or str(error) or type(error).__name__
         hint = _HINTS.get(number, _LATER).replace("--sweeps-dir", option or "--sweeps-dir")
-        if getattr(error, "winerror", 0) == _SHARING_VIOLATION:
-            why, hint = "another program has it open", "Close the other program, then run the same command again"
-        if getattr(error, "winerror", 0) == _INVALID_NAME:
+        if (code := getattr(error, "winerror", 0)) == _SHARING_VIOLATION:
+            why, hint = "another program has it open", _CLOSE
+        elif code == _ACCESS_DENIED:  # also the answer if a file would replace an open file
+            why, hint = f"{why}, or another program has it open", f"{_CLOSE}. {hint}"
+        elif code == _INVALID_NAME:
             why, hint = "Windows forbids this name", f"Choose another name with `{option or '--sweeps-dir'}`"
         raise RecordError(f"can't {doing} {path}: {why}", hint=hint) from error
     except sqlite3.Error as error:

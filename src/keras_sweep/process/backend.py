@@ -19,7 +19,7 @@ from textwrap import shorten
 from typing import Any
 
 from keras_sweep.errors import MissingPackage, RecordError, SweepError, UsageError
-from keras_sweep.system.processes import delay_interrupt
+from keras_sweep.system.processes import call_in_forks, delay_interrupt
 
 BACKENDS = ("jax", "tensorflow", "torch")
 FORKED_SECONDS = 30.0  # time for a tiny program in a forked process
@@ -146,8 +146,7 @@ def check_environment() -> None:
         raise _make_error(backend, reason) from error
 
 
-if hasattr(os, "register_at_fork"):  # Windows has no fork
-    os.register_at_fork(after_in_child=check_environment.cache_clear)
+call_in_forks(check_environment.cache_clear)
 
 
 def _run_tiny_program(keras: Any, backend: str) -> None:

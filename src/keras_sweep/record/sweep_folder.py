@@ -82,7 +82,7 @@ class SweepFolder:
                     self.path.chmod(0o700)
 
     def is_open_to_others(self) -> bool:
-        return hasattr(os, "getuid") and bool(self.path.stat().st_mode & 0o077)
+        return disk.is_open_to_others(self.path)
 
 
 def set_aside(path: Path) -> Path:

@@ -20,6 +20,7 @@ except ImportError:  # Windows
 
 CAN_LOCK_FOLDERS = fcntl is not None
 MOST_PATH = 247  # characters of a folder's path on Windows, by default
+HAS_OWNERS = hasattr(os, "getuid")  # Windows decides by a folder's place who may read it
 BUSY_SECONDS = 30.0  # s that a statement waits for another program to release the database
 WAITS = () if CAN_LOCK_FOLDERS else (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # s before an open file is tried again
 # Refuse links, and open a pipe at once. Without the last flag, Windows would write "\n" as "\r\n".
@@ -71,7 +72,17 @@ def remove(path: Path) -> None:
 
 
 def remove_folder(path: Path) -> None:
-    path.rmdir()
+    _repeat(path.rmdir)
+
+
+def is_open_to_others(path: Path) -> bool:
+    """Check whether other users have access to the folder. False on Windows, where the permissions don't say it."""
+    return HAS_OWNERS and bool(path.stat().st_mode & 0o077)
+
+
+def can_others_write(status: os.stat_result) -> bool:
+    """Check whether a folder belongs to another user, or others can write to it. False on Windows."""
+    return HAS_OWNERS and (status.st_uid != os.getuid() or bool(status.st_mode & 0o022))
 
 
 def _repeat(call: Callable[[], None]) -> None:

@@ -6,7 +6,7 @@ import select
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 # What a user or a shell sends to end a program. Windows has Ctrl-Break, also for a closed window, in place of SIGHUP.
@@ -19,9 +19,9 @@ SIGNALS = tuple(
 
 def ignore_keys() -> None:
     """Ignore Ctrl-C and Ctrl-Break: the terminal sends them to the workers of a command, too."""
-    for number in SIGNALS:
-        if number.name in ("SIGINT", "SIGBREAK"):
-            signal.signal(number, signal.SIG_IGN)
+    for name in ("SIGINT", "SIGBREAK"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
 @contextlib.contextmanager
@@ -46,6 +46,12 @@ def is_running(process: int) -> bool:
     return True
 
 
+def call_in_forks(function: Callable[[], object]) -> None:
+    """Call the function at the start of each process that is forked from this process. Windows has no fork."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=function)
+
+
 def list_cores() -> list[int]:
     """List the cores that this process may use, by number. If the system has no CPU affinity, list all cores."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [*range(os.cpu_count() or 1)]
@@ -63,10 +69,14 @@ def end_with_parent(parent: int, folder: Path) -> None:
     """Start a thread that ends this process and removes `folder` once the process `parent` is gone."""
     import shutil
 
+    import psutil
+
     def watch() -> None:
-        # On Windows the number of the parent stays when the parent is gone.
-        while os.getppid() == parent and is_running(parent):
-            time.sleep(1.0)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(parent)
+            # On Windows the number of the parent stays when the parent is gone. A new process may get the number.
+            while os.getppid() == parent and process.is_running():
+                time.sleep(1.0)
         shutil.rmtree(folder, ignore_errors=True)  # a parent that ends normally does this
         os._exit(1)
 

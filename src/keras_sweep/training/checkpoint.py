@@ -17,7 +17,9 @@ import numpy.typing as npt
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import RecordError
 from keras_sweep.files.arrays import DamagedArrays, read_text_and_arrays, write_arrays
+from keras_sweep.files.plain import plain_errors
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.system import disk
 from keras_sweep.trial.result import Suggestion
 
 VERSION = 5
@@ -123,7 +125,8 @@ class LatestCheckpoint:
         return True
 
     def remove(self) -> None:
-        self._path.unlink(missing_ok=True)
+        with plain_errors("remove", self._path):
+            disk.remove(self._path)
 
     def _digest(self, trials: Sequence[Suggestion]) -> str:
         """Hash what training results depend on: model, data, package versions, trials and lane limit."""

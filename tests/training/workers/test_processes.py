@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from keras_sweep.process.stop_request import end_with_parent
 from keras_sweep.system.processes import list_cores
 from keras_sweep.training.workers import processes as module
 from keras_sweep.training.workers.processes import ProcessPool
@@ -108,13 +107,3 @@ def test_closed_they_end_and_leave_no_file(monkeypatch: pytest.MonkeyPatch) -> N
     found.close()
     wait_for(lambda: not Path(f"/proc/{process}").exists())
     assert not folder.exists() and any(one.cancelled() for one in waiting)
-
-
-def test_a_process_ends_with_its_parent_and_removes_the_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    folder, parents, slept, codes, ended = tmp_path / "calls", [7, 7, 1], list[float](), list[int](), threading.Event()
-    folder.mkdir()
-    monkeypatch.setattr(os, "getppid", lambda: parents.pop(0))
-    monkeypatch.setattr(time, "sleep", slept.append)
-    monkeypatch.setattr(os, "_exit", lambda code: (codes.append(code), ended.set()))
-    end_with_parent(7, folder)
-    assert ended.wait(30) and codes == [1] and slept == [1.0, 1.0] and not folder.exists() and parents == []

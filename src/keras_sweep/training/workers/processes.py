@@ -33,7 +33,8 @@ class ProcessPool(ExecutorPool):
     def __init__(self, number: str) -> None:
         self.name = f"the processes of `--workers {number}`"
         self._count = count = int(number)
-        self._folder = TemporaryDirectory(prefix=f"keras-sweep-{os.getpid()}-")
+        # On Windows, a file stays as long as the worker that has it open takes to end.
+        self._folder = TemporaryDirectory(prefix=f"keras-sweep-{os.getpid()}-", ignore_cleanup_errors=True)
         self._stop = Path(self._folder.name, "stop")
         all_cores = list_cores()
         self._idle: queue.LifoQueue[PoolProcess] = queue.LifoQueue()  # last in, first out: a trial keeps its process
