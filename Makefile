@@ -23,6 +23,10 @@ PROMISES := $(LANES)/test_equals_fit.py $(LANES)/test_rounding.py $(LANES)/test_
     tests/faults/test_kill.py::test_killed_at_calls_and_moments_a_sweep_ends_as_if_it_had_not_been \
     tests/faults/test_kill.py::test_killed_in_its_last_steps_the_look_at_the_test_rows_is_counted_exactly
 
+# What runs again where keras-sweep sees Windows, as tests/helpers/windows.py says.
+WINDOWS := tests/system tests/files tests/record tests/cli tests/process tests/training/workers \
+    $(patsubst %,tests/faults/test_%.py,beside code damage failures user_code workers)
+
 .PHONY: run test promises lint docs dist bench soak data browser clean help
 
 help:  ## this list
@@ -33,6 +37,7 @@ run: data  ## the main job: sweep the one-layer model on Fashion-MNIST
 
 test: data browser  ## every test
 	$(IN_MEMORY) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not soak" $(ARGS)
+	$(if $(ARGS),,$(IN_MEMORY) $(BIN)/python -m pytest -n 2 --dist load -p tests.helpers.windows -m "not soak and not posix" $(WINDOWS))
 
 promises: data  ## those tests of the long form that the promises rest on: three minutes
 	$(IN_MEMORY) $(BIN)/python -m pytest -n 2 --dist load -m soak $(PROMISES) $(ARGS)
@@ -74,6 +79,7 @@ lint: $(STAMP)  ## ruff, mypy, and what can be counted of the language
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	for system in win32 darwin; do $(BIN)/mypy --platform $$system --cache-dir .mypy_cache/$$system || exit; done
 	$(BIN)/python tests/language.py
 
 docs: $(STAMP)  ## the site, into build/site

@@ -61,6 +61,34 @@ def test_few_ties_bind_the_rooms() -> None:
     assert len({(a, b) for a, b in ties if a != b and a in ROOMS and b in ROOMS and a != "testing"}) <= 82
 
 
+MODULES_OF_SOME_SYSTEMS = {"ctypes", "fcntl", "grp", "msvcrt", "pty", "pwd", "resource", "select", "termios", "winreg"}
+CALLS_OF_SOME_SYSTEMS = re.compile(
+    r"os\.(name|uname|fork\w*|register_at_fork|\w*[ug]id|kill\w*|sched_\w+|p(read|write)v?|mkfifo|statvfs|O_\w+|F_\w+)"
+    r"|sys\.platform|signal\.(SIG\w+|pause|setitimer|alarm|pthread_\w+|sigwait\w*)"
+)
+OF_EVERY_SYSTEM = {
+    *("os.getpid", "os.getppid", "os.O_RDONLY", "os.O_WRONLY", "os.O_RDWR"),
+    *("signal.SIGINT", "signal.SIGTERM", "signal.SIG_IGN", "signal.SIG_DFL"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(name for name in MODULES if room(name) != "system"))
+def test_what_only_some_systems_have_is_named_in_one_room(name: str) -> None:
+    """`make lint` has mypy look for the rest: it reads the package as on Windows and macOS, too."""
+    nodes = list(ast.walk(ast.parse(MODULES[name].read_text())))
+    found = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    found |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+    assert not found & MODULES_OF_SOME_SYSTEMS
+    calls = {ast.unparse(node) for node in nodes if isinstance(node, ast.Attribute)}
+    assert not {call for call in calls if CALLS_OF_SOME_SYSTEMS.fullmatch(call)} - OF_EVERY_SYSTEM
+    asked = {
+        ast.unparse(node.args[0])
+        for node in nodes
+        if isinstance(node, ast.Call) and node.args and ast.unparse(node.func) in ("hasattr", "getattr")
+    }
+    assert not asked & {"os", "signal", "socket", "time"}
+
+
 # Where something may be set on another package: lanes, replay and KerasTuner's oracles can't be had without.
 PRIVATE_NAMES = (
     "training.",

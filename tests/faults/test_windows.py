@@ -59,7 +59,7 @@ def test_a_second_run_is_refused_and_ctrl_break_ends_the_first_in_order(tmp_path
 
 def test_every_command_on_a_sweep_prints_on_windows_what_it_prints_here(tmp_path: Path) -> None:
     write_whole(tmp_path, "plain")
-    for words in (["--help"], ["run", "--help"], ["check", "plain.yaml", "--format", "json"]):
+    for words in (["--help"], ["run", "--help"], ["check", "plain.yaml", "--no-probe"]):
         _assert_alike(tmp_path, *words)
     on_windows(tmp_path, *arguments("plain")).ok()
     for words in (["list"], ["leaderboard", "--format", "json"], ["show", "plain", "0"], ["compare", "plain", "plain"]):

@@ -27,6 +27,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
+import pytest
+
 from keras_sweep.record.study_file import read_empty_tables
 from tests.helpers.records import ROOT
 
@@ -55,6 +57,8 @@ class Forks:
     """The driver for a backend, one for all tests: it ends when its input does, with them."""
 
     def __init__(self, backend: str, windows: bool = False) -> None:
+        if not hasattr(os, "fork"):
+            pytest.skip("the system forks no processes")
         command = [sys.executable, "-m", "tests.helpers.fault_driver", backend]
         self._process = subprocess.Popen(
             command,

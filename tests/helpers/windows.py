@@ -24,6 +24,7 @@ import select
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 from types import FrameType, ModuleType
@@ -166,10 +167,11 @@ def _find_user(place: str) -> str:
     for process in os.listdir("/proc"):
         if not process.isdigit():
             continue
-        try:
-            names = [os.readlink(f"/proc/{process}/fd/{number}") for number in os.listdir(f"/proc/{process}/fd")]
-        except OSError:  # it has ended
-            continue
+        names = []
+        with suppress(OSError):  # it has ended
+            for number in os.listdir(f"/proc/{process}/fd"):
+                with suppress(OSError):  # closed by now, as the one that lists them
+                    names.append(os.readlink(f"/proc/{process}/fd/{number}"))
         if process == str(os.getpid()):
             names += [line.split(maxsplit=5)[-1] for line in Path("/proc/self/maps").read_text("utf-8").splitlines()]
         for name in names:

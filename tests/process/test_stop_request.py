@@ -11,6 +11,7 @@ import pytest
 
 from keras_sweep.errors import Interrupted
 from keras_sweep.process.stop_request import StopRequest
+from keras_sweep.system.processes import SIGNALS
 
 
 def has_seen(stop: StopRequest) -> bool:
@@ -30,7 +31,7 @@ def test_the_time_runs_out() -> None:
     assert not stop.signalled
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_asks_once_there_is_something_to_finish(number: signal.Signals) -> None:
     former = signal.signal(number, signal.default_int_handler)
     try:
@@ -46,6 +47,7 @@ def test_a_signal_asks_once_there_is_something_to_finish(number: signal.Signals)
         signal.signal(number, former)
 
 
+@pytest.mark.posix
 def test_an_ignored_signal_stays_ignored() -> None:
     """Of two signals the later one is seen, after which the first would have been."""
     ways = {signal.SIGHUP: signal.SIG_IGN, signal.SIGINT: signal.default_int_handler}

@@ -13,7 +13,9 @@ import pytest
 
 from tests.helpers.whole_sweeps import folder_of, run_space
 
-AS_POSTGRES = ("runuser", "-u", "postgres", "--") if os.geteuid() == 0 else ()  # a server refuses to run as root
+AS_POSTGRES = (
+    ("runuser", "-u", "postgres", "--") if getattr(os, "geteuid", os.getpid)() == 0 else ()
+)  # a server refuses to run as root
 
 
 def program(name: str) -> str:

@@ -55,6 +55,7 @@ def about() -> dict[str, Any]:
     }
 
 
+@pytest.mark.posix
 def test_a_process_keeps_to_its_cores_and_leaves_interrupts_and_the_answer_to_its_parent(two: ProcessPool) -> None:
     found = two.on_each(about)
     here = list_cores()

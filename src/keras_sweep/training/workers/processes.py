@@ -55,8 +55,7 @@ class ProcessPool(ExecutorPool):
         barrier = threading.Barrier(self._count)  # each process calls once
 
         def call() -> Any:
-            barrier.wait()
-            return self._call(function, *arguments)
+            return self._call(function, *arguments, barrier=barrier)
 
         try:
             return [future.result() for future in [self._executor.submit(call) for _ in range(self._count)]]
@@ -81,9 +80,11 @@ class ProcessPool(ExecutorPool):
             self._idle.get().end()
         self._folder.cleanup()
 
-    def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+    def _call(self, function: Callable[..., Any], *arguments: Any, barrier: threading.Barrier | None = None) -> Any:
         process = self._idle.get()
         try:
+            if barrier is not None:
+                barrier.wait()
             return process.call(function, *arguments)
         finally:
             self._idle.put(process)
