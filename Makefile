@@ -37,7 +37,7 @@ run: data  ## the main job: sweep the one-layer model on Fashion-MNIST
 
 test: data browser  ## every test
 	$(IN_MEMORY) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not soak" $(ARGS)
-	$(if $(ARGS),,$(IN_MEMORY) $(BIN)/python -m pytest -n 2 --dist load -p tests.helpers.windows -m "not soak and not posix" $(WINDOWS))
+	$(if $(ARGS),,$(IN_MEMORY) $(BIN)/python -m pytest -n 2 --dist loadfile -p tests.helpers.windows -m "not soak and not posix" $(WINDOWS))
 
 promises: data  ## those tests of the long form that the promises rest on: three minutes
 	$(IN_MEMORY) $(BIN)/python -m pytest -n 2 --dist load -m soak $(PROMISES) $(ARGS)

@@ -13,9 +13,8 @@ import pytest
 
 from tests.helpers.whole_sweeps import folder_of, run_space
 
-AS_POSTGRES = (
-    ("runuser", "-u", "postgres", "--") if getattr(os, "geteuid", os.getpid)() == 0 else ()
-)  # a server refuses to run as root
+# A server refuses to run as root.
+AS_POSTGRES = ("runuser", "-u", "postgres", "--") if getattr(os, "geteuid", os.getpid)() == 0 else ()
 
 
 def program(name: str) -> str:
