@@ -53,10 +53,14 @@ class Faults:
             self.failed = what
             if not self.after:
                 self._fail(error)
+        result = None
         try:
-            return work()
+            result = work()
+            return result
         finally:
             if mine:
+                if what == "open_new" and result is not None:
+                    os.close(result)  # a call that fails leaves no file open
                 self._fail(error)
 
     def _fail(self, error: Callable[[], Exception]) -> None:
