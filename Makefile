@@ -6,6 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
     if command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then echo $$p; break; fi; done)
 VENV := .venv
 BIN := $(VENV)/bin
+CORE := $(VENV)/.core
 STAMP := $(VENV)/.installed
 # The extras that users install.
 EXTRAS := tensorflow savedmodel torch dashboard images mlflow wandb tensorboard onnx litert dask ray
@@ -35,11 +36,11 @@ help:  ## this list
 run: data  ## the main job: sweep the one-layer model on Fashion-MNIST
 	$(BIN)/sweep run search_spaces/dense.yaml
 
-test: data browser  ## every test
+test: $(STAMP) data browser  ## every test
 	$(IN_MEMORY) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not soak" $(ARGS)
 	$(if $(ARGS),,$(IN_MEMORY) $(BIN)/python -m pytest -n 2 --dist loadfile -p tests.helpers.windows -m "not soak and not posix" $(WINDOWS))
 
-promises: data  ## those tests of the long form that the promises rest on: three minutes
+promises: $(STAMP) data  ## those tests of the long form that the promises rest on: three minutes
 	$(IN_MEMORY) $(BIN)/python -m pytest -n 2 --dist load -m soak $(PROMISES) $(ARGS)
 
 dist: $(STAMP)  ## what a release would upload, in build/dist: checked, and tried without and with extras beside the newest packages (PYTHON=python3.13)
@@ -60,10 +61,10 @@ dist: $(STAMP)  ## what a release would upload, in build/dist: checked, and trie
 	cd build/typed && bin/mypy --strict --python-executable ../newest/bin/python example.py
 	cd build/typed && bin/pyright --pythonpath ../newest/bin/python example.py
 
-soak: data browser  ## the long form of the tests, which takes more than an hour
+soak: $(STAMP) data browser  ## the long form of the tests, which takes more than an hour
 	$(IN_MEMORY) $(BIN)/python -m pytest -n 2 --dist loadfile -m soak $(ARGS)
 
-bench: data  ## a short form of every benchmark
+bench: $(STAMP) data  ## a short form of every benchmark
 	$(BIN)/python benchmarks/generation_size.py --quick
 	$(BIN)/python benchmarks/lanes.py --quick
 	$(BIN)/python benchmarks/trial_epoch_cost.py --quick
@@ -85,18 +86,24 @@ lint: $(STAMP)  ## ruff, mypy, and what can be counted of the language
 docs: $(STAMP)  ## the site, into build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-data: $(STAMP)  ## find or fetch the data
+data: $(CORE)  ## find or fetch the data
 	@$(BIN)/python -c "from keras_sweep.data.image_sets import FASHION_MNIST; print(FASHION_MNIST.locate())"
 
 browser:
 	@for p in chromium chromium-browser google-chrome chrome; do command -v $$p >/dev/null && exit 0; done; \
 	echo "The tests of the report's page will fail: they need Chromium (sudo apt-get install chromium)" >&2
 
-$(STAMP): pyproject.toml constraints.txt
+# What `sweep run` needs; the rest is for tests, and takes twice as long to install.
+$(CORE): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed: install it and run make again" >&2; exit 1; }
-	@echo "Setting up $(VENV) (a few minutes the first time) ..."
+	@echo "Setting up $(VENV) (a minute the first time) ..."
 	@$(PYTHON) -m venv $(VENV) || { echo "No venv module: sudo apt-get install python3-venv" >&2; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(STAMP): $(CORE)
+	@echo "Adding what tests need to $(VENV) (a few minutes the first time) ..."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[torch,dashboard,docs,dev]'
 	@touch $@
 

@@ -9,6 +9,8 @@ import tarfile
 import tomllib
 import venv
 import zipfile
+from collections.abc import Iterable
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,29 @@ def test_no_message_names_a_file_that_an_installed_package_lacks() -> None:
         texts = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
         told = [node.value for node in texts if id(node) not in prose]
         assert not [text for text in told if "search_spaces/" in text or "examples/" in text], file
+
+
+def imports_of(file: Path) -> set[str]:
+    """The top names of what a module imports, at its start or later."""
+    nodes = list(ast.walk(ast.parse(file.read_text())))
+    names = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    return {name.partition(".")[0] for name in names}
+
+
+def names(requirements: Iterable[str]) -> set[str]:
+    return {re.split(r"[^\w.-]", text)[0].lower() for text in requirements}
+
+
+def test_every_requirement_is_imported_and_every_import_is_a_requirement_or_in_an_extra() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    imported = set.union(*map(imports_of, (ROOT / "src").rglob("*.py"))) - sys.stdlib_module_names - {"keras_sweep"}
+    by_module = packages_distributions()
+    distributions = {name.lower() for module in imported for name in by_module.get(module, [module])}
+    core, extras = names(project["dependencies"]), names(sum(project["optional-dependencies"].values(), []))
+    assert core - distributions == {"six"}  # for KerasTuner, which imports it without declaring it
+    assert "tensorflow" in extras - core
+    assert distributions - core - extras == set()
 
 
 def test_the_wheel_has_every_module_and_every_file_of_data(built: Path) -> None:

@@ -16,7 +16,7 @@ from keras_sweep.models.build import build_model, call_symbolic, count_classes, 
 from keras_sweep.models.hyper_model import explore_space, has_own_fit, is_hyper_model
 from keras_sweep.models.model_as_file import fileable, opening_call, opening_words
 from keras_sweep.models.own_compile import apply_own_compile, check_losses, list_outputs, list_overrides, own_loss
-from keras_sweep.process.backend import clear_session, import_keras
+from keras_sweep.process.backend import can_import, clear_session, import_keras, require_backend
 from keras_sweep.process.user_code import guard_user_code, load_python, preserve_process
 from keras_sweep.process.user_objects import display_name
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -45,13 +45,13 @@ class Inspection:
 
 def load_rows(spec: SweepSpec, data: SearchData | None = None) -> tuple[SweepSpec, SearchData]:
     """Load the rows as the loss and the model take them. `data` is the result of `load_search_data`, if you have it.
-    Return (spec with the model's own loss and metrics, data). Raises DataError, ModelError or SpaceFileError."""
-    data, backend = load_search_data(spec) if data is None else data, import_keras().backend.backend()
-    if data.has_texts and backend != "tensorflow":
-        raise DataError(
-            f"the rows of {data.name} are texts, which need the backend tensorflow, but the backend is {backend}",
-            hint="Add `--backend tensorflow`, or give ids of words instead",
-        )
+    Return (spec with the model's own loss and metrics, data). Raises DataError, ModelError, SpaceFileError, or
+    MissingPackage for texts without TensorFlow."""
+    if getattr(spec.data.options, "text", None):
+        _require_text_backend(spec.data.source)  # before a long read
+    data = load_search_data(spec) if data is None else data
+    if data.has_texts:
+        _require_text_backend(data.name)
     spec = replace(spec, scale=data.scale)
     if spec.model.kind == "dense" or not (spec.own or spec.outputs or data.preprocessing):
         return spec, data
@@ -70,6 +70,16 @@ def load_rows(spec: SweepSpec, data: SearchData | None = None) -> tuple[SweepSpe
     return known, data if is_unchanged else load_search_data(known)
 
 
+def _require_text_backend(name: str) -> None:
+    backend = import_keras().backend.backend()
+    if backend != "tensorflow":
+        require_backend("tensorflow", f", but the rows of {name} are texts, which need it")
+        raise DataError(
+            f"the rows of {name} are texts, which need the backend tensorflow, but the backend is {backend}",
+            hint="Add `--backend tensorflow`, or give ids of words instead",
+        )
+
+
 def _column_inputs(model: Any, data: SearchData) -> tuple[str, ...]:
     """Return the names of the model's inputs, if there are several and each is a table column. Else return ()."""
     inputs = getattr(model, "input", None)
@@ -82,6 +92,8 @@ def _column_inputs(model: Any, data: SearchData) -> tuple[str, ...]:
 def inspect_model(spec: SweepSpec, data: SearchData) -> Inspection:
     """Build and inspect the model. Raises ModelError if no model can be built or outputs do not fit the labels, and
     SpaceFileError if trials would be ranked by different losses."""
+    if not can_import("tensorflow"):
+        _check_callbacks(spec)
     if spec.model.kind == "dense":
         return Inspection(spec)
     spec = add_own_parameters(spec, data)
@@ -96,6 +108,17 @@ def inspect_model(spec: SweepSpec, data: SearchData) -> Inspection:
         notices += _check_first_outputs(spec, data, model)
     notices += _file_notices(data, model)
     return Inspection(spec, shape, activation, tuple(notices))
+
+
+def _check_callbacks(spec: SweepSpec) -> None:
+    """Raise MissingPackage for Keras's `TensorBoard`, which would fail without TensorFlow in the first epoch."""
+    keras = import_keras()
+    for place in (callback.python for callback in spec.training.callbacks):
+        # Trials report other errors.
+        with contextlib.suppress(ModelError), guard_user_code(f"{place} failed", spec.folder, ModelError):
+            function: Any = load_python(place, spec.folder, ModelError)
+            if isinstance(function(), keras.callbacks.TensorBoard):
+                require_backend("tensorflow", f", but the callback of {place} needs it")
 
 
 def add_own_parameters(spec: SweepSpec, data: SearchData) -> SweepSpec:

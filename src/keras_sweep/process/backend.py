@@ -22,6 +22,7 @@ from keras_sweep.errors import MissingPackage, RecordError, SweepError, UsageErr
 from keras_sweep.system.processes import call_in_forks, delay_interrupt
 
 BACKENDS = ("jax", "tensorflow", "torch")
+TITLES = {"jax": "JAX", "tensorflow": "TensorFlow", "torch": "PyTorch"}
 FORKED_SECONDS = 30.0  # time for a tiny program in a forked process
 _BEGUN_IN = os.getpid()
 
@@ -52,9 +53,7 @@ def choose_backend(requested: str | None, *, default: str | None = None) -> str:
             f"`--backend` is {backend!r}, but this process has imported Keras with {running!r}",
             hint=f"To use {backend}, {how_to_set(backend)}",
         )
-    if importlib.util.find_spec(backend) is None:
-        package = f"keras-sweep[{backend}]" if backend == "torch" else backend
-        raise MissingPackage(f"the backend {backend!r} is not installed", hint=f"pip install '{package}'")
+    require_backend(backend, f", but the backend is {backend}")
     os.environ["KERAS_BACKEND"] = backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Otherwise JAX reserves most of an accelerator's memory.
@@ -82,6 +81,17 @@ def check_imported_packages() -> None:
             if imported and imported.partition("+")[0] != installed.partition("+")[0]:  # "+...": of a local build
                 hint = "Restart the kernel" if is_kernel() else "Start a new process"
                 raise UsageError(f"{name} {imported} is imported, but {installed} is installed now", hint=hint)
+
+
+def can_import(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
+
+
+def require_backend(backend: str, reason: str) -> None:
+    """Raise MissingPackage unless the backend is installed. `reason` ends the message: ", but ... needs it"."""
+    if not can_import(backend):
+        message = f"{TITLES[backend]} is not installed{reason}"
+        raise MissingPackage(message, hint=f"pip install 'keras-sweep[{backend}]'")
 
 
 def _check_backend(name: str | None, option: str) -> str | None:

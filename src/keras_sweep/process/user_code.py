@@ -21,6 +21,7 @@ from types import ModuleType
 from typing import Any
 
 from keras_sweep.errors import SweepError, UsageError
+from keras_sweep.process.backend import require_backend
 from keras_sweep.process.source_code import digest_files, digest_source, find_definition, find_module_file, is_installed
 from keras_sweep.process.user_objects import get_object, is_object_name
 from keras_sweep.space.text import did_you_mean, strip_styles
@@ -223,14 +224,18 @@ def select_accepted(function: Callable[..., Any], facts: Mapping[str, Any]) -> d
 @contextmanager
 def guard_user_code(what: str, folder: Path, error: type[UsageError], *, hint: str | None = None) -> Iterator[None]:
     """Turn an exception of user code inside the block, also `sys.exit`, into `error`: "WHAT: file:line: Type: message".
-    The line is the innermost line of code in `folder`. A SweepError and Ctrl-C are raised as they are."""
+    The line is the innermost line of code in `folder`. A SweepError and Ctrl-C are raised as they are. If the code
+    needs TensorFlow, which is not installed, this raises MissingPackage."""
     with preserve_process():
         try:
             yield
         except BaseException as fault:
             if isinstance(fault, SweepError) or not is_user_error(fault):  # a signal, or an error that is clear already
                 raise
-            raise error(f"{what}: {describe_user_error(fault, folder)}", hint=hint) from fault
+            message = f"{what}: {describe_user_error(fault, folder)}"
+            if isinstance(fault, ImportError) and "tensorflow" in str(fault).lower():
+                require_backend("tensorflow", f": {message}")
+            raise error(message, hint=hint) from fault
 
 
 def is_user_error(fault: BaseException) -> bool:

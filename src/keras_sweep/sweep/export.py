@@ -1,7 +1,6 @@
 """Write the model of a trial with its card: for `sweep export`, and for `best.keras` at the end of a run."""
 
 import hashlib
-import importlib.util
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from keras_sweep.files.atomic import check_file, clear_parts, folder_beside, rep
 from keras_sweep.files.plain import file_digest, open_plain, plain_errors
 from keras_sweep.models.model_as_file import PLAIN, fileable, opening_call, opening_words
 from keras_sweep.models.own_compile import choose_jit_on_opening, own_arguments
-from keras_sweep.process.backend import without_tensorflow
+from keras_sweep.process.backend import TITLES, can_import, without_tensorflow
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.study_file import StudyFile
@@ -112,7 +111,9 @@ def check_target(path: Path, form: ExportFormat) -> None:
 
 EXPORT_FORMATS: Mapping[str, ExportFormat] = {
     "keras": ExportFormat(".keras"),
-    "onnx": ExportFormat(".onnx", "onnxruntime.InferenceSession(path)", ("onnx", "onnxruntime", "tf2onnx")),
+    "onnx": ExportFormat(
+        ".onnx", "onnxruntime.InferenceSession(path)", ("tensorflow", "onnx", "onnxruntime", "tf2onnx")
+    ),
     "savedmodel": ExportFormat(".savedmodel", "tensorflow.saved_model.load(path)", ("tensorflow",), folder=True),
     "litert": ExportFormat(
         ".tflite",
@@ -146,8 +147,9 @@ def export_trial(
     if quantize is not None and (format, quantize) != ("litert", "int8"):
         message = f"`--quantize` must be int8, with the format litert, but got {quantize} with {format}"
         raise UsageError(message, hint="Use `--format litert --quantize int8`, or leave out `--quantize`")
-    if any(importlib.util.find_spec(module) is None for module in form.packages):
-        raise MissingPackage(f"packages for {format} are not installed", hint=f"pip install 'keras-sweep[{format}]'")
+    if missing := [TITLES.get(module, module) for module in form.packages if not can_import(module)]:
+        message = f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed"
+        raise MissingPackage(message, hint=f"pip install 'keras-sweep[{format}]'")
     clear_parts(path.parent, of=path)  # of an export that was killed
     card_path = path.with_name(f"{path.stem if format == 'keras' else path.name}.card.json")
     opening = ""
