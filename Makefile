@@ -93,13 +93,13 @@ browser:
 	@for p in chromium chromium-browser google-chrome chrome; do command -v $$p >/dev/null && exit 0; done; \
 	echo "The tests of the report's page will fail: they need Chromium (sudo apt-get install chromium)" >&2
 
-# What `sweep run` needs; the rest is for tests, and takes twice as long to install.
+# What `sweep run` needs; the rest is for tests. Python compiles what is imported, which takes less than compiling all.
 $(CORE): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed: install it and run make again" >&2; exit 1; }
 	@echo "Setting up $(VENV) (a minute the first time) ..."
 	@$(PYTHON) -m venv $(VENV) || { echo "No venv module: sudo apt-get install python3-venv" >&2; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e .
 	@touch $@
 
 $(STAMP): $(CORE)

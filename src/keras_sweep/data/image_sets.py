@@ -139,9 +139,9 @@ class ImageSet:
         place = self.files[0] if len(self.files) == 1 else self.folder
         raise DataError(
             f"{self.title} is not on this machine and can't be downloaded ({'; '.join(reasons)})",
-            hint=f"Put {', '.join(self.files)} into a folder and set SWEEP_DATA_DIR to it.{install} Or run `python -c "
-            f"'import keras; keras.datasets.{self.name}.load_data()'` where you have internet, and copy "
-            f"~/.keras/datasets/{place} here",
+            hint=f"Put {', '.join(self.files)} into a folder and set SWEEP_DATA_DIR to it.{install} Or run "
+            f"`KERAS_BACKEND=jax python -c 'import keras; keras.datasets.{self.name}.load_data()'` where "
+            f"you have internet, and copy ~/.keras/datasets/{place} here",
         )
 
 

@@ -118,7 +118,7 @@ def _check_callbacks(spec: SweepSpec) -> None:
         with contextlib.suppress(ModelError), guard_user_code(f"{place} failed", spec.folder, ModelError):
             function: Any = load_python(place, spec.folder, ModelError)
             if isinstance(function(), keras.callbacks.TensorBoard):
-                require_backend("tensorflow", f", but the callback of {place} needs it")
+                require_backend("tensorflow", f", but the callback {display_name(place)} needs it")
 
 
 def add_own_parameters(spec: SweepSpec, data: SearchData) -> SweepSpec:
