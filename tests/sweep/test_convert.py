@@ -110,7 +110,7 @@ def test_what_a_format_lacks_is_told(answers: dict[str, dict[str, Any]]) -> None
 
 def test_raw_text_goes_as_a_savedmodel_alone(tmp_path: Path) -> None:
     rows = Rows(np.array(["good day", "bad day"], object), np.array([1, 0]))
-    with pytest.raises(ModelError, match=r"onnx can't hold a model that reads raw text. `--format savedmodel`"):
+    with pytest.raises(ModelError, match=r"onnx can't hold a model that reads raw text. Use `--format savedmodel`"):
         convert_model(None, tmp_path, tmp_path / "a.onnx", make_spec(), replace(digits(), train=rows), "onnx", None)
 
 

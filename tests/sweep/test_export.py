@@ -164,7 +164,7 @@ def test_a_page_that_can_not_be_written_names_the_option_for_another_place(
     def refuse(path: Path, mode: int) -> int:
         raise OSError(errno.EROFS, "read-only", str(path))
 
-    monkeypatch.setattr("keras_sweep.files.disk.open_new", refuse)
+    monkeypatch.setattr("keras_sweep.system.disk.open_new", refuse)
     with pytest.raises(RecordError) as refused:
         write_page(tmp_path / "README.md", tmp_path / "it.keras", tmp_path / "it.card.json", hostile_card())
     assert refused.value.hint == "The file system is read-only. Choose another folder with `--card`"

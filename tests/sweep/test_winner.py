@@ -145,7 +145,7 @@ def test_a_training_on_all_rows_that_is_stopped_or_fails_is_said(opened, trained
     trained(again(None, None, reason="diverged"))
     with pytest.raises(SweepError, match="the training of trial 3 on all 96 rows failed: diverged") as refused:
         build_final_model(here, TRIAL)
-    assert refused.value.hint.startswith("Without folds and without `finish: {refit: true}`")
+    assert refused.value.hint.startswith("To keep the model of the search, leave out `folds`")
 
 
 def test_a_winner_is_refit_once_and_forgotten_where_that_is_asked_for_no_longer(opened, trained):
