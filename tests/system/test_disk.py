@@ -156,7 +156,7 @@ def test_a_path_that_is_too_long_is_said_with_what_names_a_shorter_one(tmp_path:
 
 @pytest.mark.parametrize(("length", "why"), [(247, "No such file"), (248, "File name too long")])
 def test_windows_calls_a_long_path_missing(length: int, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(disk, "CAN_LOCK_FOLDERS", False)
+    monkeypatch.setattr(disk, "IS_WINDOWS", True)
     path = Path("/" + "x" * (length - 1))
     with pytest.raises(RecordError, match=why), plain_errors("make", path):
         raise FileNotFoundError(errno.ENOENT, "No such file", path)

@@ -86,7 +86,7 @@ class SweepLock:
     def move_aside(self) -> SweepFolder:
         """Rename the folder to `NAME~1` (or the next free number), and lock a new folder `NAME`. Return the renamed
         folder. Raises SweepBusy or RecordError, as `acquire` does."""
-        if not disk.CAN_LOCK_FOLDERS:
+        if disk.IS_WINDOWS:
             self.release()  # Windows renames no folder with an open file, which the lock is
         moved = SweepFolder(set_aside(self.folder.path))
         with self._held:  # the old lock lasts until the new folder is locked
@@ -141,9 +141,8 @@ def living_owner(folder: SweepFolder) -> Owner | None:
     """Return the process that `lock.json` names, or None if it no longer runs the sweep, or the file is missing.
     A process on another host counts as running."""
     owner = read_owner(folder)
-    if owner is None or owner.host != socket.gethostname():
-        return owner
-    return owner if _is_locked(folder) else None
+    is_here = owner is not None and owner.host == socket.gethostname()
+    return None if is_here and not _is_locked(folder) else owner
 
 
 def _is_locked(folder: SweepFolder) -> bool:

@@ -18,11 +18,10 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-CAN_LOCK_FOLDERS = fcntl is not None
+IS_WINDOWS = fcntl is None
 MOST_PATH = 247  # characters of a folder's path on Windows, by default
-HAS_OWNERS = hasattr(os, "getuid")  # Windows decides by a folder's place who may read it
 BUSY_SECONDS = 30.0  # s that a statement waits for another program to release the database
-WAITS = () if CAN_LOCK_FOLDERS else (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # s before an open file is tried again
+WAITS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0) if IS_WINDOWS else ()  # s before an open file is tried again
 # Refuse links, and open a pipe at once. Without the last flag, Windows would write "\n" as "\r\n".
 _PLAIN = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
 APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | _PLAIN
@@ -45,9 +44,9 @@ def write(fd: int, data: bytes | memoryview) -> int:
 
 def fsync(path: Path) -> None:
     """Wait until a file, or the names in a folder, are on the disk. macOS needs another call than Linux."""
-    if not CAN_LOCK_FOLDERS and path.is_dir():
+    if IS_WINDOWS and path.is_dir():
         return  # Windows keeps a folder's names by itself
-    fd = os.open(path, os.O_RDONLY if CAN_LOCK_FOLDERS else os.O_RDWR | _PLAIN)
+    fd = os.open(path, os.O_RDWR | _PLAIN if IS_WINDOWS else os.O_RDONLY)
     try:
         if sys.platform == "darwin":
             with contextlib.suppress(OSError):  # not every volume supports it
@@ -76,13 +75,13 @@ def remove_folder(path: Path) -> None:
 
 
 def is_open_to_others(path: Path) -> bool:
-    """Check whether other users have access to the folder. False on Windows, where the permissions don't say it."""
-    return HAS_OWNERS and bool(path.stat().st_mode & 0o077)
+    """Check whether other users have access to the folder. False on Windows, where a folder's place decides."""
+    return not IS_WINDOWS and bool(path.stat().st_mode & 0o077)
 
 
 def can_others_write(status: os.stat_result) -> bool:
     """Check whether a folder belongs to another user, or others can write to it. False on Windows."""
-    return HAS_OWNERS and (status.st_uid != os.getuid() or bool(status.st_mode & 0o022))
+    return not IS_WINDOWS and (status.st_uid != os.getuid() or bool(status.st_mode & 0o022))
 
 
 def _repeat(call: Callable[[], None]) -> None:
@@ -100,7 +99,7 @@ def lock_folder(path: Path, *, shared: bool = False) -> int | None:
 
     Raises BlockingIOError if another process holds a lock that excludes this lock.
     """
-    if not CAN_LOCK_FOLDERS:
+    if IS_WINDOWS:
         return None
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -113,15 +112,13 @@ def lock_folder(path: Path, *, shared: bool = False) -> int | None:
 
 def remove_inside(descriptor: int | None, path: Path) -> None:
     """Remove the file from the folder of `descriptor`, wherever that folder was moved. With None, remove `path`."""
-    if descriptor is None:
-        return _repeat(path.unlink)
-    return os.unlink(path.name, dir_fd=descriptor)
+    return _repeat(path.unlink) if descriptor is None else os.unlink(path.name, dir_fd=descriptor)
 
 
 def error_number(error: OSError) -> int:
     """Return the `errno` of an error. Windows calls a path missing if it has 248 characters or more."""
     is_long = len(str(Path(str(error.filename)).absolute())) > MOST_PATH
-    return errno.ENAMETOOLONG if is_long and error.errno == errno.ENOENT and not CAN_LOCK_FOLDERS else error.errno or 0
+    return errno.ENAMETOOLONG if IS_WINDOWS and is_long and error.errno == errno.ENOENT else error.errno or 0
 
 
 def relative_path(path: Path, folder: Path) -> str:

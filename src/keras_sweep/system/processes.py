@@ -10,11 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 # What a user or a shell sends to end a program. Windows has Ctrl-Break, also for a closed window, in place of SIGHUP.
-SIGNALS = tuple(
-    signal.Signals(getattr(signal, name))
-    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
-    if hasattr(signal, name)
-)
+_NAMES = "SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"
+SIGNALS: tuple[signal.Signals, ...] = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))
 
 
 def ignore_keys() -> None:
