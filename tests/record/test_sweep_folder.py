@@ -27,6 +27,7 @@ from keras_sweep.record.sweep_folder import (
     sweeps_dir,
 )
 from keras_sweep.record.trial_record import TrialRecord
+from keras_sweep.system.disk import is_open_to_others
 from tests.helpers.records import DENSE, SPEC, new_folder, saved_trials
 from tests.helpers.results import dense_sweep
 
@@ -208,7 +209,7 @@ def test_a_folder_is_its_owners_alone_but_where_it_was_there_with_files_in_it(
         (folder.path / name).touch()
     folder.make()
     assert stat.S_IMODE(folder.path.stat().st_mode) == mode
-    assert folder.is_open_to_others() is bool(files)
+    assert is_open_to_others(folder.path) is bool(files)
 
 
 def test_a_record_that_is_only_read_has_not_changed(tmp_path):

@@ -77,12 +77,9 @@ class SweepFolder:
                 disk.fsync(self.path.parent)
             if not self.path.is_dir():
                 raise NotADirectoryError(errno.ENOTDIR, "there is a file of this name, where a folder is needed")
-            if self.is_open_to_others() and not self.path.is_symlink() and not any(self.path.iterdir()):
+            if disk.is_open_to_others(self.path) and not self.path.is_symlink() and not any(self.path.iterdir()):
                 with contextlib.suppress(PermissionError):  # another user owns the folder: reported later
                     self.path.chmod(0o700)
-
-    def is_open_to_others(self) -> bool:
-        return disk.is_open_to_others(self.path)
 
 
 def set_aside(path: Path) -> Path:

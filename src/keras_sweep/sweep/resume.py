@@ -24,6 +24,7 @@ from keras_sweep.space.text import pluralize
 from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.sweep.replay import weights_of
 from keras_sweep.sweep.winner import compute_validation_outputs
+from keras_sweep.system.disk import is_open_to_others
 from keras_sweep.training.build_trial import call_model, predict_rows
 from keras_sweep.training.outcome import LoggedMetric
 from keras_sweep.trial.events import Listener, Noticed
@@ -69,7 +70,7 @@ def open_study(
         attributes |= {"origin": str(spec.folder.resolve()), **({MODEL_CODE: code} if code else {})}
         attributes |= {"learned": len(learned)} if learned else {}
         study = StudyFile.create(folder, spec, attributes, learned)
-        if folder.is_open_to_others():
+        if is_open_to_others(folder.path):
             mode = stat.S_IMODE(folder.path.stat().st_mode)
             advice = f"`chmod 700 {folder.path}` makes it private"
             emit(Noticed(f"other users can open the folder {folder.path} (mode {mode:04o}): {advice}"))
