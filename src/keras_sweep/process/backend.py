@@ -21,8 +21,7 @@ from typing import Any
 from keras_sweep.errors import MissingPackage, RecordError, SweepError, UsageError
 from keras_sweep.system.processes import call_in_forks, delay_interrupt
 
-BACKENDS = ("jax", "tensorflow", "torch")
-TITLES = {"jax": "JAX", "tensorflow": "TensorFlow", "torch": "PyTorch"}
+BACKENDS = {"jax": "JAX", "tensorflow": "TensorFlow", "torch": "PyTorch"}  # name -> title
 FORKED_SECONDS = 30.0  # time for a tiny program in a forked process
 _BEGUN_IN = os.getpid()
 
@@ -47,7 +46,7 @@ def choose_backend(requested: str | None, *, default: str | None = None) -> str:
     keras = sys.modules.get("keras")  # may be half imported
     running = str(keras.backend.backend()) if keras is not None and hasattr(keras, "backend") else None
     from_environment = _check_backend(os.environ.get("KERAS_BACKEND"), "KERAS_BACKEND")
-    backend = _check_backend(requested, "--backend") or running or from_environment or default or BACKENDS[0]
+    backend = _check_backend(requested, "--backend") or running or from_environment or default or "jax"
     if running is not None and backend != running:
         raise UsageError(
             f"`--backend` is {backend!r}, but this process has imported Keras with {running!r}",
@@ -90,7 +89,7 @@ def can_import(module: str) -> bool:
 def require_backend(backend: str, reason: str) -> None:
     """Raise MissingPackage unless the backend is installed. `reason` ends the message: ", but ... needs it"."""
     if not can_import(backend):
-        message = f"{TITLES[backend]} is not installed{reason}"
+        message = f"{BACKENDS[backend]} is not installed{reason}"
         raise MissingPackage(message, hint=f"pip install 'keras-sweep[{backend}]'")
 
 

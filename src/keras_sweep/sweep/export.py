@@ -14,7 +14,7 @@ from keras_sweep.files.atomic import check_file, clear_parts, folder_beside, rep
 from keras_sweep.files.plain import file_digest, open_plain, plain_errors
 from keras_sweep.models.model_as_file import PLAIN, fileable, opening_call, opening_words
 from keras_sweep.models.own_compile import choose_jit_on_opening, own_arguments
-from keras_sweep.process.backend import TITLES, can_import, without_tensorflow
+from keras_sweep.process.backend import BACKENDS, can_import, without_tensorflow
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.study_file import StudyFile
@@ -98,15 +98,14 @@ def _write_keras(model: Any, part: Path, path: Path) -> None:
 def check_target(path: Path, form: ExportFormat) -> None:
     if not path.parent.is_dir():
         raise UsageError(f"there is no folder {path.parent}", hint="Make the folder, or choose another with `-o`")
+    hint = f"For example `-o model{form.suffix}`"
     if form.folder:
         if path.is_symlink() or (path.exists() and not (path.is_dir() and not any(path.iterdir()))):
             raise UsageError(f"{path} already exists", hint="Choose a new folder with `-o`")
-        return
-    if path.suffix != form.suffix:
-        hint = f"For example `-o model{form.suffix}`"
+    elif path.suffix != form.suffix:
         raise UsageError(f"a model's file must end in {form.suffix}, but got {path.name!r}", hint=hint)
-    if path.is_dir():
-        raise UsageError(f"`-o` must be a file, but {path} is a folder", hint=f"For example `-o model{form.suffix}`")
+    elif path.is_dir():
+        raise UsageError(f"`-o` must be a file, but {path} is a folder", hint=hint)
 
 
 EXPORT_FORMATS: Mapping[str, ExportFormat] = {
@@ -147,7 +146,7 @@ def export_trial(
     if quantize is not None and (format, quantize) != ("litert", "int8"):
         message = f"`--quantize` must be int8, with the format litert, but got {quantize} with {format}"
         raise UsageError(message, hint="Use `--format litert --quantize int8`, or leave out `--quantize`")
-    if missing := [TITLES.get(module, module) for module in form.packages if not can_import(module)]:
+    if missing := [BACKENDS.get(module, module) for module in form.packages if not can_import(module)]:
         message = f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed"
         raise MissingPackage(message, hint=f"pip install 'keras-sweep[{format}]'")
     clear_parts(path.parent, of=path)  # of an export that was killed
