@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -53,10 +54,7 @@ class ProcessPool(ExecutorPool):
 
     def on_each(self, function: Callable[..., Any], *arguments: Any) -> list[Any]:
         barrier = threading.Barrier(self._count)  # each process calls once
-
-        def call() -> Any:
-            return self._call(function, *arguments, barrier=barrier)
-
+        call = partial(self._call, function, *arguments, barrier=barrier)
         try:
             return [future.result() for future in [self._executor.submit(call) for _ in range(self._count)]]
         except BaseException:  # after a signal, threads may wait for cancelled calls
