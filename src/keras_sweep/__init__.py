@@ -76,8 +76,7 @@ if not TYPE_CHECKING:  # or a type checker would accept every name
                 home = importlib.import_module(f"{__name__}.{_HOME_OF[name]}")
         except (SweepError, KeyboardInterrupt) as error:
             raise error.with_traceback(None) from None
-        value = getattr(home, name)
-        globals()[name] = value
+        globals()[name] = value = getattr(home, name)
         return value
 
 

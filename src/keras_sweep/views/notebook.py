@@ -105,14 +105,17 @@ class NotebookBoard:
                 display(HTML(self.html()))
 
     def __call__(self, event: Event) -> None:
+        from IPython.display import HTML
+
         with self._lock:
             self._progress(event)
             if isinstance(event, Noticed):
                 self._notices.append(event.message)
             if isinstance(event, SweepEnded):
                 self._ended = event
-            if time.monotonic() - self._drawn > SECONDS:
-                self._draw()
+            if self._handle is not None and time.monotonic() - self._drawn > SECONDS:
+                self._drawn = time.monotonic()
+                self._handle.update(HTML(self.html()))
 
     def html(self) -> str:
         progress, ended = self._progress, self._ended
@@ -126,10 +129,3 @@ class NotebookBoard:
         ranking = Ranking(progress.objective, comparison, rows, rows[:TOP])
         table = leaderboard_html(ranking, notes=ended is not None) if rows else ""
         return f'<div class="keras-sweep">{bar} {_text(words)}{reason}{notices}</div>{table}'
-
-    def _draw(self) -> None:
-        from IPython.display import HTML
-
-        self._drawn = time.monotonic()
-        if self._handle is not None:
-            self._handle.update(HTML(self.html()))
