@@ -10,7 +10,7 @@ import codecs
 import errno
 import io
 import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from keras_sweep.errors import ChangedSweep, Interrupted, SpaceFileError, SweepError, TableError
@@ -97,11 +97,10 @@ def error_lines(error: BaseException) -> list[str]:
         return faults if len(faults) == 1 else _list_lines(title, faults)
     if isinstance(error, TableError) and len(error.faults) > 1:
         title = f"{escape(error.place)} has {pluralize(len(error.faults), 'fault')}"
-        lines = _list_lines(title, [" ".join(error_lines(fault)) for fault in error.faults], MOST_FAULTS)
-        return [*lines, *([escape(error.hint)] if error.hint else [])]
+        faults = [" ".join(error_lines(fault)) for fault in error.faults]
+        return _list_lines(title, faults, MOST_FAULTS, escape(error.hint or ""))
     if isinstance(error, ChangedSweep) and error.changes:
-        lines = _list_lines(f"{error.title}:", error.changes, MOST_FAULTS)
-        return [escape(line) for line in (*lines, *([error.hint] if error.hint else []))]
+        return list(map(escape, _list_lines(f"{error.title}:", error.changes, MOST_FAULTS, error.hint)))
     if isinstance(error, SweepError):
         message = error.message.strip()
         if error.hint:
@@ -115,10 +114,10 @@ def error_lines(error: BaseException) -> list[str]:
     return [f"{type(error).__name__}: {message}" if message else type(error).__name__]
 
 
-def _list_lines(title: str, lines: Iterable[str], most: int | None = None) -> list[str]:
-    all_lines = list(lines)
-    left = len(all_lines) - len(all_lines[:most])
-    return [title, *(f"  {line}" for line in all_lines[:most]), *([f"  and {left:,} more"] if left else [])]
+def _list_lines(title: str, lines: Sequence[str], most: int | None = None, hint: str | None = None) -> list[str]:
+    left = len(lines) - len(lines[:most])
+    more_lines = [*([f"  and {left:,} more"] if left else []), *([hint] if hint else [])]
+    return [title, *(f"  {line}" for line in lines[:most]), *more_lines]
 
 
 def print_notice(console: Console, message: str, *, warns: bool = False) -> None:
