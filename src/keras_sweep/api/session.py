@@ -80,6 +80,5 @@ def default_view() -> AbstractContextManager[Listener]:
     """Return a context manager with a listener: a live board in a terminal or notebook, else Python warnings."""
     if is_kernel():
         return NotebookBoard()
-    if sys.stderr is not None and sys.stderr.isatty():
-        return progress_view()
-    return nullcontext(warn_of_notices)
+    is_terminal = sys.stderr is not None and sys.stderr.isatty()
+    return progress_view() if is_terminal else nullcontext(warn_of_notices)

@@ -321,9 +321,7 @@ def _name_functions(value: Any) -> Any:
         }
     if isinstance(value, list | tuple):
         return list(map(_name_functions, value))
-    if not callable(value):
-        return value
-    return score_of_keras(value) or {"python": register_function(value)}
+    return (score_of_keras(value) or {"python": register_function(value)}) if callable(value) else value
 
 
 def plain_value(value: Any) -> Any:

@@ -139,9 +139,6 @@ class SearchData:
         can_shuffle = getattr(dataset, "num_batches", None) is not None
         return Rows(dataset, np.empty(0)), {"steps_per_epoch": self.stream.steps, "shuffle": can_shuffle}
 
-    def count_trained_rows(self, batch_size: int) -> int:
-        return len(self.train) if self.stream is None else self.stream.steps * batch_size
-
     def fold(self, index: int) -> SearchData:
         """Return a copy of the data with the training and validation rows of fold `index`, from 0."""
         fold = self.folds[index]

@@ -199,9 +199,8 @@ def _file_notices(data: SearchData, model: Any) -> Iterator[str]:
     try:
         words = opening_words(opening_call(fileable(model, data.train.x)))
     except ValueError as error:
-        words = (
-            f"only the best model's weights can be saved ({error}): define `get_config`, or return a functional model"
-        )
+        advice = "define `get_config`, or return a functional model"
+        words = f"only the best model's weights can be saved ({error}): {advice}"
     if words is not None:
         yield words
 
@@ -217,9 +216,8 @@ def _check_first_outputs(spec: SweepSpec, data: SearchData, model: Any) -> Itera
         outputs = keras.ops.convert_to_numpy(model(cut(data.train.x, 0, ROWS), training=False))
         low, high = float(outputs.min()), float(outputs.max())
         if low < 0 or (high > 1 and needed == "sigmoid"):
-            outside = (
-                f"but the model of {display_name(spec.model.source)} gives {low:.3g} to {high:.3g} before training"
-            )
+            source = display_name(spec.model.source)
+            outside = f"but the model of {source} gives {low:.3g} to {high:.3g} before training"
             yield f"`loss: {spec.loss}` takes probabilities, {outside}: end it with `{needed}`"
 
 

@@ -223,9 +223,7 @@ def _get_installed_name(value: Any) -> tuple[str, str] | None:
     module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
     if not isinstance(module, str) or not isinstance(name, str) or "<" in name or hasattr(value, "__origin__"):
         return None  # it has no name, or is an alias of another type (`list[int]`)
-    if not is_installed(module):
-        return None
-    return f"{module}.{name}", get_package_version(module)
+    return (f"{module}.{name}", get_package_version(module)) if is_installed(module) else None
 
 
 def _split_class(kind: type) -> Parts:

@@ -109,9 +109,7 @@ def _encode_value(value: Any) -> Any:
         return [_encode_value(item) for item in value]
     if hasattr(value, "item"):  # a NumPy scalar
         value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return {"float": repr(value)}
-    return value
+    return {"float": repr(value)} if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _decode_value(item: Any) -> Value:

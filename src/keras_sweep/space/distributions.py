@@ -47,9 +47,7 @@ class Float:
         """The number of possible values; `math.inf` without a step."""
         if self.low == self.high:
             return 1
-        if self.step is None:
-            return math.inf
-        return math.floor((self.high - self.low) / self.step + 1e-9) + 1
+        return math.inf if self.step is None else math.floor((self.high - self.low) / self.step + 1e-9) + 1
 
     def values(self) -> tuple[Value, ...]:
         """Return all possible values in order. Raises ValueError for a continuous range."""

@@ -49,10 +49,8 @@ def quote(value: object) -> str:
         text = "a map of " + ", ".join(map(str, value)) if value else "an empty map"
     elif isinstance(value, list | tuple):
         text = "[" + ", ".join(quote(item) for item in value[:20]) + (", ...]" if len(value) > 20 else "]")
-    elif isinstance(value, str):
-        text = repr(value[: LONGEST + 1])
     else:
-        text = str(value)
+        text = repr(value[: LONGEST + 1]) if isinstance(value, str) else str(value)
     text = escape(text)
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
 

@@ -118,6 +118,4 @@ def _find_multiples(low: float, high: float, q: float) -> tuple[int, int]:
 
 
 def _floor_divide(value: float, q: float) -> int:
-    if isinstance(value, int) and isinstance(q, int):
-        return value // q
-    return math.floor(value / q + 1e-9)
+    return value // q if isinstance(value, int) and isinstance(q, int) else math.floor(value / q + 1e-9)

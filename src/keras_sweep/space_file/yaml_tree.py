@@ -51,9 +51,7 @@ class Node:
         """The value without line numbers, as JSON has it."""
         if isinstance(self.value, dict):
             return {key: node.plain for key, node in self.value.items()}
-        if isinstance(self.value, list):
-            return [node.plain for node in self.value]
-        return self.value
+        return [node.plain for node in self.value] if isinstance(self.value, list) else self.value
 
     def at(self, *path: str | int) -> Node:
         """Return the node at `path` (keys and list indexes), or the deepest existing node on the way there."""
@@ -165,10 +163,8 @@ class _Builder:
         if kind == "SequenceStartEvent":
             items = enumerate(self._until("SequenceEndEvent"))
             value = [self._node(item, (*path, index)) for index, item in items]
-        elif kind == "MappingStartEvent":
-            value = self._map(path)
         else:
-            value = self._scalar(event, key, line)
+            value = self._map(path) if kind == "MappingStartEvent" else self._scalar(event, key, line)
         node = Node(value, line, nodes=self._nodes - before)
         if event.anchor is not None:
             self._anchors[event.anchor] = node

@@ -63,7 +63,7 @@ class FitTraining:
         self._spec, self._suggestion, self._emit = spec, suggestion, emit
         self._fit, self._started = fit, started
         if self.plan.schedule is not None:
-            rows = data.count_trained_rows(self.plan.batch_size)
+            rows = len(data.train) if data.stream is None else data.stream.steps * self.plan.batch_size
             schedule = keras_schedule(float(self.model.optimizer.learning_rate), *self.plan.schedule.over(rows))
             self.model.optimizer.learning_rate = schedule
         self.first_rate = float(model.optimizer.learning_rate) if self.plan.training.is_watched and fit is None else 0.0

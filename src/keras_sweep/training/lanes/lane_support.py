@@ -38,9 +38,7 @@ def why_not_lanes(spec: SweepSpec, data: SearchData) -> str | None:
     size = sum(array.nbytes for array in arrays)
     if size > MAX_DATA_BYTES:
         return f"the data have {size:,} bytes, more than the limit of {MAX_DATA_BYTES:,}"
-    if spec.model.kind == "dense":
-        return None
-    return _find_model_problem(spec, data)
+    return None if spec.model.kind == "dense" else _find_model_problem(spec, data)
 
 
 def _find_missing_internals(spec: SweepSpec) -> str | None:
@@ -87,9 +85,7 @@ def _find_model_problem(spec: SweepSpec, data: SearchData) -> str | None:
         return f"its layers can't train several trials in a program: {_first_line(error)}"
     if generator_states() != generators:
         return "a layer draws random numbers from Python or NumPy"
-    if "callback" in program:
-        return "the model calls Python code while it trains"
-    return None
+    return "the model calls Python code while it trains" if "callback" in program else None
 
 
 def _trace_step(template: Template, layout: Layout, rows: Rows) -> str:

@@ -74,9 +74,7 @@ def _replace_infinite(value: Any) -> Any:
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
         return {str(key): _replace_infinite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_replace_infinite(item) for item in value]
-    return value
+    return [_replace_infinite(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _csv_cell(value: Value) -> str:
