@@ -62,8 +62,8 @@ def choose_backend(requested: str | None, *, default: str | None = None) -> str:
 
 def is_kernel() -> bool:
     """Check whether this process is the kernel of a notebook."""
-    shell = sys.modules.get("IPython")
-    return shell is not None and getattr(shell.get_ipython(), "kernel", None) is not None
+    get_shell = getattr(sys.modules.get("IPython"), "get_ipython", None)  # IPython may be half imported
+    return get_shell is not None and getattr(get_shell(), "kernel", None) is not None
 
 
 def how_to_set(backend: str) -> str:

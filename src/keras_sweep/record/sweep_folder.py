@@ -107,8 +107,8 @@ def sweep_folder(name: str, option: str | os.PathLike[str] | None = None) -> Swe
     sweeps = sweeps_dir(option)
     with plain_errors("read", sweeps):
         names = [path.name for path in sweeps.iterdir()] if (sweeps / name).exists() else [name]
-    if name not in names:
-        old = next(old_name for old_name in names if old_name.lower() == name.lower())
+    old = next((old_name for old_name in names if old_name.lower() == name.lower()), name)
+    if name not in names and old != name:
         message = f"the disk ignores case, so {name!r} is the folder of the sweep {old!r} in {sweeps}"
         raise UsageError(message, hint=f"Use `--name {old}` to resume this sweep, or choose another name")
     return SweepFolder(sweeps / name)

@@ -29,9 +29,11 @@ def delay_interrupt() -> Iterator[None]:
         if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is usual:
             signal.signal(signal.SIGINT, lambda number, _: came.append(number))
             stack.callback(signal.signal, signal.SIGINT, usual)
-        yield
-    if came:
-        raise KeyboardInterrupt
+        try:
+            yield
+        finally:
+            if came:
+                raise KeyboardInterrupt
 
 
 def is_running(process: int) -> bool:
