@@ -117,7 +117,7 @@ def remove_inside(descriptor: int | None, path: Path) -> None:
 
 def error_number(error: OSError) -> int:
     """Return the `errno` of an error. Windows calls a path missing if it has 248 characters or more."""
-    is_long = bool(error.filename) and len(str(Path(error.filename).absolute())) > MOST_PATH
+    is_long = bool(error.filename) and len(str(Path(str(error.filename)).absolute())) > MOST_PATH
     return errno.ENAMETOOLONG if IS_WINDOWS and is_long and error.errno == errno.ENOENT else error.errno or 0
 
 
