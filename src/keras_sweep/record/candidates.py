@@ -111,7 +111,7 @@ def load_scores(folder: SweepFolder, trials: Iterable[Result]) -> dict[int, RowS
 
 
 def load_seeds(folder: SweepFolder, trial: Result) -> list[RowScores] | None:
-    """Load a trial's scores per seed: the trial's own, then those of its finalists that did not fail.
+    """Load a trial's scores per seed: the trial's own, then the scores of its finalists, without failed finalists.
     Returns None if scores are missing or damaged, or differ in kind or number of rows."""
     finalists = [finalist for finalist in trial.finalists if has_value(finalist)]
     try:

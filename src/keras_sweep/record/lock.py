@@ -62,6 +62,7 @@ class SweepLock:
         check_own_files(self.folder)
         with ExitStack() as stack:
             descriptor = self._lock_folder(stack)
+            # filelock 3 raises it if a file system has no `flock`. The lock of the folder is enough then.
             with plain_errors("lock", self.folder.path), contextlib.suppress(NotImplementedError):
                 lock = FileLock(self.folder.lock, mode=atomic.PRIVATE, thread_local=False)
                 try:  # on a shared file system, a process of another host may hold this lock
