@@ -233,13 +233,13 @@ def load_for_run(
         chosen, why_plain = choose_runner(
             *variant, runner, checkpoints=checkpoints, notice=lambda text: emit(Noticed(text)), workers=workers
         )
-    one_by_one = None
+    idle = None
     if workers is not None and chosen.generation == 1 and make_engine(spec).learns:
-        one_by_one = (
+        idle = (
             f"with `fit`, {spec.search.engine_name} suggests a single trial at a time, so the other workers stay idle; "
             "`search: {generation: 8}` in the space file trains eight trials at once"
         )
-    for text in (*data.notices, *data.leaks, *inspected.notices, why_plain, one_by_one):
+    for text in (*data.notices, *data.leaks, *inspected.notices, why_plain, idle, workers.note if workers else None):
         if text is not None:
             emit(Noticed(text, leak=text in data.leaks))
     return spec, data, chosen

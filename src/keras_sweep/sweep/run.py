@@ -42,6 +42,7 @@ from keras_sweep.sweep.loop import (
 )
 from keras_sweep.sweep.open_sweep import OpenSweep, load_for_run
 from keras_sweep.sweep.resume import check_same, open_study, rebuild_scores, rebuild_weights, set_damaged_weights_aside
+from keras_sweep.sweep.time_estimate import tell_faster_fit
 from keras_sweep.sweep.winner import last_look, refit_winner
 from keras_sweep.training.checkpoint import read_kept_epochs
 from keras_sweep.training.choose import RUNNERS
@@ -155,6 +156,7 @@ def _open_to_run(sweep: OpenSweep, spec: SweepSpec, options: RunOptions, stack: 
     spec, data, runner = load_for_run(spec, folder.checkpoints, options.runner, emit, wall, sweep.stop, sweep.workers)
     sweep.spec, sweep.data, sweep.runner = spec, data, runner
     make_engine(spec)  # raises before anything is written
+    tell_faster_fit(spec, data, runner, emit, measure=False)
     is_new = options.fresh or not folder.exists()
     if options.add is not None:
         complete_point(spec, options.add, {} if is_new else None)

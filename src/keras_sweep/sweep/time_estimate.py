@@ -1,14 +1,19 @@
-"""Estimate how long a sweep will take: train a generation for two epochs and measure the time."""
+"""Estimate how long a sweep will take, and whether `fit` on TensorFlow is faster: train a little, and measure."""
 
+import hashlib
 import math
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from pathlib import Path
 
 from keras_sweep.data.search_data import SearchData
+from keras_sweep.files import atomic
+from keras_sweep.models.build import model_code
+from keras_sweep.process.backend import can_import, get_versions
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.process.wall_time import WallTime
 from keras_sweep.search.engines import find_sampler, make_engine
@@ -18,14 +23,18 @@ from keras_sweep.space.variants import get_data_space
 from keras_sweep.sweep.earlier import load_earlier_trials
 from keras_sweep.sweep.finalists import SHARE, afford_finalists
 from keras_sweep.sweep.open_sweep import load_for_run
+from keras_sweep.system.processes import list_cores
+from keras_sweep.training.fit.training import time_step
 from keras_sweep.training.runner import Runner, Watch
+from keras_sweep.training.workers.task import Client
 from keras_sweep.trial.comparison import find_doubts
 from keras_sweep.trial.events import EpochEnded, Event, Listener, Noticed, PhaseBegan
 from keras_sweep.trial.plan import DEFAULT_EPOCHS, training_plan
-from keras_sweep.trial.result import TrialState
+from keras_sweep.trial.result import Seconds, Suggestion, TrialState
 
 PROBE_SECONDS = 20.0  # limit of the probe, which then uses the programs compiled until then
 OFFER = EarlyTerminate("successive_halving", min_iter=2, eta=3)  # rungs to recommend: they save most epochs of a search
+STEP_SECONDS, FIT_SECONDS, FASTER = 5.0, 60.0, 1.2  # limits to time steps in lanes and of `fit`; least factor to tell
 PROBE_TRIALS = 4  # minimum: the first trial warms up the process, and later trials compile faster
 
 
@@ -64,14 +73,10 @@ def estimate_time(spec: SweepSpec, runner: Runner, emit: Listener) -> TimeEstima
     counts = runner.programs(suggestions, numbers, emit)
     short = [replace(trial, params={**trial.params, "epochs": min(max(lengths), 2)}) for trial in suggestions]
     ended_epochs: list[Event] = []
-
-    def tell(event: Event) -> None:
-        if isinstance(event, EpochEnded):
-            ended_epochs.append(event)
-        else:
-            emit(event)
-
-    watch = Watch(emit=tell, stopping=lambda: bool(ended_epochs) and time.monotonic() > end)
+    watch = Watch(
+        emit=lambda event: (ended_epochs.append if isinstance(event, EpochEnded) else emit)(event),
+        stopping=lambda: bool(ended_epochs) and time.monotonic() > end,
+    )
     results = list(runner.run(short, numbers, watch))
     for words in find_doubts(spec.objective.name, results):
         emit(Noticed(words))
@@ -124,7 +129,7 @@ def _estimate_epochs(spec: SweepSpec, lengths: Sequence[int], generation: int) -
 def probe_time(
     spec: SweepSpec, emit: Listener, *, runner: str | None = None, sweeps: Path | None = None
 ) -> tuple[SearchData, TimeEstimate | None]:
-    """Load the data, and estimate how long the sweep will take. Nothing is written.
+    """Load the data, and estimate how long the sweep will take. Only the user's cache is written.
 
     Emits the notices of a run about the model, the runner and the earlier trials. `sweeps` is the folder with earlier
     sweeps. If all probed trials fail, the estimate is None. Raises as `load_for_run` and `load_earlier_trials`.
@@ -133,4 +138,42 @@ def probe_time(
     wall.tell = lambda phase: emit(PhaseBegan(phase))
     spec, data, chosen = load_for_run(spec, None, runner, emit, wall, StopRequest(ends_process=False))
     load_earlier_trials(spec, data.fingerprint, sweeps, emit)
-    return data, estimate_time(spec, chosen, emit)
+    estimate = estimate_time(spec, chosen, emit)
+    tell_faster_fit(spec, data, chosen, emit, measure=estimate is not None and can_import("tensorflow"))
+    return data, estimate
+
+
+def tell_faster_fit(spec: SweepSpec, data: SearchData, runner: Runner, emit: Listener, *, measure: bool) -> None:
+    """Emit a notice if `fit` on TensorFlow trains the user's model faster than lanes do on this CPU. Without `measure`,
+    only the times that an earlier call wrote to the user's cache count."""
+    if spec.model.kind == "dense" or data.folds or data.variants or runner.device is None or not runner.device.is_cpu:
+        return
+    trial, lanes, fit = Suggestion(0, {**spec.space.make_example(0.5), "epochs": 1}), 0.0, 0.0
+    plan = training_plan(spec, trial.params)
+    kind = (spec.model.source, model_code(spec, now=True), plan.model_arguments, plan.batch_size, data.row_shape)
+    with suppress(Exception):  # there is no cache, or the model does not run on TensorFlow
+        file = atomic.user_cache("steps") / hashlib.sha256(repr((kind, get_versions())).encode()).hexdigest()
+        if measure:
+            from keras_sweep.training.workers.processes import ProcessPool
+
+            lanes = _time_lane_epoch(runner, trial) / math.ceil(len(data.train) / plan.batch_size)
+            with closing(ProcessPool("1", KERAS_BACKEND="tensorflow", CUDA_VISIBLE_DEVICES="-1")) as pool:
+                client = Client(pool, spec, data, lambda _: None)
+                fit = client.submit(time_step, trial, FIT_SECONDS).result()
+            atomic.write_text(file, f"{lanes} {fit}")
+        lanes, fit = map(float, file.read_text().split())
+    if lanes > FASTER * fit > 0:
+        times = f"{1000 * fit:.1f} and {1000 * lanes:.1f} ms of CPU a step"
+        text = f"`fit` on TensorFlow trains this model {lanes / fit:.1f} times as fast as lanes ({times})"
+        emit(Noticed(f"{text}; to use it: `--backend tensorflow --workers {len(list_cores())}`"))
+
+
+def _time_lane_epoch(runner: Runner, trial: Suggestion) -> float:
+    """Return the CPU seconds of a trial's training steps in an epoch, while equal trials train beside it."""
+    trials = [replace(trial, number=number) for number in range(runner.generation)]
+    seconds, ended, started, cpu = Seconds(), 0, time.monotonic(), time.process_time()
+    watch = Watch(stopping=lambda: ended > 0 and time.monotonic() - started > STEP_SECONDS)
+    for result in runner.run(trials, frozenset(range(len(trials))), watch):
+        seconds, ended = seconds + result.seconds, ended + 1
+    # A busy machine lengthens the seconds, and the CPU time has more than training. So the smaller number counts.
+    return seconds.train / ended * min((time.process_time() - cpu) / seconds.total, 1.0)

@@ -56,6 +56,12 @@ def list_cores() -> list[int]:
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [*range(os.cpu_count() or 1)]
 
 
+def list_gpus() -> list[str]:
+    """List the NVIDIA GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them. Linux has a list of them."""
+    every = ",".join(str(index) for index, _ in enumerate(Path("/proc/driver/nvidia/gpus").glob("*")))
+    return [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", every).split(",") if name.strip()]
+
+
 def pin_process(cores: list[int]) -> None:
     """Run this process on these cores alone, as a batch job, if the system can: Linux, and a sandbox may refuse."""
     with contextlib.suppress(AttributeError, OSError):

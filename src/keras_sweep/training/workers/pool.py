@@ -15,6 +15,8 @@ class Pool(Protocol):
 
     name: str  # for messages
     are_alone: bool = False  # whether this package started their processes
+    backend: str = ""  # of Keras in the workers; "": the backend of this process
+    note: str | None = None  # for the user
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Let a worker call a function that a module defines. Raises any error if no worker can be reached."""

@@ -5,7 +5,7 @@ import pickle
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ import cloudpickle
 from loky import ProcessPoolExecutor
 
 from keras_sweep.process.backend import keras_config
-from keras_sweep.system.processes import end_with_parent, ignore_keys, list_cores, pin_process
+from keras_sweep.system.processes import end_with_parent, ignore_keys, list_cores, list_gpus, pin_process
 from keras_sweep.training.workers.pool import ExecutorPool
 
 # By default, loky restarts a process that has grown by 300 MB. Rows and programs take more.
@@ -31,17 +31,19 @@ class ProcessPool(ExecutorPool):
 
     are_alone = True
 
-    def __init__(self, number: str) -> None:
-        self.name = f"the processes of `--workers {number}`"
+    def __init__(self, number: str, **env: str) -> None:  # variables of the processes, set before they import anything
+        self.name, self.backend = f"the processes of `--workers {number}`", env.get("KERAS_BACKEND", "")
         self._count = count = int(number)
         # On Windows, a file stays as long as the worker that has it open takes to end.
         self._folder = TemporaryDirectory(prefix=f"keras-sweep-{os.getpid()}-", ignore_cleanup_errors=True)
         self._stop = Path(self._folder.name, "stop")
-        all_cores = list_cores()
+        all_cores, gpus = list_cores(), list_gpus()
+        self.note = f"each worker uses one of {len(gpus)} GPUs: {', '.join(gpus[:count])}" if len(gpus) > 1 else None
         self._idle: queue.LifoQueue[PoolProcess] = queue.LifoQueue()  # last in, first out: a trial keeps its process
         for index in reversed(range(count)):
             own_cores = all_cores[index::count] or all_cores[index % len(all_cores) :][:1]
-            self._idle.put(PoolProcess(own_cores, Path(self._folder.name, f"call-{index}")))
+            own_env = {**WORKER_ENV, **({"CUDA_VISIBLE_DEVICES": gpus[index % len(gpus)]} if gpus else {}), **env}
+            self._idle.put(PoolProcess(own_cores, Path(self._folder.name, f"call-{index}"), own_env))
         super().__init__(ThreadPoolExecutor(count, thread_name_prefix="workers"))
         for _ in range(count):
             self.submit(keras_config)  # imports Keras in parallel to this process
@@ -95,15 +97,15 @@ class PoolProcess:
     between two writes would leave the reader waiting forever.
     """
 
-    def __init__(self, own_cores: list[int], file: Path) -> None:
-        self._cores, self._file = own_cores, file
+    def __init__(self, own_cores: list[int], file: Path, env: Mapping[str, str]) -> None:
+        self._cores, self._file, self._env = own_cores, file, env
         self._pool: Any = None
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call the function in the process. Raises ChildProcessError if the process was killed or ended."""
         if self._pool is None:
             initargs = os.getpid(), self._file.parent, self._cores
-            self._pool = ProcessPoolExecutor(1, initializer=start_process, initargs=initargs, env=WORKER_ENV)
+            self._pool = ProcessPoolExecutor(1, initializer=start_process, initargs=initargs, env=self._env)
         write_call(self._file, cloudpickle.dumps((function, arguments)))
         try:
             self._pool.submit(call_from_file, self._file).result()

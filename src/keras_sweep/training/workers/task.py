@@ -150,7 +150,7 @@ class Client:
         import cloudpickle
         import keras
 
-        backend = keras.backend.backend()
+        backend = workers.backend or keras.backend.backend()
         task = Task(
             spec,
             export_objects(spec.code),
