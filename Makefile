@@ -75,6 +75,7 @@ bench: $(STAMP) data  ## a short form of every benchmark
 	$(BIN)/python benchmarks/peers_by_space.py --quick
 	$(BIN)/python benchmarks/convolutions.py --quick
 	$(BIN)/python benchmarks/search_quality.py --quick
+	$(BIN)/python benchmarks/gpu.py --quick
 
 lint: $(STAMP)  ## ruff, mypy, and what can be counted of the language
 	$(BIN)/ruff check .

@@ -21,3 +21,29 @@ def lstm(units, depth):
     """One or more LSTM layers over a series."""
     recurrent = [keras.layers.LSTM(units, return_sequences=True) for _ in range(depth - 1)]
     return keras.Sequential([keras.layers.Input((29, 3)), *recurrent, keras.layers.LSTM(units), keras.layers.Dense(1)])
+
+
+def perceptron(units):
+    """One hidden layer over pictures."""
+    layers = keras.layers
+    hidden = layers.Dense(units, activation="relu")
+    return keras.Sequential([layers.Input((28, 28)), layers.Flatten(), hidden, layers.Dense(10, activation="softmax")])
+
+
+def cnn(filters):
+    """Two convolutions over pictures, each followed by pooling."""
+    layers = keras.layers
+    parts = [layers.Input((28, 28)), layers.Reshape((28, 28, 1))]
+    for count in (filters, 2 * filters):
+        parts += [layers.Conv2D(count, 3, activation="relu"), layers.MaxPooling2D()]
+    return keras.Sequential([*parts, layers.Flatten(), layers.Dense(10, activation="softmax")])
+
+
+def transformer(width, heads=4):
+    """One block of attention over the rows of pictures."""
+    layers = keras.layers
+    start = keras.Input((28, 28))
+    x = layers.Dense(width)(start)
+    x = layers.LayerNormalization()(x + layers.MultiHeadAttention(heads, width // heads)(x, x))
+    x = layers.LayerNormalization()(x + layers.Dense(width)(layers.Dense(4 * width, activation="relu")(x)))
+    return keras.Model(start, layers.Dense(10, activation="softmax")(layers.GlobalAveragePooling1D()(x)))

@@ -25,3 +25,10 @@ def friedman(rows=2000, columns=10, noise=0.1, seed=0):
 
     x, y = make_friedman1(rows, columns, noise=noise, random_state=seed)
     return x.astype("float32") - 0.5, ((y - y.mean()) / y.std()).astype("float32")
+
+
+def pictures(rows=10_000, seed=0):
+    """x [N, 28, 28] of noise, brighter for a higher class, and y [N], the class of ten."""
+    generator = np.random.default_rng(seed)
+    y = generator.integers(0, 10, rows)
+    return (generator.normal(size=(rows, 28, 28)) + y[:, None, None] / 5).astype("float32"), y

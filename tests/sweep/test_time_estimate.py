@@ -1,7 +1,10 @@
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+import keras_sweep as ks
 from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.sweep_spec import Finish
@@ -10,7 +13,7 @@ from keras_sweep.sweep.time_estimate import OFFER, PROBE_TRIALS, estimate_time
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial.events import EpochEnded, Noticed, PhaseBegan
-from keras_sweep.trial.result import TrialState
+from keras_sweep.trial.result import Suggestion, TrialState
 from tests.helpers.factory import digits, make_spec
 from tests.helpers.results import result
 
@@ -147,3 +150,55 @@ def test_each_set_of_values_of_the_data_has_programs_of_its_own():
     shuffles = Parameter("data.noise", Categorical((0, 1, 2)))
     spec = wanting(16, RATE, shuffles, constants={"optimizer": "adam", "epochs": 4})
     assert estimate_time(spec, Stated(), lambda event: None).programs == 5 * 3
+
+
+OWN = """
+data: digits
+model: {python: "own:build"}
+loss: sparse_categorical_crossentropy
+metric: {name: val_loss, goal: minimize}
+parameters: {learning_rate: {min: 0.001, max: 0.1}, optimizer: sgd, epochs: 2}
+search: {trials: 2, generation: 2}
+"""
+BUILD = """
+import keras
+
+def build(input_shape, classes):
+    return keras.Sequential([keras.Input(input_shape), keras.layers.Dense(classes, activation="softmax")])
+"""
+
+
+def test_a_model_that_fit_on_tensorflow_trains_faster_is_told_by_check_and_then_by_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SWEEP_CACHE_DIR", str(tmp_path / "cache"))
+    Path("own.yaml").write_text(OWN)
+    Path("own.py").write_text(BUILD)
+    notices = []
+
+    def listener(event):
+        notices.extend([event.message] if isinstance(event, Noticed) and "TensorFlow" in event.message else [])
+
+    def run():
+        ks.run("own.yaml", fresh=True, test=False, listener=listener)
+        return notices.pop() if notices else None
+
+    assert run() is None  # nothing is measured
+    monkeypatch.setattr(time_estimate, "_time_lane_epoch", lambda runner, trial: 3600.0)
+    ks.check("own.yaml").estimate(listener=listener)
+    notice = notices.pop()
+    assert "`fit` on TensorFlow trains this model " in notice and "; to use it: `--backend tensorflow --work" in notice
+    assert run() == notice
+    Path("own.py").write_text(BUILD.replace("Dense(", "Dense(units="))
+    assert run() is None  # another model
+
+
+def test_a_step_in_lanes_takes_less_than_the_process_has_used():
+    spec = wanting(64, RATE, constants={"optimizer": "adam", "epochs": 3})
+    trial, before = Suggestion(0, {"optimizer": "adam", "learning_rate": 0.01, "epochs": 1}), time.process_time()
+    found = time_estimate._time_lane_epoch(CompiledRunner(spec, DATA), trial)
+    assert 0 < found < time.process_time() - before
+
+
+def test_the_dense_model_is_not_compared():
+    spec = wanting(64, RATE, constants={"optimizer": "adam", "epochs": 3})
+    time_estimate.tell_faster_fit(spec, DATA, CompiledRunner(spec, DATA), pytest.fail, measure=True)

@@ -77,6 +77,15 @@ def test_cores_are_those_of_the_process_or_all_where_the_system_does_not_tell(mo
     processes.pin_process([0])
 
 
+def test_gpus_are_those_that_the_user_lists_or_all_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    for visible, gpus in (("1,0", ["1", "0"]), ("GPU-8a, GPU-3b", ["GPU-8a", "GPU-3b"]), ("", [])):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+        assert processes.list_gpus() == gpus
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    monkeypatch.setattr(Path, "glob", lambda folder, pattern: [folder / "0000:01:00.0", folder / "0000:02:00.0"])
+    assert processes.list_gpus() == ["0", "1"]
+
+
 def test_keys_of_the_terminal_are_ignored_and_other_signals_are_not() -> None:
     former = {number: signal.getsignal(number) for number in processes.SIGNALS}
     try:

@@ -41,6 +41,32 @@ def test_each_has_a_share_of_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked == [module.keras_config] * 8
 
 
+def test_each_sees_one_of_the_gpus_that_the_user_lists(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "keras_config", os.getpid)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4, 2,7")
+    pool = ProcessPool("2")
+    try:
+        assert sorted(pool.on_each(os.getenv, "CUDA_VISIBLE_DEVICES")) == ["2", "4"]
+        assert pool.note == "each worker uses one of 3 GPUs: 4, 2"
+    finally:
+        pool.close()
+
+
+def test_more_workers_than_gpus_share_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ProcessPool, "submit", lambda self, function: None)
+    for visible, gpus, note in (
+        ("0,1", ["0", "1", "0"], "each worker uses one of 2 GPUs: 0, 1"),
+        ("3", ["3", "3", "3"], None),
+        ("", [None, None, None], None),
+    ):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+        pool = ProcessPool("3")
+        idle = [pool._idle.get() for _ in range(3)]
+        assert [process._env.get("CUDA_VISIBLE_DEVICES") for process in idle] == gpus
+        assert pool.note == note
+        pool._folder.cleanup()
+
+
 def about() -> dict[str, Any]:
     """What a process keeps to."""
     return {
