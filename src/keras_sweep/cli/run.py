@@ -26,7 +26,7 @@ def check(
     probe: Annotated[
         bool | None,
         typer.Option(
-            help="Read the data and train a few trials for an epoch, to estimate the time.",
+            help="Train a few trials for an epoch, to estimate the time; compare your own model with TensorFlow.",
             show_default="--probe, unless the file names `python:` code",
         ),
     ] = None,
