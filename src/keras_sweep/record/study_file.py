@@ -43,6 +43,7 @@ class StudyFile:
         self._study, self.name = study.id, study.name
         self._initial_facts = study.facts  # read on opening, for facts that never change
         self._distributions: Mapping[str, str] = study.facts.distributions
+        self._counted = (0, 0)  # (SQLite's version of the file when trials were counted, number of the next trial)
 
     @classmethod
     def create(
@@ -136,15 +137,20 @@ class StudyFile:
                 values = ", ".join(map(str, (value, *goals)))
                 raise ValueError(f"trial {result.number}: the state {state} does not allow the value {values}")
         texts = [encoding.encode(result, self._initial_facts.seed) for result in results]
+        foreign, counted = 0, self._counted
         with self._commit():
-            if foreign := schema.count_foreign_trials(self._connection, self._study):
-                schema.move_foreign(self._connection, self._study, self.name + reader.FOREIGN, objective.directions)
-            for number, (result, text) in enumerate(zip(results, texts, strict=True), start=self.next_number):
+            (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+            if version != counted[0]:  # another connection wrote, or nothing was counted
+                if foreign := schema.count_foreign_trials(self._connection, self._study):
+                    schema.move_foreign(self._connection, self._study, self.name + reader.FOREIGN, objective.directions)
+                counted = (version, self.next_number)
+            for number, (result, text) in enumerate(zip(results, texts, strict=True), start=counted[1]):
                 if result.number != number:
                     message = f"can't write trial {result.number} to {self.folder.study}: trial {number} is next"
                     hint = "Another program wrote to the record. Close it, then run the same command again"
                     raise RecordError(message, hint=hint)
                 schema.insert_trial(self._connection, self._study, result, text, objective, self._distributions)
+        self._counted = (counted[0], counted[1] + len(results))
         return foreign
 
     def load_results(self) -> list[Result]:
@@ -156,8 +162,8 @@ class StudyFile:
         """Return the study of finalists in this file, created if missing. Raises RecordError.
         The two objects share a connection: `close` of either object closes it."""
         finalists = copy.copy(self)
-        finalists.folder = self.folder.finalists
-        finalists._distributions = {**self._distributions, "seed": SEEDS}  # noqa: SLF001  # of a copy of this object
+        finalists.folder, finalists._counted = self.folder.finalists, (0, 0)  # noqa: SLF001  # of a copy of this object
+        finalists._distributions = {**self._distributions, "seed": SEEDS}  # noqa: SLF001  # as above
         with reader.name_damage(self.folder):
             study = self._read_study().finalists()
             if study is None:

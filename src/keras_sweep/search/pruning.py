@@ -10,7 +10,7 @@ import math
 import random
 import zlib
 from abc import ABC, abstractmethod
-from bisect import bisect
+from bisect import bisect, insort
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate, count, takewhile
@@ -68,7 +68,7 @@ class Halving(PruningRule):
         self._objective = objective
         self._shares = shares
         self._rungs_passed: dict[int, int] = defaultdict(int)  # trial -> how many rungs of its bracket it reached
-        self._values: dict[tuple[int, int], list[float]] = defaultdict(list)  # (bracket, rung) -> values there
+        self._keys: dict[tuple[int, int], list[float]] = defaultdict(list)  # (bracket, rung) -> keys of values, sorted
 
     def rungs(self, epochs: int) -> tuple[int, ...]:
         # For min_iter 2, eta 3 and 20 epochs: (2, 6, 18)
@@ -80,12 +80,11 @@ class Halving(PruningRule):
         while epoch >= self._rule.min_iter * self._rule.eta ** (bracket + self._rungs_passed[number]):
             if math.isnan(value):
                 return True
-            rung_values = self._values[bracket, self._rungs_passed[number]]
-            rung_values.append(value)
+            rung_keys = self._keys[bracket, self._rungs_passed[number]]
+            insort(rung_keys, self._objective.key(value))
             self._rungs_passed[number] += 1
             # The best floor(n / eta) of n values continue. While n < eta, a trial that is the best so far continues.
-            ranked = sorted(map(self._objective.key, rung_values))
-            if self._objective.key(value) > ranked[max(len(ranked) // self._rule.eta, 1) - 1]:
+            if self._objective.key(value) > rung_keys[max(len(rung_keys) // self._rule.eta, 1) - 1]:
                 return True
         return False
 
@@ -98,7 +97,8 @@ class FirstHalved(Halving):
         if len(values) < 2 or max(values) >= self._rule.first:
             return super().rung(epoch, values)
         rungs_passed = len(self.rungs(epoch + 1))
-        self._values[0, rungs_passed - 1] += values.values()
+        for value in values.values():
+            insort(self._keys[0, rungs_passed - 1], self._objective.key(value))
         self._rungs_passed |= dict.fromkeys(values, rungs_passed)
         ranked = sorted(values, key=lambda number: (self._objective.key(values[number]), number))
         return frozenset(ranked[max(len(values) // self._rule.eta, 1) :])
@@ -115,8 +115,9 @@ class Median(PruningRule):
     def __init__(self, rule: EarlyTerminate, objective: Objective) -> None:
         self._rule = rule
         self._objective = objective
-        self._curves: dict[int, dict[int, float]] = defaultdict(dict)  # number -> epoch -> value
-        self._complete: list[int] = []
+        self._curves: dict[int, dict[int, float]] = defaultdict(dict)  # of running trials: number -> epoch -> value
+        self._values: dict[int, list[float]] = defaultdict(list)  # epoch -> values of completed trials, sorted
+        self._complete = 0
 
     def rungs(self, epochs: int) -> tuple[int, ...]:
         return tuple(range(self._rule.min_iter, epochs))
@@ -124,18 +125,22 @@ class Median(PruningRule):
     def stops(self, number: int, epoch: int, value: float) -> bool:
         curve = self._curves[number]
         curve[epoch] = value
-        if len(self._complete) < MEDIAN_OF:
+        if self._complete < MEDIAN_OF:
             return False
-        values = [self._curves[rival][epoch] for rival in self._complete if epoch in self._curves[rival]]
+        values = self._values[epoch]
+        middle = values[(len(values) - 1) // 2 : len(values) // 2 + 1]
         best = min((item for item in curve.values() if not math.isnan(item)), key=self._objective.key, default=math.nan)
         if math.isnan(best):
             return True
         import numpy as np
 
-        return bool(values) and self._objective.is_better(float(np.percentile(values, 50)), best)
+        return bool(values) and self._objective.is_better(float(np.percentile(middle, 50)), best)
 
     def complete(self, number: int) -> None:
-        self._complete.append(number)
+        self._complete += 1
+        for epoch, value in self._curves.pop(number, {}).items():
+            if not math.isnan(value):
+                insort(self._values[epoch], value)
 
 
 def epochs_read_from(spec: SweepSpec) -> int:

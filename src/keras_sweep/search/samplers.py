@@ -14,6 +14,7 @@ import numpy as np
 
 from keras_sweep.errors import MissingPackage, UsageError
 from keras_sweep.search.engine import Sampler
+from keras_sweep.search.history import MOST, choose_history
 from keras_sweep.space.distributions import (
     Categorical,
     Distribution,
@@ -25,6 +26,7 @@ from keras_sweep.space.distributions import (
 )
 from keras_sweep.space.search_space import MOST_LISTED, Parameter, Params, SearchSpace
 from keras_sweep.space.sweep_spec import GENERATION, SweepSpec
+from keras_sweep.trial.ranking import front
 from keras_sweep.trial.result import Result, TrialState
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ class OptunaSampler(Sampler):
         self._optuna: Any = optuna
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._objective = spec.objective
+        self._results: list[Result] = []  # that `choose_results` chooses from
         self._begin_study(spec.search.seed)
 
     def _begin_study(self, seed: int) -> None:
@@ -88,6 +91,18 @@ class OptunaSampler(Sampler):
     def _add_trial(self, trial: optuna.trial.FrozenTrial) -> None:
         self._study.add_trial(trial)
 
+    def choose_results(self) -> list[Result]:
+        """Return the results to learn from. They rank as in Optuna: complete, then pruned trials by epochs."""
+        leading = front(self._results, self._objective)
+
+        def rank(result: Result) -> tuple[int, int, float]:
+            if result.value is None:
+                return 2, 0, 0.0
+            key, is_pruned = self._objective.key(result.value), result.state is TrialState.PRUNED
+            return (1, -result.epochs, key) if is_pruned else (0, result.number not in leading, key)
+
+        return [self._results[index] for index in choose_history([rank(result) for result in self._results])]
+
     def _suggest_value(self, trial: optuna.Trial, parameter: Parameter) -> Value:
         name, distribution = parameter.key, parameter.distribution
         if isinstance(distribution, Categorical):
@@ -118,6 +133,18 @@ class Tpe(OptunaSampler):
         conditional = any(parameter.when for parameter in spec.space.parameters)
         self.arguments = {"multivariate": True, "group": conditional, "constant_liar": True}
         super().__init__(spec)
+
+    def begin(self, seed: int, generator: np.random.Generator) -> None:
+        super().begin(seed, generator)
+        if len(self._results) > MOST:  # until then the study has all results
+            self._begin_study(seed)
+            for result in self.choose_results():
+                super().learn(result)
+
+    def learn(self, result: Result) -> None:
+        self._results.append(result)
+        if len(self._results) <= MOST:
+            super().learn(result)
 
 
 class Nsga2(OptunaSampler):
@@ -152,7 +179,6 @@ class Gp(OptunaSampler):
         if find_spec("torch") is None:
             raise MissingPackage("`sampler: gp` needs torch", hint="pip install 'keras-sweep[torch]'")
         super().__init__(spec)
-        self._results: list[Result] = []
 
     def begin(self, seed: int, generator: np.random.Generator) -> None:
         # Optuna ignores failed and pruned trials, so they get the worst value so far. The worst value changes with new
@@ -160,7 +186,7 @@ class Gp(OptunaSampler):
         self._generator = generator
         self._begin_study(seed)
         values = [result.value for result in self._results if result.value is not None]
-        for result in self._results:
+        for result in self.choose_results():
             if values and not self._objective.further:
                 value = max(values, key=self._objective.key) if result.value is None else result.value
                 result = replace(result, value=value, state=TrialState.COMPLETE)

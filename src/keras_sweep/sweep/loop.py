@@ -222,6 +222,8 @@ def describe_good_enough(value: float) -> str:
 
 def _check_failures(finished: Sequence[Result], most: int | None, name: str) -> None:
     """Raise SweepError if the first trials all failed, or if more than `most` failed. `name`: the sweep's name."""
+    if most is None and finished[-1].state is not TrialState.FAIL:
+        return
     trained = [trial for trial in finished if not is_imported(trial)]
     first = trained[:FIRST_FAILURES]
     if len(trained) == FIRST_FAILURES and all(r.state is TrialState.FAIL and r.reason != DIVERGED for r in first):
