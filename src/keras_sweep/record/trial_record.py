@@ -145,9 +145,9 @@ class TrialRecord:
         return result.scores.kind is Kind.BITS or self._may_be_among(result, saved.BEST_WITH_VALUES)
 
     def _place(self, result: Result) -> None:
-        if can_win(result, self._objective):
+        if self._may_be_among(result, most := max(self._weights_kept, saved.BEST_WITH_VALUES)):
             ranked = sorted([*self._ranked, result], key=lambda trial: order_key(trial, self._objective))
-            self._ranked = ranked[: max(self._weights_kept, saved.BEST_WITH_VALUES)]
+            self._ranked = ranked[:most]
 
     def _delete_scores(self) -> None:
         numbers = [trial.number for trial in saved.select_scored(self._results, self._objective)]
