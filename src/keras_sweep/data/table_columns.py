@@ -253,9 +253,9 @@ def _fit_text_column(name: str, series: pl.Series) -> Column:
 
 def number_matrix(table: pl.DataFrame, names: Sequence[str]) -> npt.NDArray[np.float32]:
     """Return columns of numbers or numeric texts as [N, len(names)], with NaN for missing values. Raises DataError."""
-    columns = []
+    columns, named = [], {series.name: series for series in table.get_columns()}
     for name in names:
-        series = table.get_column(name)
+        series = named[name]
         if not is_number(series.dtype):
             texts, parsed, odd = _split_numbers(series.alias(""))
             if odd.any():

@@ -43,12 +43,13 @@ def read_table(data: DataSpec, place: str, load: Load) -> SourceRows:
     options = data.options if isinstance(data.options, TableOptions) else TableOptions()
     target, weights, by, notices = data.target or "", data.weights, data.split.by, tuple[str, ...]()
     frame, ways = load_columns(load, place, data.kind, options, (target, weights, by))
+    present = {*frame.columns}
     faults = [
         DataError(f"has no column {name!r}", hint=suggest_column(name, frame.columns))
         for name in dict.fromkeys(
             (target, weights, by, options.text, *options.columns, *options.drop, *options.categories)
         )
-        if name is not None and name not in frame.columns
+        if name is not None and name not in present
     ]
     if options.missing_target == "drop" and target in frame.columns:
         absent = _is_missing(frame[target])
@@ -64,7 +65,7 @@ def read_table(data: DataSpec, place: str, load: Load) -> SourceRows:
     arrays: list[Array] = []
     groups = find_group_columns(frame, (target, weights)) if by is None else {}
     for name, role in ((target, "target"), (weights, "weights"), (by, "split")):
-        if name is None or name not in frame.columns:
+        if name is None or name not in present:
             continue
         split, role = role == "split", f"the {role} column {name!r}"
         hint = f"Remove these rows from the file{', or set `missing_target: drop`' if name == target else ''}"
@@ -121,13 +122,14 @@ def load_columns(
 def _load(load: Load, place: str, options: TableOptions, others: Sequence[str | None]) -> tuple[pl.DataFrame, Ways]:
     gaps = [float(value) for value in options.missing if not isinstance(value, str)]
     frame, read = load(options, [value for value in options.missing if isinstance(value, str)])
-    names = {*(options.columns or frame.columns), *others} - {options.text, *options.drop, *options.categories}
+    header = frame.columns  # a new list in each call
+    names = {*(options.columns or header), *others} - {options.text, *options.drop, *options.categories}
 
     def read_as_text(*kinds: Any) -> list[pl.Series]:
         """Read the columns of these polars types again as text. Returns [] for a format with types, like Parquet."""
         indices = [i for i, col in enumerate(frame) if col.name in names and col.dtype.base_type() in kinds]
         texts = read(columns=indices, infer_schema=False) if read and indices else ()
-        return [col.alias(frame.columns[i]) for i, col in zip(indices, texts, strict=False)]
+        return [col.alias(header[i]) for i, col in zip(indices, texts, strict=False)]
 
     # In a date that polars reads, the month may be first, and the year 24 may be 2024.
     columns = read_as_text(pl.Date, pl.Datetime) + [col for col in frame if col.name in names and is_formatted(col)]
@@ -146,8 +148,9 @@ def _load(load: Load, place: str, options: TableOptions, others: Sequence[str | 
 
 
 def _select(frame: pl.DataFrame, options: TableOptions, left_out: set[str | None]) -> pl.DataFrame:
-    columns = [col for col in frame if col.name in (options.columns or frame.columns) and col.name not in left_out]
-    texts = {col.name: table_columns.to_text(col) if col.name in options.categories else col for col in columns}
+    chosen, categories = {*(options.columns or frame.columns)} - left_out, {*options.categories}
+    columns = [col for col in frame if col.name in chosen]
+    texts = {col.name: table_columns.to_text(col) if col.name in categories else col for col in columns}
     return split_dates(pl.DataFrame(texts))
 
 

@@ -204,14 +204,16 @@ def _read_columns(
 ) -> tuple[Numbers, list[Codes]]:
     """Return the columns `numbers` as a matrix, and the code points of each text column. `widths` maps a text column to
     its number of characters. `known` has the user's `decimal` and `dates`, each None if not set. Raises DataError."""
-    parts = [part[0] for name in numbers if name not in frame.columns and (part := parse_date_part(name)) is not None]
-    known, texts = tuple(known), [series for series in frame if series.name in {*numbers, *parts}]
-    formatted = [series for series in texts if is_formatted(series) or ("," in known and series.dtype == pl.String)]
+    present, known = {*frame.columns}, tuple(known)
+    parts = [part[0] for name in numbers if name not in present and (part := parse_date_part(name)) is not None]
+    wanted = {*numbers, *parts}
+    texts = [series for series in frame if series.name in wanted and series.dtype == pl.String]
+    formatted = [series for series in texts if "," in known or is_formatted(series)]
     columns, _, faults = read_texts(pl.DataFrame(formatted), *known)
     for _, fault in faults:
         raise DataError(fault.message, hint=(fault.hint or "").replace(" beside the file in `data`", ""))
     frame = frame.with_columns(columns.values())
-    for date in [frame.get_column(name) for name in dict.fromkeys(parts) if name in frame.columns]:
+    for date in [frame.get_column(name) for name in dict.fromkeys(parts) if name in present]:
         try:
             times = date.str.to_datetime() if date.dtype == pl.String else date.cast(pl.Datetime)
             frame = frame.hstack(split_dates(times.to_frame()).get_columns())
