@@ -88,9 +88,14 @@ class OpenSweep:
         return RecordedSweep(self.folder, self.study.facts, self.study.load_results())
 
     @property
+    def has_own_spec(self) -> bool:
+        """Whether the caller gave a spec, which may have objects of this process."""
+        return self._spec is not None
+
+    @property
     def trusts(self) -> bool:
         """Whether Python code that the space file names may be imported."""
-        return self._trust or self._spec is not None
+        return self._trust or self.has_own_spec
 
     @cached_property
     def recorded_spec(self) -> SweepSpec:
