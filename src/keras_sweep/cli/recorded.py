@@ -31,7 +31,9 @@ def list_sweeps(format: opt.Format = "table", sweeps_dir: opt.SweepsDir = None) 
 
 def leaderboard(
     name: opt.Name = None,
-    top: Annotated[int | None, opt.number("--top", "Show only the first N rows.", show_default="all")] = None,
+    top: Annotated[
+        int | None, opt.number("--top", "Show only the first N rows.", show_default="all; 1,000 in a table")
+    ] = None,
     sort: Annotated[
         str | None,
         opt.option("--sort", "COLUMN", "Sort by a column, parameter or metric; -COLUMN reverses.", show_default="rank"),
@@ -46,13 +48,13 @@ def leaderboard(
     sweeps_dir: opt.SweepsDir = None,
 ) -> None:
     """Show the ranked trials of a sweep."""
-    from keras_sweep.views.leaderboard.table import print_leaderboard, refit_line
+    from keras_sweep.views.leaderboard.table import MOST_SHOWN, print_leaderboard, refit_line
 
     board = ks.open(name, sweeps_dir=sweeps_dir).leaderboard(top, where=where or (), sort=sort)
     for text in board.notices:
         opt.note(text)
     if format == "table":
-        print_leaderboard(stdout_console(), board, board.sweep.facts.baseline)
+        print_leaderboard(stdout_console(), board, board.sweep.facts.baseline, most=top or MOST_SHOWN)
         if (refit := board.sweep.refit) is not None:
             stdout_console().print(refit_line(refit))
     else:

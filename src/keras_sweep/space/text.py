@@ -9,6 +9,7 @@ from difflib import get_close_matches
 # Cc: terminal control. Cf: bidirectional overrides. Cs: surrogates of undecodable bytes. Zl, Zp: line separators.
 UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 JOINERS = frozenset("\u200c\u200d")  # Cf, but ordinary writing uses them
+MOST_LISTED = 20  # texts of a list that a message shows
 LONGEST = 60  # characters of a value that an error repeats
 LIKENESS = 0.66  # of a misspelt and the right name, at least: two of three letters match
 _ALLOWED = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}(?<!\.)")
@@ -56,10 +57,11 @@ def quote(value: object) -> str:
 
 
 def format_yaml_list(texts: Iterable[str]) -> str:
-    """Format texts as a YAML list: `[id, "?"]`."""
+    """Format texts as a YAML list: `[id, "?"]`. Of a long list, show the first MOST_LISTED: `[id, "?", and 5 more]`."""
     constants = ("null", "true", "false")
-    plain = (text if text.isidentifier() and text.lower() not in constants else json.dumps(text) for text in texts)
-    return f"[{', '.join(plain)}]"
+    plain = [text if text.isidentifier() and text.lower() not in constants else json.dumps(text) for text in texts]
+    more = [f"and {len(plain) - MOST_LISTED:,} more"] if len(plain) > MOST_LISTED else []
+    return f"[{', '.join(plain[:MOST_LISTED] + more)}]"
 
 
 def find_nearest(name: object, known: Iterable[str]) -> str | None:
@@ -88,10 +90,10 @@ def join(names: Iterable[str], word: str = "") -> str:
 
 
 def itemize(values: Iterable[object], most: int = 5) -> str:
-    """List the first `most` values for a sentence, texts in quotes, with "..." if more follow: "'a', 'b', ..."."""
+    """List the first `most` values for a sentence, texts in quotes: "'a', 'b' and 3 more"."""
     items = list(values)
-    shown = [repr(value[:LONGEST] if isinstance(value, str) else value) for value in items[:most]]
-    return ", ".join([*shown, "..."] if len(items) > most else shown)
+    shown = ", ".join(repr(value[:LONGEST] if isinstance(value, str) else value) for value in items[:most])
+    return f"{shown} and {len(items) - most:,} more" if len(items) > most else shown
 
 
 def check_sweep_name(name: str) -> str | None:

@@ -99,7 +99,7 @@ def _data_section(source: str, path: Path, target: str | None, notes: list[str])
     if target is None and names:
         plain = [name for name in names if name.lower() in TARGETS]
         target = plain[0] if len(plain) == 1 else names[-1]
-        notes.append(f"The target is {target!r}; `--target` chooses another of {itemize(names, 50)}")
+        notes.append(f"The target is {target!r}; `--target` chooses another of {itemize(names, 10)}")
     is_table = find_source(kind).is_table  # needs a target even if its file can't be read
     return data | ({"target": target or "?"} if target or is_table else {})
 
@@ -120,7 +120,7 @@ def _read_and_fix(data: Any, path: Path, notes: list[str]) -> SourceRows:
             raise
         for key, texts in error.options.items():
             messages = [fault.message for fault in error.faults if f"`{key}: {quote(texts)}`" in str(fault.hint)]
-            notes.append(f"Read with `{key}`: {f'{texts!r}; {messages[0]}' if messages else itemize(texts, 50)}")
+            notes.append(f"Read with `{key}`: {f'{texts!r}; {messages[0]}' if messages else itemize(texts, 10)}")
         data |= {**error.options, "missing_target": "drop"}
         return _read_and_fix(data, path, notes)
     if "missing_target" in data and not any("left out" in notice for notice in loaded.notices):

@@ -1,12 +1,13 @@
 """Draw the leaderboard for a terminal or a pipe."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rich.console import Console, Group
 from rich.text import Text
 
 from keras_sweep.record.facts import Baseline, Refit
-from keras_sweep.space.text import escape
+from keras_sweep.space.text import escape, pluralize
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking
 from keras_sweep.views.leaderboard.texts import (
@@ -24,18 +25,25 @@ LONGEST_STATE = 60  # cells, also in a pipe; `sweep show` prints the whole reaso
 STATE_STYLES = {TrialState.COMPLETE: "", TrialState.PRUNED: "yellow", TrialState.FAIL: "red"}
 CURVE_WIDTHS = (20, 12, 8)  # tried in this order
 LONGEST_VALUE = 24  # cells of a value on a terminal; a pipe shows the whole value
+MOST_SHOWN = 1000  # trials of a leaderboard on a terminal, unless the user asks for more
 NEVER_CUT = {"value", "behind"}
 
 
-def print_leaderboard(console: Console, ranking: Ranking, baseline: Baseline | None = None) -> None:
-    """Print the table and its notes. If `baseline` has a score of the same metric, the last row shows that score."""
+def print_leaderboard(
+    console: Console, ranking: Ranking, baseline: Baseline | None = None, *, most: int | None = None
+) -> None:
+    """Print the table, with at most `most` rows, and its notes. If `baseline` has a score of the same metric, the last
+    row shows that score."""
     if not ranking.rows:
         console.print(Text("no trials", style="dim"))
         return
     reference = baseline.validation.get(ranking.objective.name) if baseline is not None else None
-    table, left_out = leaderboard_table(ranking, console.width, reference=reference)
+    shown = replace(ranking, rows=ranking.rows[:most])
+    table, left_out = leaderboard_table(shown, console.width, reference=reference)
     console.print(table)
     notes = ["columns that do not fit here: " + ", ".join(left_out)] if left_out else []
+    if hidden := len(ranking.rows) - len(shown.rows):
+        notes.append(f"and {pluralize(hidden, 'more trial')}: `--top {len(ranking.rows)}` shows all")
     if baseline is not None and reference is not None:
         notes.append(f"baseline: {escape(baseline.model)} on the same rows")
     for note in (*notes, *leaderboard_notes(ranking)):
