@@ -11,8 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.sweep.open_sweep import OpenSweep
+from keras_sweep.views.report import outputs
+from keras_sweep.views.report.facts import PageContent
 from keras_sweep.views.terminal.text import score_text
-from tests.helpers.command import leaderboard, sweep
+from tests.helpers.command import leaderboard, process, sweep
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +32,24 @@ def test_a_report_is_a_page_and_two_tables_and_written_over_nothing_else(reporte
     assert list(reported.parent.iterdir()) == [reported]
     ended = sweep("report", "-o", "sweeps", cwd=finished)
     assert (ended.code, "--output" in ended.err) == (2, True)
+
+
+def test_a_report_draws_mistakes_and_opens_the_model_in_a_process_of_its_own(finished: Path, tmp_path: Path) -> None:
+    code = "import sys, keras_sweep as ks; ks.open('digits').report(sys.argv[1]); print('keras' in sys.modules)"
+    assert process([sys.executable, "-c", code, tmp_path / "page"], finished).ok().out == "False\n"
+    assert 'id="confusion"' in (tmp_path / "page" / "index.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("limit", "reason"),
+    [("MOST_SECONDS", "it takes longer than 0 s"), ("MOST_MEMORY", "it needs more than 0.0 GB of memory")],
+)
+def test_a_report_says_that_its_mistakes_are_left_out_beyond_a_limit(
+    finished: Path, monkeypatch: pytest.MonkeyPatch, limit: str, reason: str
+) -> None:
+    monkeypatch.setattr(outputs, limit, 0)
+    with OpenSweep(SweepFolder(finished / "sweeps" / "digits")) as opened:
+        assert PageContent.read(opened).outputs == f"the winner's outputs are missing: {reason}"
 
 
 def test_numbers_of_the_page_are_those_of_the_leaderboard(reported: Path, finished: Path) -> None:

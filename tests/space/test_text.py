@@ -112,7 +112,11 @@ def test_long_values_are_cut() -> None:
     assert quote("x" * 59) == "'" + "x" * 56 + "..."
     assert len(quote("x" * 10**6)) == 60
     assert quote([1] * 21) == str([1] * 21)[:57] + "..."
-    assert (quote([0] * 3), itemize([0] * 5), itemize([0] * 6)) == ("[0, 0, 0]", "0, 0, 0, 0, 0", "0, 0, 0, 0, 0 and 1 more")
+    assert (quote([0] * 3), itemize([0] * 5), itemize([0] * 6)) == (
+        "[0, 0, 0]",
+        "0, 0, 0, 0, 0",
+        "0, 0, 0, 0, 0 and 1 more",
+    )
 
 
 def test_names_and_counts_are_joined_for_a_sentence() -> None:
@@ -126,6 +130,7 @@ def test_names_and_counts_are_joined_for_a_sentence() -> None:
     ]
     assert itemize(["a", 2], 1) == "'a' and 1 more"
     assert itemize(["x" * 70]) == repr("x" * 60)
+    assert words.format_yaml_list(["id"] * 5_000).endswith("id, id, and 4,980 more]")
     assert words.format_yaml_list(["id", "?", "True", "null", "a b"]) == '[id, "?", "True", "null", "a b"]'
     assert words.strip_styles("\x1b[1;31mred\x1b[0m") == "red"
 

@@ -134,3 +134,13 @@ def test_a_function_is_called_in_forks(tmp_path: Path) -> None:
         "call_in_forks(lambda: print('forked', flush=True))\nif os.fork() == 0: os._exit(0)\nos.wait()"
     )
     assert process([sys.executable, "-c", code], tmp_path).ok().out == "forked\n"
+
+
+def test_a_limited_command_says_why_it_failed() -> None:
+    fast, wrong, slow = (
+        [sys.executable, "-c", code] for code in ("", "raise SystemExit(3)", "import time; time.sleep(60)")
+    )
+    assert processes.run_limited(fast, dict(os.environ), PATIENCE, 1 << 40) is None
+    assert processes.run_limited(wrong, dict(os.environ), PATIENCE, 1 << 40) == "its process ended with 3"
+    assert processes.run_limited(slow, dict(os.environ), 0.2, 1 << 40) == "it takes longer than 0.2 s"
+    assert processes.run_limited(slow, dict(os.environ), PATIENCE, 1) == "it needs more than 0.0 GB of memory"

@@ -105,7 +105,7 @@ class OpenSweep:
     def training(self, number: int | None) -> Result:
         """Return the trial with this number. If `number` is None, return the winner's training with the best seed.
         Raises UsageError if the record names code that is not trusted. Also raises as `RecordedSweep.training`."""
-        _ = self._spec_with_code  # raises first
+        _ = self.spec_with_code  # raises first
         return self.read().training(number)
 
     def load(self, trial: Result) -> tuple[SweepSpec, SearchData]:
@@ -159,7 +159,7 @@ class OpenSweep:
         return fingerprint(replace(rows, x=each(ravel_column, rows.y)))
 
     @cached_property
-    def _spec_with_code(self) -> SweepSpec:
+    def spec_with_code(self) -> SweepSpec:
         """The recorded spec. Emits a notice of the code to import, or raises UsageError if this code is not trusted."""
         spec = self.recorded_spec
         if self._spec is None:
@@ -171,7 +171,7 @@ class OpenSweep:
         """Set `spec` and `data` once. To build the model of `trial`, use that trial's backend. Raises as `load`."""
         if hasattr(self, "data"):
             return
-        spec, study = self._spec_with_code, self.study
+        spec, study = self.spec_with_code, self.study
         if trial is None:
             choose_backend(self.backend)
         else:  # the trial's model will be built

@@ -20,6 +20,7 @@ from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.sweep.winner import as_probabilities, compute_validation_outputs
 from keras_sweep.trial.comparison import PAIRED
 from keras_sweep.trial.ranking import order_key
+from keras_sweep.trial.result import Result
 
 if TYPE_CHECKING:
     import polars as pl
@@ -50,14 +51,13 @@ class ValidationOutputs:
         return np.asarray(as_probabilities(self.outputs).max(axis=1))
 
 
-def compute_winner_outputs(sweep: OpenSweep) -> ValidationOutputs:
-    """Compute the winner's outputs on the validation rows from saved weights, without opening a model file. Raises
-    RecordError if no weights are saved, DataError if the pictures are missing or the model has several outputs. Also
-    raises as `OpenSweep.load`."""
+def compute_winner_outputs(sweep: OpenSweep, best: Result) -> ValidationOutputs:
+    """Compute the outputs of the winner `best` on the validation rows from saved weights, without opening a model file.
+    Raises RecordError if no weights are saved, DataError if the pictures are missing or the model has several outputs.
+    Also raises as `OpenSweep.load`."""
     pictures = image_set(sweep.recorded_spec.data)
     if pictures is not None and pictures.find() is None:
         raise DataError(f"the files of {pictures.name} are not on this machine", hint="`sweep data` fetches them")
-    best = sweep.training(None)
     spec, data = sweep.load(best)
     outputs = compute_validation_outputs(spec, best, load_weights_of(sweep.folder, best), data)
     if not isinstance(outputs, np.ndarray):

@@ -142,4 +142,4 @@ class Result:
 
     @property
     def epochs(self) -> int:
-        return max((len(values) for values in self.curve.values()), default=0)
+        return max(map(len, self.curve.values()), default=0)

@@ -15,7 +15,7 @@ from keras_sweep.views.leaderboard.rows import LeaderboardRow, varying_names
 
 RESAMPLES = 40
 MOST_RESAMPLED = 500  # trials of a resample: more would take long, and their whiskers are short anyway
-MOST_TRIALS = 5000  # in the estimate without resampling
+MOST_TRIALS = 2000  # in the estimate without resampling
 FEWEST = 10  # trials, below which there is no estimate
 WHISKER = 0.05  # share of the resamples beyond each end of a whisker
 

@@ -185,3 +185,9 @@ def test_who_is_better_than_the_winner_with_the_seed_of_the_search_is_explained(
     note = "behind below 0: better than the winner with the search's seed; the winner ranks by its mean over 2 seeds"
     assert note in text_of([best, result(1, 0.8411)], comparison=compared, width=120).splitlines()
     assert "behind below 0" not in paired(120)
+
+
+def test_a_long_leaderboard_says_how_many_trials_it_leaves_out():
+    text = on_pipe(print_leaderboard, ranking(ROWS), most=3)
+    assert f"and {len(ROWS) - 3} more trials: `--top {len(ROWS)}` shows all" in text
+    assert len([line for line in text.splitlines() if "adam" in line or "sgd" in line or "rmsprop" in line]) == 3

@@ -142,7 +142,7 @@ class PageContent:
         sweep = RecordedSweep.read(opened.folder)
         if living_owner(opened.folder) is not None:
             return cls(sweep, True, "the sweep still runs")
-        outputs = "no trial has won" if sweep.best is None else read_outputs(opened)
+        outputs = "no trial has won" if sweep.best is None else read_outputs(opened, sweep.training(None))
         return cls(sweep, False, outputs, find_missed_rows(sweep))
 
     @cached_property
