@@ -1,5 +1,6 @@
 import re
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -188,6 +189,6 @@ def test_who_is_better_than_the_winner_with_the_seed_of_the_search_is_explained(
 
 
 def test_a_long_leaderboard_says_how_many_trials_it_leaves_out():
-    text = on_pipe(print_leaderboard, ranking(ROWS), most=3)
+    text = on_pipe(partial(print_leaderboard, most=3), ranking(ROWS))
     assert f"and {len(ROWS) - 3} more trials: `--top {len(ROWS)}` shows all" in text
     assert len([line for line in text.splitlines() if "adam" in line or "sgd" in line or "rmsprop" in line]) == 3
