@@ -56,10 +56,11 @@ def test_what_works_element_by_element_lies_flat_and_the_rest_is_stacked(data, s
     [
         ("convolutional", {}, 1),
         *(("recurrent", {"layer": layer}, 1) for layer in ("LSTM", "GRU", "SimpleRNN")),
+        *(("embedded", {"width": width}, limit) for width, limit in ((3, 8), (64, 1))),  # 64 positions of a row
         *((None, {"hidden": hidden}, limit) for hidden, limit in ((8, 8), (128, 8), (256, 1))),  # 19,210 weights
     ],
 )
-def test_models_that_convolve_or_loop_and_those_of_many_weights_train_one_lane_a_program(data, model, arguments, limit):
+def test_models_that_convolve_loop_or_are_large_train_one_lane_a_program(data, model, arguments, limit):
     spec = user_spec(model) if model else make_spec()
     params = {**ADAM, **{f"model.{name}": value for name, value in arguments.items()}}
     programs, signature = Programs(spec, data, device=Device(lanes=8)), make_signature(training_plan(spec, params))
