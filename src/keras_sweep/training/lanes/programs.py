@@ -247,7 +247,7 @@ class Programs:
         if template.has_convolution:
             return 1
         large = sum(value.size for value in template.trainable) > MAX_SHARED_WEIGHTS
-        large |= template.weighted_outputs > MAX_SHARED_OUTPUTS
+        large |= template.parameter_outputs > MAX_SHARED_OUTPUTS
         if self._device.is_cpu and (template.has_loop or large):
             return 1
         # A lane's approximate memory: weights, gradients, optimizer variables, layer outputs.

@@ -175,7 +175,7 @@ class Template:
             return max(int(self.model.count_params()), 1)
 
     @cached_property
-    def weighted_outputs(self) -> int:
+    def parameter_outputs(self) -> int:
         """How many numbers the layers with weights output per row. 0 if a shape is unknown."""
         try:
             return sum(math.prod(layer.output.shape[1:]) for layer in self.model.layers if layer.weights)
