@@ -154,10 +154,11 @@ def find_blurred_columns(array: Array) -> list[int]:
     return [int(column) for column in close if (array[:, column].astype(np.float32) != array[:, column]).any()]
 
 
-def to_32_bits(x: Array) -> Array:
-    """Convert floats and booleans to float32, 64-bit integers to int32. Texts and smaller integers stay."""
+def to_32_bits(x: Array, *, copy: bool = True) -> Array:
+    """Convert floats and booleans to float32, 64-bit integers to int32. Texts and smaller integers stay. If `copy` is
+    false, float32 stays, too."""
     if x.dtype.kind in "fb":
-        return x.astype(np.float32)
+        return x.astype(np.float32, copy=copy)
     if x.dtype.itemsize > 4 and x.dtype.kind != "O":
         return x.astype(np.int32)
     return x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
@@ -189,12 +190,15 @@ def decode_texts(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 def check_fits_32_bits(array: npt.NDArray[Any], what: str, *, gaps: bool = False) -> None:
     """Raise DataError, which calls the array `what`, if a number is infinite, beyond 32 bits, or NaN. If `gaps` is
     true, NaN is allowed."""
+    if array.dtype.kind != "f" and array.dtype.itemsize <= 4:
+        return
+    low, high = (LARGEST_FLOAT32 * -1.0, LARGEST_FLOAT32) if array.dtype.kind == "f" else (INT32.min, INT32.max)
+    if not array.size or (low <= array.min() and array.max() <= high):  # usual, and needs no copies
+        return
     if array.dtype.kind == "f":
         bad = ~(np.abs(array) <= LARGEST_FLOAT32) & ~(gaps & np.isnan(array))
-    elif array.dtype.itemsize > 4:
-        bad = (array < INT32.min) | (array > INT32.max)
     else:
-        return
+        bad = (array < INT32.min) | (array > INT32.max)
     if bad.any():
         place = [int(index) for index in np.unravel_index(int(bad.argmax()), bad.shape)]
         where = f"in row {place[0] + 1}" if len(place) == 1 else f"at {place}"

@@ -51,23 +51,30 @@ def split_rows(source: SourceRows, how: Split, form: LabelForm) -> Parts:
     """Hold out test rows, then validation rows or folds, by the space file's `split` (`how`). Test or validation rows
     that the source itself names are kept. `form` is the label form that the loss needs. Raises DataError."""
     train, validation, test = source.train, source.validation, source.test
-    if how.by is not None and how.by not in (train or source.rows).places:  # type: ignore[union-attr]
+    rows: Any = source.rows if train is None else train
+    if how.by is not None and how.by not in rows.places:
         hint = "For arrays, add an array of this name beside `x` and `y`, with a value for each row"
         raise DataError(f"{source.name} has no column or array {how.by!r}, which `split` names", hint=hint)
-    if train is None:
-        assert source.rows is not None, source.name
-        train = source.rows
-        if test is None and how.test:
-            train, test = _hold_out(train, how.test, how, form)
+    # Numbers of rows are split in place of the rows, so that each row is copied once.
+    searched, held = replace(rows, x=np.arange(len(rows))), None
+
+    def copy(part: RawRows) -> RawRows:
+        return rows if len(part) == len(rows) else replace(part, x=each(lambda array: array[part.x], rows.x))
+
+    if train is None and test is None and how.test:
+        searched, held = _hold_out(searched, how.test, how, form)
     if validation is not None and (how.folds or how.by):
         what = "can't be cut into folds" if how.folds else f"can't be split by {how.by!r}"
         hint = "Leave `folds`, `groups` and `time` out of `split`, or give training and validation rows together"
         raise DataError(f"{source.name} brings its own validation rows, so it {what}", hint=hint)
-    if how.folds:
-        return Parts(source, train, train, test, split_folds(train, how, form))
-    if validation is None:
-        train, validation = _hold_out(train, how.validation, how, form)
-    return Parts(source, train, validation, test)
+    test = test if held is None else copy(held)
+    folds = split_folds(searched, how, form) if how.folds else ()
+    if validation is None and not folds:
+        searched, held = _hold_out(searched, how.validation, how, form)
+        validation = copy(held)
+    train = copy(searched)
+    source = source if train is rows else replace(source, rows=None)  # all rows together would take twice the memory
+    return Parts(source, train, train if validation is None else validation, test, folds)
 
 
 def _hold_out(rows: RawRows, share: float, how: Split, form: LabelForm) -> tuple[RawRows, RawRows]:
@@ -141,7 +148,9 @@ class Encoding:
             assert isinstance(raw.x, np.ndarray)
             return encode_pictures(self.spec, pictures, raw.x, raw.y)
         if self.preprocessing is None:
-            x = each(lambda array: copy_if_view(to_32_bits(array)), raw.x)
+            source = self.parts.source  # a user's function may change its own arrays later
+            copy = any(raw is part for part in (source.rows, source.train, source.validation, source.test))
+            x = each(lambda array: copy_if_view(to_32_bits(array, copy=copy)), raw.x)
         else:
             x = np.ascontiguousarray(self.preprocessing.transform(raw.x))
             if not np.isfinite(x).all():

@@ -18,7 +18,7 @@ Floats: TypeAlias = npt.NDArray[np.floating]
 Places: TypeAlias = npt.NDArray[np.intp]  # indices of models
 Metric: TypeAlias = Callable[[Floats], Floats]  # [B, n] row weights -> [B] values; NaN if undefined on these rows
 
-BLOCK = 100  # bags at once, to save memory
+BLOCK, BLOCK_BYTES = 100, 80_000_000  # bags at once, and their bytes
 THRESHOLDS = 200  # the default of `keras.metrics.AUC`
 
 
@@ -62,11 +62,12 @@ Scores: TypeAlias = MeanScores | MetricScores
 
 def draw_bags(rng: np.random.Generator, rows: int, rounds: int, draws: int | None = None) -> Iterator[Floats]:
     """Yield `rounds` bootstrap samples of `draws` rows (None: `rows`) in blocks [B, rows]: how often a row is drawn."""
-    for start in range(0, rounds, BLOCK):
-        size = min(BLOCK, rounds - start)
-        cells = rng.integers(rows, size=(size, draws or rows), dtype=np.int32)
-        cells += (np.arange(size, dtype=np.int32) * rows)[:, None]
-        yield np.bincount(cells.ravel(), minlength=size * rows).reshape(size, rows).astype(np.float32)
+    block = max(min(BLOCK, BLOCK_BYTES // (4 * rows)), 1)
+    for start in range(0, rounds, block):
+        bags = np.empty((min(block, rounds - start), rows), np.float32)
+        for bag in bags:
+            bag[:] = np.bincount(rng.integers(rows, size=draws or rows, dtype=np.int32), minlength=rows)
+        yield bags
 
 
 def auc(outputs: Floats, labels: Floats) -> Metric:

@@ -61,9 +61,10 @@ def find_ties(scores: Scores, best: int | Places, seed: int, *, share: bool = Fa
 
 def _compare_rows(rows: Floats, against: Places) -> tuple[Floats, Floats, Floats]:
     count = rows.shape[1]
-    differences = rows[against] - rows
-    behind = differences.mean(1, dtype=np.float64)
-    centred = differences - behind[:, None].astype(np.float32)
+    centred = rows[against]
+    centred -= rows
+    behind = centred.mean(1, dtype=np.float64)
+    centred -= behind[:, None].astype(np.float32)
     squares = np.einsum("kn,kn->k", centred, centred, dtype=np.float64)
     return behind, np.sqrt(squares / max(count - 1, 1) / count), centred
 
@@ -111,7 +112,8 @@ def _step_down(
 
 def _draw_t(centred: Floats, freedom: int, rng: np.random.Generator) -> Floats:
     """Draw [ROUNDS, K] t values of equal models (`freedom` degrees) by a bootstrap of differences `centred` [K, n]."""
-    lengths = np.linalg.norm(centred.astype(np.float64), axis=1, keepdims=True)
+    # A row at a time: in float64, all rows take twice the memory.
+    lengths = np.array([np.linalg.norm(row.astype(np.float64), axis=1) for row in centred[:, None]])
     unit = (centred / np.where(lengths > 0, lengths, 1.0)).astype(np.float32)
     values, vectors = np.linalg.eigh((unit @ unit.T).astype(np.float64))
     root = vectors * np.sqrt(np.maximum(values, 0.0))

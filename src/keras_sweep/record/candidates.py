@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # reading a kept comparison needs no NumPy
     from keras_sweep.honest.scores import Scores
 
 MOST_COMPARED = 256  # best trials; a worse trial adds nothing to the estimate
+MOST_ROWS = 200_000  # validation rows that are compared; more take memory and change little
 
 
 @dataclass(frozen=True)
@@ -34,14 +35,16 @@ class Candidates:
     best: Result  # the winner, included in `trials`
     objective: Objective
     seed: int  # of the random draws
+    all_rows: int | None = None  # the number of validation rows, if the scores are of MOST_ROWS rows drawn by `seed`
 
     @classmethod
     def load(
         cls, folder: SweepFolder, results: Sequence[Result], best: Result, objective: Objective, seed: int
     ) -> Candidates | None:
         """Load the scores of the best 256 trials that can win and have the winner's validation rows.
-        `results` are all trials, `best` is the winner, `seed` is for random draws. Returns None if scores are missing:
-        of the winner, of over half of the trials, or of any seed of a finalist."""
+        `results` are all trials, `best` is the winner, `seed` is for random draws. Of more than MOST_ROWS rows, it
+        draws some. Returns None if scores are missing: of the winner, of over half of the trials, or of any seed of a
+        finalist."""
         expected = [trial for trial in select_scored(results, objective, best=MOST_COMPARED) if trial.rows == best.rows]
         loaded = load_scores(folder, expected)
         if (best_scores := loaded.get(best.number)) is None:
@@ -57,7 +60,14 @@ class Candidates:
                     return None
                 scores[trial.number] = seeds
         trials = [trial for trial in results if trial.number in scores]
-        return cls(scores, trials, best, objective, seed % 2**64)
+        seed, rows = seed % 2**64, best_scores.rows
+        if rows <= MOST_ROWS:
+            return cls(scores, trials, best, objective, seed)
+        import numpy as np
+
+        places = np.sort(np.random.default_rng([seed, 3]).choice(rows, MOST_ROWS, replace=False))
+        drawn = {number: [part.take(places) for part in parts] for number, parts in scores.items()}
+        return cls(drawn, trials, best, objective, seed, rows)
 
     @cached_property
     def rows(self) -> int:
@@ -90,7 +100,7 @@ class Candidates:
             search = [trial for trial in self.trials if trial.is_whole]
             scores = stack_scores([self.scores[trial.number][:1] for trial in search], self.objective)
             after = describe_choice(scores, search, rivals, len(self.scores[self.best.number]), self.objective)
-        return estimate_winner(
+        estimate = estimate_winner(
             stack_scores([self.scores[number] for number in rivals], self.objective),
             rivals.index(self.best.number),
             self.seed,
@@ -99,6 +109,9 @@ class Candidates:
             maximize=self.objective.goal is Goal.MAXIMIZE,
             after=after,
         )
+        if estimate is None or self.all_rows is None:
+            return estimate
+        return replace(estimate, method=f"{estimate.method} drawn from {self.all_rows}")
 
 
 def load_scores(folder: SweepFolder, trials: Iterable[Result]) -> dict[int, RowScores]:

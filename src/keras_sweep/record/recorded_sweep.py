@@ -84,7 +84,8 @@ class RecordedSweep:
             values = [trial.value for trial in self.results if can_win(trial, objective) and trial.value is not None]
             more = more_trials([-objective.key(value) for value in values], behind)
         estimate = candidates.estimate()
-        return Comparison(best.number, estimate, drop_lonely_ties(behind), PAIRED, candidates.rows, more)
+        rows, all_rows = candidates.rows, candidates.all_rows
+        return Comparison(best.number, estimate, drop_lonely_ties(behind), PAIRED, rows, more, all_rows)
 
     @cached_property
     def comparison_in_record(self) -> Comparison | None:

@@ -59,6 +59,7 @@ class Comparison:
     method: str = MARGINAL
     rows: int | None = None  # validation rows that were compared
     more: MoreTrials | None = None  # None if it can't be estimated
+    all_rows: int | None = None  # all validation rows, if only `rows` of them were compared
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "behind": {str(number): astuple(distance) for number, distance in self.behind.items()}}
@@ -74,6 +75,7 @@ class Comparison:
             method=fields["method"],
             rows=fields["rows"],
             more=None if more is None else MoreTrials(**more),
+            all_rows=fields.get("all_rows"),
         )
 
 

@@ -54,6 +54,13 @@ class RowScores:
             return np.unpackbits(self.arrays[0], count=self.rows).astype(np.float32)
         return np.asarray(self.arrays[0], np.float32)
 
+    def take(self, places: npt.NDArray[Any]) -> RowScores:
+        """Return the scores of the rows with these numbers."""
+        import numpy as np
+
+        bits = (np.packbits(self.values()[places] > 0),) if self.kind is Kind.BITS else None
+        return RowScores(self.kind, len(places), bits or tuple(array[places] for array in self.arrays))
+
 
 def from_values(values: npt.NDArray[Any]) -> RowScores:
     """Build row scores from [N] values, as bits if all are 0 or 1."""

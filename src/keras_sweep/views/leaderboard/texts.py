@@ -211,7 +211,8 @@ def leaderboard_notes(ranking: Ranking) -> list[str]:
     if best is not None and comparison is not None and comparison.estimate is not None:
         candidates -= sum(row.comparable and row.other_rows for row in could_win)
         corrected = f", corrected for picking the best of {candidates:,}" if candidates > 1 else ""
-        notes.append(f"expected on new rows: {interval_text(comparison.estimate)}{corrected}")
+        drawn = f", on {comparison.rows:,} of {comparison.all_rows:,} validation rows" if comparison.all_rows else ""
+        notes.append(f"expected on new rows: {interval_text(comparison.estimate)}{corrected}{drawn}")
         if (more := comparison.more) is not None:
             worth = "worth it" if more.worth_it else "not worth it"
             gain = f"{more.trials:,} more would gain at most {difference_text(more.gain, objective, unit=True)}"

@@ -157,9 +157,10 @@ def number_cards(page: PageContent) -> list[tuple[str, str]]:
     cards = []
     if (estimate := comparison.estimate) is not None:
         words = f"expected {name} on new rows (95 %: {score_text(estimate.low)} to {score_text(estimate.high)})"
-        cards.append((score_text(estimate.value), f"{words}, corrected for picking the best"))
+        drawn = f", by {comparison.rows:,} validation rows" if comparison.all_rows else ""
+        cards.append((score_text(estimate.value), f"{words}, corrected for picking the best{drawn}"))
     score = score_text(winner.value, winner.stderr)
-    over = "" if comparison.rows is None else f" over {comparison.rows:,} validation rows"
+    over = "" if comparison.rows is None else f" over {comparison.all_rows or comparison.rows:,} validation rows"
     if winner.final and winner.seeds is not None:
         score, over = seeds_texts(winner.seeds)[1], f"{over}, the mean of {winner.seeds.count} seeds"
     cards.append((score, f"{name} on the leaderboard{over}"))
