@@ -1,5 +1,6 @@
 """Check that a user's arrays can train a model: finite real numbers of 32 bits, with a row for each example."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -12,6 +13,7 @@ Array: TypeAlias = npt.NDArray[np.generic]
 Arrays: TypeAlias = Any  # an array; a dict (by name) or tuple of arrays for several inputs or outputs
 
 INT32 = np.iinfo(np.int32)
+LARGE, BOUNDARY = 1 << 20, 64  # bytes; see `empty_aligned`
 LARGEST_FLOAT32 = np.finfo(np.float32).max
 ARRAYS = "Give a NumPy array; convert a sparse matrix with `.toarray()`"
 INPUTS = (
@@ -154,14 +156,25 @@ def find_blurred_columns(array: Array) -> list[int]:
     return [int(column) for column in close if (array[:, column].astype(np.float32) != array[:, column]).any()]
 
 
-def to_32_bits(x: Array, *, copy: bool = True) -> Array:
-    """Convert floats and booleans to float32, 64-bit integers to int32. Texts and smaller integers stay. If `copy` is
-    false, float32 stays, too."""
-    if x.dtype.kind in "fb":
-        return x.astype(np.float32, copy=copy)
-    if x.dtype.itemsize > 4 and x.dtype.kind != "O":
-        return x.astype(np.int32)
-    return x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
+def to_32_bits(x: Array) -> Array:
+    """Copy an array. Convert floats and booleans to float32, 64-bit integers to int32, but no texts."""
+    if x.dtype.kind == "O":
+        return np.array(x)
+    whole = np.dtype(np.int32) if x.dtype.itemsize > 4 else x.dtype.newbyteorder("=")
+    copy = empty_aligned(x.shape, np.dtype(np.float32) if x.dtype.kind in "fb" else whole)
+    np.copyto(copy, x, casting="unsafe")
+    return copy
+
+
+def empty_aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """Return an empty array. If it is large, it begins at a multiple of 64 bytes: JAX on a CPU then reads it in place,
+    without a copy."""
+    size = math.prod(shape) * dtype.itemsize
+    if size < LARGE:
+        return np.empty(shape, dtype)
+    buffer = np.empty(size + BOUNDARY, np.uint8)
+    start = -buffer.ctypes.data % BOUNDARY
+    return buffer[start : start + size].view(dtype).reshape(shape)
 
 
 def copy_if_view(array: Array) -> Array:

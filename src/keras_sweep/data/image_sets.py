@@ -19,6 +19,7 @@ from urllib.request import urlopen
 import numpy as np
 import numpy.typing as npt
 
+from keras_sweep.data.arrays import empty_aligned
 from keras_sweep.errors import DataError
 from keras_sweep.files.atomic import user_cache
 
@@ -27,7 +28,6 @@ KERAS_ADDRESS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"  
 DEBIAN_FOLDER = Path("/usr/share/datasets")
 SILENCE = 10  # seconds without an answer, after which a download fails
 APT_SECONDS = 300  # time limit for a command of apt
-BOUNDARY = 64  # bytes; see `scale_pixels`
 GZIP = 16 + zlib.MAX_WBITS  # zlib's code of the gzip format
 
 
@@ -176,11 +176,7 @@ def scale_pixels(images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     `(images / 255.0).astype("float32").reshape(N, -1)`: for each value of a byte, division in float32 and in float64
     rounds to the same number. Division in float32 needs a single pass and no float64 copy."""
     flat = images.reshape(len(images), -1)
-    # JAX on the CPU reads arrays in place, without a copy, if they begin at a multiple of BOUNDARY.
-    size = flat.size * np.dtype(np.float32).itemsize
-    buffer = np.empty(size + BOUNDARY, np.uint8)
-    start = -buffer.ctypes.data % BOUNDARY
-    pixels = buffer[start : start + size].view(np.float32).reshape(flat.shape)
+    pixels = empty_aligned(flat.shape, np.dtype(np.float32))
     np.divide(flat, np.float32(255), out=pixels)
     return pixels
 

@@ -100,7 +100,7 @@ class Labels:
         if self.values is None and self.form is LabelForm.INDEX:
             return copy_if_view(y.astype(np.int32))
         if self.values is None:
-            return copy_if_view(to_32_bits(y) if self.form is LabelForm.ANY else y.astype(np.float32))
+            return to_32_bits(y) if self.form is LabelForm.ANY else copy_if_view(y.astype(np.float32))
         if y.size == len(y):
             indices = self._find_indices(y.reshape(-1))
             unknown = sorted({str(value) for value in y.reshape(-1)[indices < 0]})

@@ -148,9 +148,7 @@ class Encoding:
             assert isinstance(raw.x, np.ndarray)
             return encode_pictures(self.spec, pictures, raw.x, raw.y)
         if self.preprocessing is None:
-            source = self.parts.source  # a user's function may change its own arrays later
-            copy = any(raw is part for part in (source.rows, source.train, source.validation, source.test))
-            x = each(lambda array: copy_if_view(to_32_bits(array, copy=copy)), raw.x)
+            x = each(to_32_bits, raw.x)
         else:
             x = np.ascontiguousarray(self.preprocessing.transform(raw.x))
             if not np.isfinite(x).all():
