@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import repeat
 
 import numpy as np
 import numpy.typing as npt
@@ -66,7 +67,7 @@ def loss_needs(loss: str, arguments: Mapping[str, object] | None = None) -> Loss
 def near_copies(texts: Iterable[object]) -> str:
     """Return words for a notice: the texts that differ only in case and spaces; "" if there are none."""
     spellings: dict[str, list[str]] = {}
-    for text in sorted(set(map(str, texts))):
+    for text in sorted(set(map(str, set(texts)))):
         spellings.setdefault("".join(text.casefold().split()), []).append(text)
     copies = [text for variants in spellings.values() if len(variants) > 1 for text in variants]
     return f"{itemize(copies)}, which differ only in case and spaces: write them alike" if copies else ""
@@ -124,7 +125,7 @@ class Labels:
         values = np.array(self.values, object if isinstance(self.values[0], str) else None)
         if "O" in (values.dtype.kind, y.dtype.kind):
             indices_by_value = {value: index for index, value in enumerate(self.values)}
-            return np.array([indices_by_value.get(value, -1) for value in y.tolist()], np.int32)
+            return np.array(list(map(indices_by_value.get, y.tolist(), repeat(-1))), np.int32)
         places = np.searchsorted(values, y).clip(max=len(values) - 1)
         return np.where(values[places] == y, places, -1).astype(np.int32)
 

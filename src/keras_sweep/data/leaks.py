@@ -70,9 +70,11 @@ def _hash(rows: Features) -> Hashes:
         return np.stack([rows.hash_rows(seed).to_numpy() for seed in (0, 1)])
     if rows.dtype.kind == "O":
         texts = list(map(str, rows.tolist()))
-        return np.array([[hash(text + end) for text in texts] for end in ("", " ")]).view(np.uint64)
-    hashes = [_hash_bytes(part.reshape(len(part), -1)) for part in np.array_split(rows, 1 + rows.nbytes // BLOCK)]
-    return np.concatenate(hashes, axis=1)
+        places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
+        hashes = np.array([[hash(text + end) for text in places] for end in ("", " ")]).view(np.uint64)
+        return hashes[:, list(map(places.__getitem__, texts))]
+    parts = np.array_split(rows, 1 + rows.nbytes // BLOCK)
+    return np.concatenate([_hash_bytes(part.reshape(len(part), -1)) for part in parts], axis=1)
 
 
 def _hash_bytes(rows: Array) -> Hashes:

@@ -193,7 +193,7 @@ def fit_encoding(spec: SweepSpec, parts: Parts) -> Encoding:
     for encoder, array in zip(leaves(labels), leaves(y), strict=True):
         if encoder.form is LabelForm.NUMBER and find_blurred_columns(array.reshape(len(array), -1)):
             notices.append(f"the labels of {source.name} {BLURRED}")
-        if array.dtype.kind == "O" and (copies := near_copies(array.flat)):
+        if array.dtype.kind == "O" and (copies := near_copies(array.reshape(-1).tolist())):
             notices.append(f"the labels of {source.name} have {copies}")
     if source.series is not None:
         from keras_sweep.data.series import fit_series

@@ -93,7 +93,12 @@ def load_csv(path: Path, options: Any, gaps: list[str]) -> tuple[pl.DataFrame, C
         header = next(csv.reader(file, delimiter=separator), [])
     check_names(header, str(path))
     read = partial(pl.read_csv, path, separator=separator, null_values=gaps or None)
-    frame = read(infer_schema_length=None, try_parse_dates=True)
+    frame = read(infer_schema_length=None)
+    # polars looks for dates in each text, slowly. A column has dates only if its first text is a date.
+    first = frame.select(selectors.string().drop_nulls().first().fill_null("-"))
+    texts = first.write_csv(include_header=False).encode() or b"-"
+    if any(kind.is_temporal() for kind in pl.read_csv(texts, has_header=False, try_parse_dates=True).dtypes):
+        frame = read(infer_schema_length=None, try_parse_dates=True)
     if len(header) == frame.width:
         frame.columns = header  # polars leaves quotes inside a name doubled, as in the file
     return frame, read
