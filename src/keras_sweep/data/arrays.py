@@ -203,15 +203,11 @@ def decode_texts(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 def check_fits_32_bits(array: npt.NDArray[Any], what: str, *, gaps: bool = False) -> None:
     """Raise DataError, which calls the array `what`, if a number is infinite, beyond 32 bits, or NaN. If `gaps` is
     true, NaN is allowed."""
-    if array.dtype.kind != "f" and array.dtype.itemsize <= 4:
-        return
-    low, high = (LARGEST_FLOAT32 * -1.0, LARGEST_FLOAT32) if array.dtype.kind == "f" else (INT32.min, INT32.max)
-    if not array.size or (low <= array.min() and array.max() <= high):  # usual, and needs no copies
-        return
-    if array.dtype.kind == "f":
-        bad = ~(np.abs(array) <= LARGEST_FLOAT32) & ~(gaps & np.isnan(array))
-    else:
-        bad = (array < INT32.min) | (array > INT32.max)
+    is_float = array.dtype.kind == "f"
+    low, high = (-LARGEST_FLOAT32, LARGEST_FLOAT32) if is_float else (INT32.min, INT32.max)
+    if not array.size or not (is_float or array.dtype.itemsize > 4) or (low <= array.min() and array.max() <= high):
+        return  # the usual case needs no copies
+    bad = ~((low <= array) & (array <= high)) & ~(gaps & np.isnan(array))
     if bad.any():
         place = [int(index) for index in np.unravel_index(int(bad.argmax()), bad.shape)]
         where = f"in row {place[0] + 1}" if len(place) == 1 else f"at {place}"

@@ -8,7 +8,6 @@ from enum import StrEnum
 from itertools import repeat
 
 import numpy as np
-import numpy.typing as npt
 
 from keras_sweep.data.arrays import Array, copy_if_view, to_32_bits
 from keras_sweep.errors import DataError
@@ -103,7 +102,8 @@ class Labels:
         if self.values is None:
             return to_32_bits(y) if self.form is LabelForm.ANY else copy_if_view(y.astype(np.float32))
         if y.size == len(y):
-            indices = self._find_indices(y.reshape(-1))
+            indices_by_value = {value: index for index, value in enumerate(self.values)}
+            indices = np.array(list(map(indices_by_value.get, y.reshape(-1).tolist(), repeat(-1))), np.int32)
             unknown = sorted({str(value) for value in y.reshape(-1)[indices < 0]})
             if unknown:
                 raise DataError(
@@ -118,16 +118,6 @@ class Labels:
         if self.form is LabelForm.ONE_HOT:
             return np.eye(len(self.values), dtype=np.float32)[indices]
         return indices.reshape(y.shape) if y.size == len(y) else indices
-
-    def _find_indices(self, y: Array) -> npt.NDArray[np.int32]:
-        """Return the index in `values`, which are sorted, of each label in `y`, [N]; -1 for an unknown label."""
-        assert self.values is not None
-        values = np.array(self.values, object if isinstance(self.values[0], str) else None)
-        if "O" in (values.dtype.kind, y.dtype.kind):
-            indices_by_value = {value: index for index, value in enumerate(self.values)}
-            return np.array(list(map(indices_by_value.get, y.tolist(), repeat(-1))), np.int32)
-        places = np.searchsorted(values, y).clip(max=len(values) - 1)
-        return np.where(values[places] == y, places, -1).astype(np.int32)
 
 
 def fit_labels(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | None = None) -> Labels:

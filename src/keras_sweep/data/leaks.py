@@ -69,10 +69,7 @@ def _hash(rows: Features) -> Hashes:
     if not isinstance(rows, np.ndarray):
         return np.stack([rows.hash_rows(seed).to_numpy() for seed in (0, 1)])
     if rows.dtype.kind == "O":
-        texts = list(map(str, rows.tolist()))
-        places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
-        hashes = np.array([[hash(text + end) for text in places] for end in ("", " ")]).view(np.uint64)
-        return hashes[:, list(map(places.__getitem__, texts))]
+        return np.array([[hash(f"{row}{end}") for row in rows.tolist()] for end in ("", " ")]).view(np.uint64)
     parts = np.array_split(rows, 1 + rows.nbytes // BLOCK)
     return np.concatenate([_hash_bytes(part.reshape(len(part), -1)) for part in parts], axis=1)
 
@@ -81,8 +78,7 @@ def _hash_bytes(rows: Array) -> Hashes:
     """Hash the bytes of each row, 8 at once. Each step brings high bits down, then multiplies by an odd number."""
     count = rows.shape[1] * rows.itemsize
     words = np.zeros((len(rows), -(-count // 8)), np.uint64)
-    if count:
-        words.view(np.uint8)[:, :count] = np.ascontiguousarray(rows).view(np.uint8)
+    words.view(np.uint8)[:, :count] = np.ascontiguousarray(rows).view(np.uint8)
     hashes = np.zeros((2, len(rows)), np.uint64)
     for word in words.T:
         hashes ^= word

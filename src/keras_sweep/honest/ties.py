@@ -112,7 +112,6 @@ def _step_down(
 
 def _draw_t(centred: Floats, freedom: int, rng: np.random.Generator) -> Floats:
     """Draw [ROUNDS, K] t values of equal models (`freedom` degrees) by a bootstrap of differences `centred` [K, n]."""
-    # A row at a time: in float64, all rows take twice the memory.
     lengths = np.array([np.linalg.norm(row.astype(np.float64), axis=1) for row in centred[:, None]])
     unit = (centred / np.where(lengths > 0, lengths, 1.0)).astype(np.float32)
     values, vectors = np.linalg.eigh((unit @ unit.T).astype(np.float64))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -42,9 +42,8 @@ class Candidates:
         cls, folder: SweepFolder, results: Sequence[Result], best: Result, objective: Objective, seed: int
     ) -> Candidates | None:
         """Load the scores of the best 256 trials that can win and have the winner's validation rows.
-        `results` are all trials, `best` is the winner, `seed` is for random draws. Of more than MOST_ROWS rows, it
-        draws some. Returns None if scores are missing: of the winner, of over half of the trials, or of any seed of a
-        finalist."""
+        `results` are all trials, `best` is the winner, `seed` is for random draws (if there are over MOST_ROWS rows, of
+        rows too). Returns None if scores of the winner, over half of the trials, or any finalist's seed are missing."""
         expected = [trial for trial in select_scored(results, objective, best=MOST_COMPARED) if trial.rows == best.rows]
         loaded = load_scores(folder, expected)
         if (best_scores := loaded.get(best.number)) is None:
@@ -100,7 +99,7 @@ class Candidates:
             search = [trial for trial in self.trials if trial.is_whole]
             scores = stack_scores([self.scores[trial.number][:1] for trial in search], self.objective)
             after = describe_choice(scores, search, rivals, len(self.scores[self.best.number]), self.objective)
-        estimate = estimate_winner(
+        return estimate_winner(
             stack_scores([self.scores[number] for number in rivals], self.objective),
             rivals.index(self.best.number),
             self.seed,
@@ -109,9 +108,6 @@ class Candidates:
             maximize=self.objective.goal is Goal.MAXIMIZE,
             after=after,
         )
-        if estimate is None or self.all_rows is None:
-            return estimate
-        return replace(estimate, method=f"{estimate.method} drawn from {self.all_rows}")
 
 
 def load_scores(folder: SweepFolder, trials: Iterable[Result]) -> dict[int, RowScores]:

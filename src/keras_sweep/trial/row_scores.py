@@ -56,10 +56,8 @@ class RowScores:
 
     def take(self, places: npt.NDArray[Any]) -> RowScores:
         """Return the scores of the rows with these numbers."""
-        import numpy as np
-
-        bits = (np.packbits(self.values()[places] > 0),) if self.kind is Kind.BITS else None
-        return RowScores(self.kind, len(places), bits or tuple(array[places] for array in self.arrays))
+        arrays = (self.values(),) if self.kind is Kind.BITS else self.arrays
+        return (from_outputs if self.kind is Kind.OUTPUTS else from_values)(*(array[places] for array in arrays))
 
 
 def from_values(values: npt.NDArray[Any]) -> RowScores:
