@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from keras_sweep.data import leaks
 from keras_sweep.data.catalog import load_search_data, make_set_spec
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.data.source import SKLEARN_SETS
@@ -83,6 +84,25 @@ def test_rows_of_arrays_are_counted_too(tmp_path: Path) -> None:
     (notice,) = load_search_data(spec).leaks
     assert notice.startswith("0 of 20 validation rows and ")
     assert "of 20 test rows (" in notice and "with another label" in notice
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64", "uint8", "int16", "text"])
+def test_rows_are_equal_only_if_each_byte_is(kind: str) -> None:
+    random = np.random.default_rng(1)
+    signs = random.choice([-1, 1], (500, 5))  # rows that differ in signs alone
+    train = np.abs(signs * 2) if kind == "uint8" else signs.astype("int16" if kind == "text" else kind)
+    train[:, 0] = np.arange(500) // 4
+    held = np.concatenate([train[:20], train[:20] + 1, train[:20, [0, 2, 1, 4, 3]]])
+    if kind == "text":
+        train, held = (np.array([str(row.tolist()) for row in rows], object) for rows in (train, held))
+        known = set(train)
+        equal = [text in known for text in held]
+    else:
+        train, held = train.astype(kind), held.astype(kind)
+        known = {row.tobytes() for row in train}
+        equal = [row.tobytes() in known for row in held]
+    assert leaks._are_in(leaks._hash(held), leaks._hash(train)).tolist() == equal
+    assert any(equal) and not all(equal)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 from keras_sweep.data.source import SourceRows, read_source
 from keras_sweep.data.table_columns import MOST_COLUMNS, number_matrix
+from keras_sweep.data.table_files import load_csv
 from keras_sweep.errors import DataError, TableError
 from keras_sweep.space.data_spec import CsvOptions, DataSpec
 from keras_sweep.views.terminal.console import error_lines
@@ -150,6 +151,16 @@ def test_dates_become_numbers(tmp_path: Path) -> None:
     of_day = {"day (year)": 2024, "day (month)": 2, "day (day)": 29, "day (weekday)": 4}
     of_time = {f"at{name[3:]}": value for name, value in of_day.items()} | {"at (hour)": 13}
     assert row == of_day | of_time and set(source.rows.x.row(1)) == {None}
+
+
+@pytest.mark.parametrize("first", ["2024-01-31", "2024-01-31T10:00", "ulm", "", "7", '"2024-01-31"'])
+def test_columns_have_the_types_that_polars_sees_in_all_rows(tmp_path: Path, first: str) -> None:
+    for others in ("2024-02-01,kiel,1\n2024-02-02,,2.5\n", "kiel,2024-02-01,x\n,2024-02-02,3\n", ",,\n"):
+        path = tmp_path / "it.csv"
+        path.write_text(f"a,b,c\n{first},{first},{first}\n{others}")
+        frame, _ = load_csv(path, None, [])
+        assert frame.equals(pl.read_csv(path, infer_schema_length=None, try_parse_dates=True))
+        assert frame.dtypes == pl.read_csv(path, infer_schema_length=None, try_parse_dates=True).dtypes
 
 
 def test_numbers_and_dates_of_other_places_are_read(tmp_path: Path) -> None:

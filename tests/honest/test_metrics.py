@@ -68,7 +68,7 @@ def test_a_mean_over_rows_is_weighted_and_has_no_value_where_all_weights_are_zer
 
 
 @pytest.mark.parametrize(("rounds", "draws"), [(250, None), (100, 7), (1, 90)])
-def test_bags_are_drawn_with_replacement_each_row_as_often_as_another(rounds, draws):
+def test_bags_are_drawn_with_replacement_each_row_as_often_as_another(rounds, draws, monkeypatch):
     blocks = list(draw_bags(np.random.default_rng(4), 30, rounds, draws))
     assert [len(block) for block in blocks] == [100] * (rounds // 100) + [rounds % 100] * (rounds % 100 > 0)
     every = np.concatenate(blocks)
@@ -76,6 +76,10 @@ def test_bags_are_drawn_with_replacement_each_row_as_often_as_another(rounds, dr
     assert every.shape == (rounds, 30) and every.dtype == np.float32
     assert (every.sum(1) == size).all()
     assert every.mean(0) == pytest.approx(size / 30, abs=5 * np.sqrt(size / 30 / rounds))
+    with monkeypatch.context() as patch:  # blocks of less memory have the same bags
+        patch.setattr("keras_sweep.honest.scores.BLOCK_BYTES", 7 * 30 * 4)
+        fewer = list(draw_bags(np.random.default_rng(4), 30, rounds, draws))
+    assert max(map(len, fewer)) <= 7 and (np.concatenate(fewer) == every).all()
     if rounds == 250:  # the variance of a binomial
         assert every.var(0).mean() == pytest.approx(29 / 30, rel=0.05)
 

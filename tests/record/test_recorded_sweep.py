@@ -94,6 +94,23 @@ def test_trials_are_compared_with_the_greatest_accuracy_or_the_least_loss(folder
     assert best in ties and len(ties) > 1 and not {0, 1} & {*ties}
 
 
+def test_of_many_rows_a_sample_is_compared_that_the_seed_draws(folder, monkeypatch):
+    random = np.random.default_rng(0)
+    sweep = scored(folder, random.random((20, 900)) < np.linspace(0.6, 0.9, 20)[:, None])
+    whole = sweep.compare()
+    assert (whole.rows, whole.all_rows) == (900, None)
+    monkeypatch.setattr("keras_sweep.record.candidates.MOST_ROWS", 900)
+    assert sweep.compare() == whole  # as many rows as there may be: nothing is drawn
+    monkeypatch.setattr("keras_sweep.record.candidates.MOST_ROWS", 300)
+    drawn = sweep.compare()
+    assert (drawn.rows, drawn.all_rows) == (300, 900) and drawn == sweep.compare()
+    assert "300 rows" in drawn.estimate.method
+    assert drawn.estimate.naive == whole.estimate.naive  # the score itself is of all rows
+    assert drawn.estimate.high - drawn.estimate.low > 1.4 * (whole.estimate.high - whole.estimate.low)
+    other = RecordedSweep(folder, replace(sweep.facts, seed=43), sweep.results).compare()
+    assert other.estimate != drawn.estimate
+
+
 def test_more_trials_are_not_spoken_of_where_no_point_is_left_and_look_at_trials_in_their_order(folder):
     rows = np.random.default_rng(0).random((16, 30)) < np.linspace(0.3, 0.9, 16)[:, None]
     sweep = scored(folder, rows)

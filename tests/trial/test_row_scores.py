@@ -25,6 +25,15 @@ def test_losses_and_shares_of_right_answers_stay_numbers():
     assert scores.values().tolist() == [0.5, 1.0, 0.0]
 
 
+def test_scores_of_some_rows_are_those_of_all_at_these_places():
+    places = np.array([0, 7, 12_000])
+    for values in (RIGHT, RIGHT * 0.5):
+        some = from_values(values).take(places)
+        assert some.rows == 3 and some.values().tolist() == values[places].tolist()
+    outputs = from_outputs(np.arange(6.0).reshape(3, 2), np.ones(3)).take(np.array([2, 0]))
+    assert outputs.kind is Kind.OUTPUTS and outputs.arrays[0].tolist() == [[4, 5], [0, 1]]
+
+
 def test_a_digest_tells_any_two_apart():
     other = RIGHT.copy()
     other[-1] ^= True

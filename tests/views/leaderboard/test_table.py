@@ -174,6 +174,12 @@ def test_how_far_trials_are_behind_is_told_in_points_with_their_own_error():
     ]
 
 
+def test_where_some_rows_are_compared_the_estimate_says_of_how_many():
+    comparison = replace(COMPARED, rows=200_000, all_rows=640_000)
+    lines = text_of(PAIRED_ROWS, comparison=comparison, width=160).splitlines()
+    assert "corrected for picking the best of 4, on 200,000 of 640,000 validation rows" in lines[-2]
+
+
 def test_where_there_is_little_room_the_error_that_stays_is_that_of_the_difference():
     assert "±0.0033" not in paired(55) and "0.07 ±0.15" in paired(55)
 
