@@ -48,6 +48,9 @@ KINDS = {
     "digits": Kind(HERE / "spaces" / "digits_mlp.yaml", 800),
     "wide": Kind(HERE / "spaces" / "wide.yaml", 300, rows=6_000),
     "friedman": Kind(HERE / "spaces" / "friedman.yaml", 300),
+    "cnn": Kind(HERE / "spaces" / "cnn.yaml", 150),
+    "first": Kind(HERE / "spaces" / "first.yaml", 300),
+    "houses": Kind(HERE / "spaces" / "houses.yaml", 400),
 }
 
 

@@ -42,7 +42,8 @@ from keras_sweep.training.outcome import find_scored_epoch
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import DIVERGED, Result, Suggestion, TrialState
 
-BUDGETS = (100, 200, 400, 800)  # trained epochs after which regret is looked at
+BUDGETS = (100, 200, 400, 800, 1600)  # trained epochs after which regret is looked at
+MOST = 3  # of these a recipe of the table: with more a search has tried nearly all of them
 OPTUNA, KERAS_TUNER = "Optuna, TPE and HyperbandPruner", "KerasTuner, Hyperband"
 CAP = "the same, rungs at 2, 6, 18"  # `epochs` is drawn, as before it was read off curves
 RUNGS = "early_terminate={type: successive_halving, min_iter: 2, eta: 3}"
@@ -51,6 +52,7 @@ SEARCHES: dict[str, tuple[str, ...]] = {  # name -> changes of the space
     "TPE, `epochs` drawn": (),
     CAP: (RUNGS,),
     "the same rungs, `epochs` read off the curve": (RUNGS,),
+    "Hyperband's brackets over these rungs": ("early_terminate={type: hyperband, min_iter: 2, eta: 3}",),
     "first 32 at random halved, then as above": ("early_terminate={type: halving, first: 32, eta: 2}",),
     OPTUNA: (),
     KERAS_TUNER: ("search.engine=keras-tuner", "search.sampler=hyperband", "search.generation=1", BEST),
@@ -79,7 +81,7 @@ def main() -> None:
         for table in options.tables:
             jobs = list(product([table], names, range(options.seeds)))
             found = list(pool.map(regrets_of, jobs, chunksize=5))
-            print_regrets(load(table), names, np.array(found).reshape(len(names), options.seeds, len(BUDGETS), 2))
+            print_regrets(load(table), names, np.array(found).reshape(len(names), options.seeds, -1, 2))
     print_machine("at the end")
 
 
@@ -91,10 +93,15 @@ def print_regrets(table: Table, names: Sequence[str], found: np.ndarray) -> None
         rows = [[name, *map(mean_and_error, each[:, :, place].T)] for name, each in zip(names, found, strict=True)]
         print_table(
             f"{table.name}, regret {where}, hundredths of {of}: mean ± standard error, {seeds} seeds",
-            ["search", *(f"{budget} epochs" for budget in BUDGETS)],
+            ["search", *(f"{budget} epochs" for budget in budgets(table))],
             rows,
             [f"{len(table.search)} recipes; the best of the table: {best:.4f}."] if place == 0 else [],
         )
+
+
+def budgets(table: Table) -> list[int]:
+    """The budgets that leave a search something to choose from."""
+    return [budget for budget in BUDGETS if budget <= MOST * len(table.search)]
 
 
 def mean_and_error(values: np.ndarray) -> str:
@@ -127,17 +134,17 @@ def regrets(table: Table, steps: Iterator[Step]) -> list[tuple[float, float]]:
     """Regret at each budget. Before any trial counts it is that of a recipe that learns nothing."""
     search, truth = table.sign * table.search, table.sign * table.truth
     first = np.argsort(search[:, 0])[np.isfinite(search[:, 0]).sum() // 2], 0  # the median after one epoch
-    best, trained, found = first, 0, []
+    best, trained, found, marks = first, 0, [], budgets(table)
     for step in steps:
         for recipe, epoch, counts in step:
             if counts and search[recipe, epoch - 1] > search[best]:
                 best = recipe, epoch - 1
             trained += 1
-            if trained in BUDGETS:
+            if trained in marks:
                 found.append((np.nanmax(search) - search[best], np.nanmax(truth) - truth[best]))
-        if trained >= BUDGETS[-1]:
+        if trained >= marks[-1]:
             return found
-    return found + found[-1:] * (len(BUDGETS) - len(found))  # every recipe was trained
+    return found + found[-1:] * (len(marks) - len(found))  # every recipe was trained
 
 
 @dataclass

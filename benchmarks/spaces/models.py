@@ -47,3 +47,13 @@ def transformer(width, heads=4):
     x = layers.LayerNormalization()(x + layers.MultiHeadAttention(heads, width // heads)(x, x))
     x = layers.LayerNormalization()(x + layers.Dense(width)(layers.Dense(4 * width, activation="relu")(x)))
     return keras.Model(start, layers.Dense(10, activation="softmax")(layers.GlobalAveragePooling1D()(x)))
+
+
+def small_cnn(filters, layers, dropout):
+    """One or two convolutions over 7 x 7 pixels, each with a pooling."""
+    blocks = [keras.layers.Input((7, 7, 1))]
+    for index in range(layers):
+        blocks.append(keras.layers.Conv2D(filters * 2**index, 3, padding="same", activation="relu"))
+        blocks.append(keras.layers.MaxPooling2D(2))
+    last = [keras.layers.Flatten(), keras.layers.Dropout(dropout), keras.layers.Dense(10, activation="softmax")]
+    return keras.Sequential([*blocks, *last])

@@ -32,3 +32,14 @@ def pictures(rows=10_000, seed=0):
     generator = np.random.default_rng(seed)
     y = generator.integers(0, 10, rows)
     return (generator.normal(size=(rows, 28, 28)) + y[:, None, None] / 5).astype("float32"), y
+
+
+def small_fashion(train=2000, held_out=3000):
+    """x [N, 7, 7, 1]: pictures of Fashion-MNIST, each pixel the mean of 16, and y [N]."""
+    from keras_sweep.data.image_sets import FASHION_MNIST
+
+    images, labels = FASHION_MNIST.search_arrays()
+    rows = np.random.default_rng(0).permutation(len(images))[: train + held_out]
+    x = images[rows].reshape(-1, 7, 4, 7, 4).mean(axis=(2, 4))[..., None].astype("float32") / 255
+    y = labels[rows].astype("int64")
+    return {"x_train": x[:train], "y_train": y[:train], "x_validation": x[train:], "y_validation": y[train:]}
