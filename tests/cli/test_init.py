@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import keras_sweep as ks
-from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.sweep_spec import EarlyTerminate, SweepSpec
 from keras_sweep.space_file.read import read_space_file
 from tests.helpers.command import called
 from tests.helpers.pages import blocks
@@ -45,7 +45,8 @@ def written(*words: str) -> tuple[SweepSpec, str]:
 def test_labels_say_what_suits_them(here: Path, source: str, loss: str, metric: str) -> None:
     spec, _ = written(source)
     assert (spec.loss, spec.objective.name, spec.warnings) == (loss, metric, ())
-    assert spec.early_terminate is not None and spec.space.constants["epochs"] == 20
+    assert spec.early_terminate == EarlyTerminate("halving", min_iter=1, eta=2, first=32)
+    assert spec.search.trials == 64 and spec.space.constants["epochs"] == 20
     assert spec.data.split.stratify == ("crossentropy" in loss and source != "fashion_mnist")
 
 

@@ -6,10 +6,10 @@ import pytest
 
 import keras_sweep as ks
 from keras_sweep.space.distributions import Categorical, Float, Int
-from keras_sweep.space.search_space import Parameter
+from keras_sweep.space.search_space import Goal, Objective, Parameter
 from keras_sweep.space.sweep_spec import Finish
 from keras_sweep.sweep import time_estimate
-from keras_sweep.sweep.time_estimate import OFFER, PROBE_TRIALS, estimate_time
+from keras_sweep.sweep.time_estimate import HALVING, PROBE_TRIALS, RUNGS, _offer_rungs, estimate_time
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial.events import EpochEnded, Noticed, PhaseBegan
@@ -64,17 +64,47 @@ def test_rungs_are_counted_and_offered_where_epochs_are_searched_without_them():
     epochs = Parameter("epochs", Int(1, 20))
     spec = wanting(40, RATE, epochs, constants={"optimizer": "adam"})
     offered, _ = of(spec, Stated())
+    assert offered.offer == RUNGS
     assert offered.trial_epochs == offered.whole_epochs and 40 * 3 < offered.offered_epochs < 40 * 7
-    pruned = replace(spec, early_terminate=OFFER, objective=replace(spec.objective, take_best=True, epochs_from=1))
+    pruned = replace(spec, early_terminate=RUNGS, objective=replace(spec.objective, take_best=True, epochs_from=1))
     found, _ = of(pruned, Stated())
     assert found.trial_epochs == offered.offered_epochs
-    assert (found.whole_epochs, found.offered_epochs) == (40 * 10.5, 0.0)
+    assert (found.whole_epochs, found.offer, found.offered_epochs) == (40 * 10.5, None, 0.0)
     fixed = wanting(40, RATE, constants={"optimizer": "adam", "epochs": 9})
     band = make_spec((RATE, epochs), sampler="hyperband", constants={"optimizer": "adam"})
     band = replace(band, search=replace(band.search, engine="keras-tuner", trials=40))
-    assert [of(one, Stated())[0].offered_epochs for one in (fixed, band)] == [0, 0]
-    halved, _ = of(replace(fixed, early_terminate=OFFER), Stated())
-    assert halved.whole_epochs == 40 * 9 > halved.trial_epochs > 40 * 2 and halved.offered_epochs == 0
+    for none in (of(one, Stated())[0] for one in (fixed, band)):
+        assert (none.offer, none.offered_epochs) == (None, 0.0)
+    halved, _ = of(replace(fixed, early_terminate=RUNGS), Stated())
+    assert halved.whole_epochs == 40 * 9 > halved.trial_epochs > 40 * 2 and halved.offer is None
+
+
+def test_a_sampler_that_learns_from_random_trials_is_offered_a_halved_generation_of_them():
+    spec = wanting(64, RATE, Parameter("epochs", Int(1, 20)), constants={"optimizer": "adam"})
+    offers = {}
+    for engine, sampler in (("optuna", "tpe"), ("optuna", "random"), ("optuna", "grid"), ("keras-tuner", "bayesian")):
+        search = replace(spec.search, engine=engine, sampler=sampler)
+        offers[sampler] = _offer_rungs(replace(spec, search=search))
+    assert offers == {"tpe": HALVING, "random": RUNGS, "grid": RUNGS, "bayesian": RUNGS}
+    learning = replace(spec, search=replace(spec.search, sampler="tpe"))
+    assert of(learning, Stated())[0].offered_epochs < of(spec, Stated())[0].offered_epochs
+
+
+def test_no_rungs_are_offered_that_the_space_file_may_not_have():
+    parameters = (RATE, Parameter("epochs", Int(1, 20)))
+    spec = wanting(64, *parameters, constants={"optimizer": "adam"})
+    goals = replace(spec.objective, further=(Objective("val_loss", Goal.MINIMIZE),))
+    noise = Parameter("data.noise", Categorical((0, 1)))
+    varied = wanting(64, *parameters, noise, constants={"optimizer": "adam"})
+    assert _offer_rungs(spec) == RUNGS
+    assert [_offer_rungs(each) for each in (replace(spec, objective=goals), varied)] == [None, None]
+
+
+def test_no_rung_is_offered_before_the_first_epoch_that_counts():
+    for least, offers in ((1, [HALVING, RUNGS]), (2, [RUNGS, RUNGS]), (5, [replace(RUNGS, min_iter=5)] * 2)):
+        spec = wanting(64, RATE, Parameter("epochs", Int(least, 20)), constants={"optimizer": "adam"})
+        learning = replace(spec, search=replace(spec.search, sampler="tpe"))
+        assert [_offer_rungs(each) for each in (learning, spec)] == offers
 
 
 class Stated:

@@ -9,7 +9,7 @@ from keras_sweep.data.split import split_folds
 from keras_sweep.space.data_spec import Split
 from keras_sweep.space.search_space import Condition, SearchSpace
 from keras_sweep.space.sweep_spec import ModelSpec, SearchSettings
-from keras_sweep.sweep.time_estimate import TimeEstimate
+from keras_sweep.sweep.time_estimate import HALVING, RUNGS, TimeEstimate
 from keras_sweep.views.space_view import cores_text, print_estimate, print_space
 from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, digits, make_spec
 from tests.helpers.screen import on_pipe
@@ -48,10 +48,11 @@ def test_of_folds_it_says_that_trials_train_once_a_fold_and_the_winner_once_more
 
 def test_epochs_that_rungs_spare_or_would_spare_are_told() -> None:
     spares = TimeEstimate("compiled/jax", 0.1, 294.0, 1.0, 1.0, whole_epochs=672.0)
-    would = TimeEstimate("compiled/jax", 0.1, 672.0, 1.0, 1.0, whole_epochs=672.0, offered_epochs=294.0)
+    would = TimeEstimate("compiled/jax", 0.1, 672.0, 1.0, 1.0, whole_epochs=672.0, offer=RUNGS, offered_epochs=294.0)
     said = "about 294 trial-epochs of 0.10 s each (in place of 672, since poor trials stop)"
     offer = "`early_terminate: {type: successive_halving, min_iter: 2, eta: 3}` would train about 294 trial-epochs in"
-    for estimate, words in ((spares, said), (would, offer)):
+    halving = "`early_terminate: {type: halving, first: 32, eta: 2}` would train about 294 trial-epochs in place of 672"
+    for estimate, words in ((spares, said), (would, offer), (replace(would, offer=HALVING), halving)):
         assert words in on_pipe(partial(print_estimate, cores=2), digits(40, 8), estimate)
 
 

@@ -33,7 +33,9 @@ from keras_sweep.trial.plan import DEFAULT_EPOCHS, training_plan
 from keras_sweep.trial.result import Seconds, Suggestion, TrialState
 
 PROBE_SECONDS = 20.0  # limit of the probe, which then uses the programs compiled until then
-OFFER = EarlyTerminate("successive_halving", min_iter=2, eta=3)  # rungs to recommend: they save most epochs of a search
+# Rungs to recommend (benchmarks/results.md): HALVING to samplers that learn from random trials, RUNGS to others.
+HALVING = EarlyTerminate("halving", min_iter=1, eta=2, first=32)
+RUNGS = EarlyTerminate("successive_halving", min_iter=2, eta=3)
 STEP_SECONDS, FIT_SECONDS, FASTER = 5.0, 60.0, 1.2  # limits to time steps in lanes and of `fit`; least factor to tell
 PROBE_TRIALS = 4  # minimum: the first trial warms up the process, and later trials compile faster
 
@@ -50,7 +52,8 @@ class TimeEstimate:
     generation: int = 1  # trials suggested together
     at_once: int = 1  # programs or trials of a generation that train in parallel
     whole_epochs: float = 0.0  # expected epochs without rungs
-    offered_epochs: float = 0.0  # expected epochs with `OFFER`; 0 if the sweep has rungs or can't have them
+    offer: EarlyTerminate | None = None  # rungs to recommend; None if the sweep has rungs or can't have them
+    offered_epochs: float = 0.0  # expected epochs with the rungs of `offer`
     learns: bool = True  # whether each generation waits for the results of the previous generation
     finalists: tuple[int, int] = (0, 0)  # likely number of configurations, and of new seeds for each
     finalist_epochs: float = 0.0  # expected epochs of all finalists
@@ -90,7 +93,10 @@ def estimate_time(spec: SweepSpec, runner: Runner, emit: Listener) -> TimeEstima
     # The program that scores a trial is compiled, too, on its first use.
     program_seconds = (spent["compile"] + spent["score"]) / max(runner.compiled, 1)
     length = sum(lengths) / len(lengths)
-    trained, whole, offered = _estimate_epochs(spec, list(islice(cycle(lengths), int(trials))), runner.generation)
+    offer = _offer_rungs(spec)
+    trained, whole, offered = _estimate_epochs(
+        spec, offer, list(islice(cycle(lengths), int(trials))), runner.generation
+    )
     finalists = (0, 0)  # estimated as if all trials had the same length
     if (section := spec.finalists) is not None:
         most = math.inf if spec.finalists_asked else SHARE * trained
@@ -100,6 +106,7 @@ def estimate_time(spec: SweepSpec, runner: Runner, emit: Listener) -> TimeEstima
         epoch_seconds=(spent["train"] + spent["validate"]) / len(ended_epochs),
         trial_epochs=trained,
         whole_epochs=whole,
+        offer=offer,
         offered_epochs=offered,
         programs=programs,
         generation=runner.generation,
@@ -112,18 +119,31 @@ def estimate_time(spec: SweepSpec, runner: Runner, emit: Listener) -> TimeEstima
     )
 
 
-def _estimate_epochs(spec: SweepSpec, lengths: Sequence[int], generation: int) -> tuple[float, float, float]:
-    """Return the expected epochs of all trials: with the sweep's rungs, without rungs, and with recommended rungs. The
-    third number is 0 if the sweep has rungs, or can't have them. `lengths` lists the epochs of each trial. A generation
-    has `generation` trials."""
-    rule, with_offer, whole = spec.early_terminate, replace(spec, early_terminate=OFFER), float(sum(lengths))
+def _offer_rungs(spec: SweepSpec) -> EarlyTerminate | None:
+    """Return the rungs to recommend for a sweep. Return None if it has rungs, or can't have them."""
+    sampler = find_sampler(spec.search)
+    least = epochs_read_from(replace(spec, early_terminate=RUNGS))  # earlier epochs have no rung
+    is_refused = sampler.sets_epochs or spec.objective.further or get_data_space(spec.space).size > 1
+    if spec.early_terminate is not None or is_refused or not least:
+        return None
+    if sampler.learns and sampler.learns_others and least == HALVING.min_iter:
+        return HALVING
+    return replace(RUNGS, min_iter=max(RUNGS.min_iter, least))
+
+
+def _estimate_epochs(
+    spec: SweepSpec, offer: EarlyTerminate | None, lengths: Sequence[int], generation: int
+) -> tuple[float, float, float]:
+    """Return the expected epochs of all trials: with the sweep's rungs, without rungs, and with the rungs of `offer` (0
+    if None). `lengths` lists the epochs of each trial. A generation has `generation` trials."""
+    rule, whole = spec.early_terminate, float(sum(lengths))
     least, most = spec.space.get_bounds("epochs", DEFAULT_EPOCHS)
     if rule is not None:
         whole = len(lengths) * (least + most) / 2 if spec.objective.epochs_from else whole
         return estimate_epochs(spec, rule, lengths, generation), whole, 0.0
-    if find_sampler(spec.search).sets_epochs or not epochs_read_from(with_offer):
+    if offer is None:
         return whole, whole, 0.0
-    return whole, whole, estimate_epochs(with_offer, OFFER, [most] * len(lengths), generation)
+    return whole, whole, estimate_epochs(spec, offer, [most] * len(lengths), generation)
 
 
 def probe_time(

@@ -10,7 +10,7 @@ from keras_sweep.space.distributions import Categorical, Float
 from keras_sweep.space.search_space import MOST_LISTED, Parameter
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import escape, join, pluralize
-from keras_sweep.sweep.time_estimate import OFFER, TimeEstimate
+from keras_sweep.sweep.time_estimate import TimeEstimate
 from keras_sweep.views.terminal.text import number_text, seconds_text, value_text
 
 
@@ -70,8 +70,9 @@ def print_estimate(
         trained += f" (in place of {round(estimate.whole_epochs):,}, since poor trials stop)"
     words = f" by {estimate.runner}: about {trained}, and compiling about {programs}"
     console.print(Text.assemble("about ", (seconds_text(estimate.seconds), "bold"), words))
-    if 0 < estimate.offered_epochs < estimate.whole_epochs:
-        line = f"early_terminate: {{type: {OFFER.type}, min_iter: {OFFER.min_iter}, eta: {OFFER.eta}}}"
+    if (offer := estimate.offer) is not None and estimate.offered_epochs < estimate.whole_epochs:
+        keys = f", first: {offer.first}" * (offer.first > 0) + f", min_iter: {offer.min_iter}" * (offer.min_iter > 1)
+        line = f"early_terminate: {{type: {offer.type}{keys}, eta: {offer.eta}}}"
         fewer = f"about {round(estimate.offered_epochs):,} trial-epochs in place of {round(estimate.whole_epochs):,}"
         console.print(Text(f"`{line}` would train {fewer}: poor trials stop, and `epochs` is each trial's best epoch"))
     console.print(Text(cores_text(estimate, cores, workers)))
