@@ -77,10 +77,10 @@ def _hash(rows: Features) -> Hashes:
 def _hash_bytes(rows: Array) -> Hashes:
     """Hash the bytes of each row, 8 at once. Each step brings high bits down, then multiplies by an odd number."""
     count = rows.shape[1] * rows.itemsize
-    words = np.zeros((len(rows), -(-count // 8)), np.uint64)
-    words.view(np.uint8)[:, :count] = np.ascontiguousarray(rows).view(np.uint8)
+    padded = np.zeros((len(rows), -(-count // 8) * 8), np.uint8)
+    padded[:, :count] = np.ascontiguousarray(rows).view(np.uint8)
     hashes = np.zeros((2, len(rows)), np.uint64)
-    for word in words.T:
+    for word in padded.view(np.uint64).T:
         hashes ^= word
         hashes ^= hashes >> HALF
         hashes *= ODD
