@@ -61,6 +61,12 @@ class Engine(ABC):
         `epoch`. Called in ascending order of epochs, with all trials of the generation that still train."""
         return frozenset()
 
+    def pend(self, suggestions: Sequence[Suggestion]) -> None:
+        """Count trials that train, so that `ask` continues before their results are known. By default does nothing."""
+
+    def replay_rungs(self, results: Sequence[Result]) -> None:
+        """Compare the recorded trials of a generation at its rungs again. By default does nothing."""
+
     @abstractmethod
     def tell(self, results: Sequence[Result]) -> None:
         """Learn the results of suggestions, sorted by trial number. The state FAIL counts as the worst result."""
@@ -79,6 +85,7 @@ class Capabilities:
     learns_goals = False  # whether it learns several goals at once
     learns_others = True  # whether it learns from trials that another sampler drew
     draws_ranges = True  # whether it draws any value of a continuous range; if not, it cuts a range into a few values
+    draws_early = False  # whether it can draw while earlier trials still train, as `search.pace` needs
     draws_probabilities = False  # whether it draws choices by their `probabilities`
     sets_epochs = False  # whether it sets the epochs of trials, stops poor trials and continues good trials
 
@@ -106,6 +113,9 @@ class Sampler(Capabilities, ABC):
 
     def drop(self, number: int) -> None:
         """Forget the last point drawn for trial `number`: it will not be trained. By default does nothing."""
+
+    def pend(self, suggestion: Suggestion) -> None:
+        """Note a trial that trains, before `learn` gets its result. By default does nothing."""
 
     def learn(self, result: Result) -> None:
         """Learn a result, maybe of a point that this sampler did not draw. The state FAIL counts as the worst."""

@@ -200,7 +200,7 @@ class PrunedEngine(Engine):
         self._spec = spec
         self._pruner = PRUNING_RULES.find(rule.type)(spec, rule)
         self._first = rule.first if first is not None else 0
-        self._count = 0  # results so far
+        self._count = 0  # trials so far
 
     def ask(self, n: int) -> list[Suggestion]:
         return self._engines[-1 if self._count < self._first else 0].ask(n)
@@ -214,19 +214,27 @@ class PrunedEngine(Engine):
     def replay(self, generations: Sequence[Sequence[Result]]) -> None:
         """Learn all earlier results. Values reach the rungs in the same order as in the recorded search."""
         for results in generations:
-            curves = {result.number: result.curve.get(self._spec.objective.name, ()) for result in results}
-            plans = {result.number: training_plan(self._spec, result.suggestion.params) for result in results}
-            rungs = {number: self.rungs(plan.epochs) for number, plan in plans.items()}
-            for epoch in sorted({epoch for epochs in rungs.values() for epoch in epochs}):
-                values = {
-                    number: curve[epoch - 1]
-                    for number, curve in curves.items()
-                    if epoch in rungs[number] and len(curve) >= epoch and math.isfinite(curve[epoch - 1])
-                }
-                self.rung(epoch, values)
+            self.replay_rungs(results)
             self._count_results(results)
         for engine in self._engines:
             engine.replay(generations)
+
+    def replay_rungs(self, results: Sequence[Result]) -> None:
+        curves = {result.number: result.curve.get(self._spec.objective.name, ()) for result in results}
+        plans = {result.number: training_plan(self._spec, result.suggestion.params) for result in results}
+        rungs = {number: self.rungs(plan.epochs) for number, plan in plans.items()}
+        for epoch in sorted({epoch for epochs in rungs.values() for epoch in epochs}):
+            values = {
+                number: curve[epoch - 1]
+                for number, curve in curves.items()
+                if epoch in rungs[number] and len(curve) >= epoch and math.isfinite(curve[epoch - 1])
+            }
+            self.rung(epoch, values)
+
+    def pend(self, suggestions: Sequence[Suggestion]) -> None:
+        self._count += len(suggestions)
+        for engine in self._engines:
+            engine.pend(suggestions)
 
     def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
         return self._pruner.rung(epoch, values)
@@ -240,7 +248,7 @@ class PrunedEngine(Engine):
         return self._engines[0].continuable()
 
     def _count_results(self, results: Sequence[Result]) -> None:
-        self._count += len(results)
+        self._count = max(self._count, *(result.number + 1 for result in results), 0)
         for result in results:
             if result.state is TrialState.COMPLETE:
                 self._pruner.complete(result.number)

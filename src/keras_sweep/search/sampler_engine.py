@@ -26,7 +26,7 @@ class SamplerEngine(Engine):
         self._seen = SeenPoints(sampler.space)
         self._seed = seed
         self._start = start
-        self._count = 0  # results so far
+        self._count = 0  # trials so far
         self._foreign = 0  # results so far of trials that no engine suggested
 
     def replay(self, generations: Sequence[Sequence[Result]]) -> None:
@@ -49,9 +49,15 @@ class SamplerEngine(Engine):
             self._seen.add(point)
         return [Suggestion(number, point) for number, point in enumerate(points, self._count)]
 
+    def pend(self, suggestions: Sequence[Suggestion]) -> None:
+        for suggestion in suggestions:
+            self._count = suggestion.number + 1
+            self._seen.add(suggestion.params)
+            self._sampler.pend(suggestion)
+
     def tell(self, results: Sequence[Result]) -> None:
         for result in results:
-            self._count += 1
+            self._count = max(self._count, result.number + 1)
             self._foreign += not is_searched(result)
             self._seen.add(result.suggestion.params)
             self._sampler.learn(result)

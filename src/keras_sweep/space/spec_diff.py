@@ -25,6 +25,7 @@ def flatten_spec(spec: SweepSpec) -> dict[str, Any]:
         **({"metric.further": further} if (further := [f"{goal.goal} {goal.name}" for goal in goals]) else {}),
         "search.seed": spec.search.seed,
         "search.generation": spec.search.generation,
+        **({"search.pace": spec.search.pace} if spec.search.pace else {}),
         **({"search.start": _to_plain(spec.search.start)} if spec.search.start else {}),
         **({"search.learn_from": spec.search.learn_from} if spec.search.learn_from else {}),
         "epochs.take": "best" if spec.objective.take_best else "last",

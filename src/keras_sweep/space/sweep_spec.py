@@ -125,6 +125,12 @@ class SearchSettings:
         ge=0,
         le=10_000,
     )
+    pace: int = default(
+        0,
+        "epochs of training after which the next generation begins, beside trials that train longer; 0: it waits",
+        ge=0,
+        le=10_000,
+    )
     start: Sequence[Any] = default(
         (),
         "configurations to try first, or `defaults` of a KerasTuner model; missing values are filled in",

@@ -5,7 +5,7 @@ Only this module uses all three. If a recorded generation is incomplete, the eng
 
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -22,9 +22,9 @@ from keras_sweep.space.text import pluralize
 from keras_sweep.space.variants import Variant, get_variant
 from keras_sweep.sweep.events import EndReason, GenerationAsked, TrialEnded
 from keras_sweep.sweep.open_sweep import OpenSweep
-from keras_sweep.training.runner import Pruner, StopsAt, Watch
+from keras_sweep.training.runner import More, Pruner, StopsAt, Watch
 from keras_sweep.trial.events import Listener, Noticed
-from keras_sweep.trial.ranking import ADDED, good_enough, is_imported, winner
+from keras_sweep.trial.ranking import ADDED, good_enough, is_imported, is_searched, winner
 from keras_sweep.trial.result import DIVERGED, Result, Suggestion, TrialState
 
 FIRST_FAILURES = 3  # if the first trials all fail, the model or the data are wrong, not the parameters
@@ -68,20 +68,33 @@ class Generation:
 
 
 class Generations:
-    """Suggest the generations of a search in order. The engine learns from each complete generation."""
+    """Suggest the generations of a search in order. The engine learns from each complete generation.
+
+    With `pace`, a generation begins `pace` epochs after the generation before. Its sampler knows each trial that needs
+    no more epochs than that, for each generation in between. So suggestions depend on results alone, never on time.
+    """
 
     engine: Engine  # `reopen` replaces the engine, and `close` may
     _index: int  # of the next generation
     incomplete: Generation | None  # the next generation, if a part of it is in the record
+    _open: dict[int, int]  # with `pace`: number of a trial without result -> its generation
+    _untold: list[Result]  # with `pace`: results that the engine does not know
 
     def __init__(
-        self, make_engine: Callable[[], Engine], size: int, finished: Sequence[Result], wall: WallTime, ahead: int = 1
+        self,
+        make_engine: Callable[[], Engine],
+        size: int,
+        finished: Sequence[Result],
+        wall: WallTime,
+        ahead: int = 1,
+        pace: int = 0,
     ) -> None:
         """Build the engine, and let it learn the recorded trials `finished`. `wall` times this as phase "sampler".
 
         A generation has `size` trials. An engine that does not learn suggests `ahead` generations at once.
         """
         self._make_engine, self._size, self._ahead, self._wall = make_engine, size, ahead, wall
+        self._pace = pace
         with wall.phase("sampler"):
             self._rebuild(finished)
 
@@ -90,13 +103,15 @@ class Generations:
         if self.incomplete is not None:
             generation, self.incomplete = self.incomplete, None
             return generation
+        if self._pace:
+            return self.more({})
         with self._wall.phase("sampler"):
             return Generation(self._index, self._ask())
 
     def close(self, generation: Generation, finished: Sequence[Result]) -> None:
         """Tell the engine the results of a recorded generation. `finished` has all recorded trials."""
         # The runner trained only missing trials, and may not have compared all trials at the last rungs.
-        if generation.resumed:
+        if generation.resumed or self._pace:
             self.reopen(finished)
             return
         with self._wall.part("sampler"):
@@ -108,9 +123,65 @@ class Generations:
         with self._wall.part("sampler"):
             self._rebuild(finished)
 
+    def learn(self, results: Iterable[Result]) -> None:
+        """Note the ends of trials. With `pace`, a later call of `more` tells the engine."""
+        self._untold += [result for result in results if self._open.pop(result.number, None) is not None]
+
+    def more(self, progress: Mapping[int, int]) -> Generation:
+        """Return the next generation, empty if it can't begin yet. `progress`: open trial -> epochs it outlasts."""
+        ages = {number: self._age(index) for number, index in self._open.items()}
+        if not self._pace or any(progress.get(number, -1) < age for number, age in ages.items()):
+            return Generation(self._index, [])
+        with self._wall.part("sampler"):
+            self._tell_known()
+            generation = Generation(self._index, self._ask())
+            self._pend(generation.suggestions)
+        return generation
+
+    def _age(self, index: int) -> int:
+        """Return how many epochs generation `index` is older than the next generation."""
+        return (self._index - index) * self._pace
+
+    def _tell_known(self) -> None:
+        """Tell the engine the trials that the next generation may know."""
+        known, untold = list[Result](), list[Result]()
+        for result in sorted(self._untold, key=lambda result: result.number):
+            epochs = result.epochs + (result.state is TrialState.FAIL)  # until it fails, it looks as if it trained on
+            is_known = not is_searched(result) or epochs <= self._age(result.suggestion.generation)
+            (known if is_known else untold).append(result)
+        self._untold = untold
+        self.engine.tell(known)
+
+    def _pend(self, suggestions: Sequence[Suggestion]) -> None:
+        self.engine.pend(suggestions)
+        self._open |= {suggestion.number: suggestion.generation for suggestion in suggestions}
+        self._index += bool(suggestions)
+
+    def _replay_early(self, generations: Sequence[Sequence[Result]], *, is_last_open: bool = True) -> None:
+        """Let the engine learn recorded generations in the order in which a search with `pace` learned them."""
+        self.engine, self._index, self._open, self._untold = self._make_engine(), 0, {}, []
+        for results in generations:
+            self._index = results[0].suggestion.generation
+            self._tell_known()
+            suggestions = [result.suggestion for result in results]
+            size = self.engine.generation_size(self._index, self._size)
+            if results is generations[-1] and len(results) < size and is_last_open:
+                suggestions = self._ask()
+                if not _begins_with(suggestions, results):
+                    self._replay_early(generations, is_last_open=False)
+                    return
+                self.incomplete = Generation(self._index, suggestions, list(results))
+            else:
+                self.engine.replay_rungs(results)
+            self._pend(suggestions)
+            self.learn(results)
+
     def _rebuild(self, finished: Sequence[Result]) -> None:
         generations = [list(group) for _, group in groupby(finished, key=lambda result: result.suggestion.generation)]
         self.engine, self._index, self.incomplete = self._make_engine(), 0, None
+        if self._pace:
+            self._replay_early(generations)
+            return
         if not generations:
             return
         *earlier, last = generations
@@ -118,11 +189,7 @@ class Generations:
         if len(last) < self.engine.generation_size(self._index, self._size):
             self.engine.replay(earlier)
             suggestions = self._ask()
-            is_same_beginning = all(
-                (suggestion.number, suggestion.params) == (result.number, result.suggestion.params)
-                for suggestion, result in zip(suggestions, last, strict=False)
-            )
-            if is_same_beginning and len(suggestions) > len(last):
+            if _begins_with(suggestions, last):
                 self.incomplete = Generation(self._index, suggestions, last)
                 return
             # The generation is complete, or another engine or size suggested it and it can't be continued. The next
@@ -142,6 +209,15 @@ class Generations:
         ]
 
 
+def _begins_with(suggestions: Sequence[Suggestion], results: Sequence[Result]) -> bool:
+    """Return whether `results` are the first trials of `suggestions`, and not all of them."""
+    is_same = all(
+        (suggestion.number, suggestion.params) == (result.number, result.suggestion.params)
+        for suggestion, result in zip(suggestions, results, strict=False)
+    )
+    return is_same and len(suggestions) > len(results)
+
+
 def search(sweep: OpenSweep, record: TrialRecord, total: int, *, most_failures: int | None = None) -> EndReason:
     """Suggest and train trials until `total` trials are recorded. Return why the search ended.
 
@@ -152,7 +228,8 @@ def search(sweep: OpenSweep, record: TrialRecord, total: int, *, most_failures: 
     finished, runner, emit, stop = record.results(), sweep.runner, sweep.emit, sweep.stop
     objective, limit = sweep.spec.objective, sweep.spec.search.stop
     ahead = runner.ahead if limit is None else 1  # with `search.stop` each generation may be the last
-    generations = Generations(lambda: make_engine(sweep.spec), runner.generation, finished, sweep.wall, ahead)
+    make, pace = (lambda: make_engine(sweep.spec)), sweep.spec.search.pace
+    generations = Generations(make, runner.generation, finished, sweep.wall, ahead, pace)
     training = GenerationTraining(sweep, record)
     while len(finished) < total:
         if stop:
@@ -167,7 +244,7 @@ def search(sweep: OpenSweep, record: TrialRecord, total: int, *, most_failures: 
             return EndReason.EXHAUSTED
         emit(GenerationAsked(generation.index, tuple(generation.suggestions)))
         try:
-            for result in training.train(generation, generations.engine, total):
+            for result in training.train(generation, generations.engine, total, generations):
                 finished.append(result)
                 generation.recorded.append(result)
                 _check_failures(finished, most_failures, sweep.spec.name)
@@ -251,41 +328,61 @@ class GenerationTraining:
         self._has_said_stopping = False
         self._tries: Counter[int] = Counter()  # generation -> retries
 
-    def train(self, generation: Generation, pruner: Pruner, total: int) -> Iterator[Result]:
+    def train(
+        self, generation: Generation, pruner: Pruner, total: int, generations: Generations | None = None
+    ) -> Iterator[Result]:
         """Train the trials with numbers below `total`. Yield each result, without weights, once it is recorded.
 
         Results are recorded in the order of numbers. A trial that ends before a trial with a lower number waits in a
         folder, the spool. A request to stop ends the iteration. Raises TransientFailure if memory, disk or network
         failed a trial, at most RETRIES times per generation. If the failure were recorded, the other trials would be
-        compared without the trial.
+        compared without the trial. With `generations`, later generations join `generation` as soon as they may begin.
         """
         runner, emit, wall = self._sweep.runner, self._emit, self._sweep.wall
-        with wall.part("record"):
-            generation.load_spooled(self._record, total, pruner.name, runner.name)
-        missing, spooled = generation.missing_numbers(total), generation.spooled
-        self._emit_ended(spooled.values())
-        watch = Watch(pruner, emit, self._is_stopping)
-        with closing(self._train_rest(generation.suggestions, missing - set(spooled), watch)) as results:
-            for number in sorted(missing):
-                while number not in spooled:
-                    with wall.part("train"):
-                        result = next(results, None)
-                    if result is None:
-                        return
-                    if result.is_transient and self._tries[generation.index] < RETRIES:
-                        self._tries[generation.index] += 1
-                        emit(Noticed(f"{result.name} is trained again, since the machine failed it: {result.reason}"))
-                        raise TransientFailure
-                    signed = replace(result, engine=pruner.name, runner=runner.name)
-                    spooled[result.number] = signed
-                    if result.number != number:
-                        with wall.part("record"):
-                            self._emit_ended([self._record.wait(signed)])
-                with wall.part("record"):
-                    recorded = self._record.add(spooled.pop(number))
-                self._emit_ended([recorded])
-                yield recorded
-            next(results, None)  # ends the runner, which deletes the last checkpoint
+        numbers, spooled = list[int](), generation.spooled  # numbers of the trials to record, in order
+
+        def join(joining: Generation) -> frozenset[int]:
+            """Load the trials of `joining` that have ended. Return the numbers of the trials to train."""
+            with wall.part("record"):
+                joining.load_spooled(self._record, total, pruner.name, runner.name)
+            spooled.update(joining.spooled)
+            if generations is not None:
+                generations.learn(joining.spooled.values())
+            self._emit_ended(joining.spooled.values())
+            numbers.extend(sorted(joining.missing_numbers(total)))
+            return joining.missing_numbers(total).difference(joining.spooled)
+
+        def more(progress: Mapping[int, int]) -> More:
+            if generations is None or generation.suggestions[-1].number + 1 >= total:
+                return (), frozenset()
+            if not (joining := generations.more(progress)).suggestions:
+                return (), frozenset()
+            emit(GenerationAsked(joining.index, tuple(joining.suggestions)))
+            generation.suggestions += joining.suggestions
+            return joining.suggestions, join(joining)
+
+        wanted, watch = join(generation), Watch(pruner, emit, self._is_stopping, more)
+        with closing(self._train_rest(list(generation.suggestions), wanted, watch)) as results:
+            while True:
+                while numbers and numbers[0] in spooled:
+                    with wall.part("record"):
+                        recorded = self._record.add(spooled.pop(numbers.pop(0)))
+                    self._emit_ended([recorded])
+                    yield recorded
+                with wall.part("train"):
+                    result = next(results, None)  # at the end, the runner deletes the last checkpoint
+                if result is None:
+                    return
+                if result.is_transient and self._tries[generation.index] < RETRIES:
+                    self._tries[generation.index] += 1
+                    emit(Noticed(f"{result.name} is trained again, since the machine failed it: {result.reason}"))
+                    raise TransientFailure
+                signed = spooled[result.number] = replace(result, engine=pruner.name, runner=runner.name)
+                if generations is not None:
+                    generations.learn([signed.light()])
+                if result.number != numbers[0]:
+                    with wall.part("record"):
+                        self._emit_ended([self._record.wait(signed)])
 
     def train_to_end(self, generation: Generation, name: str) -> bool:
         """Train the trials without pruning, with retries. Record `name` as engine. Return False if stopped early."""

@@ -98,23 +98,29 @@ class LatestCheckpoint:
         self._path, self._last_write = self.folder / FILE, time.monotonic()
 
     def write(
-        self, trials: Sequence[Suggestion], facts: Mapping[str, Any], states: Sequence[TrainingState | None]
+        self,
+        generations: Sequence[Sequence[Suggestion]],
+        facts: Mapping[str, Any],
+        states: Sequence[TrainingState | None],
     ) -> None:
-        """Write the generation's `states` and `facts` (JSON). `facts["rows"]`: trial number -> metrics per epoch."""
+        """Write the generations' `states` and `facts` (JSON). `facts["rows"]`: trial number -> metrics per epoch."""
         try:
-            write(self._path, {"digest": self._digest(trials), **facts}, states)
+            write(self._path, {"digests": list(map(self._digest, generations)), **facts}, states)
         except RecordError as error:  # a full disk costs the checkpoint, not the sweep
             self.notice(f"training continues without a checkpoint: {error.message}")
 
-    def read(self, trials: Sequence[Suggestion]) -> Checkpoint | None:
-        """Return (facts, states) if the file fits trials, model and data, else None. Restart the clock of `is_due`."""
+    def read(self) -> Checkpoint | None:
+        """Return (facts, states), or None if the file can't be read. Restart the clock of `is_due`."""
         self._last_write = time.monotonic()
         try:
-            checkpoint = read(self._path)
+            return read(self._path)
         except Damaged as damage:
             self.notice(f"the checkpoint can't be used, so its trials start again: {damage}")
             return None
-        return checkpoint if checkpoint is not None and checkpoint[0]["digest"] == self._digest(trials) else None
+
+    def fits(self, checkpoint: Checkpoint, trials: Sequence[Suggestion]) -> bool:
+        """Return whether the checkpoint has the generation `trials`, of this model and these data."""
+        return self._digest(trials) in checkpoint[0].get("digests", ())
 
     def is_due(self) -> bool:
         """Return whether `seconds` have passed since the last checkpoint. If so, the clock starts again."""

@@ -1,14 +1,15 @@
 """Group the lanes of a generation, compare trials at rungs, and write and restore the generation's checkpoint."""
 
+import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 from keras_sweep.process.user_code import is_user_error
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.training.checkpoint import LatestCheckpoint, TrainingState
+from keras_sweep.training.checkpoint import Checkpoint, LatestCheckpoint, TrainingState
 from keras_sweep.training.group import Group
 from keras_sweep.training.lane import EndStates, Lane, LaneEnd
 from keras_sweep.training.runner import Watch
@@ -30,6 +31,8 @@ class TrainingGeneration(ABC):
         self._ends = ends
         self._watch = watch
         self._compared: list[tuple[int, list[int]]] = []  # (rung, numbers of the trials compared there), in order
+        self._parts: list[Sequence[Suggestion]] = []  # the generations that train side by side, in order
+        self._saved: Checkpoint | None = None  # what an earlier run has left
 
     def fill(
         self, trials: Sequence[Suggestion], wanted: frozenset[int]
@@ -38,6 +41,7 @@ class TrainingGeneration(ABC):
 
         Returns (trial, error) for each trial whose model can't be built; None if the user stops the sweep.
         """
+        self._forget_ended()
         unbuilt: list[tuple[Suggestion, BaseException]] = []
         selected = self._select(trials, wanted)
         if self._programs.phase is not None:  # None with `fit`: each trial reports its own build
@@ -59,24 +63,55 @@ class TrainingGeneration(ABC):
             self.lanes[lane.number] = lane
             if self._ends is not None:
                 self._ends.restore(lane)
-        self.groups = self._group_lanes(list(self.lanes.values()))
+        self._parts.append(trials)
+        self.groups = [*self.groups, *self._group_lanes(self._lanes_of(trials))]
         return unbuilt
 
+    def progress(self) -> dict[int, int]:
+        """Return trial -> epochs after which the trial is known to train on. Ended trials are left out."""
+        lanes = [lane for lane in self.lanes.values() if lane.training]
+        return {lane.number: lane.seen - self._waits_for_rung(lane.seen, lane) for lane in lanes}
+
+    def _lanes_of(self, trials: Sequence[Suggestion]) -> list[Lane]:
+        return [self.lanes[trial.number] for trial in trials if trial.number in self.lanes]
+
+    def _forget_ended(self) -> None:
+        """Forget the first generations, as far as this process has read the ends of all their trials."""
+        while self._parts and all(
+            lane.end not in (None, LaneEnd.FAILED) and lane.seen == len(lane.rows)
+            for lane in self._lanes_of(self._parts[0])
+        ):
+            for lane in self._lanes_of(self._parts.pop(0)):
+                del self.lanes[lane.number]
+        self.groups = [group for group in self.groups if group.lanes[0].number in self.lanes]
+        self._compared = [entry for entry in self._compared if entry[1][0] in self.lanes]
+
     def run_due_rungs(self) -> Iterator[Lane]:
-        """Let the pruner compare the trials that have reached a rung. Yield the wanted lanes that the pruner stops."""
-        for rung in sorted({rung for lane in self.lanes.values() for rung in lane.rungs}):
-            coming = [lane for lane in self.lanes.values() if self._waits_for_rung(rung, lane) and lane.can_reach(rung)]
+        """Let the pruner compare the trials that have reached a rung. Yield the wanted lanes that the pruner stops.
+
+        At each rung, generations are compared in order. So stops depend on values alone, and not on who was faster.
+        """
+        open_rung: float = math.inf  # the first rung that an earlier generation has not passed
+        for part in self._parts:
+            open_rung = yield from self._run_part_rungs(self._lanes_of(part), open_rung)
+
+    def _run_part_rungs(self, part: Sequence[Lane], open_rung: float) -> Generator[Lane, None, float]:
+        """Run the due rungs below `open_rung` of a generation. Return the first rung that is not passed by now."""
+        for rung in sorted({rung for lane in part for rung in lane.rungs if rung < open_rung}):
+            coming = [lane for lane in part if self._waits_for_rung(rung, lane) and lane.can_reach(rung)]
             for lanes in [coming] * bool(coming) if self.compares_together else [[lane] for lane in coming]:
                 if any(lane.seen < rung for lane in lanes):
                     if self.compares_together:
-                        return
+                        return rung
                     break
-                waiting = [group for group in self.groups if group.epoch == rung and not self.can_go_on(group)]
+                groups = [group for group in self.groups if group.lanes[0] in part]
+                waiting = [group for group in groups if group.epoch == rung and not self.can_go_on(group)]
                 pruned = self._run_rung(rung, [lane.number for lane in lanes])
                 yield from (lane for lane in pruned if lane.wanted)
                 if pruned:
                     self._regroup(waiting)
                 self._compared.append((rung, [lane.number for lane in lanes]))  # only now may the groups train on
+        return open_rung
 
     def can_go_on(self, group: Group) -> bool:
         """Return whether the group may train its next epoch: no lane waits until a rung has compared trials."""
@@ -116,7 +151,7 @@ class TrainingGeneration(ABC):
             lane.end = LaneEnd.PRUNED
         return pruned
 
-    def write(self, file: LatestCheckpoint, trials: Sequence[Suggestion]) -> None:
+    def write(self, file: LatestCheckpoint) -> None:
         """Save in the checkpoint `file` all lanes and groups that can resume. Never call this while a group trains."""
         # A later run that asks for more trials may want the lanes that are unwanted now.
         restart = {lane.number for group in self.groups if not group.moves for lane in group.lanes if lane.training}
@@ -135,36 +170,40 @@ class TrainingGeneration(ABC):
                 groups.append({"lanes": numbers, "epoch": group.epoch, "places": places, "count": count})
                 states += [group.state(self.lanes[number]) for number in places or numbers]
         rows = {lane.number: lane.rows for lane in saved}
-        file.write(trials, {"rows": rows, "lanes": lanes, "groups": groups, "rungs": self._compared}, states)
+        file.write(self._parts, {"rows": rows, "lanes": lanes, "groups": groups, "rungs": self._compared}, states)
 
     def restore(self, file: LatestCheckpoint, trials: Sequence[Suggestion]) -> None:
-        """Restore lanes and groups before training, if the checkpoint `file` was written for `trials`.
+        """Restore lanes and groups of a generation before training, if the checkpoint `file` has `trials`.
 
         If the user has asked for more trials since, lanes that the checkpoint lacks start from the beginning. Trials
         that can share a program are either all in the checkpoint or all missing.
         """
-        if (checkpoint := file.read(trials)) is None:
+        self._saved = file.read() if len(self._parts) == 1 else self._saved
+        if self._saved is None or not file.fits(self._saved, trials):
+            self._saved = None
             return
-        facts, states = checkpoint[0], iter(checkpoint[1])
+        facts, states = self._saved[0], iter(self._saved[1])
+        lanes = {lane.number: lane for lane in self._lanes_of(trials)}
         for number, entry in facts["lanes"].items():
             last, best = next(states), next(states)
-            if (lane := self.lanes.get(int(number))) is not None:
+            if (lane := lanes.get(int(number))) is not None:
                 lane.resume_from(facts["rows"][number], last, best)
                 lane.end = LaneEnd[entry["end"]] if entry["end"] is not None else None
                 lane.seconds = replace(Seconds(**entry["seconds"]), sampler=lane.seconds.sampler)
         # The engine has forgotten the rungs, so ask again about each rung, in the same order.
         for rung, numbers in facts["rungs"]:
-            if set(numbers) <= set(self.lanes):
+            if set(numbers) <= set(lanes):
                 self._run_rung(rung, numbers)
                 self._compared.append((rung, numbers))
         # Resume the checkpoint's groups of needed lanes. Lanes that the checkpoint lacks keep their new groups.
-        groups = [group for group in self.groups if str(group.lanes[0].number) not in facts["lanes"]]
+        restored = [number for number in lanes if str(number) in facts["lanes"]]
+        groups = [group for group in self.groups if group.lanes[0].number not in restored]
         for entry in facts["groups"]:
             numbers, places = entry["lanes"], entry["places"]
             begins = {number: next(states) for number in places or numbers}
-            if numbers[0] in self.lanes:
+            if numbers[0] in lanes:
                 groups.append(self._make_group(numbers, entry["epoch"], begins, places, entry["count"]))
         self.groups = groups
-        for lane in self.lanes.values():
+        for lane in lanes.values():
             if lane.rows and lane.wanted:
                 self._watch.emit(TrialResumed(lane.number, lane.curve))

@@ -83,23 +83,11 @@ class GroupRunner(Runner):
     def run(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> Generator[Result, None, None]:
         """Train the generation from its checkpoint or the start. Yield the results of the trial numbers `wanted`."""
         generation = self._generation(self._spec, self._programs, self._ends, watch)
-        with self._wall.part("build"):
-            unbuilt = generation.fill(trials, wanted)
-        self._begun = len(generation.groups)
-        if unbuilt is None:
+        if not (yield from self._fill(generation, trials, wanted)):
             return
-        for suggestion, error in unbuilt:
-            if suggestion.number in wanted:
-                yield self._check(make_failure(suggestion, Failure.from_error(error)))
-        if self._checkpoint is not None:
-            with self._wall.part("checkpoint"):
-                generation.restore(self._checkpoint, trials)
         try:
-            for lane in generation.lanes.values():
-                if lane.rows and not lane.training and lane.wanted:
-                    yield self._make_result(lane)
             if not watch.stopping():  # workers would finish the groups that they get
-                yield from self._train(trials, generation, watch)
+                yield from self._train(generation, watch)
         finally:
             # Several groups train at once, so the waiting time is split in proportion to the groups' own times.
             spent = generation.seconds
@@ -108,6 +96,26 @@ class GroupRunner(Runner):
             open_lanes = [lane for lane in generation.lanes.values() if lane.training and lane.wanted]
             if self._checkpoint is not None and not open_lanes:
                 self._checkpoint.remove()
+
+    def _fill(
+        self, generation: TrainingGeneration, trials: Sequence[Suggestion], wanted: frozenset[int]
+    ) -> Generator[Result, None, bool]:
+        """Add trials to `generation`. Yield results that are known at once. Return False if the user stops."""
+        with self._wall.part("build"):
+            unbuilt = generation.fill(trials, wanted)
+        self._begun = len(generation.groups)
+        if unbuilt is None:
+            return False
+        for suggestion, error in unbuilt:
+            if suggestion.number in wanted:
+                yield self._check(make_failure(suggestion, Failure.from_error(error)))
+        if self._checkpoint is not None:
+            with self._wall.part("checkpoint"):
+                generation.restore(self._checkpoint, trials)
+        for lane in [generation.lanes[trial.number] for trial in trials if trial.number in generation.lanes]:
+            if lane.rows and not lane.training and lane.wanted:
+                yield self._make_result(lane)
+        return True
 
     def keep_only(self, numbers: Collection[int]) -> None:
         if self._ends is not None:
@@ -125,7 +133,7 @@ class GroupRunner(Runner):
         runner._ends = EndStates(None) if self._ends is not None else None  # noqa: SLF001  # a copy of self
         return runner
 
-    def _train(self, trials: Sequence[Suggestion], generation: TrainingGeneration, watch: Watch) -> Iterator[Result]:
+    def _train(self, generation: TrainingGeneration, watch: Watch) -> Iterator[Result]:
         last_phase: PhaseBegan | None = None
         pruned: list[Lane] = []
 
@@ -142,7 +150,7 @@ class GroupRunner(Runner):
             pruned.extend(generation.run_due_rungs())
             if self._checkpoint is not None and self._checkpoint.is_due():
                 with self._wall.part("checkpoint"):
-                    generation.write(self._checkpoint, trials)
+                    generation.write(self._checkpoint)
 
         with ExitStack() as stack:
             by_workers = self._train_by_workers, self._count_segments()
@@ -150,6 +158,7 @@ class GroupRunner(Runner):
             segments = Segments(train, at_once, generation.can_go_on)
             stack.callback(self._pause_segments, segments, lambda: None)  # no training outlives this generator
             yield from map(self._make_result, generation.run_due_rungs())  # after a resume, all lanes may wait
+            yield from self._grow(generation, watch)
             segments.set(generation.groups)
             while segments.is_working:
                 tell_phase()
@@ -162,13 +171,21 @@ class GroupRunner(Runner):
                 yield from self._read_segments(ended, generation, watch)
                 if writes and self._checkpoint is not None:
                     with self._wall.part("checkpoint"), segments.hold():
-                        generation.write(self._checkpoint, trials)
+                        generation.write(self._checkpoint)
                 if stops:
                     return
                 pruned += generation.run_due_rungs()
                 while pruned:
                     yield self._make_result(pruned.pop(0))
+                yield from self._grow(generation, watch)
                 segments.set(generation.groups)
+
+    def _grow(self, generation: TrainingGeneration, watch: Watch) -> Iterator[Result]:
+        """Add the generations that may begin by now, beside those that train."""
+        while (more := watch.more(generation.progress()))[0]:
+            if not (yield from self._fill(generation, *more)):
+                return
+            yield from map(self._make_result, generation.run_due_rungs())
 
     def _train_by_workers(self, group: Group) -> Future[Segment]:
         assert self._shared is not None

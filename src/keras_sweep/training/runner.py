@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeAlias
 
 from keras_sweep.training.lanes.packing import Device
 from keras_sweep.trial.events import Listener
 from keras_sweep.trial.result import Result, Suggestion
+
+More: TypeAlias = tuple[Sequence[Suggestion], frozenset[int]]  # a generation, and the numbers of the trials to train
 
 
 class Pruner(Protocol):
@@ -44,6 +46,7 @@ class Watch:
     pruner: Pruner = StopsAt()  # decides at rungs which trials to stop
     emit: Listener = lambda _: None  # receives `PhaseBegan`; `EpochEnded` and `TrialResumed` of wanted trials only
     stopping: Callable[[], bool] = lambda: False  # called after every epoch: has the user asked to stop?
+    more: Callable[[Mapping[int, int]], More] = lambda _: ((), frozenset())  # epochs of trials -> trials that join
 
 
 class Runner(Protocol):

@@ -147,10 +147,10 @@ class LaneGeneration(TrainingGeneration):
         variants = self._variants if variant in self._variants else (variant,)
         return programs.mask(programs.narrow(make_signature(plan, variants, own.structure if own else ""), variant))
 
-    def write(self, file: LatestCheckpoint, trials: Sequence[Suggestion]) -> None:
-        """Write the checkpoint of `trials` to `file`. If a lane failed with an error, write nothing."""
+    def write(self, file: LatestCheckpoint) -> None:
+        """Write the checkpoint to `file`. If a lane failed with an error, write nothing."""
         if not any(lane.end is LaneEnd.FAILED for lane in self.lanes.values()):
-            super().write(file, trials)
+            super().write(file)
 
 
 class CompiledRunner(GroupRunner):
