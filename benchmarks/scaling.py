@@ -1,27 +1,16 @@
-"""Sixteen trials a generation keep about four cores busy, 64 sixteen: what more cores and larger generations bring.
+"""What 1 to 64 cores bring to a search, by the trials of a generation and the pace at which generations begin.
 
-    python benchmarks/scaling.py [--trials 256] [--seeds 20] [--quick]
+    python benchmarks/scaling.py [--trials 1024] [--seeds 5] [--quick]
 
-The dense model's search by TPE on the table of trained curves (`generation_size.py`), in generations of 16 to 256. What
-each of its programs takes an epoch is measured here on one core, for 1, 2 and 4 lanes of each optimizer. From that the
-wall time is simulated on 1 to 64 cores, packed and scheduled as a sweep does: a core that is free trains an epoch of
-the program with the most left to do, and a generation begins when the one before has ended. Beside it the bound that no
-schedule of the same programs can beat: of each generation its work shared by all cores, or its longest program.
-Compiling, the sampler and the record are left out. Regret is the best accuracy of the table less the best found.
+The dense model's search by TPE on the table of trained curves (`generation_size.py`), with rungs (`dense_fast.yaml`)
+and without (`dense.yaml`), by the sweep's own engines and generations. What a program takes an epoch is measured here
+on one core, for 1, 2 and 4 lanes. From that the wall time is simulated on 1 to 64 cores, packed and scheduled as a
+sweep does: a core that is free trains an epoch of the program with the most left to do, lanes wait at a rung for their
+generation, and a generation begins once the trials that its sampler must know have ended (without a pace: all trials).
+Compiling, the sampler and the record are left out. A core's worth is the time on one core divided by the time.
+Regret is the best accuracy of the table less the best found, in points (hundredths).
 
-Printout (2026-11-27, one of two cores of an Intel Xeon, nothing else running; ten seeds): seconds (the bound), and the
-mean regret with its standard error, in points (hundredths) of validation accuracy
-
-    generation         1 core      2 cores      4 cores      8 cores     16 cores     32 cores        regret
-            16  187.2 (187.2)  93.9 (93.6)  50.6 (50.5)  50.3 (50.3)  50.3 (50.3)  50.3 (50.3)  0.002 ±0.000
-            32  162.5 (162.5)  81.4 (81.3)  40.8 (40.6)  25.7 (25.7)  25.7 (25.7)  25.7 (25.7)  0.007 ±0.001
-            64  148.8 (148.8)  74.5 (74.4)  37.3 (37.2)  18.7 (18.6)  13.2 (13.2)  13.2 (13.2)  0.027 ±0.006
-           128  127.1 (127.1)  63.6 (63.5)  31.8 (31.8)  16.0 (15.9)    8.1 (8.0)    6.7 (6.7)  0.060 ±0.010
-           256  102.9 (102.9)  51.5 (51.4)  25.7 (25.7)  12.9 (12.9)    6.5 (6.4)    3.4 (3.4)  0.126 ±0.018
-
-Larger generations are cheaper on one core, too: more of their programs are full, and later trials of a search by small
-generations are longer. After 64 trials generations of 32 cost 0.05 points more than those of 16, one of 64 about 0.1
-(`generation_size.py`).
+PRINTOUT
 """
 
 from __future__ import annotations
@@ -29,50 +18,89 @@ from __future__ import annotations
 import argparse
 import heapq
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from generation_size import OPTIMIZERS, SPACE, TABLE, Curves, mean_and_error, told
+from generation_size import OPTIMIZERS, RATES, SPACE, TABLE, mean_and_error
 from lanes import program
 from printed import print_machine, print_table
 
+from keras_sweep.process.wall_time import WallTime
+from keras_sweep.search.engines import make_engine
+from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.read import read_space_file
+from keras_sweep.sweep.loop import Generations
 from keras_sweep.training.lanes.packing import LANE_LIMIT, Job, pack, round_lane_count
+from keras_sweep.training.outcome import find_scored_epoch
+from keras_sweep.trial.plan import training_plan
+from keras_sweep.trial.result import DIVERGED, Result, Suggestion, TrialState
 
-SIZES = (16, 32, 64, 128, 256)
+SPACES = {"rungs": SPACE.with_name("dense_fast.yaml"), "no rungs": SPACE}
+ARMS = {  # space -> (trials a generation, pace)
+    "rungs": ((16, 0), (64, 0), (256, 0), (512, 0), (16, 2), (16, 1), (32, 1), (64, 2)),
+    "no rungs": ((16, 0), (64, 0), (256, 0), (512, 0), (32, 2), (64, 4)),
+}
 CORES = (1, 2, 4, 8, 16, 32, 64)
 
-Times = dict[tuple[str, int], float]  # (optimizer, lanes) -> seconds that an epoch of such a program takes
+Times = dict[int, float]  # lanes -> seconds that an epoch of such a program takes
+
+
+@dataclass
+class Trial:
+    """A trial of a simulated search."""
+
+    asked: Suggestion
+    length: int  # epochs that it trains unless it stops
+    rungs: tuple[int, ...]
+    curve: tuple[float, ...]
+    done: int = 0  # epochs that are trained; at the end, all that it trains
+    ended: str | None = None
+
+
+Search = list[list[Trial]]  # the trials of each generation
 
 
 def main() -> None:
     """Measure, simulate and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--trials", type=int, default=256)
-    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--trials", type=int, default=1024)
+    parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="two seeds, 64 trials")
     options = parser.parse_args()
     if options.quick:
         options.trials, options.seeds = 64, 2
     print_machine()
     times = measured()
-    curves = Curves(np.load(TABLE, allow_pickle=False)["val_accuracy"])
-    walls, regrets = [], []
-    for size in (size for size in SIZES if size <= options.trials):
-        searches = [list(searched(curves, size, seed, options.trials)) for seed in range(options.seeds)]
-        found = [max(curves.value(trial) or 0.0 for each in search for trial in each) for search in searches]
-        regrets.append([str(size), mean_and_error(100 * (curves.best - np.array(found)))])
-        row = [str(size)]
-        for cores in CORES:
-            pairs = [simulated(search, times, cores) for search in searches]
-            row.append("{:.1f} ({:.1f})".format(*np.mean(pairs, axis=0)))
-        walls.append(row)
-    head = ["trials a generation", *(f"{cores} core{'s' if cores > 1 else ''}" for cores in CORES)]
-    print_table(f"seconds that {options.trials} trials train (the bound that no schedule beats)", head, walls)
-    print_table(f"regret after {options.trials} trials, points of accuracy", ["trials a generation", "regret"], regrets)
+    table = np.load(TABLE, allow_pickle=False)["val_accuracy"]
+    head = ["generation, pace", *(f"{cores} core{'s' if cores > 1 else ''}" for cores in CORES), "worth", "regret"]
+    for name, path in SPACES.items():
+        rows = []
+        for size, pace in ARMS[name]:
+            if size <= options.trials:
+                rows.append([f"{size}, {pace or '-'}", *measured_arm(path, table, times, size, pace, options)])
+        print_table(f"{name}: seconds that {options.trials} trials train; {pair(times)}", head, rows)
     print_machine("at the end")
+
+
+def pair(times: Times) -> str:
+    """The measured seconds of an epoch."""
+    return "an epoch takes " + ", ".join(f"{1000 * seconds:.0f} ms of {lanes}" for lanes, seconds in times.items())
+
+
+def measured_arm(path: Any, table: np.ndarray, times: Times, size: int, pace: int, options: Any) -> list[str]:
+    """Seconds on each number of cores, what the most are worth, and the regret."""
+    walls, best = [], []
+    for seed in range(options.seeds):
+        spec = read_space_file(path)
+        spec = replace(spec, search=replace(spec.search, seed=seed, trials=options.trials))
+        search, found = searched(spec, table, size, pace)
+        walls.append([scheduled(search, pace, times, cores) for cores in CORES])
+        best.append(found)
+    mean = np.mean(walls, axis=0)
+    regret = mean_and_error(100 * (np.nanmax(table) - np.array(best)))
+    return [*(f"{wall:.1f}" for wall in mean), f"{mean[0] / mean[-1]:.1f}", regret]
 
 
 def measured() -> Times:
@@ -83,61 +111,169 @@ def measured() -> Times:
     spec = read_space_file(SPACE)
     programs = Programs(spec, load_search_data(spec))
     counts = [count for count in (1, 2, 4) if count <= LANE_LIMIT]
-    return {
-        (name, lanes): lanes * sum(program(spec, programs, name, 1, lanes, 3)) / 1000
-        for name in OPTIMIZERS
-        for lanes in counts
-    }
+    return {lanes: lanes * sum(program(spec, programs, "all", 1, lanes, 5)) / 1000 for lanes in counts}
 
 
-def searched(curves: Curves, size: int, seed: int, trials: int) -> Iterator[list[dict[str, Any]]]:
-    """The parameters of the trials of each generation of a search."""
-    from keras_sweep.search.engines import make_engine
-
-    spec = read_space_file(SPACE)
-    engine = make_engine(replace(spec, search=replace(spec.search, seed=seed, trials=trials)))
-    for _ in range(math.ceil(trials / size)):
-        asked = engine.ask(size)
-        yield [dict(one.params) for one in asked]
-        engine.tell([told(one, curves.value(dict(one.params))) for one in asked])
+def curve_of(table: np.ndarray, params: Any) -> tuple[float, ...]:
+    """A trial's accuracy after each epoch, straight between its two neighbours in log(learning rate)."""
+    place = float(np.interp(math.log(params["learning_rate"]), np.log(RATES), np.arange(len(RATES))))
+    left = min(int(place), len(RATES) - 2)
+    curves = table[OPTIMIZERS.index(params["optimizer"]), left : left + 2]
+    return tuple((curves[0] + (place - left) * (curves[1] - curves[0])).tolist())
 
 
-def simulated(search: Sequence[Sequence[dict[str, Any]]], times: Times, cores: int) -> tuple[float, float]:
-    """Seconds that the search trains on so many cores, and the bound."""
-    wall, bound = 0.0, 0.0
-    for generation in search:
-        groups = [epochs_of(group, generation, times) for group in packed(generation)]
-        wall += scheduled(groups, cores)
-        bound += max(sum(map(sum, groups)) / cores, max(map(sum, groups)))
-    return wall, bound
+def searched(spec: SweepSpec, table: np.ndarray, size: int, pace: int) -> tuple[Search, float]:
+    """The trials of a search, and the best value. Its generations train side by side, an epoch at a time."""
+    found: Search = []
+    finished: list[Result] = []
+    generations = Generations(lambda: make_engine(spec), size, finished, WallTime(), pace=pace)
+
+    def begin(suggestions: Sequence[Suggestion]) -> list[Trial]:
+        trials = []
+        for one in suggestions:
+            length = training_plan(spec, one.params).epochs
+            trials.append(Trial(one, length, generations.engine.rungs(length), curve_of(table, one.params)))
+        return trials
+
+    while len(finished) < spec.search.trials:
+        generation = generations.next()
+        running = [begin(generation.suggestions)]
+        found.append(running[0])
+        while any(trial.ended is None for trials in running for trial in trials):
+            for trials in running:
+                step(generations.engine, trials)
+            ended = [trial for trials in running for trial in trials if trial.ended is not None]
+            results = {trial.asked.number: result_of(spec, trial) for trial in ended}
+            generation.learn(results.values())
+            generation.recorded += results.values()
+            running = [[trial for trial in trials if trial.ended is None] for trials in running]
+            while sum(map(len, found)) < spec.search.trials and (
+                more := generation.more({trial.asked.number: trial.done for trials in running for trial in trials})
+            ):
+                found.append(begin(more.suggestions))
+                running.append(list(found[-1]))
+        finished += sorted(generation.recorded, key=lambda result: result.number)
+        generation.recorded = finished[-len(generation.recorded) :]
+        generations.close(generation, finished)
+    return found, max(result.value for result in finished if result.value is not None and result.is_whole)
 
 
-def packed(generation: Sequence[dict[str, Any]]) -> list[tuple[int, ...]]:
-    """Which trials share a program, as a sweep packs them."""
-    jobs = [Job(number, trial["optimizer"], trial["epochs"]) for number, trial in enumerate(generation)]
-    return pack(jobs, dict.fromkeys(OPTIMIZERS, LANE_LIMIT))
+def step(engine: Any, trials: Sequence[Trial]) -> None:
+    """Train an epoch of the trials of a generation that still train, and compare them if it is a rung."""
+    values = {}
+    for trial in trials:
+        trial.done += 1
+        if math.isnan(trial.curve[trial.done - 1]):
+            trial.ended = DIVERGED
+        else:
+            trial.ended = "done" if trial.done == trial.length else None
+            if trial.done in trial.rungs:
+                values[trial.asked.number] = trial.curve[trial.done - 1]
+    stopped = engine.rung(trials[0].done, values) if values else ()
+    for trial in trials:
+        if trial.asked.number in stopped:
+            trial.ended = "pruned"
 
 
-def epochs_of(group: Sequence[int], generation: Sequence[dict[str, Any]], times: Times) -> list[float]:
-    """Seconds of each epoch of a group, whose programs shrink as trials end."""
-    lengths, optimizer = [generation[number]["epochs"] for number in group], generation[group[0]]["optimizer"]
-    placed = [sum(length > epoch for length in lengths) for epoch in range(max(lengths))]
-    return [times[optimizer, round_lane_count(count)] for count in placed]
+def result_of(spec: SweepSpec, trial: Trial) -> Result:
+    """The result of a trial that has ended."""
+    values = trial.curve[: trial.done]
+    curve = {spec.objective.name: values}
+    if trial.ended == DIVERGED:
+        return Result(trial.asked, TrialState.FAIL, None, curve, reason=DIVERGED)
+    epoch = find_scored_epoch(spec.objective, values)
+    state = TrialState.PRUNED if trial.ended == "pruned" else TrialState.COMPLETE
+    return Result(trial.asked, state, values[epoch - 1], curve, epoch, reads_epochs=spec.objective.epochs_from > 0)
 
 
-def scheduled(groups: Sequence[Sequence[float]], cores: int) -> float:
-    """When the last group ends: a core that is free trains an epoch of the idle group that has the most left to do."""
-    left = {place: list(epochs) for place, epochs in enumerate(groups)}
-    idle, running, now = set(left), list[tuple[float, int]](), 0.0
-    while idle or running:
-        while idle and len(running) < cores:
-            place = max(idle, key=lambda place: sum(left[place]))
-            idle.remove(place)
-            heapq.heappush(running, (now + left[place].pop(0), place))
-        now, place = heapq.heappop(running)
-        if left[place]:
-            idle.add(place)
-    return now
+class Schedule:
+    """What trains, and what waits."""
+
+    def __init__(self, search: Search, pace: int) -> None:
+        self._search, self._pace = search, pace
+        self.begun = 0  # generations
+        self.groups: dict[int, list[list[Trial]]] = {}  # generation -> programs
+        self._epochs: dict[int, int] = {}  # trial -> epochs that are trained
+        self._passed: dict[int, int] = {}  # generation -> its last rung that is passed
+
+    def epoch(self, group: Sequence[Trial]) -> int:
+        """Epochs that a program has trained."""
+        return max(self._epochs[trial.asked.number] for trial in group)
+
+    def active(self, group: Sequence[Trial]) -> list[Trial]:
+        """The trials that still train."""
+        return [trial for trial in group if self._epochs[trial.asked.number] < trial.done]
+
+    def left(self, group: Sequence[Trial]) -> int:
+        """Epochs that are left, as far as the program knows."""
+        return sum(trial.length - self._epochs[trial.asked.number] for trial in self.active(group))
+
+    def train(self, group: Sequence[Trial]) -> None:
+        """Note an epoch."""
+        for trial in self.active(group):
+            self._epochs[trial.asked.number] += 1
+
+    def waits(self, place: int, group: Sequence[Trial]) -> bool:
+        """Whether a program is at a rung that its generation has not passed."""
+        return self.epoch(group) > self._passed[place] and self.epoch(group) in group[0].rungs
+
+    def go_on(self) -> None:
+        """Pass rungs, and begin the generations that may begin."""
+        for place, groups in self.groups.items():
+            trials = [trial for group in groups for trial in self.active(group)]
+            for rung in trials[0].rungs if trials else ():
+                before = self.groups.get(place - 1)
+                late = before and self._passed[place - 1] < rung and any(map(self.active, before))
+                if rung > self._passed[place] and not late:
+                    if any(self._epochs[trial.asked.number] < rung for trial in trials):
+                        break
+                    self._passed[place] = rung
+                    self.groups[place] = self._pack(trials)
+        while self.begun < len(self._search) and self._may_begin():
+            trials = self._search[self.begun]
+            self._epochs |= {trial.asked.number: 0 for trial in trials}
+            self.groups[self.begun], self._passed[self.begun] = self._pack(trials), 0
+            self.begun += 1
+
+    def _may_begin(self) -> bool:
+        for place, groups in self.groups.items():
+            age = (self.begun - place) * self._pace if self._pace else math.inf
+            for trial in (trial for group in groups for trial in self.active(group)):
+                at = self._epochs[trial.asked.number]
+                if at < age or (at in trial.rungs and at > self._passed[place]):
+                    return False
+        return True
+
+    def _pack(self, trials: Sequence[Trial]) -> list[list[Trial]]:
+        by_number = {trial.asked.number: trial for trial in trials}
+        jobs = [Job(number, "", trial.length - self._epochs[number]) for number, trial in by_number.items()]
+        return [[by_number[number] for number in numbers] for numbers in pack(jobs, {"": LANE_LIMIT})]
+
+
+def scheduled(search: Search, pace: int, times: Times, cores: int) -> float:
+    """When the last program ends: a core that is free trains an epoch of the idle program with the most left to do."""
+    schedule, now = Schedule(search, pace), 0.0
+    running: list[tuple[float, int, list[Trial]]] = []
+    while True:
+        schedule.go_on()
+        busy = {id(group) for _, _, group in running}
+        idle = [
+            group
+            for place, groups in schedule.groups.items()
+            for group in groups
+            if id(group) not in busy and schedule.active(group) and not schedule.waits(place, group)
+        ]
+        idle.sort(key=schedule.left, reverse=True)
+        for group in idle[: cores - len(running)]:
+            seconds = times[round_lane_count(len(schedule.active(group)))]
+            heapq.heappush(running, (now + seconds, id(group), group))
+        if not running:
+            return now
+        now, _, group = heapq.heappop(running)
+        schedule.train(group)
+        for place in [place for place, groups in schedule.groups.items() if not any(map(schedule.active, groups))]:
+            if place < schedule.begun - 1:
+                del schedule.groups[place]
 
 
 if __name__ == "__main__":

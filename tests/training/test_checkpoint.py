@@ -39,17 +39,22 @@ def test_one_flipped_bit_anywhere_is_found(tmp_path):
         assert repr(found) == repr(whole)  # a bit that nothing reads, as a date in the archive
 
 
+def read(latest, trials):
+    found = latest.read()
+    return found if found is not None and latest.fits(found, trials) else None
+
+
 def test_a_checkpoint_is_of_everything_that_the_numbers_depend_on(tmp_path):
     spec, data, trials = make_spec(), digits(), suggestions({"learning_rate": 0.1})
 
     def checkpoint_of(spec, data, lane_limit=0):
         return LatestCheckpoint(tmp_path, spec, data, print, 60.0, lane_limit)
 
-    assert checkpoint_of(spec, data).read(trials) is None  # there is none
-    checkpoint_of(spec, data).write(trials, {"rows": {}}, [])
-    assert checkpoint_of(make_spec(), digits()).read(trials)
-    assert not checkpoint_of(spec, data, lane_limit=4).read(trials)
-    assert not checkpoint_of(spec, replace(data, fingerprint="another")).read(trials)
+    assert read(checkpoint_of(spec, data), trials) is None  # there is none
+    checkpoint_of(spec, data).write([trials], {"rows": {}}, [])
+    assert read(checkpoint_of(make_spec(), digits()), trials)
+    assert not read(checkpoint_of(spec, data, lane_limit=4), trials)
+    assert not read(checkpoint_of(spec, replace(data, fingerprint="another")), trials)
     for changes in (
         {"loss": "mean_squared_error"},
         {"objective": replace(spec.objective, take_best=True)},
@@ -59,29 +64,29 @@ def test_a_checkpoint_is_of_everything_that_the_numbers_depend_on(tmp_path):
         {"metric_arguments": {"accuracy": {"k": 2}}},
         {"outputs": {"a": Output("mse")}},
     ):
-        assert not checkpoint_of(replace(spec, **changes), data).read(trials)
+        assert not read(checkpoint_of(replace(spec, **changes), data), trials)
     for changes in ({"params": {"learning_rate": 0.2}}, {"continues": 3}, {"number": 1}):
-        assert not checkpoint_of(spec, data).read([replace(trials[0], **changes)])
+        assert not read(checkpoint_of(spec, data), [replace(trials[0], **changes)])
     again = [replace(trials[0], params=dict(reversed(({**trials[0].params, "a": 1}).items())))]
-    checkpoint_of(spec, data).write([replace(trials[0], params={"a": 1, **trials[0].params})], {"rows": {}}, [])
-    assert checkpoint_of(spec, data).read(again)  # values in another order are the same
+    checkpoint_of(spec, data).write([[replace(trials[0], params={"a": 1, **trials[0].params})]], {"rows": {}}, [])
+    assert read(checkpoint_of(spec, data), again)  # values in another order are the same
 
 
 def test_a_checkpoint_that_can_not_be_used_is_said_and_its_trials_train_from_their_start(tmp_path):
     said, trials = [], suggestions({})
     latest = LatestCheckpoint(tmp_path / "a", make_spec(), digits(), said.append, 60.0)
     latest.remove()  # where there is none
-    latest.write(trials, {"rows": {"0": []}}, [STATE])
+    latest.write([trials], {"rows": {"0": []}}, [STATE])
     path = tmp_path / "a" / "training.npz"
-    assert latest.read(trials)[0]["rows"] == {"0": []} and not said
+    assert read(latest, trials)[0]["rows"] == {"0": []} and not said
     path.write_bytes(path.read_bytes()[:100])
-    assert latest.read(trials) is None
+    assert read(latest, trials) is None
     (words,) = said
     assert words.startswith("the checkpoint can't be used, so its trials start again: ")
     latest.remove()
     assert not path.exists()
     (tmp_path / "file").touch()
-    LatestCheckpoint(tmp_path / "file", make_spec(), digits(), said.append, 60.0).write(trials, {}, [])
+    LatestCheckpoint(tmp_path / "file", make_spec(), digits(), said.append, 60.0).write([trials], {}, [])
     assert said[1].startswith("training continues without a checkpoint: ")
 
 
@@ -110,7 +115,7 @@ def test_a_checkpoint_is_due_once_so_many_seconds_have_passed_since_the_last(tmp
     monkeypatch.setattr(time, "monotonic", lambda: next(moments))
     latest = LatestCheckpoint(tmp_path, make_spec(), digits(), print, 60.0)
     assert [latest.is_due() for _ in range(6)] == [False, False, True, False, False, True]
-    latest.read([])  # training begins
+    latest.read()  # training begins
     assert [latest.is_due(), latest.is_due()] == [False, True]
 
 

@@ -59,6 +59,8 @@ def test_epochs_that_rungs_spare_or_would_spare_are_told() -> None:
 LANES = {"runner": "compiled/jax", "generation": 16, "at_once": 4}
 ALONE = {"runner": "fit/torch", "learns": False}
 IN_TURN = "trials train one by one on 1 of"
+AS_FOUR = "up to 16 trials train at once, as 4 programs"
+WITHOUT = "the sampler then never knows the results of the last"
 WAITS = ", since the sampler waits for each result"
 
 
@@ -67,11 +69,18 @@ WAITS = ", since the sampler waits for each result"
     [
         (LANES, 2, None, "up to 16 trials train at once, as 4 programs on 2 of 2 cores"),
         (
-            LANES,
+            {**LANES, "trials": 256, "trial_epochs": 2560.0},
             16,
             None,
-            "up to 16 trials train at once, as 4 programs on 4 of 16 cores; `search: {generation: 64}` would use all",
+            f"{AS_FOUR} on 4 of 16 cores; `search: {{generation: 64}}` would use all; {WITHOUT} 64 of 256 trials",
         ),
+        (
+            {**LANES, "trials": 256, "trial_epochs": 2560.0, "paces": True},
+            16,
+            None,
+            f"{AS_FOUR} on 4 of 16 cores; `search: {{pace: 2}}` would use all; {WITHOUT} 80 of 256 trials",
+        ),
+        ({**LANES, "trials": 64, "trial_epochs": 640.0, "paces": True}, 16, None, f"{AS_FOUR} on 4 of 16 cores"),
         (LANES, 2, 3, "up to 16 trials train at once, as 4 programs on 3 of 3 workers"),
         ({}, 8, None, f"{IN_TURN} 8 cores{WAITS}; `search: {{generation: 8}}` and `--workers` would use more"),
         ({}, 2, 3, f"{IN_TURN} 3 workers{WAITS}; `search: {{generation: 3}}` would use more"),

@@ -114,8 +114,5 @@ class Sampler(Capabilities, ABC):
     def drop(self, number: int) -> None:
         """Forget the last point drawn for trial `number`: it will not be trained. By default does nothing."""
 
-    def pend(self, suggestion: Suggestion) -> None:
-        """Note a trial that trains, before `learn` gets its result. By default does nothing."""
-
     def learn(self, result: Result) -> None:
         """Learn a result, maybe of a point that this sampler did not draw. The state FAIL counts as the worst."""

@@ -27,7 +27,7 @@ from keras_sweep.space.distributions import (
 from keras_sweep.space.search_space import MOST_LISTED, Parameter, Params, SearchSpace
 from keras_sweep.space.sweep_spec import GENERATION, SweepSpec
 from keras_sweep.trial.ranking import front
-from keras_sweep.trial.result import Result, Suggestion, TrialState
+from keras_sweep.trial.result import Result, TrialState
 
 if TYPE_CHECKING:
     import optuna
@@ -55,7 +55,7 @@ class OptunaSampler(Sampler):
     def _begin_study(self, seed: int) -> None:
         directions = [direction.value for direction in self._objective.directions]
         self._study: optuna.Study = self._optuna.create_study(directions=directions, sampler=self._make_sampler(seed))
-        self._running: dict[int, optuna.Trial | int] = {}  # number -> a trial that the study counts as running
+        self._running: dict[int, optuna.Trial] = {}  # number -> a trial that the study counts as running
 
     def begin(self, seed: int, generator: np.random.Generator) -> None:
         self._generator = generator
@@ -71,17 +71,6 @@ class OptunaSampler(Sampler):
     def drop(self, number: int) -> None:
         if (trial := self._running.pop(number, None)) is not None:
             self._study.tell(trial, state=self._optuna.trial.TrialState.FAIL)
-
-    def pend(self, suggestion: Suggestion) -> None:
-        self.drop(suggestion.number)  # a resumed search has never drawn the trial, and must go on to the bit
-        pairs = self.space.match_values(suggestion.params) or ()
-        trial = self._optuna.trial.create_trial(
-            state=self._optuna.trial.TrialState.RUNNING,
-            params={parameter.key: _optuna_value(parameter.distribution, value) for parameter, value in pairs},
-            distributions={parameter.key: to_optuna(parameter.distribution) for parameter, _ in pairs},
-        )
-        self._running[suggestion.number] = len(self._study.get_trials(deepcopy=False))
-        self._study.add_trial(trial)
 
     def learn(self, result: Result) -> None:
         self.drop(result.number)

@@ -40,6 +40,8 @@ class Generation:
     recorded: list[Result] = field(default_factory=list)  # results in the record, by number
     spooled: dict[int, Result] = field(default_factory=dict)  # ended trials that wait until lower numbers are recorded
     resumed: bool = False  # whether some trials had ended before this run suggested them
+    learn: Callable[[Iterable[Result]], None] = lambda _: None  # called with each trial that has ended
+    more: Callable[[Mapping[int, int]], "Generation | None"] = lambda _: None  # progress -> a generation that joins
 
     @property
     def is_recorded(self) -> bool:
@@ -104,7 +106,7 @@ class Generations:
             generation, self.incomplete = self.incomplete, None
             return generation
         if self._pace:
-            return self.more({})
+            return self.more({}) or Generation(self._index, [])
         with self._wall.phase("sampler"):
             return Generation(self._index, self._ask())
 
@@ -127,16 +129,13 @@ class Generations:
         """Note the ends of trials. With `pace`, a later call of `more` tells the engine."""
         self._untold += [result for result in results if self._open.pop(result.number, None) is not None]
 
-    def more(self, progress: Mapping[int, int]) -> Generation:
-        """Return the next generation, empty if it can't begin yet. `progress`: open trial -> epochs it outlasts."""
-        ages = {number: self._age(index) for number, index in self._open.items()}
-        if not self._pace or any(progress.get(number, -1) < age for number, age in ages.items()):
-            return Generation(self._index, [])
+    def more(self, progress: Mapping[int, int]) -> Generation | None:
+        """Return the next generation if it can begin by now. `progress`: open trial -> epochs that it outlasts."""
+        if any(progress.get(number, -1) < self._age(index) for number, index in self._open.items()):
+            return None
         with self._wall.part("sampler"):
             self._tell_known()
-            generation = Generation(self._index, self._ask())
-            self._pend(generation.suggestions)
-        return generation
+            return self._begin(self._ask())
 
     def _age(self, index: int) -> int:
         """Return how many epochs generation `index` is older than the next generation."""
@@ -152,10 +151,14 @@ class Generations:
         self._untold = untold
         self.engine.tell(known)
 
-    def _pend(self, suggestions: Sequence[Suggestion]) -> None:
+    def _begin(self, suggestions: list[Suggestion], recorded: Sequence[Result] = ()) -> Generation | None:
+        if not suggestions:
+            return None
         self.engine.pend(suggestions)
         self._open |= {suggestion.number: suggestion.generation for suggestion in suggestions}
-        self._index += bool(suggestions)
+        self.learn(recorded)
+        self._index += 1
+        return Generation(self._index - 1, suggestions, list(recorded), learn=self.learn, more=self.more)
 
     def _replay_early(self, generations: Sequence[Sequence[Result]], *, is_last_open: bool = True) -> None:
         """Let the engine learn recorded generations in the order in which a search with `pace` learned them."""
@@ -170,11 +173,10 @@ class Generations:
                 if not _begins_with(suggestions, results):
                     self._replay_early(generations, is_last_open=False)
                     return
-                self.incomplete = Generation(self._index, suggestions, list(results))
+                self.incomplete = self._begin(suggestions, results)
             else:
                 self.engine.replay_rungs(results)
-            self._pend(suggestions)
-            self.learn(results)
+                self._begin(suggestions, results)
 
     def _rebuild(self, finished: Sequence[Result]) -> None:
         generations = [list(group) for _, group in groupby(finished, key=lambda result: result.suggestion.generation)]
@@ -244,7 +246,7 @@ def search(sweep: OpenSweep, record: TrialRecord, total: int, *, most_failures: 
             return EndReason.EXHAUSTED
         emit(GenerationAsked(generation.index, tuple(generation.suggestions)))
         try:
-            for result in training.train(generation, generations.engine, total, generations):
+            for result in training.train(generation, generations.engine, total):
                 finished.append(result)
                 generation.recorded.append(result)
                 _check_failures(finished, most_failures, sweep.spec.name)
@@ -328,34 +330,30 @@ class GenerationTraining:
         self._has_said_stopping = False
         self._tries: Counter[int] = Counter()  # generation -> retries
 
-    def train(
-        self, generation: Generation, pruner: Pruner, total: int, generations: Generations | None = None
-    ) -> Iterator[Result]:
+    def train(self, generation: Generation, pruner: Pruner, total: int) -> Iterator[Result]:
         """Train the trials with numbers below `total`. Yield each result, without weights, once it is recorded.
 
         Results are recorded in the order of numbers. A trial that ends before a trial with a lower number waits in a
         folder, the spool. A request to stop ends the iteration. Raises TransientFailure if memory, disk or network
         failed a trial, at most RETRIES times per generation. If the failure were recorded, the other trials would be
-        compared without the trial. With `generations`, later generations join `generation` as soon as they may begin.
+        compared without the trial. Later generations join as soon as `generation.more` returns them.
         """
         runner, emit, wall = self._sweep.runner, self._emit, self._sweep.wall
-        numbers, spooled = list[int](), generation.spooled  # numbers of the trials to record, in order
+        numbers, spooled = list[int](), dict[int, Result]()  # to record, in order; and those that have ended
 
         def join(joining: Generation) -> frozenset[int]:
             """Load the trials of `joining` that have ended. Return the numbers of the trials to train."""
             with wall.part("record"):
                 joining.load_spooled(self._record, total, pruner.name, runner.name)
             spooled.update(joining.spooled)
-            if generations is not None:
-                generations.learn(joining.spooled.values())
+            generation.learn(joining.spooled.values())
             self._emit_ended(joining.spooled.values())
             numbers.extend(sorted(joining.missing_numbers(total)))
             return joining.missing_numbers(total).difference(joining.spooled)
 
         def more(progress: Mapping[int, int]) -> More:
-            if generations is None or generation.suggestions[-1].number + 1 >= total:
-                return (), frozenset()
-            if not (joining := generations.more(progress)).suggestions:
+            joining = generation.more(progress) if generation.suggestions[-1].number + 1 < total else None
+            if joining is None:
                 return (), frozenset()
             emit(GenerationAsked(joining.index, tuple(joining.suggestions)))
             generation.suggestions += joining.suggestions
@@ -378,8 +376,7 @@ class GenerationTraining:
                     emit(Noticed(f"{result.name} is trained again, since the machine failed it: {result.reason}"))
                     raise TransientFailure
                 signed = spooled[result.number] = replace(result, engine=pruner.name, runner=runner.name)
-                if generations is not None:
-                    generations.learn([signed.light()])
+                generation.learn([signed.light()])
                 if result.number != numbers[0]:
                     with wall.part("record"):
                         self._emit_ended([self._record.wait(signed)])

@@ -24,6 +24,7 @@ from keras_sweep.sweep.earlier import load_earlier_trials
 from keras_sweep.sweep.finalists import SHARE, afford_finalists
 from keras_sweep.sweep.open_sweep import load_for_run
 from keras_sweep.system.processes import list_cores
+from keras_sweep.training.choose import why_no_pace
 from keras_sweep.training.fit.training import time_step
 from keras_sweep.training.runner import Runner, Watch
 from keras_sweep.training.workers.task import Client
@@ -54,6 +55,8 @@ class TimeEstimate:
     whole_epochs: float = 0.0  # expected epochs without rungs
     offer: EarlyTerminate | None = None  # rungs to recommend; None if the sweep has rungs or can't have them
     offered_epochs: float = 0.0  # expected epochs with the rungs of `offer`
+    trials: int = 0  # trials of the search
+    paces: bool = False  # whether the search can have `search.pace`
     learns: bool = True  # whether each generation waits for the results of the previous generation
     finalists: tuple[int, int] = (0, 0)  # likely number of configurations, and of new seeds for each
     finalist_epochs: float = 0.0  # expected epochs of all finalists
@@ -111,6 +114,8 @@ def estimate_time(spec: SweepSpec, runner: Runner, emit: Listener) -> TimeEstima
         programs=programs,
         generation=runner.generation,
         at_once=runner.at_once,
+        trials=int(trials),
+        paces=why_no_pace(spec, runner) is None,
         learns=engine.learns,
         compile_seconds=program_seconds * programs + spent["build"] * (1 + later / len(suggestions)),
         finalists=finalists,

@@ -12,10 +12,13 @@ from keras_sweep.process.backend import LIMITS, how_to_set, keras_config
 from keras_sweep.search.engines import find_sampler
 from keras_sweep.space.plugins import Plugins
 from keras_sweep.space.sweep_spec import SCHEDULE, SweepSpec
+from keras_sweep.space.variants import get_data_space
 from keras_sweep.training.build_trial import brings_optimizer, fits_itself
 from keras_sweep.training.row_values import find_pooled_metrics, is_mean_over_rows
 from keras_sweep.training.runner import Runner
 from keras_sweep.training.workers.pool import Pool
+
+PACED_RULES = ("halving", "hyperband", "successive_halving")  # compare values at a rung alone
 
 
 class MakeRunner(Protocol):
@@ -54,7 +57,21 @@ def choose_runner(spec: SweepSpec, data: SearchData, choice: str | None, **optio
     make = _make_lane_runner if choice is None and reason is None else RUNNERS.find(choice or "fit")
     runner = make(spec, data, **{name: value for name, value in options.items() if value is not None})
     runner.generation = spec.search.generation or runner.generation
+    if spec.search.pace and (obstacle := why_no_pace(spec, runner)) is not None:
+        raise UsageError(f"`search.pace` can't be used: {obstacle}", hint="Leave it out")
     return runner, None if reason is None else f"trials train one by one with `fit`: {reason}"
+
+
+def why_no_pace(spec: SweepSpec, runner: Runner) -> str | None:
+    rule = spec.early_terminate.type if spec.early_terminate is not None else ""
+    obstacles = {
+        f"`sampler: {spec.search.sampler}` waits for all results": not find_sampler(spec.search).draws_early,
+        f"`type: {rule}` compares with trials that have ended": rule not in ("", *PACED_RULES),
+        "`search.stop` looks at whole generations": spec.search.stop is not None,
+        "trials differ in their data": get_data_space(spec.space).size > 1,
+        f"trials train by {runner.name}": not runner.joins,
+    }
+    return next((words for words, is_so in obstacles.items() if is_so), None)
 
 
 def _make_compiled_runner(spec: SweepSpec, data: SearchData, **options: Any) -> Runner:

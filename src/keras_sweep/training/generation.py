@@ -76,11 +76,8 @@ class TrainingGeneration(ABC):
         return [self.lanes[trial.number] for trial in trials if trial.number in self.lanes]
 
     def _forget_ended(self) -> None:
-        """Forget the first generations, as far as this process has read the ends of all their trials."""
-        while self._parts and all(
-            lane.end not in (None, LaneEnd.FAILED) and lane.seen == len(lane.rows)
-            for lane in self._lanes_of(self._parts[0])
-        ):
+        """Forget the first generations, if the ends of all their trials are read."""
+        while self._parts and all(lane.is_read for lane in self._lanes_of(self._parts[0])):
             for lane in self._lanes_of(self._parts.pop(0)):
                 del self.lanes[lane.number]
         self.groups = [group for group in self.groups if group.lanes[0].number in self.lanes]

@@ -138,6 +138,10 @@ class Lane:
         return self.end is None
 
     @property
+    def is_read(self) -> bool:
+        return self.end not in (None, LaneEnd.FAILED) and self.seen == len(self.rows)
+
+    @property
     def is_needed(self) -> bool:
         """Whether the lane must train on: the run asked for its trial, or a later rung compares it with other lanes."""
         return self.wanted or any(rung > len(self.rows) for rung in self.rungs)

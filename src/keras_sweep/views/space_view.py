@@ -96,7 +96,14 @@ def cores_text(estimate: TimeEstimate, cores: int, workers: int | None = None) -
         trials, as_programs = pluralize(size, "trial"), pluralize(programs, "program")
         usage = f"up to {trials} train at once, as {as_programs} on {min(programs, most)} {of_all}"
         generation = size * 2 ** math.ceil(math.log2(max(most / programs, 1)))
-        return usage if generation == size else f"{usage}; `search: {{generation: {generation}}}` would use all"
+        epochs = estimate.trial_epochs / max(estimate.trials, 1)  # of a trial
+        pace = int(epochs * programs / most) if estimate.paces else 0
+        unknown = round(epochs * size / pace) if pace else generation  # trials that train at the same time
+        if generation == size or 2 * unknown > estimate.trials:  # few trials: the sampler would hardly learn
+            return usage
+        setting = f"pace: {pace}" if pace else f"generation: {generation}"
+        cost = f"; the sampler then never knows the results of the last {unknown} of {estimate.trials:,} trials"
+        return f"{usage}; `search: {{{setting}}}` would use all{cost if estimate.learns else ''}"
     if estimate.learns and size == 1:
         more = f"`search: {{generation: {workers or 8}}}`{'' if workers else ' and `--workers`'} would use more"
         return f"trials train one by one on 1 {of_all}, since the sampler waits for each result; {more}"

@@ -158,6 +158,7 @@ class CompiledRunner(GroupRunner):
 
     name = "compiled/jax"
     generation = GENERATION
+    joins = True
     device: Device
     _generation = LaneGeneration
 
