@@ -55,7 +55,7 @@ class Runner(Protocol):
     name: str  # "fit/tensorflow"
     generation: int = 1  # preferred number of trials per generation
     ahead: int = 1  # preferred number of generations in advance, if the sampler does not learn from results
-    joins = False  # whether `run` calls `watch.more`, as `search.pace` needs
+    joins: bool = False  # whether `run` calls `watch.more`, as `search.pace` needs
     device: Device | None = None  # the training device, if last digits depend on it
 
     @property

@@ -169,7 +169,7 @@ class SweepProgress:
         if any(result.final for result in self.leading):
             self.leading = [replace(result, final=False) for result in self.leading]
             self.leading.sort(key=lambda result: order_key(result, self.objective))
-        self.training = {
+        self.training |= {
             suggestion.number: Training(suggestion.params, _read_epochs(suggestion.params))
             for suggestion in event.suggestions
             if suggestion.number not in self._ended  # trials of an earlier run
