@@ -56,7 +56,7 @@ class TimeEstimate:
     offer: EarlyTerminate | None = None  # rungs to recommend; None if the sweep has rungs or can't have them
     offered_epochs: float = 0.0  # expected epochs with the rungs of `offer`
     trials: int = 0  # trials of the search
-    paces: bool = False  # whether the search can have `search.pace`
+    paces: bool = False  # whether the search can have `search.pace`, and gains by it
     learns: bool = True  # whether each generation waits for the results of the previous generation
     finalists: tuple[int, int] = (0, 0)  # likely number of configurations, and of new seeds for each
     finalist_epochs: float = 0.0  # expected epochs of all finalists
@@ -115,7 +115,7 @@ def estimate_time(spec: SweepSpec, runner: Runner, emit: Listener) -> TimeEstima
         generation=runner.generation,
         at_once=runner.at_once,
         trials=int(trials),
-        paces=why_no_pace(spec, runner) is None,
+        paces=spec.early_terminate is not None and why_no_pace(spec, runner) is None,
         learns=engine.learns,
         compile_seconds=program_seconds * programs + spent["build"] * (1 + later / len(suggestions)),
         finalists=finalists,
