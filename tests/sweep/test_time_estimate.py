@@ -110,6 +110,7 @@ def test_no_rung_is_offered_before_the_first_epoch_that_counts():
 class Stated:
     """A runner that states what its training took: of 16 trials one shares its three programs with no other."""
 
+    joins = False
     name, generation, at_once, compiled = "stated", 16, 2, 2
     needed = ((3, 1), (2, 15))
 
