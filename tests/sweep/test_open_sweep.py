@@ -3,6 +3,7 @@
 import os
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -71,10 +72,10 @@ def test_workers_that_would_wait_for_each_other_are_told_what_to_do(monkeypatch)
         return runner, None
 
     monkeypatch.setattr(open_sweep_module, "choose_runner", choose)
-    (said,) = [one.message for one in loaded(SPEC, workers=object())[2]]
+    (said,) = [one.message for one in loaded(SPEC, workers=SimpleNamespace(note=None))[2]]
     assert said.startswith("with `fit`, optuna/tpe suggests a single trial at a time") and "{generation: 8}" in said
-    assert loaded(make_spec(search=SearchSettings(generation=8)), workers=object())[2] == []
-    assert loaded(make_spec(sampler="random"), workers=object())[2] == [] == loaded(SPEC)[2]
+    assert loaded(make_spec(search=SearchSettings(generation=8)), workers=SimpleNamespace(note=None))[2] == []
+    assert loaded(make_spec(sampler="random"), workers=SimpleNamespace(note=None))[2] == [] == loaded(SPEC)[2]
 
 
 @pytest.mark.parametrize(
