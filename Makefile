@@ -74,6 +74,7 @@ bench: $(STAMP) data  ## a short form of every benchmark
 	$(BIN)/python benchmarks/honest_winner.py --quick
 	$(BIN)/python benchmarks/peers_by_space.py --quick
 	$(BIN)/python benchmarks/convolutions.py --quick
+	$(BIN)/python benchmarks/pictures.py --quick
 	$(BIN)/python benchmarks/search_quality.py --quick
 	$(BIN)/python benchmarks/gpu.py --quick
 

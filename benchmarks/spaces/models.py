@@ -57,3 +57,36 @@ def small_cnn(filters, layers, dropout):
         blocks.append(keras.layers.MaxPooling2D(2))
     last = [keras.layers.Flatten(), keras.layers.Dropout(dropout), keras.layers.Dense(10, activation="softmax")]
     return keras.Sequential([*blocks, *last])
+
+
+def picture_cnn(input_shape, classes):
+    """Two convolutions on a picture of 28 x 28 pixels, with max pooling after each."""
+    layers = keras.layers
+    x = inputs = layers.Input(input_shape)
+    x = layers.Reshape((28, 28, 1))(x)
+    for filters in (16, 32):
+        x = layers.MaxPooling2D()(layers.Conv2D(filters, 3, activation="relu")(x))
+    return keras.Model(inputs, layers.Dense(classes, activation="softmax")(layers.Flatten()(x)))
+
+
+def picture_transformer(input_shape, classes):
+    """A block of attention with 4 heads over the 28 rows of a picture."""
+    layers = keras.layers
+    inputs = layers.Input(input_shape)
+    x = layers.Dense(32)(layers.Reshape((28, 28))(inputs))
+    x = layers.LayerNormalization()(x + layers.MultiHeadAttention(4, 8)(x, x))
+    x = layers.LayerNormalization()(x + layers.Dense(32)(layers.Dense(64, activation="relu")(x)))
+    return keras.Model(inputs, layers.Dense(classes, activation="softmax")(layers.GlobalAveragePooling1D()(x)))
+
+
+def picture_lstm(input_shape, classes):
+    """An LSTM over the 28 rows of a picture."""
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            layers.Input(input_shape),
+            layers.Reshape((28, 28)),
+            layers.LSTM(32),
+            layers.Dense(classes, activation="softmax"),
+        ]
+    )

@@ -43,3 +43,17 @@ def small_fashion(train=2000, held_out=3000):
     x = images[rows].reshape(-1, 7, 4, 7, 4).mean(axis=(2, 4))[..., None].astype("float32") / 255
     y = labels[rows].astype("int64")
     return {"x_train": x[:train], "y_train": y[:train], "x_validation": x[train:], "y_validation": y[train:]}
+
+
+def fashion_pictures(rows=12_000):
+    """x [N, 784] and y [N], the first rows of Fashion-MNIST, pixels from 0 to 1."""
+    import gzip
+
+    from keras_sweep.data.image_sets import FASHION_MNIST
+
+    folder, values = FASHION_MNIST.locate(), []
+    for name, offset in (("train-images-idx3-ubyte.gz", 16), ("train-labels-idx1-ubyte.gz", 8)):
+        with gzip.open(folder / name) as file:
+            values.append(np.frombuffer(file.read(), np.uint8, offset=offset).reshape(60_000, -1)[:rows])
+    x, y = values
+    return (x / 255.0).astype("float32"), y.ravel().astype("int64")
