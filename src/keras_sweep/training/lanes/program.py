@@ -26,6 +26,7 @@ from keras_sweep.training.compiling import Effort
 from keras_sweep.training.folds import join_fold_rows, join_scores
 from keras_sweep.training.lanes.flat import FlatLayout, State, can_use_flat_layout
 from keras_sweep.training.lanes.lane_numbers import Numbers
+from keras_sweep.training.lanes.pooling import with_fast_pooling
 from keras_sweep.training.lanes.stacked import StackedLayout
 from keras_sweep.training.lanes.structure import OwnModel
 from keras_sweep.training.lanes.template import Template
@@ -245,7 +246,9 @@ class Program:
         if rates is not None:
             prepared = self.layout.prepare(prepared._replace(learning_rates=rates))
         x, y, weights = jax.tree.map(lambda array: _take_rows(array, rows), data)
-        return self.layout.step(state, metrics, prepared, x, y, weights, mask)
+        step = with_fast_pooling(self.layout.step) if self._template.has_max_pooling else self.layout.step
+        trained: tuple[State, list[Any]] = step(state, metrics, prepared, x, y, weights, mask)
+        return trained
 
     def _validate_rows(self, state: State, numbers: Numbers, *validation: Any) -> tuple[list[Any], Logs, Any, Any]:
         rows, size = validation[1].shape[0], min(self._validation_batch, validation[1].shape[0])

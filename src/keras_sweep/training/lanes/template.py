@@ -155,6 +155,10 @@ class Template:
         return "conv_general_dilated" in self._jaxpr_text
 
     @cached_property
+    def has_max_pooling(self) -> bool:
+        return "reduce_window_max" in self._jaxpr_text
+
+    @cached_property
     def has_loop(self) -> bool:
         """Whether the model has a loop, like a recurrent layer over the steps of a series."""
         return "scan[" in self._jaxpr_text or "while[" in self._jaxpr_text
