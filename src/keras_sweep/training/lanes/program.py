@@ -24,9 +24,9 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.training.checkpoint import TrainingState, join_states, split_state
 from keras_sweep.training.compiling import Effort
 from keras_sweep.training.folds import join_fold_rows, join_scores
+from keras_sweep.training.lanes.cpu_operations import with_cpu_operations
 from keras_sweep.training.lanes.flat import FlatLayout, State, can_use_flat_layout
 from keras_sweep.training.lanes.lane_numbers import Numbers
-from keras_sweep.training.lanes.pooling import with_fast_pooling
 from keras_sweep.training.lanes.stacked import StackedLayout
 from keras_sweep.training.lanes.structure import OwnModel
 from keras_sweep.training.lanes.template import Template
@@ -246,7 +246,7 @@ class Program:
         if rates is not None:
             prepared = self.layout.prepare(prepared._replace(learning_rates=rates))
         x, y, weights = jax.tree.map(lambda array: _take_rows(array, rows), data)
-        step = with_fast_pooling(self.layout.step) if self._template.has_max_pooling else self.layout.step
+        step = with_cpu_operations(self.layout.step) if self._template.has_slow_operation else self.layout.step
         trained: tuple[State, list[Any]] = step(state, metrics, prepared, x, y, weights, mask)
         return trained
 

@@ -154,9 +154,10 @@ class Template:
         # On a CPU, convolutions in a loop or mapped over lanes are 3 to 15 times slower: jax-ml/jax#12868.
         return "conv_general_dilated" in self._jaxpr_text
 
-    @cached_property
-    def has_max_pooling(self) -> bool:
-        return "reduce_window_max" in self._jaxpr_text
+    @property
+    def has_slow_operation(self) -> bool:
+        """Whether `with_cpu_operations` may make a step of the model faster."""
+        return self.has_convolution or "reduce_window_max" in self._jaxpr_text
 
     @cached_property
     def has_loop(self) -> bool:

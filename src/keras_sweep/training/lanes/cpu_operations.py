@@ -1,0 +1,113 @@
+"""Replace operations of a traced program that XLA computes slowly on a CPU, by operations that give the same bits.
+
+The program is JAX's list of operations (jaxpr), after `jax.grad`. So an operation is found in any layer, and the model
+itself is not changed. Two operations take half of the training step of a small CNN: the gradient of max pooling, and
+the first convolution of a grey picture.
+"""
+
+import itertools
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.extend.core import ClosedJaxpr, Jaxpr, jaxpr_as_fun
+
+MAX_WINDOW = 16  # elements. The time grows with the square: with windows of 7 x 7, XLA is as fast
+MAX_TAPS = 9  # elements of a kernel. XLA rounds the sum of more elements differently for some shapes
+
+
+def with_cpu_operations(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function of arrays that computes the same bits, faster if JAX runs on a CPU. Traced by JAX."""
+    if jax.default_backend() != "cpu":
+        return function
+
+    def call(*arguments: Any) -> Any:
+        program, result = jax.make_jaxpr(function, return_shape=True)(*arguments)
+        outputs = jaxpr_as_fun(_replace(program))(*jax.tree.leaves(arguments))
+        return jax.tree.unflatten(jax.tree.structure(result), outputs)
+
+    return call
+
+
+def _replace(value: Any) -> Any:
+    """Return the program `value` with other operations. Return `value` if there are none, or if it is no program."""
+    if isinstance(value, ClosedJaxpr):
+        program = _replace(value.jaxpr)
+        return value if program is value.jaxpr else value.replace(jaxpr=program)
+    if not isinstance(value, Jaxpr):
+        return value
+    equations = [_replace_equation(equation) for equation in value.eqns]
+    is_same = all(new is old for new, old in zip(equations, value.eqns, strict=True))
+    return value if is_same else value.replace(eqns=equations)
+
+
+def _replace_equation(equation: Any) -> Any:
+    function = find_function(equation)
+    if function is not None:
+        (call,) = jax.make_jaxpr(jax.jit(function))(*(variable.aval for variable in equation.invars)).eqns
+        return equation.replace(primitive=call.primitive, params=call.params)
+    params = jax.tree.map(_replace, equation.params)  # programs inside programs: of `jax.jit`, of loops
+    is_same = all(a is b for a, b in zip(jax.tree.leaves(params), jax.tree.leaves(equation.params), strict=True))
+    return equation if is_same else equation.replace(params=params)
+
+
+def find_function(equation: Any) -> Callable[..., Any] | None:
+    """Return a function of the inputs of `equation` that gives the same bits faster on a CPU, or None."""
+    name, params = equation.primitive.name, equation.params
+    if name == "select_and_scatter_add":
+        window = params["window_dimensions"]
+        overlaps = params["window_strides"] != window or any(map(any, params["padding"]))
+        if not overlaps and params["select_prim"].name == "ge" and math.prod(window) <= MAX_WINDOW:
+            return partial(scatter_to_maximum, window)
+    if name == "conv_general_dilated":
+        inputs, kernel = (variable.aval for variable in equation.invars)
+        last, size = inputs.ndim - 1, math.prod(kernel.shape[:-1])
+        axes = (0, last, *range(1, last)), (last, last - 1, *range(last - 1))  # channels last, as Keras has them
+        is_known = tuple(params["dimension_numbers"]) == (*axes, axes[0]) and inputs.dtype == kernel.dtype == "float32"
+        counts = inputs.shape[-1], *params["lhs_dilation"], *params["rhs_dilation"], params["batch_group_count"]
+        if is_known and set(counts) == {1} and size <= MAX_TAPS:
+            return partial(convolve_channel, params["window_strides"], params["padding"])
+    return None
+
+
+def scatter_to_maximum(window: tuple[int, ...], gradient: Any, inputs: Any) -> Any:
+    """Return the gradient of `inputs` of max pooling from the `gradient` of its outputs.
+
+    Windows have the shape `window` and do not overlap. As in XLA, the first maximum of a window gets the gradient.
+    """
+    counts, zero = gradient.shape, jnp.zeros((), gradient.dtype)
+    covered = [count * length for count, length in zip(counts, window, strict=True)]  # inputs in a window
+    # An axis of windows, then an axis inside each window.
+    pairs = [side for pair in zip(counts, window, strict=True) for side in pair]
+    windows = jax.lax.slice(inputs, [0] * inputs.ndim, covered).reshape(pairs)
+    positions = list(itertools.product(*map(range, window)))
+    first, *others = (windows[tuple(x for place in position for x in (slice(None), place))] for position in positions)
+    maximum, index = first, jnp.zeros(counts, jnp.int32)
+    for position, values in enumerate(others, 1):
+        keeps = maximum >= values  # XLA's comparison, which is false for NaN
+        maximum, index = jnp.where(keeps, maximum, values), jnp.where(keeps, index, position)
+    alone = [side for count in counts for side in (count, 1)]
+    places = jnp.arange(len(positions)).reshape([side for length in window for side in (1, length)])
+    is_maximum = (index.reshape(alone) == places) & (gradient.reshape(alone) != 0)  # XLA adds to 0, so -0 becomes 0
+    spread = jnp.where(is_maximum, gradient.reshape(alone), zero).reshape(covered)
+    return jax.lax.pad(spread, zero, [(0, size - used, 0) for size, used in zip(inputs.shape, covered, strict=True)])
+
+
+def convolve_channel(strides: tuple[int, ...], padding: tuple[tuple[int, int], ...], inputs: Any, kernel: Any) -> Any:
+    """Convolve `inputs` [rows, *sides, 1] with the `kernel` [*window, 1, filters], as a sum over the window's elements.
+
+    XLA sums in the same order, from 0, and adds a product to the sum without rounding the product.
+    """
+    *window, _, _ = kernel.shape
+    inputs = jnp.pad(inputs, ((0, 0), *padding, (0, 0)))
+    total: Any = 0.0
+    for place in itertools.product(*map(range, window)):
+        stops = [size - length + start + 1 for size, length, start in zip(inputs.shape[1:], window, place, strict=False)]
+        sides = (slice(*side) for side in zip(place, stops, strides, strict=True))
+        product = inputs[(slice(None), *sides)] * kernel[place]
+        # The sum comes second, or the processor would round the second product and not the first.
+        total = product + total if any(place) else jnp.where(product == 0, 0, product)  # 0 + -0 is 0
+    return total
