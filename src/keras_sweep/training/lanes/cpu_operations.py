@@ -105,7 +105,9 @@ def convolve_channel(strides: tuple[int, ...], padding: tuple[tuple[int, int], .
     inputs = jnp.pad(inputs, ((0, 0), *padding, (0, 0)))
     total: Any = 0.0
     for place in itertools.product(*map(range, window)):
-        stops = [size - length + start + 1 for size, length, start in zip(inputs.shape[1:], window, place, strict=False)]
+        stops = [
+            size - length + start + 1 for size, length, start in zip(inputs.shape[1:], window, place, strict=False)
+        ]
         sides = (slice(*side) for side in zip(place, stops, strides, strict=True))
         product = inputs[(slice(None), *sides)] * kernel[place]
         # The sum comes second, or the processor would round the second product and not the first.
