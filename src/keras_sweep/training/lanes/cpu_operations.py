@@ -1,12 +1,11 @@
 """Replace operations of a traced program that XLA computes slowly on a CPU, by operations that give the same bits.
 
-The program is JAX's list of operations (jaxpr), after `jax.grad`. So an operation is found in any layer, and the model
-itself is not changed. Two operations take half of the training step of a small CNN: the gradient of max pooling, and
-the first convolution of a grey picture.
+They are found in JAX's list of operations (jaxpr) after `jax.grad`, so in any layer. The model is not changed.
 """
 
 import itertools
 import math
+import operator
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -20,9 +19,7 @@ MAX_TAPS = 9  # elements of a kernel. XLA rounds the sum of more elements differ
 
 
 def with_cpu_operations(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function of arrays that computes the same bits, faster if JAX runs on a CPU. Traced by JAX."""
-    if jax.default_backend() != "cpu":
-        return function
+    """Return a function of arrays that computes the same bits, faster on a CPU. Traced by JAX."""
 
     def call(*arguments: Any) -> Any:
         program, result = jax.make_jaxpr(function, return_shape=True)(*arguments)
@@ -35,32 +32,29 @@ def with_cpu_operations(function: Callable[..., Any]) -> Callable[..., Any]:
 def _replace(value: Any) -> Any:
     """Return the program `value` with other operations. Return `value` if there are none, or if it is no program."""
     if isinstance(value, ClosedJaxpr):
-        program = _replace(value.jaxpr)
-        return value if program is value.jaxpr else value.replace(jaxpr=program)
+        return value if (program := _replace(value.jaxpr)) is value.jaxpr else value.replace(jaxpr=program)
     if not isinstance(value, Jaxpr):
         return value
     equations = [_replace_equation(equation) for equation in value.eqns]
-    is_same = all(new is old for new, old in zip(equations, value.eqns, strict=True))
-    return value if is_same else value.replace(eqns=equations)
+    return value if all(map(operator.is_, equations, value.eqns)) else value.replace(eqns=equations)
 
 
 def _replace_equation(equation: Any) -> Any:
-    function = find_function(equation)
-    if function is not None:
+    if (function := _find_function(equation)) is not None:
         (call,) = jax.make_jaxpr(jax.jit(function))(*(variable.aval for variable in equation.invars)).eqns
         return equation.replace(primitive=call.primitive, params=call.params)
     params = jax.tree.map(_replace, equation.params)  # programs inside programs: of `jax.jit`, of loops
-    is_same = all(a is b for a, b in zip(jax.tree.leaves(params), jax.tree.leaves(equation.params), strict=True))
+    is_same = all(map(operator.is_, jax.tree.leaves(params), jax.tree.leaves(equation.params)))
     return equation if is_same else equation.replace(params=params)
 
 
-def find_function(equation: Any) -> Callable[..., Any] | None:
+def _find_function(equation: Any) -> Callable[..., Any] | None:
     """Return a function of the inputs of `equation` that gives the same bits faster on a CPU, or None."""
     name, params = equation.primitive.name, equation.params
     if name == "select_and_scatter_add":
-        window = params["window_dimensions"]
+        window, is_maximum = params["window_dimensions"], params["select_prim"].name == "ge"
         overlaps = params["window_strides"] != window or any(map(any, params["padding"]))
-        if not overlaps and params["select_prim"].name == "ge" and math.prod(window) <= MAX_WINDOW:
+        if is_maximum and not overlaps and math.prod(window) <= MAX_WINDOW:
             return partial(scatter_to_maximum, window)
     if name == "conv_general_dilated":
         inputs, kernel = (variable.aval for variable in equation.invars)
@@ -74,14 +68,10 @@ def find_function(equation: Any) -> Callable[..., Any] | None:
 
 
 def scatter_to_maximum(window: tuple[int, ...], gradient: Any, inputs: Any) -> Any:
-    """Return the gradient of `inputs` of max pooling from the `gradient` of its outputs.
-
-    Windows have the shape `window` and do not overlap. As in XLA, the first maximum of a window gets the gradient.
-    """
-    counts, zero = gradient.shape, jnp.zeros((), gradient.dtype)
+    """Give the `gradient` of each window of max pooling to its first maximum in `inputs`. Windows do not overlap."""
+    counts = gradient.shape
     covered = [count * length for count, length in zip(counts, window, strict=True)]  # inputs in a window
-    # An axis of windows, then an axis inside each window.
-    pairs = [side for pair in zip(counts, window, strict=True) for side in pair]
+    pairs = [side for pair in zip(counts, window, strict=True) for side in pair]  # windows, elements of a window, ...
     windows = jax.lax.slice(inputs, [0] * inputs.ndim, covered).reshape(pairs)
     positions = list(itertools.product(*map(range, window)))
     first, *others = (windows[tuple(x for place in position for x in (slice(None), place))] for position in positions)
@@ -92,15 +82,12 @@ def scatter_to_maximum(window: tuple[int, ...], gradient: Any, inputs: Any) -> A
     alone = [side for count in counts for side in (count, 1)]
     places = jnp.arange(len(positions)).reshape([side for length in window for side in (1, length)])
     is_maximum = (index.reshape(alone) == places) & (gradient.reshape(alone) != 0)  # XLA adds to 0, so -0 becomes 0
-    spread = jnp.where(is_maximum, gradient.reshape(alone), zero).reshape(covered)
-    return jax.lax.pad(spread, zero, [(0, size - used, 0) for size, used in zip(inputs.shape, covered, strict=True)])
+    spread = jnp.where(is_maximum, gradient.reshape(alone), 0).reshape(covered)
+    return jnp.pad(spread, [(0, size - used) for size, used in zip(inputs.shape, covered, strict=True)])
 
 
 def convolve_channel(strides: tuple[int, ...], padding: tuple[tuple[int, int], ...], inputs: Any, kernel: Any) -> Any:
-    """Convolve `inputs` [rows, *sides, 1] with the `kernel` [*window, 1, filters], as a sum over the window's elements.
-
-    XLA sums in the same order, from 0, and adds a product to the sum without rounding the product.
-    """
+    """Convolve `inputs` [rows, *sides, 1] with `kernel` [*window, 1, filters] as a sum in XLA's order, from 0."""
     *window, _, _ = kernel.shape
     inputs = jnp.pad(inputs, ((0, 0), *padding, (0, 0)))
     total: Any = 0.0
@@ -110,6 +97,6 @@ def convolve_channel(strides: tuple[int, ...], padding: tuple[tuple[int, int], .
         ]
         sides = (slice(*side) for side in zip(place, stops, strides, strict=True))
         product = inputs[(slice(None), *sides)] * kernel[place]
-        # The sum comes second, or the processor would round the second product and not the first.
+        # Processors add a product unrounded, as XLA does, except for the first. So the sum comes second.
         total = product + total if any(place) else jnp.where(product == 0, 0, product)  # 0 + -0 is 0
     return total

@@ -246,9 +246,10 @@ class Program:
         if rates is not None:
             prepared = self.layout.prepare(prepared._replace(learning_rates=rates))
         x, y, weights = jax.tree.map(lambda array: _take_rows(array, rows), data)
-        step = with_cpu_operations(self.layout.step) if self._template.has_slow_operation else self.layout.step
-        trained: tuple[State, list[Any]] = step(state, metrics, prepared, x, y, weights, mask)
-        return trained
+        step: Any = self.layout.step
+        if self._template.has_slow_operation and jax.default_backend() == "cpu":
+            step = with_cpu_operations(step)
+        return step(state, metrics, prepared, x, y, weights, mask)  # type: ignore[no-any-return]
 
     def _validate_rows(self, state: State, numbers: Numbers, *validation: Any) -> tuple[list[Any], Logs, Any, Any]:
         rows, size = validation[1].shape[0], min(self._validation_batch, validation[1].shape[0])

@@ -156,7 +156,6 @@ class Template:
 
     @property
     def has_slow_operation(self) -> bool:
-        """Whether `with_cpu_operations` may make a step of the model faster."""
         return self.has_convolution or "reduce_window_max" in self._jaxpr_text
 
     @cached_property
