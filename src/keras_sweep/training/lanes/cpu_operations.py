@@ -12,6 +12,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.experimental.xla_metadata import set_xla_metadata
 from jax.extend.core import ClosedJaxpr, Jaxpr, jaxpr_as_fun
 
 MAX_WINDOW = 16  # elements. The time grows with the square: with windows of 7 x 7, XLA is as fast
@@ -31,18 +32,21 @@ def with_cpu_operations(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _replace(value: Any) -> Any:
     """Return the program `value` with other operations. Return `value` if there are none, or if it is no program."""
+    if not isinstance(value, Jaxpr | ClosedJaxpr):
+        return value
     if isinstance(value, ClosedJaxpr):
         return value if (program := _replace(value.jaxpr)) is value.jaxpr else value.replace(jaxpr=program)
-    if not isinstance(value, Jaxpr):
-        return value
     equations = [_replace_equation(equation) for equation in value.eqns]
     return value if all(map(operator.is_, equations, value.eqns)) else value.replace(eqns=equations)
 
 
 def _replace_equation(equation: Any) -> Any:
     if (function := _find_function(equation)) is not None:
-        (call,) = jax.make_jaxpr(jax.jit(function))(*(variable.aval for variable in equation.invars)).eqns
-        return equation.replace(primitive=call.primitive, params=call.params)
+        inputs = [variable.aval for variable in equation.invars]
+        program = jax.make_jaxpr(function)(*inputs)
+        with set_xla_metadata(inlineable="false"):  # or XLA would fuse and so round its neighbors differently
+            (call,) = jax.make_jaxpr(jax.jit(jaxpr_as_fun(program)))(*inputs).eqns
+        return equation.replace(primitive=call.primitive, params=call.params, ctx=call.ctx)
     params = jax.tree.map(_replace, equation.params)  # programs inside programs: of `jax.jit`, of loops
     is_same = all(map(operator.is_, jax.tree.leaves(params), jax.tree.leaves(equation.params)))
     return equation if is_same else equation.replace(params=params)
@@ -69,9 +73,8 @@ def _find_function(equation: Any) -> Callable[..., Any] | None:
 
 def scatter_to_maximum(window: tuple[int, ...], gradient: Any, inputs: Any) -> Any:
     """Give the `gradient` of each window of max pooling to its first maximum in `inputs`. Windows do not overlap."""
-    counts = gradient.shape
+    pairs = list(itertools.chain(*zip(counts := gradient.shape, window, strict=True)))  # windows, their elements, ...
     covered = [count * length for count, length in zip(counts, window, strict=True)]  # inputs in a window
-    pairs = [side for pair in zip(counts, window, strict=True) for side in pair]  # windows, elements of a window, ...
     windows = jax.lax.slice(inputs, [0] * inputs.ndim, covered).reshape(pairs)
     positions = list(itertools.product(*map(range, window)))
     first, *others = (windows[tuple(x for place in position for x in (slice(None), place))] for position in positions)
@@ -88,14 +91,11 @@ def scatter_to_maximum(window: tuple[int, ...], gradient: Any, inputs: Any) -> A
 
 def convolve_channel(strides: tuple[int, ...], padding: tuple[tuple[int, int], ...], inputs: Any, kernel: Any) -> Any:
     """Convolve `inputs` [rows, *sides, 1] with `kernel` [*window, 1, filters] as a sum in XLA's order, from 0."""
-    *window, _, _ = kernel.shape
     inputs = jnp.pad(inputs, ((0, 0), *padding, (0, 0)))
     total: Any = 0.0
-    for place in itertools.product(*map(range, window)):
-        stops = [
-            size - length + start + 1 for size, length, start in zip(inputs.shape[1:], window, place, strict=False)
-        ]
-        sides = (slice(*side) for side in zip(place, stops, strides, strict=True))
+    for place in itertools.product(*map(range, window := kernel.shape[:-2])):
+        sizes = zip(place, inputs.shape[1:-1], window, strides, strict=True)
+        sides = (slice(start, start + size - length + 1, stride) for start, size, length, stride in sizes)
         product = inputs[(slice(None), *sides)] * kernel[place]
         # Processors add a product unrounded, as XLA does, except for the first. So the sum comes second.
         total = product + total if any(place) else jnp.where(product == 0, 0, product)  # 0 + -0 is 0
