@@ -42,11 +42,10 @@ def _replace(value: Any) -> Any:
 
 def _replace_equation(equation: Any) -> Any:
     if (function := _find_function(equation)) is not None:
-        inputs = [variable.aval for variable in equation.invars]
-        program = jax.make_jaxpr(function)(*inputs)
+        (call,) = jax.make_jaxpr(jax.jit(function))(*(variable.aval for variable in equation.invars)).eqns
         with set_xla_metadata(inlineable="false"):  # or XLA would fuse and so round its neighbors differently
-            (call,) = jax.make_jaxpr(jax.jit(jaxpr_as_fun(program)))(*inputs).eqns
-        return equation.replace(primitive=call.primitive, params=call.params, ctx=call.ctx)
+            (apart,) = jax.make_jaxpr(jax.jit(jnp.negative))(0.0).eqns
+        return equation.replace(primitive=call.primitive, params=call.params, ctx=apart.ctx)
     params = jax.tree.map(_replace, equation.params)  # programs inside programs: of `jax.jit`, of loops
     is_same = all(map(operator.is_, jax.tree.leaves(params), jax.tree.leaves(equation.params)))
     return equation if is_same else equation.replace(params=params)
