@@ -47,7 +47,7 @@ for rate in {rates}:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("models", nargs="*", choices=MODELS, default=list(MODELS))
+    parser.add_argument("models", nargs="*", default=MODELS, help=" ".join(MODELS), metavar="MODEL")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--trials", type=int, default=4)
     parser.add_argument("--epochs", type=int, nargs="+", default=[2, 6], help="a length, or two")
