@@ -1,6 +1,7 @@
-"""Replace operations of a traced program that XLA computes slowly on a CPU, by operations that give the same bits.
+"""Replace operations of a traced program that XLA computes slowly on a CPU, by faster operations.
 
-They are found in JAX's list of operations (jaxpr) after `jax.grad`, so in any layer. The model is not changed.
+Max pooling has the same bits. A convolution may have another last digit with another JAX or processor. The operations
+are found in JAX's list of operations (jaxpr) after `jax.grad`, so in any layer. The model is not changed.
 """
 
 import itertools
@@ -20,7 +21,7 @@ MAX_TAPS = 9  # elements of a kernel. XLA rounds the sum of more elements differ
 
 
 def with_cpu_operations(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function of arrays that computes the same bits, faster on a CPU. Traced by JAX."""
+    """Return a function of arrays that computes the same numbers, faster on a CPU. Traced by JAX."""
 
     def call(*arguments: Any) -> Any:
         program, result = jax.make_jaxpr(function, return_shape=True)(*arguments)
@@ -34,8 +35,8 @@ def _replace(value: Any) -> Any:
     """Return the program `value` with other operations. Return `value` if there are none, or if it is no program."""
     if not isinstance(value, Jaxpr | ClosedJaxpr):
         return value
-    if isinstance(value, ClosedJaxpr):
-        return value if (program := _replace(value.jaxpr)) is value.jaxpr else value.replace(jaxpr=program)
+    if (inner := getattr(value, "jaxpr", value)) is not value:  # before JAX 0.12, a closed program has an open one
+        return value if (program := _replace(inner)) is inner else value.replace(jaxpr=program)
     equations = [_replace_equation(equation) for equation in value.eqns]
     return value if all(map(operator.is_, equations, value.eqns)) else value.replace(eqns=equations)
 
@@ -52,7 +53,7 @@ def _replace_equation(equation: Any) -> Any:
 
 
 def _find_function(equation: Any) -> Callable[..., Any] | None:
-    """Return a function of the inputs of `equation` that gives the same bits faster on a CPU, or None."""
+    """Return a function of the inputs of `equation` that gives the same numbers faster on a CPU, or None."""
     name, params = equation.primitive.name, equation.params
     if name == "select_and_scatter_add":
         window, is_maximum = params["window_dimensions"], params["select_prim"].name == "ge"
