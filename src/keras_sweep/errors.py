@@ -20,6 +20,9 @@ class SweepError(Exception):
         stop = "" if self.message.endswith((".", "?", "!")) else "."
         return f"{self.message}{stop} {self.hint}" if self.hint else self.message
 
+    def __reduce__(self) -> Any:
+        return type(self).__new__, (type(self), *self.args), vars(self)  # `__init__` of a subclass may take others
+
 
 class UsageError(SweepError):
     """The call or a file is wrong, and nothing was written. Fix the call or the file, and call again."""

@@ -11,6 +11,7 @@ from keras_sweep.data.labels import Labels, fit_scale
 from keras_sweep.data.leaks import find_leaks
 from keras_sweep.data.sealed_test import seal
 from keras_sweep.data.search_data import SearchData, fingerprint
+from keras_sweep.data.source import SourceRows
 from keras_sweep.data.split import fit_encoding, read_parts
 from keras_sweep.errors import DataError
 from keras_sweep.space.data_spec import DataSpec
@@ -21,12 +22,13 @@ from keras_sweep.space.variants import Variant, apply_variant, get_data_space, g
 FEW_VARIANTS = 16  # up to this number, the size of all variants is not checked
 
 
-def load_search_data(spec: SweepSpec) -> SearchData:
+def load_search_data(spec: SweepSpec, source: SourceRows | None = None) -> SearchData:
     """Load training and validation rows, encoded for the loss. A variant is a combination of values of the parameters
-    `data.*`. Return the first variant: its attribute `variants` has all, if there are several. Raises DataError."""
+    `data.*`. Return the first variant: its attribute `variants` has all, if there are several. `source` has the rows
+    that `spec.data` names, if they were read before. Raises DataError."""
     points = list(get_data_space(spec.space).points())
     if len(points) == 1:
-        return load_variant(spec)
+        return load_variant(spec, source)
     variants, size = dict[Variant, SearchData](), 0
     for point in points:
         variants[get_variant(point)] = data = load_variant(apply_variant(spec, point))
@@ -53,10 +55,11 @@ def select_variant(spec: SweepSpec, data: SearchData, params: Params) -> tuple[S
     return (spec, data) if variant is None else (replace(apply_variant(spec, params), scale=variant.scale), variant)
 
 
-def load_variant(spec: SweepSpec) -> SearchData:
-    """Load and encode the rows that `spec.data` names. Test rows are checked, but only their number and fingerprint are
-    kept, for the evaluation. The test rows of a published picture set are not read. Raises DataError."""
-    encoding = fit_encoding(spec, read_parts(spec))
+def load_variant(spec: SweepSpec, source: SourceRows | None = None) -> SearchData:
+    """Load and encode the rows that `spec.data` names, maybe read before as `source`. Test rows are checked, but only
+    their number and fingerprint are kept, for the evaluation. The test rows of a published picture set are not read.
+    Raises DataError."""
+    encoding = fit_encoding(spec, read_parts(spec, source))
     source, (train, validation) = encoding.parts.source, encoding.encode_search()
     if source.stream is not None:
         pairs = zip(leaves(encoding.parts.train.y), leaves(train.y), strict=True)

@@ -125,9 +125,9 @@ def _class_per_row(y: Arrays, form: LabelForm) -> Array:
     return flat[:, 0] if y.size else np.zeros(len(y))
 
 
-def read_parts(spec: SweepSpec) -> Parts:
-    """Read the rows that `spec.data` names, and split them. Raises DataError."""
-    return split_rows(read_source(spec.data, spec.folder), spec.data.split, loss_needs(spec.loss).form)
+def read_parts(spec: SweepSpec, source: SourceRows | None = None) -> Parts:
+    """Read the rows that `spec.data` names, if `source` does not have them, and split them. Raises DataError."""
+    return split_rows(source or read_source(spec.data, spec.folder), spec.data.split, loss_needs(spec.loss).form)
 
 
 @dataclass(frozen=True)

@@ -129,7 +129,9 @@ class TablePreprocessing:
         scaled = [place for place, column in enumerate(self._numbers) if column.deviation or column.kept]
         if scaled:
             filled = library.where(library.isnan(numbers), fill, numbers)
-            centred = library.subtract(library.take(filled, scaled, axis=1 + len(self.steps)), mean[:, scaled])
+            if len(scaled) < len(self._numbers):  # taking all columns of a wide table is slow
+                filled = library.take(filled, scaled, axis=1 + len(self.steps))
+            centred = library.subtract(filled, mean[:, scaled])
             deviations = deviation[:, scaled]
             factors = np.divide(np.float32(1), deviations, out=np.zeros_like(deviations), where=deviations > 0)
             yield library.multiply(centred, factors)

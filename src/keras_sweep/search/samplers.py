@@ -205,6 +205,9 @@ class Random(OptunaSampler):
     draws_probabilities = True
     kind = "RandomSampler"
 
+    def learn(self, result: Result) -> None:
+        self.drop(result.number)
+
     def _suggest_value(self, trial: optuna.Trial, parameter: Parameter) -> Value:
         distribution = parameter.distribution
         if isinstance(distribution, Categorical) and distribution.probabilities:  # Optuna has no probabilities

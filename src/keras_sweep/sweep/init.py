@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from keras_sweep.data.source import DATA_NAMES, RawRows, SourceRows, read_source
 from keras_sweep.data.table_columns import fit_columns, odd_columns
 from keras_sweep.errors import DataError, SpaceFileError, TableError, UsageError
 from keras_sweep.files.plain import plain_errors
-from keras_sweep.space.data_spec import find_source
+from keras_sweep.space.data_spec import DataSpec, find_source
 from keras_sweep.space.text import did_you_mean, escape, itemize, join, quote
 from keras_sweep.space_file.keras_tables import METRICS
 from keras_sweep.space_file.options import dump_block_yaml
@@ -43,7 +44,7 @@ def write_space_file(source: str, path: Path, notes: list[str], *, target: str |
     if path.exists() or not path.parent.is_dir():
         what = f"{path} already exists" if path.exists() else f"there is no folder {path.parent}"
         raise UsageError(what, hint="Choose another file: `-o FILE`")
-    loaded = _read_and_fix(data, path, notes)
+    loaded, read = _read_and_fix(data, path, notes)
     if "," in (formats := loaded.ways.values()) and "." not in formats:
         data["decimal"] = ","
     notes += (*loaded.notices, *loaded.leaks)
@@ -63,7 +64,8 @@ def write_space_file(source: str, path: Path, notes: list[str], *, target: str |
     text = Environment(trim_blocks=True, keep_trailing_newline=True).from_string(template).render(context)
     try:
         spec = read_space_file(path, text=text)
-        check_task(spec, load_search_data(spec))
+        is_same = replace(spec.data, split=read.split, transform=None) == read
+        check_task(spec, load_search_data(spec, loaded if is_same else None))
     except SpaceFileError as error:
         if wandb is None:
             raise
@@ -104,12 +106,13 @@ def _data_section(source: str, path: Path, target: str | None, notes: list[str])
     return data | ({"target": target or "?"} if target or is_table else {})
 
 
-def _read_and_fix(data: Any, path: Path, notes: list[str]) -> SourceRows:
-    """Read the rows of `data`, a section of the space file `path`. Options that repair a table or drop id columns are
-    added to `data`, and remarks to `notes`."""
+def _read_and_fix(data: Any, path: Path, notes: list[str]) -> tuple[SourceRows, DataSpec]:
+    """Read the rows of `data`, a section of the space file `path`. Return (rows, how they were read). Options that
+    repair a table or drop id columns are added to `data`, and remarks to `notes`."""
     draft = {"data": data, "model": "dense", "loss": "mse", "metric": {"name": "val_loss"}, "parameters": {"epochs": 1}}
     try:
-        loaded = read_source(read_space_file(path, text=dump_block_yaml(draft)).data, path.absolute().parent)
+        read = read_space_file(path, text=dump_block_yaml(draft)).data
+        loaded = read_source(read, path.absolute().parent)
         if loaded.rows is not None and isinstance(loaded.rows.x, pl.DataFrame):
             fit_columns(loaded.rows.x, loaded.name)  # finds more faults than reading alone
             ids = odd_columns(loaded.rows.x).get("drop", ())
@@ -125,7 +128,7 @@ def _read_and_fix(data: Any, path: Path, notes: list[str]) -> SourceRows:
         return _read_and_fix(data, path, notes)
     if "missing_target" in data and not any("left out" in notice for notice in loaded.notices):
         del data["missing_target"]
-    return loaded
+    return loaded, read
 
 
 def _derive_task(loaded: SourceRows, rows: RawRows, *, ranking: str = "") -> dict[str, Any]:

@@ -65,7 +65,7 @@ class OpenSweep:
         self.folder, self.emit, self.workers = folder, emit, workers
         self.wall = WallTime() if wall is None else wall
         self.stop = StopRequest(ends_process=False) if stop is None else stop
-        self.backend, self._spec, self._trust = backend, spec, trust
+        self.backend, self.user_spec, self._trust = backend, spec, trust
         self._variant_runners: dict[Variant, Runner] = {}  # of all variants of the data but the first
 
     @property
@@ -89,19 +89,14 @@ class OpenSweep:
         return RecordedSweep(self.folder, self.study.facts, self.study.load_results())
 
     @property
-    def has_own_spec(self) -> bool:
-        """Whether the caller gave a spec, which may have objects of this process."""
-        return self._spec is not None
-
-    @property
     def trusts(self) -> bool:
         """Whether Python code that the space file names may be imported."""
-        return self._trust or self.has_own_spec
+        return self._trust or self.user_spec is not None
 
     @cached_property
     def recorded_spec(self) -> SweepSpec:
         """The user's spec, or else the recorded spec. No code is imported. Raises as `read_unfollowed_spec`."""
-        return self._spec or read_unfollowed_spec(self.study.facts, self.study.name, self.folder)
+        return self.user_spec or read_unfollowed_spec(self.study.facts, self.study.name, self.folder)
 
     def training(self, number: int | None) -> Result:
         """Return the trial with this number. If `number` is None, return the winner's training with the best seed.
@@ -163,7 +158,7 @@ class OpenSweep:
     def spec_with_code(self) -> SweepSpec:
         """The recorded spec. Emits a notice of the code to import, or raises UsageError if this code is not trusted."""
         spec = self.recorded_spec
-        if self._spec is None:
+        if self.user_spec is None:
             record_name = f"record of {self.study.name!r}"
             ask_for_trust(spec.code, spec.folder, record_name, trust=self._trust, emit=self.emit, data=spec.data)
         return spec

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,12 +14,14 @@ import numpy.typing as npt
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.data.source import image_set
 from keras_sweep.data.split import read_parts
-from keras_sweep.errors import DataError
+from keras_sweep.errors import DataError, SweepError
 from keras_sweep.record.candidates import load_scores
 from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.saved import has_bits, load_weights_of, select_scored
+from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.sweep.winner import as_probabilities, compute_validation_outputs
+from keras_sweep.system.processes import limit_process, list_cores
 from keras_sweep.trial.comparison import PAIRED
 from keras_sweep.trial.ranking import order_key
 from keras_sweep.trial.result import Result
@@ -25,6 +29,9 @@ from keras_sweep.trial.result import Result
 if TYPE_CHECKING:
     import polars as pl
 
+MOST_SECONDS = 300.0  # of the process that computes the winner's outputs
+MOST_MEMORY = 0.75  # of the memory that is free
+RANGE_ROWS = 1_000  # training rows, whose range the pictures need
 FEWEST_TIES = 5  # with fewer tied trials, the good trials are the best GOOD_TRIALS
 GOOD_TRIALS = 10
 
@@ -49,6 +56,40 @@ class ValidationOutputs:
     def certainty(self) -> npt.NDArray[np.floating]:
         """The probability of the predicted class, [rows]."""
         return np.asarray(as_probabilities(self.outputs).max(axis=1))
+
+
+def read_winner_outputs(sweep: OpenSweep, best: Result) -> ValidationOutputs:
+    """Call `compute_winner_outputs` in a process of its own, with a limit of time and memory. If the caller gave a
+    spec, which may have objects of this process, call it here. Raises SweepError at a limit, and as that function."""
+    import psutil
+
+    from keras_sweep.training.workers.processes import WORKER_ENV, PoolProcess
+
+    _ = sweep.spec_with_code  # raises if the user does not trust the code
+    if sweep.user_spec is not None:
+        return compute_winner_outputs(sweep, best)
+    memory = int(MOST_MEMORY * psutil.virtual_memory().available)
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        process = PoolProcess(list_cores(), Path(folder, "call"), WORKER_ENV)
+        try:
+            arguments = sweep.folder, best, sweep.trusts, sweep.backend, MOST_SECONDS, memory
+            return process.call(_compute_limited, *arguments)  # type: ignore[no-any-return]
+        except ChildProcessError as error:
+            limits = f"{MOST_SECONDS:g} s or {memory / 2**30:.1f} GB of memory"
+            raise SweepError(f"the winner's outputs need more than {limits}") from error
+        finally:
+            process.end()
+
+
+def _compute_limited(
+    folder: SweepFolder, best: Result, trust: bool, backend: str | None, *limits: Any
+) -> ValidationOutputs:
+    limit_process(*limits)
+    with OpenSweep(folder, trust=trust, backend=backend) as sweep:
+        outputs = compute_winner_outputs(sweep, best)
+    few = outputs.data.train.take(np.arange(min(len(outputs.data.train), RANGE_ROWS)))
+    few_data = replace(outputs.data, train=few, preprocessing=None, stream=None, folds=(), variants={})
+    return replace(outputs, data=few_data)
 
 
 def compute_winner_outputs(sweep: OpenSweep, best: Result) -> ValidationOutputs:

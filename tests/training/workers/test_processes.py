@@ -1,5 +1,6 @@
 """Processes of this machine: what they keep to, how they are called, and that one that ends is begun again."""
 
+import copy
 import os
 import pickle
 import signal
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from keras_sweep.errors import DataError, TableError
 from keras_sweep.system.processes import list_cores
 from keras_sweep.training.workers import processes as module
 from keras_sweep.training.workers.processes import ProcessPool
@@ -134,3 +136,16 @@ def test_closed_they_end_and_leave_no_file(monkeypatch: pytest.MonkeyPatch) -> N
     found.close()
     wait_for(lambda: not Path(f"/proc/{process}").exists())
     assert not folder.exists() and any(one.cancelled() for one in waiting)
+
+
+def test_an_error_of_a_table_comes_back_from_a_process_as_it_is(two: ProcessPool) -> None:
+    error = TableError(
+        "rows.csv", [DataError("column 'age' is text", hint="Drop it")], "All of them", {"drop": ["age"]}
+    )
+    back = two.submit(copy.copy, error).result()
+    assert (str(back), vars(back).keys(), back.place, back.options) == (
+        str(error),
+        vars(error).keys(),
+        "rows.csv",
+        error.options,
+    )

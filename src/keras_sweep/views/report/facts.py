@@ -12,9 +12,9 @@ from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.space.distributions import Value, to_scalar
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.sweep.open_sweep import OpenSweep
-from keras_sweep.sweep.validation_outputs import Missed, ValidationOutputs, find_missed_rows
+from keras_sweep.sweep.validation_outputs import Missed, ValidationOutputs, find_missed_rows, read_winner_outputs
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking, is_number, rows_of, varying_names, winning_row
-from keras_sweep.views.report.outputs import read_outputs
+from keras_sweep.views.terminal.console import error_lines
 from keras_sweep.views.terminal.text import number_text, value_text
 
 CUT = 0.25  # share of the values, the worst, that are drawn on the edge, so that they flatten no drawing
@@ -142,7 +142,12 @@ class PageContent:
         sweep = RecordedSweep.read(opened.folder)
         if living_owner(opened.folder) is not None:
             return cls(sweep, True, "the sweep still runs")
-        outputs = "no trial has won" if sweep.best is None else read_outputs(opened, sweep.training(None))
+        outputs: ValidationOutputs | str
+        # A report can do without outputs, so no error of weights, a layer or the user's code may stop the report.
+        try:
+            outputs = "no trial has won" if sweep.best is None else read_winner_outputs(opened, sweep.training(None))
+        except Exception as error:
+            outputs = " ".join(error_lines(error)).removesuffix(".")
         return cls(sweep, False, outputs, find_missed_rows(sweep))
 
     @cached_property
