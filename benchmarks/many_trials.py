@@ -1,4 +1,4 @@
-"""A sweep of 10,000 trials: leaderboard 2 s, report 10 s, resume 5 s of CPU.
+"""The CPU seconds of commands on a complete sweep of 10,000 trials. Goals: leaderboard 2, report 10, `run` again 5.
 
     python benchmarks/many_trials.py [--trials 1000 10000] [--rounds 3] [--quick]
 
