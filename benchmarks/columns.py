@@ -1,4 +1,4 @@
-"""The CPU seconds of `sweep init`, `check` and `run` of tables of 20,000 columns and 1,000 rows. The goal is 60 together.
+"""The CPU seconds of `sweep init`, `check` and `run` of tables of 20,000 columns, 1,000 rows. Goal: 60 s together.
 
     python benchmarks/columns.py [--columns 2000 20000] [--rows 1000] [--trials 8] [--epochs 3] [--quick]
 
