@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_sweep.search.engines import make_engine
-from keras_sweep.search.history import BEST, MOST, choose_history
+from keras_sweep.search.samplers import BEST, MOST, choose_history
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 from tests.helpers.factory import LEARNING_RATE, make_spec
 

@@ -16,9 +16,10 @@ from keras_sweep.testing.searching import (
     check_rungs,
     flatten,
     is_in_space,
+    measure_size,
     run_search,
-    run_two_goals,
     score,
+    score_size,
     search_spec,
     summarize,
 )
@@ -102,6 +103,7 @@ def test_trials_come_to_lie_where_no_goal_can_be_had_for_nothing(sampler: str) -
 
     def mean_volume(name: str) -> float:
         specs = [make_spec(space=SIZES, sampler=name, seed=seed, objective=GOALS) for seed in range(4)]
-        return sum(volume(flatten(run_two_goals(make_engine(spec), 12))) for spec in specs) / 4
+        searches = [run_search(make_engine(spec), 12, 8, score_size, measure=measure_size) for spec in specs]
+        return sum(volume(flatten(search)) for search in searches) / 4
 
     assert mean_volume(sampler) > mean_volume("random")

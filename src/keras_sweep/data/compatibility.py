@@ -133,10 +133,8 @@ def _metric_faults(spec: SweepSpec, data: SearchData, output_shape: tuple[int | 
 
 
 def _dense_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
-    (needed, *more), fitting = (
-        infer_output_shape(spec.loss, data),
-        loss_needs(spec.loss, spec.loss_arguments).activations,
-    )
+    needed, *more = infer_output_shape(spec.loss, data)
+    fitting = loss_needs(spec.loss, spec.loss_arguments).activations
     if more:
         yield Fault(
             f"the dense model gives each row a list of outputs, but the labels of {data.name} have the shape "

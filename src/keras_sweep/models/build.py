@@ -151,10 +151,8 @@ def _call_function(spec: SweepSpec, function: object, arguments: Mapping[str, Va
     if not callable(function):
         raise ModelError(f"{source} is not a function", hint="Name a function that returns a keras.Model")
     values = {name: list(value) if isinstance(value, tuple) else value for name, value in arguments.items()}
-    keywords = {
-        **select_accepted(function, {"input_shape": data.input_shape, "classes": count_classes(spec, data)}),
-        **values,
-    }
+    context = {"input_shape": data.input_shape, "classes": count_classes(spec, data)}
+    keywords = {**select_accepted(function, context), **values}
     try:
         inspect.signature(function).bind(**keywords)
     except TypeError as error:

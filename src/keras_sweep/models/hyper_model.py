@@ -173,13 +173,17 @@ def explore_space(spec: SweepSpec, build: Callable[[Any], Any], fit: Fit | None,
     space file gives `model.NAME` a range or a value, the space file wins. Raises ModelError if no build gives a Keras
     model, or if the space file names a hyperparameter that the model does not have."""
     space = spec.space
-    constants = {_strip_prefix(name): value for name, value in space.constants.items() if name.startswith(MODEL_PREFIX)}
+    constants = {
+        name.removeprefix(MODEL_PREFIX): value
+        for name, value in space.constants.items()
+        if name.startswith(MODEL_PREFIX)
+    }
     fixed = {**spec.model.arguments, **constants}
     exploration = Exploration(build if fit is None else _add_fit(build, fit, spec, data), fixed)
     exploration.run()
     listed = [parameter.name for parameter in space.parameters if parameter.name.startswith(MODEL_PREFIX)]
     known = {variant.name for variant in exploration.variants}
-    for name in (*fixed, *map(_strip_prefix, listed)):
+    for name in (*fixed, *(name.removeprefix(MODEL_PREFIX) for name in listed)):
         if name not in known:
             hint = f"Choose from {', '.join(sorted(known))}" if known else "Leave it out: there are none"
             raise ModelError(f"`{MODEL_PREFIX}{name}`: {spec.model.source} has no hyperparameter {name!r}", hint=hint)
@@ -214,10 +218,6 @@ def _add_fit(build: Callable[[Any], Any], fit: Fit, spec: SweepSpec, data: Searc
             epochs[:] = [int(count and len(hyper_parameters.space) > known)] if count else epochs
 
     return build_and_fit
-
-
-def _strip_prefix(name: str) -> str:
-    return name.removeprefix(MODEL_PREFIX)
 
 
 @dataclass
@@ -265,8 +265,8 @@ class Exploration:
 
     def _add_conditions(self, parameter: Parameter) -> Parameter:
         """Add a condition for each other hyperparameter whose value decides whether a build asks for this parameter."""
-        name, when = _strip_prefix(parameter.name), list(parameter.when)
-        skipped = {name, *self.fixed, *(_strip_prefix(condition.parameter) for condition in when)}
+        name, when = parameter.name.removeprefix(MODEL_PREFIX), list(parameter.when)
+        skipped = {name, *self.fixed, *(condition.parameter.removeprefix(MODEL_PREFIX) for condition in when)}
         for parent, answers in self.answers.items():
             if parent in skipped:
                 continue

@@ -136,9 +136,8 @@ def forget_edited_modules(sources: Iterable[str] | None = None, folder: Path = P
     files = {
         name: path
         for name in list(_imported_digests if sources is None else sys.modules)
-        if (path := _find_user_file(name))
+        if (path := _find_user_file(name)) and (sources is None or path in reached)
     }
-    files = {name: path for name, path in files.items() if sources is None or path in reached}
     edited = {path for name, path in files.items() if _is_edited(name, path)}
     for name, path in files.items():
         if edited and edited & _list_code_files(name, path):

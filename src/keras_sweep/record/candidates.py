@@ -6,10 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from keras_sweep.errors import RecordError
-from keras_sweep.record.saved import load_scores_of, select_scored
+from keras_sweep.honest.estimate import FirstChoice, estimate_winner
+from keras_sweep.honest.scores import METRICS, Floats, MeanScores, Metric, MetricScores, Scores
+from keras_sweep.honest.ties import Mask, find_ties
+from keras_sweep.record.saved import MOST_COMPARED, load_scores_of, select_scored
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.trial.comparison import Behind, Estimate
@@ -17,11 +21,6 @@ from keras_sweep.trial.ranking import has_value, score, unsteadiness
 from keras_sweep.trial.result import Result
 from keras_sweep.trial.row_scores import Kind, RowScores
 
-if TYPE_CHECKING:  # reading a kept comparison needs no NumPy
-    from keras_sweep.honest.estimate import FirstChoice
-    from keras_sweep.honest.scores import Scores
-
-MOST_COMPARED = 256  # best trials; a worse trial adds nothing to the estimate
 MOST_ROWS = 200_000  # validation rows that are compared; more take memory and change little
 
 
@@ -62,8 +61,6 @@ class Candidates:
         seed, rows = seed % 2**64, best_scores.rows
         if rows <= MOST_ROWS:
             return cls(scores, trials, best, objective, seed)
-        import numpy as np
-
         places = np.sort(np.random.default_rng([seed, 3]).choice(rows, MOST_ROWS, replace=False))
         drawn = {number: [part.take(places) for part in parts] for number, parts in scores.items()}
         return cls(drawn, trials, best, objective, seed, rows)
@@ -89,8 +86,6 @@ class Candidates:
 
     def estimate(self) -> Estimate | None:
         """Estimate the winner's score on new rows. None if the winner is a finalist, and fewer than two have scores."""
-        from keras_sweep.honest.estimate import estimate_winner
-
         rivals = [trial.number for trial in self.trials if trial.final] or list(self.scores)
         naive, after = score(self.best)[0], None
         if naive is None or (self.best.final and len(rivals) < 2):
@@ -98,7 +93,10 @@ class Candidates:
         if self.best.final:  # the finalists were chosen among the complete trials of the search, by a seed each
             search = [trial for trial in self.trials if trial.is_whole]
             scores = stack_scores([self.scores[trial.number][:1] for trial in search], self.objective)
-            after = describe_choice(scores, search, rivals, len(self.scores[self.best.number]), self.objective)
+            errors = np.array([trial.stderr or 0.0 for trial in search])
+            unsteady = np.array([unsteadiness(trial, self.objective) for trial in search])
+            places = [[trial.number for trial in search].index(number) for number in rivals]
+            after = FirstChoice(scores, errors, unsteady, places, len(self.scores[self.best.number]))
         return estimate_winner(
             stack_scores([self.scores[number] for number in rivals], self.objective),
             rivals.index(self.best.number),
@@ -130,46 +128,23 @@ def load_seeds(folder: SweepFolder, trial: Result) -> list[RowScores] | None:
     return scores if len({(seed_scores.rows, seed_scores.kind) for seed_scores in scores}) == 1 else None
 
 
-def describe_choice(
-    scores: Scores, search: Sequence[Result], finalists: Sequence[int], seeds: int, objective: Objective
-) -> FirstChoice:
-    """Return the choice of `finalists` (trial numbers) among `search`; `estimate_winner` repeats it on samples of rows.
-    `scores` has a model for each trial of `search`. `seeds` is the number of seeds in the winner's mean."""
-    import numpy as np
-
-    from keras_sweep.honest.estimate import FirstChoice
-
-    numbers = [trial.number for trial in search]
-    errors = np.array([trial.stderr or 0.0 for trial in search])
-    unsteady = np.array([unsteadiness(trial, objective) for trial in search])
-    return FirstChoice(scores, errors, unsteady, [numbers.index(number) for number in finalists], seeds)
-
-
 def pair_scores(
     models: Sequence[Sequence[RowScores]], against: int | Sequence[int], objective: Objective, seed: int
-) -> tuple[Any, Any, Any]:
+) -> tuple[Floats, Floats, Mask]:
     """Compare K models (each: scores per seed) with the model `against`, an index, or an index for each model.
     `seed`: of random draws. Returns [K] arrays: distance (above 0: worse), its standard error, and whether tied."""
-    import numpy as np
-
-    from keras_sweep.honest.ties import find_ties
-
     return find_ties(stack_scores(models, objective), np.array(against), seed, share=objective.is_share)
 
 
-def stack_scores(models: Sequence[Sequence[RowScores]], objective: Objective) -> Any:
+def stack_scores(models: Sequence[Sequence[RowScores]], objective: Objective) -> Scores:
     """Stack K models (each: scores per seed) to a `MeanScores` or `MetricScores`. Scores to minimize are negated."""
-    import numpy as np
-
-    from keras_sweep.honest.scores import METRICS, MeanScores, MetricScores
-
     sign = 1.0 if objective.goal is Goal.MAXIMIZE else -1.0
     if models[0][0].kind is not Kind.OUTPUTS:
         rows = [np.mean([scores.values() for scores in seeds], axis=0, dtype=np.float32) for seeds in models]
         return MeanScores(np.float32(sign) * np.stack(rows))
     metric = METRICS[objective.name.removeprefix("val_")]
 
-    def score_bags(outputs: Any, labels: Any, weights: Any = None) -> Any:
+    def score_bags(outputs: Floats, labels: Floats, weights: Floats | None = None) -> Metric:
         score = metric(outputs, labels)
         return score if weights is None else lambda bags: score(bags * weights)
 

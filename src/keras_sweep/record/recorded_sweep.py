@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 from keras_sweep.errors import RecordError, UsageError
 from keras_sweep.files.atomic import write_text
 from keras_sweep.files.plain import read_plain
-from keras_sweep.record.candidates import Candidates
 from keras_sweep.record.facts import Facts, Refit
 from keras_sweep.record.reader import reading
 from keras_sweep.record.sweep_folder import SweepFolder
@@ -64,8 +63,6 @@ class RecordedSweep:
     @cached_property
     def comparison(self) -> Comparison:
         """The comparison of all trials with the winner: loaded if a run saved it, else computed as by `compare`."""
-        if not any(result.scores_digest for result in self.results):
-            return compare_by_value(self.results, self.objective)
         return self.comparison_in_record or self.compare()
 
     def compare(self) -> Comparison:
@@ -74,11 +71,12 @@ class RecordedSweep:
         objective, best, by_value = self.objective, self.best, compare_by_value(self.results, self.objective)
         if best is None or not best.scores_digest:
             return by_value
+        from keras_sweep.honest.ties import more_trials  # here, since reading a saved comparison needs no NumPy
+        from keras_sweep.record.candidates import Candidates
+
         candidates = Candidates.load(self.folder, self.results, best, objective, self.facts.seed)
         if candidates is None:
             return by_value
-        from keras_sweep.honest.ties import more_trials  # here, since reading a saved comparison needs no NumPy
-
         behind, more = candidates.measure_behind(by_value.behind), None
         if self.facts.exhausted != len(self.results):
             values = [trial.value for trial in self.results if can_win(trial, objective) and trial.value is not None]

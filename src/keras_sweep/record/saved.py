@@ -21,6 +21,7 @@ from keras_sweep.trial.result import Result, Weights
 from keras_sweep.trial.row_scores import Kind, RowScores, arrays_digest
 
 _FILE = re.compile(r"[0-9]{6,}\.npz")
+MOST_COMPARED = 256  # best trials; a worse trial adds nothing to the winner's estimate
 BEST_WITH_VALUES = 32  # best trials that keep losses or outputs; all trials keep right or wrong, a bit per row
 
 

@@ -34,9 +34,10 @@ class Engine(ABC):
     name: str  # "optuna/tpe"
     learns = True  # whether suggestions depend on results
 
-    @abstractmethod
     def replay(self, generations: Sequence[Sequence[Result]]) -> None:
         """Learn all earlier results, generation by generation. Called once, before the first `ask`."""
+        for results in generations:
+            self.tell(results)
 
     @abstractmethod
     def ask(self, n: int) -> list[Suggestion]:

@@ -29,10 +29,6 @@ class SamplerEngine(Engine):
         self._count = 0  # trials so far
         self._foreign = 0  # results so far of trials that no engine suggested
 
-    def replay(self, generations: Sequence[Sequence[Result]]) -> None:
-        for results in generations:
-            self.tell(results)
-
     def ask(self, n: int) -> list[Suggestion]:
         return self.ask_ahead(n, 1)
 

@@ -71,19 +71,15 @@ def check_optimizer_arguments(ordered: Sequence[Parameter], names: tuple[str, ..
     """Report a parameter, like `momentum`, if some of its trials have an optimizer without this argument; suggest a
     `when`. `ordered`: parameters without faults, each after the parameters that its `when` names. `names`: of all
     parameters."""
-    optimizer = next((parameter for parameter in ordered if parameter.name == "optimizer"), None)
-    if "optimizer" in names and optimizer is None:
+    cases = [parameter for parameter in ordered if parameter.name == "optimizer"]
+    if "optimizer" in names and not cases:
         return  # the searched optimizers are not known
-    cases = [parameter.distribution for parameter in ordered if parameter.name == "optimizer"]
-    distribution = unite_distributions(cases or [Categorical((DEFAULT_OPTIMIZER,))])
-    searched = (
-        [str(value) for value in distribution.choices if value in OPTIMIZERS]
-        if isinstance(distribution, Categorical)
-        else []
-    )
+    drawn = unite_distributions([case.distribution for case in cases] or [Categorical((DEFAULT_OPTIMIZER,))])
+    choices = drawn.choices if isinstance(drawn, Categorical) else ()
+    searched = [str(value) for value in choices if value in OPTIMIZERS]
     if not searched:
         return  # other names are reported already
-    if optimizer is not None and optimizer.when and DEFAULT_OPTIMIZER not in searched:
+    if cases and cases[0].when and DEFAULT_OPTIMIZER not in searched:
         searched.append(DEFAULT_OPTIMIZER)
     # Parameter -> optimizers of the trials that have it, from its conditions and the conditions of their parameters.
     possible: dict[str, list[str]] = {}

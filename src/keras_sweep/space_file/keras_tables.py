@@ -18,9 +18,8 @@ TABLES = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-
 # Losses that `compile(loss=...)` accepts as text and that need only labels and outputs.
 LOSSES: tuple[str, ...] = tuple(TABLES["losses"])
 METRICS_TO_MAXIMIZE: tuple[str, ...] = tuple(TABLES["metrics_to_maximize"])
-METRICS_TO_MINIMIZE: tuple[str, ...] = tuple(TABLES["metrics_to_minimize"])
 # Metrics that `compile(metrics=[...])` accepts as text without arguments. Keras logs each under this name.
-METRICS: tuple[str, ...] = tuple(sorted({*METRICS_TO_MAXIMIZE, *METRICS_TO_MINIMIZE}))
+METRICS: tuple[str, ...] = tuple(sorted({*METRICS_TO_MAXIMIZE, *TABLES["metrics_to_minimize"]}))
 # Metric that needs an argument -> "up" if more is better; below, name -> arguments of losses and of metrics.
 METRICS_OF_ARGUMENTS: Mapping[str, str] = TABLES["metrics_of_arguments"]
 LOSS_ARGUMENTS: Mapping[str, Sequence[str]] = TABLES["loss_arguments"]

@@ -63,26 +63,22 @@ def _set_value(root: Node, path: tuple[str, ...], value: Node, option: str) -> N
         below = here.get(head, Node({}, option=option))
         if not isinstance(below.value, dict):
             rule = f"`{escape(head)}` is {quote(below.plain)}, which has no keys"
-            raise _make_error(rule, f"replace it, as in `--set '{escape(head)}={{{rest[0]}: ...}}'`")
+            raise TreeError(Fault(rule, hint=f"replace it, as in `--set '{escape(head)}={{{rest[0]}: ...}}'`"))
         value = replace(_set_value(below, tuple(rest), value, option), line=below.line, option=below.option)
     return replace(root, value={**here, head: value})
-
-
-def _make_error(rule: str, hint: str | None = None) -> TreeError:
-    return TreeError(Fault(rule, hint=hint))
 
 
 def _parse_set(root: Node, text: str, option: str) -> tuple[tuple[str, ...], Node]:
     key, equals, text = text.partition("=")
     key = key.strip()
     if not equals or not key:
-        raise _make_error("must be KEY=VALUE", "as in `--set learning_rate.max=0.1`")
+        raise TreeError(Fault("must be KEY=VALUE", hint="as in `--set learning_rate.max=0.1`"))
     try:
         tree = parse_yaml(f"value: {text}")
     except TreeError as error:
-        raise _make_error(f"the value can't be read: {error.faults[0].rule}") from None
+        raise TreeError(Fault(f"the value can't be read: {error.faults[0].rule}")) from None
     if not isinstance(tree.value, dict) or list(tree.value) != ["value"]:
-        raise _make_error(f"the value must be a single YAML value, but got {quote(text)}")
+        raise TreeError(Fault(f"the value must be a single YAML value, but got {quote(text)}"))
     return _resolve_key(root, key.split(".")), _mark_option(tree.value["value"], option)
 
 
@@ -99,7 +95,7 @@ def _resolve_key(root: Node, parts: list[str]) -> tuple[str, ...]:
     """Convert a key of `--set`, split at its dots, to a path in the tree. A parameter's name may have dots, and
     `parameters.` may be left out. Raises TreeError for an unknown parameter or section."""
     if "" in parts:
-        raise _make_error(f"a key must not have an empty part, but got {quote('.'.join(parts))}")
+        raise TreeError(Fault(f"a key must not have an empty part, but got {quote('.'.join(parts))}"))
     has_section = parts[0] == "parameters"
     rest = parts[1:] if has_section else parts
     sections = [root.plain.get(name) for name in ("parameters", "model")]
@@ -113,13 +109,13 @@ def _resolve_key(root: Node, parts: list[str]) -> tuple[str, ...]:
     if parts == ["parameters"] or (not has_section and parts[0] in SECTIONS and not new):
         if len(parts) > 1 and root.at(parts[0]) is root and parts[0] not in ("search", "split"):
             hint = f"set all of it, as in `--set '{parts[0]}={{...}}'`"
-            raise _make_error(f"the file has no `{parts[0]}`", hint)
+            raise TreeError(Fault(f"the file has no `{parts[0]}`", hint=hint))
         return tuple(parts)
     if rest[0] == "model" and len(rest) <= 3:  # a parameter that the file does not have yet
         return ("parameters", ".".join(rest[:2]), *rest[2:])
     if len(rest) > 1:
         rule = f"there is no parameter {quote('.'.join(rest[:-1]))}"
-        raise _make_error(rule, hint_at_key(rest[0], (*known, *SECTIONS)))
+        raise TreeError(Fault(rule, hint=hint_at_key(rest[0], (*known, *SECTIONS))))
     return ("parameters", rest[0])
 
 

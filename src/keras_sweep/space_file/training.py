@@ -134,10 +134,8 @@ def read_metrics(faults: Faults, place: Place = ("metrics",)) -> dict[str, Argum
         elif (pair := _read_with_arguments(faults, path, ANY_METRIC, METRIC_ARGUMENTS)) is not None:
             name, arguments = pair
             if is_user_function(name):
-                name, arguments = (
-                    display_name(name).rpartition(":")[2].rpartition(".")[2],
-                    {**arguments, "python": name},
-                )
+                arguments = {**arguments, "python": name}
+                name = display_name(name).rpartition(":")[2].rpartition(".")[2]
                 if name in METRIC_ARGUMENTS or name == "loss":
                     faults.add((*path, "python"), f"Keras already has a metric {quote(name)}", "rename your metric")
             found.append((name, arguments))
@@ -201,8 +199,7 @@ def add_choice(faults: Faults, objective: Objective | None, finish: Finish | Non
         faults.add((*path, "where"), rule, "as in {where: parameters <= 40000}")
     else:
         for name in strange:
-            hint = did_you_mean(name, names) or f"choose from {join(names)}"
-            faults.add((*path, "where"), f"`metric` has no goal {quote(name)}", hint)
+            faults.add((*path, "where"), f"`metric` has no goal {quote(name)}", hint_at_key(name, names))
     return replace(objective, where=given.get("where", ""))
 
 

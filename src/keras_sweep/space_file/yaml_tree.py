@@ -98,8 +98,7 @@ def parse_yaml(text: str) -> Node:
     from ruamel.yaml.reader import ReaderError
 
     builder = _Builder(YAML(typ="safe", pure=True).parse(text))
-    line: int | None = None
-    what: str | None = None
+    line = None
     try:
         root = builder.document()
     except TreeError:
@@ -113,13 +112,13 @@ def parse_yaml(text: str) -> Node:
         what = f"the character {error.character:#x} is not allowed"
     except Exception as error:  # ruamel.yaml raises other errors for a few malformed escapes and directives
         what = str(error)[:200]
-    if what is not None:
-        raise TreeError(Fault(f"not valid YAML: {escape(what)}", line=line))
-    if builder.faults:
-        raise TreeError(*builder.faults)
-    if root is None or root.value is None:
-        raise TreeError(Fault("the file is empty", hint="write `data`, `model`, `loss`, `metric` and `parameters`"))
-    return root
+    else:
+        if builder.faults:
+            raise TreeError(*builder.faults)
+        if root is None or root.value is None:
+            raise TreeError(Fault("the file is empty", hint="write `data`, `model`, `loss`, `metric` and `parameters`"))
+        return root
+    raise TreeError(Fault(f"not valid YAML: {escape(what)}", line=line))
 
 
 class _Builder:

@@ -14,8 +14,8 @@ from keras_sweep.files.plain import read_plain
 from keras_sweep.models.build import MODEL_CODE, find_changed_code, model_code
 from keras_sweep.process.backend import KERAS_CONFIG, describe_config_changes, get_versions
 from keras_sweep.record import saved
-from keras_sweep.record.candidates import MOST_COMPARED
 from keras_sweep.record.facts import Facts
+from keras_sweep.record.saved import MOST_COMPARED
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.space.spec_diff import describe_differences, flatten_spec

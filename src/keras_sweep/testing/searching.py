@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 
 from keras_sweep.search.engine import Engine
 from keras_sweep.search.engines import make_engine
@@ -93,15 +92,11 @@ def check_rungs(spec: SweepSpec, size: int) -> None:
         assert (again.params, again.state, again.epochs) == (result.params, result.state, result.epochs)
 
 
-def score_suggestion(suggestion: Suggestion) -> float | None:
-    return score(suggestion.params)
-
-
 def run_search(
     engine: Engine,
     generations: int,
     size: int,
-    value: Callable[[Suggestion], float | None] = score_suggestion,
+    value: Callable[[Suggestion], float | None] = lambda suggestion: score(suggestion.params),
     start: int = 0,
     measure: Callable[[Params], dict[str, float]] | None = None,
 ) -> list[list[Result]]:
@@ -131,10 +126,6 @@ def score_size(suggestion: Suggestion) -> float | None:
 
 def measure_size(params: Params) -> dict[str, float]:
     return {"parameters": 10.0 * read_number(params, "model.units", 1)}
-
-
-# For an engine with the objective `GOALS` and the space `SIZES`
-run_two_goals = partial(run_search, size=8, value=score_size, measure=measure_size)
 
 
 def flatten(generations: Sequence[Sequence[Result]]) -> list[Result]:

@@ -1,6 +1,5 @@
 """A small sweep for contract tests: the dense model on scikit-learn's digits."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,8 +8,8 @@ import numpy as np
 from keras_sweep.data.catalog import make_set_spec
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.space.distributions import Categorical, Float, Int
-from keras_sweep.space.search_space import Condition, Goal, Objective, Parameter, Params, SearchSpace
-from keras_sweep.space.sweep_spec import SearchSettings, SweepSpec
+from keras_sweep.space.search_space import Condition, Goal, Objective, Parameter, SearchSpace
+from keras_sweep.space.sweep_spec import SweepSpec
 
 LEARNING_RATE = Parameter("learning_rate", Float(1e-4, 1.0, log=True))
 OPTIMIZER = Parameter("optimizer", Categorical(("sgd", "rmsprop", "adam")))
@@ -19,23 +18,11 @@ MOMENTUM = Parameter("momentum", Float(0.0, 0.9), (Condition("optimizer", ("sgd"
 SPACE = (OPTIMIZER, LEARNING_RATE, EPOCHS)
 
 
-def make_spec(
-    parameters: Sequence[Parameter] = SPACE,
-    *,
-    sampler: str = "tpe",
-    seed: int = 42,
-    constants: Params | None = None,
-    take_best: bool = False,
-    **changes: Any,
-) -> SweepSpec:
-    """Return a spec of the dense model on digits. `take_best`: score the best epoch. `changes`: SweepSpec's fields."""
-    defaults = {
-        "metrics": ("accuracy",),
-        "objective": Objective("val_accuracy", Goal.MAXIMIZE, take_best=take_best),
-        "space": SearchSpace(tuple(parameters), constants or {}),
-        "search": SearchSettings(sampler=sampler, seed=seed),
-    }
-    return replace(make_set_spec("digits"), **{**defaults, **changes})
+def make_spec(**changes: Any) -> SweepSpec:
+    """Return a spec of the dense model on digits. `changes`: fields of SweepSpec."""
+    objective, space = Objective("val_accuracy", Goal.MAXIMIZE), SearchSpace(SPACE)
+    fields: dict[str, Any] = {"metrics": ("accuracy",), "objective": objective, "space": space, **changes}
+    return replace(make_set_spec("digits"), **fields)
 
 
 def digits(train_rows: int = 288, validation_rows: int = 96) -> SearchData:
