@@ -293,6 +293,7 @@ def searched(make: Callable[[], Engine], size: int, rounds: int, ahead: int = 1)
         generation = found.next()
         generation.recorded = trained(generation.suggestions)
         finished += generation.recorded
+        generation.ended += generation.recorded
         asked.append(generation.suggestions)
         if generation.suggestions:
             found.close(generation, finished)

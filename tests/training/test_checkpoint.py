@@ -39,22 +39,17 @@ def test_one_flipped_bit_anywhere_is_found(tmp_path):
         assert repr(found) == repr(whole)  # a bit that nothing reads, as a date in the archive
 
 
-def read(latest, trials):
-    found = latest.read()
-    return found if found is not None and latest.fits(found, trials) else None
-
-
 def test_a_checkpoint_is_of_everything_that_the_numbers_depend_on(tmp_path):
     spec, data, trials = make_spec(), digits(), suggestions({"learning_rate": 0.1})
 
     def checkpoint_of(spec, data, lane_limit=0):
         return LatestCheckpoint(tmp_path, spec, data, print, 60.0, lane_limit)
 
-    assert read(checkpoint_of(spec, data), trials) is None  # there is none
+    assert checkpoint_of(spec, data).read(trials) is None  # there is none
     checkpoint_of(spec, data).write([trials], {"rows": {}}, [])
-    assert read(checkpoint_of(make_spec(), digits()), trials)
-    assert not read(checkpoint_of(spec, data, lane_limit=4), trials)
-    assert not read(checkpoint_of(spec, replace(data, fingerprint="another")), trials)
+    assert checkpoint_of(make_spec(), digits()).read(trials)
+    assert not checkpoint_of(spec, data, lane_limit=4).read(trials)
+    assert not checkpoint_of(spec, replace(data, fingerprint="another")).read(trials)
     for changes in (
         {"loss": "mean_squared_error"},
         {"objective": replace(spec.objective, take_best=True)},
@@ -64,12 +59,12 @@ def test_a_checkpoint_is_of_everything_that_the_numbers_depend_on(tmp_path):
         {"metric_arguments": {"accuracy": {"k": 2}}},
         {"outputs": {"a": Output("mse")}},
     ):
-        assert not read(checkpoint_of(replace(spec, **changes), data), trials)
+        assert not checkpoint_of(replace(spec, **changes), data).read(trials)
     for changes in ({"params": {"learning_rate": 0.2}}, {"continues": 3}, {"number": 1}):
-        assert not read(checkpoint_of(spec, data), [replace(trials[0], **changes)])
+        assert not checkpoint_of(spec, data).read([replace(trials[0], **changes)])
     again = [replace(trials[0], params=dict(reversed(({**trials[0].params, "a": 1}).items())))]
     checkpoint_of(spec, data).write([[replace(trials[0], params={"a": 1, **trials[0].params})]], {"rows": {}}, [])
-    assert read(checkpoint_of(spec, data), again)  # values in another order are the same
+    assert checkpoint_of(spec, data).read(again)  # values in another order are the same
 
 
 def test_a_checkpoint_that_can_not_be_used_is_said_and_its_trials_train_from_their_start(tmp_path):
@@ -78,9 +73,9 @@ def test_a_checkpoint_that_can_not_be_used_is_said_and_its_trials_train_from_the
     latest.remove()  # where there is none
     latest.write([trials], {"rows": {"0": []}}, [STATE])
     path = tmp_path / "a" / "training.npz"
-    assert read(latest, trials)[0]["rows"] == {"0": []} and not said
+    assert latest.read(trials)[0]["rows"] == {"0": []} and not said
     path.write_bytes(path.read_bytes()[:100])
-    assert read(latest, trials) is None
+    assert latest.read(trials) is None
     (words,) = said
     assert words.startswith("the checkpoint can't be used, so its trials start again: ")
     latest.remove()
@@ -115,7 +110,7 @@ def test_a_checkpoint_is_due_once_so_many_seconds_have_passed_since_the_last(tmp
     monkeypatch.setattr(time, "monotonic", lambda: next(moments))
     latest = LatestCheckpoint(tmp_path, make_spec(), digits(), print, 60.0)
     assert [latest.is_due() for _ in range(6)] == [False, False, True, False, False, True]
-    latest.read()  # training begins
+    latest.read([])  # training begins
     assert [latest.is_due(), latest.is_due()] == [False, True]
 
 

@@ -37,7 +37,11 @@ class Engine(ABC):
     def replay(self, generations: Sequence[Sequence[Result]]) -> None:
         """Learn all earlier results, generation by generation. Called once, before the first `ask`."""
         for results in generations:
+            self.recall(results)
             self.tell(results)
+
+    def recall(self, results: Sequence[Result]) -> None:
+        """Repeat what was decided while a recorded generation trained. `tell` follows. By default does nothing."""
 
     @abstractmethod
     def ask(self, n: int) -> list[Suggestion]:
@@ -64,9 +68,6 @@ class Engine(ABC):
 
     def pend(self, suggestions: Sequence[Suggestion]) -> None:
         """Count trials that train, so that `ask` continues before their results are known. By default does nothing."""
-
-    def replay_rungs(self, results: Sequence[Result]) -> None:
-        """Compare the recorded trials of a generation at its rungs again. By default does nothing."""
 
     @abstractmethod
     def tell(self, results: Sequence[Result]) -> None:

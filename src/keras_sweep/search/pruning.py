@@ -211,15 +211,8 @@ class PrunedEngine(Engine):
     def rungs(self, epochs: int) -> tuple[int, ...]:
         return tuple(epoch for epoch in self._pruner.rungs(epochs) if epoch >= self._spec.objective.epochs_from)
 
-    def replay(self, generations: Sequence[Sequence[Result]]) -> None:
-        """Learn all earlier results. Values reach the rungs in the same order as in the recorded search."""
-        for results in generations:
-            self.replay_rungs(results)
-            self._count_results(results)
-        for engine in self._engines:
-            engine.replay(generations)
-
-    def replay_rungs(self, results: Sequence[Result]) -> None:
+    def recall(self, results: Sequence[Result]) -> None:
+        """Compare recorded trials again. Values reach the rungs in the same order as in the recorded search."""
         curves = {result.number: result.curve.get(self._spec.objective.name, ()) for result in results}
         plans = {result.number: training_plan(self._spec, result.suggestion.params) for result in results}
         rungs = {number: self.rungs(plan.epochs) for number, plan in plans.items()}
@@ -230,6 +223,8 @@ class PrunedEngine(Engine):
                 if epoch in rungs[number] and len(curve) >= epoch and math.isfinite(curve[epoch - 1])
             }
             self.rung(epoch, values)
+        for engine in self._engines:
+            engine.recall(results)
 
     def pend(self, suggestions: Sequence[Suggestion]) -> None:
         self._count += len(suggestions)
@@ -240,15 +235,12 @@ class PrunedEngine(Engine):
         return self._pruner.rung(epoch, values)
 
     def tell(self, results: Sequence[Result]) -> None:
-        self._count_results(results)
+        for result in results:
+            self._count = max(self._count, result.number + 1)
+            if result.state is TrialState.COMPLETE:
+                self._pruner.complete(result.number)
         for engine in self._engines:
             engine.tell(results)
 
     def continuable(self) -> frozenset[int]:
         return self._engines[0].continuable()
-
-    def _count_results(self, results: Sequence[Result]) -> None:
-        self._count = max(self._count, *(result.number + 1 for result in results), 0)
-        for result in results:
-            if result.state is TrialState.COMPLETE:
-                self._pruner.complete(result.number)

@@ -49,7 +49,8 @@ class SamplerEngine(Engine):
         for suggestion in suggestions:
             self._count = suggestion.number + 1
             self._seen.add(suggestion.params)
-            self._sampler.drop(suggestion.number)  # as in a resumed search, which has never drawn the trial
+            if self._sampler.draws_early:
+                self._sampler.drop(suggestion.number)  # as in a resumed search, which has never drawn the trial
 
     def tell(self, results: Sequence[Result]) -> None:
         for result in results:

@@ -3,9 +3,10 @@
 Only this module uses all three. If a recorded generation is incomplete, the engine suggests it again first.
 """
 
+import math
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -22,7 +23,7 @@ from keras_sweep.space.text import pluralize
 from keras_sweep.space.variants import Variant, get_variant
 from keras_sweep.sweep.events import EndReason, GenerationAsked, TrialEnded
 from keras_sweep.sweep.open_sweep import OpenSweep
-from keras_sweep.training.runner import More, Pruner, StopsAt, Watch
+from keras_sweep.training.runner import Joining, Pruner, StopsAt, Watch
 from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.ranking import ADDED, good_enough, is_imported, is_searched, winner
 from keras_sweep.trial.result import DIVERGED, Result, Suggestion, TrialState
@@ -39,9 +40,8 @@ class Generation:
     suggestions: list[Suggestion]
     recorded: list[Result] = field(default_factory=list)  # results in the record, by number
     spooled: dict[int, Result] = field(default_factory=dict)  # ended trials that wait until lower numbers are recorded
+    ended: list[Result] = field(default_factory=list)  # to be learned; the list that `Generations` has
     resumed: bool = False  # whether some trials had ended before this run suggested them
-    learn: Callable[[Iterable[Result]], None] = lambda _: None  # called with each trial that has ended
-    more: Callable[[Mapping[int, int]], "Generation | None"] = lambda _: None  # progress -> a generation that joins
 
     @property
     def is_recorded(self) -> bool:
@@ -70,17 +70,17 @@ class Generation:
 
 
 class Generations:
-    """Suggest the generations of a search in order. The engine learns from each complete generation.
+    """Suggest the generations of a search in order.
 
-    With `pace`, a generation begins `pace` epochs after the generation before. Its sampler knows each trial that needs
-    no more epochs than that, for each generation in between. So suggestions depend on results alone, never on time.
+    A generation begins when all earlier trials have ended. With `pace`, it begins `pace` epochs after the generation
+    before, and its sampler knows each trial that needs no more epochs than that, for each generation in between. So
+    suggestions depend on results alone, never on time.
     """
 
     engine: Engine  # `reopen` replaces the engine, and `close` may
-    _index: int  # of the next generation
     incomplete: Generation | None  # the next generation, if a part of it is in the record
-    _open: dict[int, int]  # with `pace`: number of a trial without result -> its generation
-    _untold: list[Result]  # with `pace`: results that the engine does not know
+    _index: int  # of the next generation
+    _ended: list[Result]  # results that the engine has not learned
 
     def __init__(
         self,
@@ -96,128 +96,93 @@ class Generations:
         A generation has `size` trials. An engine that does not learn suggests `ahead` generations at once.
         """
         self._make_engine, self._size, self._ahead, self._wall = make_engine, size, ahead, wall
-        self._pace = pace
+        self._pace = pace or math.inf
         with wall.phase("sampler"):
-            self._rebuild(finished)
+            self.reopen(finished)
 
     def next(self) -> Generation:
         """Return an earlier run's incomplete generation, else a new generation, which is empty if no point is left."""
         if self.incomplete is not None:
             generation, self.incomplete = self.incomplete, None
             return generation
-        if self._pace:
-            return self.more({}) or Generation(self._index, [])
         with self._wall.phase("sampler"):
-            return Generation(self._index, self._ask())
+            return self._ask()
 
-    def close(self, generation: Generation, finished: Sequence[Result]) -> None:
-        """Tell the engine the results of a recorded generation. `finished` has all recorded trials."""
-        # The runner trained only missing trials, and may not have compared all trials at the last rungs.
-        if generation.resumed or self._pace:
-            self.reopen(finished)
-            return
-        with self._wall.part("sampler"):
-            self.engine.tell(generation.recorded)
-            self._index = generation.suggestions[-1].generation + 1
+    def join(self, progress: Sequence[tuple[int, int]]) -> Generation | None:
+        """Return the next generation if it begins beside the trials that train.
 
-    def reopen(self, finished: Sequence[Result]) -> None:
-        """Rebuild the engine from `finished`, all recorded trials."""
-        with self._wall.part("sampler"):
-            self._rebuild(finished)
-
-    def learn(self, results: Iterable[Result]) -> None:
-        """Note the ends of trials. With `pace`, a later call of `more` tells the engine."""
-        self._untold += [result for result in results if self._open.pop(result.number, None) is not None]
-
-    def more(self, progress: Mapping[int, int]) -> Generation | None:
-        """Return the next generation if it can begin by now. `progress`: open trial -> epochs that it outlasts."""
-        if any(progress.get(number, -1) < self._age(index) for number, index in self._open.items()):
+        `progress` has a pair for each of these trials: its generation, and the epochs after which it trains on.
+        """
+        if not progress or any(epochs < self._age(index) for index, epochs in progress):
             return None
         with self._wall.part("sampler"):
             self._tell_known()
-            return self._begin(self._ask())
+            generation = self._ask()
+        return generation if generation.suggestions else None
 
-    def _age(self, index: int) -> int:
+    def close(self, generation: Generation, finished: Sequence[Result]) -> None:
+        """Let the engine learn a recorded generation. `finished` has all recorded trials."""
+        # The runner trained only missing trials, and may not have compared all trials at the last rungs.
+        if generation.resumed:
+            self.reopen(finished)
+        with self._wall.part("sampler"):
+            self._tell_known()
+
+    def reopen(self, finished: Sequence[Result], *, can_continue: bool = True) -> None:
+        """Rebuild the engine from `finished`, all recorded trials, in the order in which the search learned them."""
+        generations = [list(group) for _, group in groupby(finished, key=lambda result: result.suggestion.generation)]
+        with self._wall.part("sampler"):
+            self.engine, self._index, self.incomplete, self._ended = self._make_engine(), 0, None, []
+            for results in generations:
+                self._index = results[0].suggestion.generation
+                self._tell_known()
+                size = self.engine.generation_size(self._index, self._size)
+                if can_continue and results is generations[-1] and len(results) < size:
+                    generation = self._ask()
+                    is_same_beginning = all(
+                        (suggestion.number, suggestion.params) == (result.number, result.suggestion.params)
+                        for suggestion, result in zip(generation.suggestions, results, strict=False)
+                    )
+                    if is_same_beginning and len(generation.suggestions) > len(results):
+                        generation.recorded, self.incomplete = results, generation
+                        self._ended += results
+                        return
+                    # The generation is complete, or another engine or size suggested it and it can't be continued. The
+                    # next generation needs an engine that has suggested nothing yet.
+                    self.reopen(finished, can_continue=False)
+                    return
+                self.engine.recall(results)
+                self.engine.pend([result.suggestion for result in results])
+                self._ended += results
+                self._index += 1
+            self._tell_known()
+
+    def _age(self, index: int) -> float:
         """Return how many epochs generation `index` is older than the next generation."""
         return (self._index - index) * self._pace
 
     def _tell_known(self) -> None:
-        """Tell the engine the trials that the next generation may know."""
-        known, untold = list[Result](), list[Result]()
-        for result in sorted(self._untold, key=lambda result: result.number):
+        """Let the engine learn the ended trials that the next generation may know."""
+        known, unknown = list[Result](), list[Result]()
+        for result in sorted(self._ended, key=lambda result: result.number):
             epochs = result.epochs + (result.state is TrialState.FAIL)  # until it fails, it looks as if it trained on
             is_known = not is_searched(result) or epochs <= self._age(result.suggestion.generation)
-            (known if is_known else untold).append(result)
-        self._untold = untold
+            (known if is_known else unknown).append(result)
+        self._ended[:] = unknown
         self.engine.tell(known)
 
-    def _begin(self, suggestions: list[Suggestion], recorded: Sequence[Result] = ()) -> Generation | None:
-        if not suggestions:
-            return None
-        self.engine.pend(suggestions)
-        self._open |= {suggestion.number: suggestion.generation for suggestion in suggestions}
-        self.learn(recorded)
-        self._index += 1
-        return Generation(self._index - 1, suggestions, list(recorded), learn=self.learn, more=self.more)
-
-    def _replay_early(self, generations: Sequence[Sequence[Result]], *, is_last_open: bool = True) -> None:
-        """Let the engine learn recorded generations in the order in which a search with `pace` learned them."""
-        self.engine, self._index, self._open, self._untold = self._make_engine(), 0, {}, []
-        for results in generations:
-            self._index = results[0].suggestion.generation
-            self._tell_known()
-            suggestions = [result.suggestion for result in results]
-            size = self.engine.generation_size(self._index, self._size)
-            if results is generations[-1] and len(results) < size and is_last_open:
-                suggestions = self._ask()
-                if not _begins_with(suggestions, results):
-                    self._replay_early(generations, is_last_open=False)
-                    return
-                self.incomplete = self._begin(suggestions, results)
-            else:
-                self.engine.replay_rungs(results)
-                self._begin(suggestions, results)
-
-    def _rebuild(self, finished: Sequence[Result]) -> None:
-        generations = [list(group) for _, group in groupby(finished, key=lambda result: result.suggestion.generation)]
-        self.engine, self._index, self.incomplete = self._make_engine(), 0, None
-        if self._pace:
-            self._replay_early(generations)
-            return
-        if not generations:
-            return
-        *earlier, last = generations
-        self._index = last[0].suggestion.generation
-        if len(last) < self.engine.generation_size(self._index, self._size):
-            self.engine.replay(earlier)
-            suggestions = self._ask()
-            if _begins_with(suggestions, last):
-                self.incomplete = Generation(self._index, suggestions, last)
-                return
-            # The generation is complete, or another engine or size suggested it and it can't be continued. The next
-            # generation needs an engine that has suggested nothing yet.
-            self.engine = self._make_engine()
-        self.engine.replay(generations)
-        self._index += 1
-
-    def _ask(self) -> list[Suggestion]:
-        size = self.engine.generation_size(self._index, self._size)
+    def _ask(self) -> Generation:
+        index, size = self._index, self.engine.generation_size(self._index, self._size)
         started = time.perf_counter()
         suggestions = self.engine.ask_ahead(size, self._ahead)
         seconds = (time.perf_counter() - started) / max(len(suggestions), 1)
-        return [
-            replace(suggestion, generation=self._index + place // size, sampler_seconds=seconds)
+        suggestions = [
+            replace(suggestion, generation=index + place // size, sampler_seconds=seconds)
             for place, suggestion in enumerate(suggestions)
         ]
-
-
-def _begins_with(suggestions: Sequence[Suggestion], results: Sequence[Result]) -> bool:
-    """Return whether `results` are the first trials of `suggestions`, and not all of them."""
-    is_same = all(
-        (suggestion.number, suggestion.params) == (result.number, result.suggestion.params)
-        for suggestion, result in zip(suggestions, results, strict=False)
-    )
-    return is_same and len(suggestions) > len(results)
+        self.engine.pend(suggestions)
+        self._index += -(-len(suggestions) // size)
+        return Generation(index, suggestions, ended=self._ended)
 
 
 def search(sweep: OpenSweep, record: TrialRecord, total: int, *, most_failures: int | None = None) -> EndReason:
@@ -246,7 +211,7 @@ def search(sweep: OpenSweep, record: TrialRecord, total: int, *, most_failures: 
             return EndReason.EXHAUSTED
         emit(GenerationAsked(generation.index, tuple(generation.suggestions)))
         try:
-            for result in training.train(generation, generations.engine, total):
+            for result in training.train(generation, generations.engine, total, generations):
                 finished.append(result)
                 generation.recorded.append(result)
                 _check_failures(finished, most_failures, sweep.spec.name)
@@ -330,42 +295,47 @@ class GenerationTraining:
         self._has_said_stopping = False
         self._tries: Counter[int] = Counter()  # generation -> retries
 
-    def train(self, generation: Generation, pruner: Pruner, total: int) -> Iterator[Result]:
+    def train(
+        self, generation: Generation, pruner: Pruner, total: int, generations: Generations | None = None
+    ) -> Iterator[Result]:
         """Train the trials with numbers below `total`. Yield each result, without weights, once it is recorded.
 
         Results are recorded in the order of numbers. A trial that ends before a trial with a lower number waits in a
         folder, the spool. A request to stop ends the iteration. Raises TransientFailure if memory, disk or network
         failed a trial, at most RETRIES times per generation. If the failure were recorded, the other trials would be
-        compared without the trial. Later generations join as soon as `generation.more` returns them.
+        compared without the trial. The generations that `generations` suggests meanwhile join.
         """
         runner, emit, wall = self._sweep.runner, self._emit, self._sweep.wall
-        numbers, spooled = list[int](), dict[int, Result]()  # to record, in order; and those that have ended
 
-        def join(joining: Generation) -> frozenset[int]:
-            """Load the trials of `joining` that have ended. Return the numbers of the trials to train."""
+        def begin(part: Generation) -> frozenset[int]:
+            """Load the trials of `part` that have ended. Return the numbers of the trials to train."""
             with wall.part("record"):
-                joining.load_spooled(self._record, total, pruner.name, runner.name)
-            spooled.update(joining.spooled)
-            generation.learn(joining.spooled.values())
-            self._emit_ended(joining.spooled.values())
-            numbers.extend(sorted(joining.missing_numbers(total)))
-            return joining.missing_numbers(total).difference(joining.spooled)
+                part.load_spooled(self._record, total, pruner.name, runner.name)
+            self._emit_ended(part.spooled.values())
+            generation.ended += part.spooled.values()
+            return part.missing_numbers(total).difference(part.spooled)
 
-        def more(progress: Mapping[int, int]) -> More:
-            joining = generation.more(progress) if generation.suggestions[-1].number + 1 < total else None
-            if joining is None:
-                return (), frozenset()
-            emit(GenerationAsked(joining.index, tuple(joining.suggestions)))
-            generation.suggestions += joining.suggestions
-            return joining.suggestions, join(joining)
+        def join(progress: Sequence[tuple[int, int]]) -> Joining | None:
+            if generations is None or generation.suggestions[-1].number + 1 >= total:
+                return None
+            if (part := generations.join(progress)) is None:
+                return None
+            emit(GenerationAsked(part.index, tuple(part.suggestions)))
+            wanted = begin(part)
+            generation.suggestions += part.suggestions
+            generation.spooled |= part.spooled
+            generation.resumed |= part.resumed
+            return part.suggestions, wanted
 
-        wanted, watch = join(generation), Watch(pruner, emit, self._is_stopping, more)
+        wanted, watch = begin(generation), Watch(pruner, emit, self._is_stopping, join)
+        number, spooled = min(generation.missing_numbers(total)), generation.spooled
         with closing(self._train_rest(list(generation.suggestions), wanted, watch)) as results:
             while True:
-                while numbers and numbers[0] in spooled:
+                while number in spooled:
                     with wall.part("record"):
-                        recorded = self._record.add(spooled.pop(numbers.pop(0)))
+                        recorded = self._record.add(spooled.pop(number))
                     self._emit_ended([recorded])
+                    number += 1
                     yield recorded
                 with wall.part("train"):
                     result = next(results, None)  # at the end, the runner deletes the last checkpoint
@@ -376,8 +346,8 @@ class GenerationTraining:
                     emit(Noticed(f"{result.name} is trained again, since the machine failed it: {result.reason}"))
                     raise TransientFailure
                 signed = spooled[result.number] = replace(result, engine=pruner.name, runner=runner.name)
-                generation.learn([signed.light()])
-                if result.number != numbers[0]:
+                generation.ended.append(signed.light())
+                if result.number != number:
                     with wall.part("record"):
                         self._emit_ended([self._record.wait(signed)])
 

@@ -98,29 +98,27 @@ class LatestCheckpoint:
         self._path, self._last_write = self.folder / FILE, time.monotonic()
 
     def write(
-        self,
-        generations: Sequence[Sequence[Suggestion]],
-        facts: Mapping[str, Any],
-        states: Sequence[TrainingState | None],
+        self, parts: Sequence[Sequence[Suggestion]], facts: Mapping[str, Any], states: Sequence[TrainingState | None]
     ) -> None:
-        """Write the generations' `states` and `facts` (JSON). `facts["rows"]`: trial number -> metrics per epoch."""
+        """Write `states` and `facts` (JSON) of the generations `parts`. `facts["rows"]`: trial -> metrics per epoch."""
         try:
-            write(self._path, {"digests": list(map(self._digest, generations)), **facts}, states)
+            write(self._path, {"digests": list(map(self._digest, parts)), **facts}, states)
         except RecordError as error:  # a full disk costs the checkpoint, not the sweep
             self.notice(f"training continues without a checkpoint: {error.message}")
 
-    def read(self) -> Checkpoint | None:
-        """Return (facts, states), or None if the file can't be read. Restart the clock of `is_due`."""
+    def read(self, trials: Sequence[Suggestion]) -> Checkpoint | None:
+        """Return (facts, states) if the file has the generation `trials`, with this model and these data, else None.
+
+        The clock of `is_due` starts again.
+        """
         self._last_write = time.monotonic()
         try:
-            return read(self._path)
+            checkpoint = read(self._path)
         except Damaged as damage:
             self.notice(f"the checkpoint can't be used, so its trials start again: {damage}")
             return None
-
-    def fits(self, checkpoint: Checkpoint, trials: Sequence[Suggestion]) -> bool:
-        """Return whether the checkpoint has the generation `trials`, of this model and these data."""
-        return self._digest(trials) in checkpoint[0].get("digests", ())
+        digests = checkpoint[0].get("digests", ()) if checkpoint is not None else ()
+        return checkpoint if self._digest(trials) in digests else None
 
     def is_due(self) -> bool:
         """Return whether `seconds` have passed since the last checkpoint. If so, the clock starts again."""

@@ -3,13 +3,13 @@
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 from keras_sweep.process.user_code import is_user_error
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.training.checkpoint import Checkpoint, LatestCheckpoint, TrainingState
+from keras_sweep.training.checkpoint import LatestCheckpoint, TrainingState
 from keras_sweep.training.group import Group
 from keras_sweep.training.lane import EndStates, Lane, LaneEnd
 from keras_sweep.training.runner import Watch
@@ -32,7 +32,7 @@ class TrainingGeneration(ABC):
         self._watch = watch
         self._compared: list[tuple[int, list[int]]] = []  # (rung, numbers of the trials compared there), in order
         self._parts: list[Sequence[Suggestion]] = []  # the generations that train side by side, in order
-        self._saved: Checkpoint | None = None  # what an earlier run has left
+        self._resumes = True  # whether the next generation may be in the checkpoint of an earlier run
 
     def fill(
         self, trials: Sequence[Suggestion], wanted: frozenset[int]
@@ -41,7 +41,8 @@ class TrainingGeneration(ABC):
 
         Returns (trial, error) for each trial whose model can't be built; None if the user stops the sweep.
         """
-        self._forget_ended()
+        while self._parts and not any(lane.is_open for lane in self.lanes_of(self._parts[0])):
+            self._forget(self._parts.pop(0))
         unbuilt: list[tuple[Suggestion, BaseException]] = []
         selected = self._select(trials, wanted)
         if self._programs.phase is not None:  # None with `fit`: each trial reports its own build
@@ -64,24 +65,22 @@ class TrainingGeneration(ABC):
             if self._ends is not None:
                 self._ends.restore(lane)
         self._parts.append(trials)
-        self.groups = [*self.groups, *self._group_lanes(self._lanes_of(trials))]
+        self.groups = [*self.groups, *self._group_lanes(self.lanes_of(trials))]
         return unbuilt
 
-    def progress(self) -> dict[int, int]:
-        """Return trial -> epochs after which the trial is known to train on. Ended trials are left out."""
-        lanes = [lane for lane in self.lanes.values() if lane.training]
-        return {lane.number: lane.seen - self._waits_for_rung(lane.seen, lane) for lane in lanes}
+    def progress(self) -> list[tuple[int, int]]:
+        """Return (generation, epochs after which the trial is known to train on) of each wanted trial that trains."""
+        lanes = [lane for lane in self.lanes.values() if lane.wanted and lane.is_open]
+        return [(lane.suggestion.generation, lane.seen - self._waits_for_rung(lane.seen, lane)) for lane in lanes]
 
-    def _lanes_of(self, trials: Sequence[Suggestion]) -> list[Lane]:
+    def lanes_of(self, trials: Sequence[Suggestion]) -> list[Lane]:
         return [self.lanes[trial.number] for trial in trials if trial.number in self.lanes]
 
-    def _forget_ended(self) -> None:
-        """Forget the first generations, if the ends of all their trials are read."""
-        while self._parts and all(lane.is_read for lane in self._lanes_of(self._parts[0])):
-            for lane in self._lanes_of(self._parts.pop(0)):
-                del self.lanes[lane.number]
+    def _forget(self, trials: Sequence[Suggestion]) -> None:
+        for lane in self.lanes_of(trials):
+            del self.lanes[lane.number]
         self.groups = [group for group in self.groups if group.lanes[0].number in self.lanes]
-        self._compared = [entry for entry in self._compared if entry[1][0] in self.lanes]
+        self._compared = [(rung, numbers) for rung, numbers in self._compared if numbers[0] in self.lanes]
 
     def run_due_rungs(self) -> Iterator[Lane]:
         """Let the pruner compare the trials that have reached a rung. Yield the wanted lanes that the pruner stops.
@@ -89,26 +88,20 @@ class TrainingGeneration(ABC):
         At each rung, generations are compared in order. So stops depend on values alone, and not on who was faster.
         """
         open_rung: float = math.inf  # the first rung that an earlier generation has not passed
-        for part in self._parts:
-            open_rung = yield from self._run_part_rungs(self._lanes_of(part), open_rung)
-
-    def _run_part_rungs(self, part: Sequence[Lane], open_rung: float) -> Generator[Lane, None, float]:
-        """Run the due rungs below `open_rung` of a generation. Return the first rung that is not passed by now."""
-        for rung in sorted({rung for lane in part for rung in lane.rungs if rung < open_rung}):
-            coming = [lane for lane in part if self._waits_for_rung(rung, lane) and lane.can_reach(rung)]
-            for lanes in [coming] * bool(coming) if self.compares_together else [[lane] for lane in coming]:
-                if any(lane.seen < rung for lane in lanes):
-                    if self.compares_together:
-                        return rung
-                    break
-                groups = [group for group in self.groups if group.lanes[0] in part]
-                waiting = [group for group in groups if group.epoch == rung and not self.can_go_on(group)]
-                pruned = self._run_rung(rung, [lane.number for lane in lanes])
-                yield from (lane for lane in pruned if lane.wanted)
-                if pruned:
-                    self._regroup(waiting)
-                self._compared.append((rung, [lane.number for lane in lanes]))  # only now may the groups train on
-        return open_rung
+        for part in map(self.lanes_of, self._parts):
+            for rung in sorted({rung for lane in part for rung in lane.rungs}):
+                coming = [lane for lane in part if self._waits_for_rung(rung, lane) and lane.can_reach(rung)]
+                for lanes in [coming] * bool(coming) if self.compares_together else [[lane] for lane in coming]:
+                    if rung >= open_rung or any(lane.seen < rung for lane in lanes):
+                        open_rung = min(rung, open_rung) if self.compares_together else open_rung
+                        break
+                    at_rung = [group for group in self.groups if group.epoch == rung and group.lanes[0] in part]
+                    waiting = [group for group in at_rung if not self.can_go_on(group)]
+                    pruned = self._run_rung(rung, [lane.number for lane in lanes])
+                    yield from (lane for lane in pruned if lane.wanted)
+                    if pruned:
+                        self._regroup(waiting)
+                    self._compared.append((rung, [lane.number for lane in lanes]))  # only now may the groups train on
 
     def can_go_on(self, group: Group) -> bool:
         """Return whether the group may train its next epoch: no lane waits until a rung has compared trials."""
@@ -170,17 +163,17 @@ class TrainingGeneration(ABC):
         file.write(self._parts, {"rows": rows, "lanes": lanes, "groups": groups, "rungs": self._compared}, states)
 
     def restore(self, file: LatestCheckpoint, trials: Sequence[Suggestion]) -> None:
-        """Restore lanes and groups of a generation before training, if the checkpoint `file` has `trials`.
+        """Restore lanes and groups before training, if the checkpoint `file` has the generation `trials`.
 
         If the user has asked for more trials since, lanes that the checkpoint lacks start from the beginning. Trials
         that can share a program are either all in the checkpoint or all missing.
         """
-        self._saved = file.read() if len(self._parts) == 1 else self._saved
-        if self._saved is None or not file.fits(self._saved, trials):
-            self._saved = None
+        checkpoint = file.read(trials) if self._resumes else None
+        if checkpoint is None:
+            self._resumes = False
             return
-        facts, states = self._saved[0], iter(self._saved[1])
-        lanes = {lane.number: lane for lane in self._lanes_of(trials)}
+        facts, states = checkpoint[0], iter(checkpoint[1])
+        lanes = {lane.number: lane for lane in self.lanes_of(trials)}
         for number, entry in facts["lanes"].items():
             last, best = next(states), next(states)
             if (lane := lanes.get(int(number))) is not None:
@@ -193,7 +186,7 @@ class TrainingGeneration(ABC):
                 self._run_rung(rung, numbers)
                 self._compared.append((rung, numbers))
         # Resume the checkpoint's groups of needed lanes. Lanes that the checkpoint lacks keep their new groups.
-        restored = [number for number in lanes if str(number) in facts["lanes"]]
+        restored = {number for number in lanes if str(number) in facts["lanes"]}
         groups = [group for group in self.groups if group.lanes[0].number not in restored]
         for entry in facts["groups"]:
             numbers, places = entry["lanes"], entry["places"]

@@ -112,7 +112,7 @@ class GroupRunner(Runner):
         if self._checkpoint is not None:
             with self._wall.part("checkpoint"):
                 generation.restore(self._checkpoint, trials)
-        for lane in [generation.lanes[trial.number] for trial in trials if trial.number in generation.lanes]:
+        for lane in generation.lanes_of(trials):
             if lane.rows and not lane.training and lane.wanted:
                 yield self._make_result(lane)
         return True
@@ -157,10 +157,11 @@ class GroupRunner(Runner):
             train, at_once = by_workers if self._shared else self._train_here(stack, watch.stopping, tell)
             segments = Segments(train, at_once, generation.can_go_on)
             stack.callback(self._pause_segments, segments, lambda: None)  # no training outlives this generator
-            yield from map(self._make_result, generation.run_due_rungs())  # after a resume, all lanes may wait
-            yield from self._grow(generation, watch)
-            segments.set(generation.groups)
-            while segments.is_working:
+            while True:
+                yield from self._grow(generation, watch, pruned)
+                segments.set(generation.groups)
+                if not segments.is_working:
+                    return
                 tell_phase()
                 stops = watch.stopping()
                 writes = stops or (self._checkpoint is not None and self._checkpoint.is_due())
@@ -174,18 +175,16 @@ class GroupRunner(Runner):
                         generation.write(self._checkpoint)
                 if stops:
                     return
-                pruned += generation.run_due_rungs()
-                while pruned:
-                    yield self._make_result(pruned.pop(0))
-                yield from self._grow(generation, watch)
-                segments.set(generation.groups)
 
-    def _grow(self, generation: TrainingGeneration, watch: Watch) -> Iterator[Result]:
-        """Add the generations that may begin by now, beside those that train."""
-        while (more := watch.more(generation.progress()))[0]:
-            if not (yield from self._fill(generation, *more)):
+    def _grow(self, generation: TrainingGeneration, watch: Watch, pruned: list[Lane]) -> Iterator[Result]:
+        """Run due rungs, and add the generations that begin by now. Yield the results of the lanes that end."""
+        while True:
+            pruned += generation.run_due_rungs()
+            while pruned:
+                yield self._make_result(pruned.pop(0))
+            joining = watch.join(generation.progress())
+            if joining is None or not (yield from self._fill(generation, *joining)):
                 return
-            yield from map(self._make_result, generation.run_due_rungs())
 
     def _train_by_workers(self, group: Group) -> Future[Segment]:
         assert self._shared is not None

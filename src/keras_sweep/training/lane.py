@@ -138,8 +138,9 @@ class Lane:
         return self.end is None
 
     @property
-    def is_read(self) -> bool:
-        return self.end not in (None, LaneEnd.FAILED) and self.seen == len(self.rows)
+    def is_open(self) -> bool:
+        """Whether the lane trains, or `run` has not read its end."""
+        return self.training or (self.end is not LaneEnd.FAILED and self.seen < len(self.rows))
 
     @property
     def is_needed(self) -> bool:
@@ -169,15 +170,16 @@ class Lane:
 
     def log(self, row: dict[str, float], *, finite: bool) -> None:
         """Add an epoch's metrics, and set `end` if the lane ends. `finite`: whether metrics and weights are finite."""
+        end = self.end
         if not finite:
-            self.end = LaneEnd.DIVERGED
+            end = LaneEnd.DIVERGED
         elif self.controls is not None:
             row = self.controls.end_epoch(row)
             self.learning_rate = self.controls.learning_rate
-            self.end = LaneEnd.STOPPED if self.controls.has_stopped else None
+            end = LaneEnd.STOPPED if self.controls.has_stopped else None
         self.rows.append(row)
-        if self.end is None and len(self.rows) == self.plan.epochs:
-            self.end = LaneEnd.DONE
+        # Last, so that no other thread sees an end without its row.
+        self.end = LaneEnd.DONE if end is None and len(self.rows) == self.plan.epochs else end
 
     def copy_progress(self, source: Lane) -> None:
         """Copy all fields of `source`, a lane of the same trial, except `seen`: how many epochs `run` has read."""

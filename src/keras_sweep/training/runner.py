@@ -8,7 +8,7 @@ from keras_sweep.training.lanes.packing import Device
 from keras_sweep.trial.events import Listener
 from keras_sweep.trial.result import Result, Suggestion
 
-More: TypeAlias = tuple[Sequence[Suggestion], frozenset[int]]  # a generation, and the numbers of the trials to train
+Joining: TypeAlias = tuple[Sequence[Suggestion], frozenset[int]]  # a generation, and the numbers of the trials to train
 
 
 class Pruner(Protocol):
@@ -46,7 +46,8 @@ class Watch:
     pruner: Pruner = StopsAt()  # decides at rungs which trials to stop
     emit: Listener = lambda _: None  # receives `PhaseBegan`; `EpochEnded` and `TrialResumed` of wanted trials only
     stopping: Callable[[], bool] = lambda: False  # called after every epoch: has the user asked to stop?
-    more: Callable[[Mapping[int, int]], More] = lambda _: ((), frozenset())  # epochs of trials -> trials that join
+    # The generation that joins, if any. The argument has a pair (generation, epochs that are passed) per open trial.
+    join: Callable[[Sequence[tuple[int, int]]], Joining | None] = lambda _: None
 
 
 class Runner(Protocol):
@@ -55,7 +56,7 @@ class Runner(Protocol):
     name: str  # "fit/tensorflow"
     generation: int = 1  # preferred number of trials per generation
     ahead: int = 1  # preferred number of generations in advance, if the sampler does not learn from results
-    joins: bool = False  # whether `run` calls `watch.more`, as `search.pace` needs
+    joins: bool = False  # whether `run` calls `watch.join`, as `search.pace` needs
     device: Device | None = None  # the training device, if last digits depend on it
 
     @property

@@ -47,20 +47,18 @@ class KerasTunerEngine(Engine):
         self._numbers: dict[str, int] = {}  # the oracle's id -> number
         self._running: dict[int, str] = {}  # number -> id, for trials whose results the oracle has not learned
 
-    def replay(self, generations: Sequence[Sequence[Result]]) -> None:
-        for results in generations:
-            in_order = sorted(results, key=lambda result: result.number)
-            self._foreign += sum(not is_searched(result) for result in results)
-            repeated = self._ask_again([result for result in in_order if result.engine == self.name])
-            for result in in_order:
-                if result.number not in repeated:  # from another engine
-                    params = dict(result.params if self._budget else result.suggestion.params)
-                    if self._budget is None or params.pop("epochs", None) in self._oracle.first_budgets():
-                        self._seen.add(params)
-                    if self._oracle.models_results:
-                        self._add(result.number, result.params)
-                self._next = result.number + 1
-            self.tell(in_order)
+    def recall(self, results: Sequence[Result]) -> None:
+        in_order = sorted(results, key=lambda result: result.number)
+        self._foreign += sum(not is_searched(result) for result in results)
+        repeated = self._ask_again([result for result in in_order if result.engine == self.name])
+        for result in in_order:
+            if result.number not in repeated:  # from another engine
+                params = dict(result.params if self._budget else result.suggestion.params)
+                if self._budget is None or params.pop("epochs", None) in self._oracle.first_budgets():
+                    self._seen.add(params)
+                if self._oracle.models_results:
+                    self._add(result.number, result.params)
+            self._next = result.number + 1
 
     def ask(self, n: int) -> list[Suggestion]:
         self._cancel_running()
