@@ -46,7 +46,6 @@ from lanes import program
 from printed import print_machine, print_table
 
 from keras_sweep.process.wall_time import WallTime
-from keras_sweep.search.engines import make_engine
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep.loop import Generations
@@ -150,7 +149,8 @@ def searched(spec: SweepSpec, table: np.ndarray, size: int, pace: int) -> tuple[
     """The trials of a search, and the best value. Its generations train side by side, an epoch at a time."""
     found: Search = []
     finished: list[Result] = []
-    generations = Generations(lambda: make_engine(spec), size, finished, WallTime(), pace=pace)
+    spec = replace(spec, search=replace(spec.search, pace=pace))
+    generations = Generations(spec, size, finished, WallTime())
 
     def begin(suggestions: Sequence[Suggestion]) -> list[Trial]:
         trials = []
@@ -168,11 +168,11 @@ def searched(spec: SweepSpec, table: np.ndarray, size: int, pace: int) -> tuple[
                 step(generations.engine, trials)
             ended = [trial for trials in running for trial in trials if trial.ended is not None]
             results = {trial.asked.number: result_of(spec, trial) for trial in ended}
-            generation.learn(results.values())
+            generation.ended += results.values()
             generation.recorded += results.values()
             running = [[trial for trial in trials if trial.ended is None] for trials in running]
             while sum(map(len, found)) < spec.search.trials and (
-                more := generation.more({trial.asked.number: trial.done for trials in running for trial in trials})
+                more := generations.join([(trial.asked.generation, trial.done) for part in running for trial in part])
             ):
                 found.append(begin(more.suggestions))
                 running.append(list(found[-1]))

@@ -33,7 +33,6 @@ from curve_tables import KINDS, LONGEST, Table, load, made, make
 from printed import print_machine, print_table
 
 from keras_sweep.process.wall_time import WallTime
-from keras_sweep.search.engines import make_engine
 from keras_sweep.space.distributions import Categorical, Float, Value, to_scalar
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -178,7 +177,7 @@ class Untrained:
 def by_engine(table: Table, spec: SweepSpec) -> Iterator[Step]:
     """As `sweep run` searches, generation by generation."""
     finished: list[Result] = []
-    generations = Generations(lambda: make_engine(spec), spec.search.generation or 16, finished, WallTime())
+    generations = Generations(spec, spec.search.generation or 16, finished, WallTime())
     untrained, lanes = Untrained(table), dict[int, Lane]()
     while (generation := generations.next()).suggestions:
         engine, begun = generations.engine, list[Lane]()
@@ -206,6 +205,7 @@ def by_engine(table: Table, spec: SweepSpec) -> Iterator[Step]:
         for one in begun:
             generation.recorded.append(told(table, spec, one, engine.name))
         finished += generation.recorded
+        generation.ended += generation.recorded
         generations.close(generation, finished)
 
 

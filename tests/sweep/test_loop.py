@@ -1,6 +1,6 @@
 """The loop and its generations, with real engines and a runner that is a plain function of a trial's parameters."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,11 +12,10 @@ from keras_sweep.errors import SweepError
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.process.wall_time import WallTime
 from keras_sweep.record.trial_record import TrialRecord
-from keras_sweep.search.engine import Engine
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.search_space import Parameter, SearchSpace
-from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings, Stop
+from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings, Stop, SweepSpec
 from keras_sweep.sweep.events import TrialEnded
 from keras_sweep.sweep.loop import Generation, Generations, search, train_point
 from keras_sweep.testing.searching import NARROW, SMALL, score, search_spec
@@ -275,8 +274,8 @@ def test_trials_that_ended_before_their_turn_are_told_again_before_any_other_tra
     assert isinstance(first, TrialEnded) and first.result.number == 6
 
 
-def engine(sampler: str = "tpe", space: SearchSpace = NARROW) -> Callable[[], Engine]:
-    return lambda: make_engine(search_spec(space, "optuna", sampler))
+def space(sampler: str = "tpe", parameters: SearchSpace = NARROW) -> SweepSpec:
+    return search_spec(parameters, "optuna", sampler)
 
 
 def trained(asked: Sequence[Suggestion]) -> list[Result]:
@@ -285,9 +284,9 @@ def trained(asked: Sequence[Suggestion]) -> list[Result]:
     ]
 
 
-def searched(make: Callable[[], Engine], size: int, rounds: int, ahead: int = 1) -> list[list[Suggestion]]:
+def searched(spec: SweepSpec, size: int, rounds: int, ahead: int = 1) -> list[list[Suggestion]]:
     """What is asked, where nothing interrupts."""
-    found, finished = Generations(make, size, [], WallTime(), ahead), list[Result]()
+    found, finished = Generations(spec, size, [], WallTime(), ahead), list[Result]()
     asked = []
     for _ in range(rounds):
         generation = found.next()
@@ -309,9 +308,9 @@ def points(asked: Sequence[Suggestion]) -> list[tuple[int, int, object]]:
 def test_from_any_number_of_recorded_trials_the_next_are_those_of_a_search_that_never_stopped(
     sampler: str, recorded: int
 ) -> None:
-    whole = [one for part in searched(engine(sampler), 3, 4) for one in part]
+    whole = [one for part in searched(space(sampler), 3, 4) for one in part]
     finished = trained(whole[:recorded])
-    found = Generations(engine(sampler), 3, finished, WallTime())
+    found = Generations(space(sampler), 3, finished, WallTime())
     generation = found.next()
     index = recorded // 3
     assert generation.index == index
@@ -329,36 +328,36 @@ def test_from_any_number_of_recorded_trials_the_next_are_those_of_a_search_that_
 
 
 def test_of_an_engine_that_does_not_learn_several_generations_are_asked_as_one_and_keep_their_numbers() -> None:
-    apart, together = searched(engine("random"), 2, 6), searched(engine("random"), 2, 2, ahead=3)
+    apart, together = searched(space("random"), 2, 6), searched(space("random"), 2, 2, ahead=3)
     assert [len(part) for part in together] == [6, 6]
     assert [points(part) for part in together] == [
         points([one for part in half for one in part]) for half in (apart[:3], apart[3:])
     ]
-    assert [points(part) for part in searched(engine("tpe"), 2, 2, ahead=3)] == [
-        points(part) for part in searched(engine("tpe"), 2, 2)
+    assert [points(part) for part in searched(space("tpe"), 2, 2, ahead=3)] == [
+        points(part) for part in searched(space("tpe"), 2, 2)
     ]
 
 
 def test_a_generation_of_another_size_is_not_continued_and_the_next_has_the_next_number() -> None:
-    whole = [one for part in searched(engine(), 3, 2) for one in part]
+    whole = [one for part in searched(space(), 3, 2) for one in part]
     finished = trained(whole[:4])
     other = replace(finished[3], suggestion=replace(whole[3], params={**whole[3].params, "learning_rate": 0.123}))
-    generation = Generations(engine(), 3, [*finished[:3], other], WallTime()).next()
+    generation = Generations(space(), 3, [*finished[:3], other], WallTime()).next()
     assert (generation.index, generation.recorded) == (2, [])
     assert [(one.number, one.generation) for one in generation.suggestions] == [(4, 2), (5, 2), (6, 2)]
-    smaller = Generations(engine(), 1, finished[:3], WallTime()).next()
+    smaller = Generations(space(), 1, finished[:3], WallTime()).next()
     assert (smaller.index, [one.number for one in smaller.suggestions]) == (1, [3])
 
 
 def test_an_exhausted_space_gives_what_is_left_and_then_an_empty_generation() -> None:
-    sizes = [len(part) for part in searched(engine("random", SMALL), 4, 3)]
+    sizes = [len(part) for part in searched(space("random", SMALL), 4, 3)]
     assert sizes == [4, 2, 0]
-    finished = trained([one for part in searched(engine("random", SMALL), 4, 2) for one in part])
-    assert Generations(engine("random", SMALL), 4, finished, WallTime()).next().suggestions == []
+    finished = trained([one for part in searched(space("random", SMALL), 4, 2) for one in part])
+    assert Generations(space("random", SMALL), 4, finished, WallTime()).next().suggestions == []
 
 
 def test_what_waits_in_the_spool_is_taken_up_where_it_was_asked_and_trained_alike(tmp_path: Path) -> None:
-    asked = [replace(one, generation=1) for one in engine()().ask(8)]
+    asked = [replace(one, generation=1) for one in make_engine(space()).ask(8)]
     ended = [replace(one, engine="optuna/tpe", runner="compiled/jax") for one in trained(asked)]
     other = Suggestion(3, {"optimizer": "sgd"}, generation=1)
     with new_study(tmp_path) as study:

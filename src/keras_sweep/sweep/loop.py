@@ -6,7 +6,7 @@ Only this module uses all three. If a recorded generation is incomplete, the eng
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -82,21 +82,13 @@ class Generations:
     _index: int  # of the next generation
     _ended: list[Result]  # results that the engine has not learned
 
-    def __init__(
-        self,
-        make_engine: Callable[[], Engine],
-        size: int,
-        finished: Sequence[Result],
-        wall: WallTime,
-        ahead: int = 1,
-        pace: int = 0,
-    ) -> None:
+    def __init__(self, spec: SweepSpec, size: int, finished: Sequence[Result], wall: WallTime, ahead: int = 1) -> None:
         """Build the engine, and let it learn the recorded trials `finished`. `wall` times this as phase "sampler".
 
         A generation has `size` trials. An engine that does not learn suggests `ahead` generations at once.
         """
-        self._make_engine, self._size, self._ahead, self._wall = make_engine, size, ahead, wall
-        self._pace = pace or math.inf
+        self._spec, self._size, self._ahead, self._wall = spec, size, ahead, wall
+        self._pace = spec.search.pace or math.inf
         with wall.phase("sampler"):
             self.reopen(finished)
 
@@ -132,7 +124,7 @@ class Generations:
         """Rebuild the engine from `finished`, all recorded trials, in the order in which the search learned them."""
         generations = [list(group) for _, group in groupby(finished, key=lambda result: result.suggestion.generation)]
         with self._wall.part("sampler"):
-            self.engine, self._index, self.incomplete, self._ended = self._make_engine(), 0, None, []
+            self.engine, self._index, self.incomplete, self._ended = make_engine(self._spec), 0, None, []
             for results in generations:
                 self._index = results[0].suggestion.generation
                 self._tell_known()
@@ -195,8 +187,7 @@ def search(sweep: OpenSweep, record: TrialRecord, total: int, *, most_failures: 
     finished, runner, emit, stop = record.results(), sweep.runner, sweep.emit, sweep.stop
     objective, limit = sweep.spec.objective, sweep.spec.search.stop
     ahead = runner.ahead if limit is None else 1  # with `search.stop` each generation may be the last
-    make, pace = (lambda: make_engine(sweep.spec)), sweep.spec.search.pace
-    generations = Generations(make, runner.generation, finished, sweep.wall, ahead, pace)
+    generations = Generations(sweep.spec, runner.generation, finished, sweep.wall, ahead)
     training = GenerationTraining(sweep, record)
     while len(finished) < total:
         if stop:

@@ -255,8 +255,7 @@ def _complete_generation(spec: SweepSpec, size: int, earlier: list[Result], resu
     suggestions = [result.suggestion for result in results]
     if make_engine(spec).generation_size(suggestions[0].generation, size) <= len(suggestions):
         return suggestions
-    make, pace = (lambda: make_engine(spec)), spec.search.pace
-    incomplete = Generations(make, size, [*earlier, *results], WallTime(), pace=pace).incomplete
+    incomplete = Generations(spec, size, [*earlier, *results], WallTime()).incomplete
     return suggestions if incomplete is None else incomplete.suggestions
 
 

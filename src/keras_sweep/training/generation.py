@@ -42,7 +42,10 @@ class TrainingGeneration(ABC):
         Returns (trial, error) for each trial whose model can't be built; None if the user stops the sweep.
         """
         while self._parts and not any(lane.is_open for lane in self.lanes_of(self._parts[0])):
-            self._forget(self._parts.pop(0))
+            for lane in self.lanes_of(self._parts.pop(0)):
+                del self.lanes[lane.number]
+        self.groups = [group for group in self.groups if group.lanes[0].number in self.lanes]
+        self._compared = [(rung, numbers) for rung, numbers in self._compared if numbers[0] in self.lanes]
         unbuilt: list[tuple[Suggestion, BaseException]] = []
         selected = self._select(trials, wanted)
         if self._programs.phase is not None:  # None with `fit`: each trial reports its own build
@@ -75,12 +78,6 @@ class TrainingGeneration(ABC):
 
     def lanes_of(self, trials: Sequence[Suggestion]) -> list[Lane]:
         return [self.lanes[trial.number] for trial in trials if trial.number in self.lanes]
-
-    def _forget(self, trials: Sequence[Suggestion]) -> None:
-        for lane in self.lanes_of(trials):
-            del self.lanes[lane.number]
-        self.groups = [group for group in self.groups if group.lanes[0].number in self.lanes]
-        self._compared = [(rung, numbers) for rung, numbers in self._compared if numbers[0] in self.lanes]
 
     def run_due_rungs(self) -> Iterator[Lane]:
         """Let the pruner compare the trials that have reached a rung. Yield the wanted lanes that the pruner stops.
