@@ -15,15 +15,7 @@ import numpy as np
 
 from keras_sweep.errors import MissingPackage, UsageError
 from keras_sweep.search.engine import Sampler
-from keras_sweep.space.distributions import (
-    Categorical,
-    Distribution,
-    Float,
-    Value,
-    to_optuna,
-    to_scalar,
-    to_unit,
-)
+from keras_sweep.space.distributions import Categorical, Distribution, Float, Value, to_optuna, to_scalar, to_unit
 from keras_sweep.space.search_space import MOST_LISTED, Parameter, Params, SearchSpace
 from keras_sweep.space.sweep_spec import GENERATION, SweepSpec
 from keras_sweep.trial.ranking import front

@@ -32,6 +32,7 @@ from keras_sweep.space.variants import Variant, get_variant
 from keras_sweep.sweep.trust import ask_for_trust, read_unfollowed_spec
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.compiling import enable_compile_cache
+from keras_sweep.training.lanes.packing import LANE_LIMIT
 from keras_sweep.training.losses import check_class_weights, compile_arguments
 from keras_sweep.training.outcome import count_flops
 from keras_sweep.training.runner import Runner
@@ -233,8 +234,13 @@ def load_for_run(
         chosen, why_plain = choose_runner(
             *variant, runner, checkpoints=checkpoints, notice=lambda text: emit(Noticed(text)), workers=workers
         )
-    idle = None
-    if workers is not None and chosen.generation == 1 and make_engine(spec).learns:
+    idle, least = None, -(-chosen.generation // LANE_LIMIT)
+    if workers is not None and chosen.joins and (count := workers.count() or 0) > least:
+        idle = (
+            f"{chosen.generation} trials at a time may keep only {least} of {count} workers busy; "
+            f"`sweep check SPACE --workers {count}` says which setting of `search` uses more"
+        )
+    elif workers is not None and chosen.generation == 1 and make_engine(spec).learns:
         idle = (
             f"with `fit`, {spec.search.engine_name} suggests a single trial at a time, so the other workers stay idle; "
             "`search: {generation: 8}` in the space file trains eight trials at once"

@@ -88,12 +88,12 @@ def end_with_parent(parent: int, folder: Path) -> None:
     threading.Thread(target=watch, name="end-with-parent", daemon=True).start()
 
 
-def limit_process(seconds: float, memory: int) -> None:
-    """End this process after `seconds`, and let it have at most `memory` bytes if the system can limit them: Linux."""
+def limit_process(seconds: float, memory: int = -1) -> None:
+    """End this process after `seconds`, and let it have at most `memory` bytes (-1: any), where systems can."""
     timer = threading.Timer(seconds, os._exit, (1,))
     timer.daemon = True
     timer.start()
-    with contextlib.suppress(ImportError):
+    with contextlib.suppress(ImportError, ValueError, OSError):  # Windows, or a lower limit that can't be raised
         import resource
 
         resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))

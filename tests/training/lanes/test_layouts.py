@@ -56,7 +56,7 @@ def test_what_works_element_by_element_lies_flat_and_the_rest_is_stacked(data, s
     [
         ("convolutional", {}, 1),
         *(("recurrent", {"layer": layer}, 1) for layer in ("LSTM", "GRU", "SimpleRNN")),
-        *(("embedded", {"width": width}, limit) for width, limit in ((3, 8), (64, 1))),  # 64 positions of a row
+        *(("embedded", {"width": width}, limit) for width, limit in ((3, 8), (96, 1))),  # 64 positions of a row
         *((None, {"hidden": hidden}, limit) for hidden, limit in ((8, 8), (128, 8), (256, 1))),  # 19,210 weights
     ],
 )

@@ -2,10 +2,8 @@
 
 import json
 import math
-import os
 import random
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -23,6 +21,7 @@ from keras_sweep.process.backend import import_keras
 from keras_sweep.process.user_code import load_python, preserve_process
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import itemize
+from keras_sweep.system.processes import limit_process
 from keras_sweep.training.averaged_weights import copy_value, get_average_weights, make_swap_callback
 from keras_sweep.training.build_trial import compile_model, keras_schedule
 from keras_sweep.training.checkpoint import TrainingState
@@ -317,7 +316,7 @@ def set_generator_states(states: dict[str, Any]) -> None:
 
 def time_step(task: Task, trial: Suggestion, limit: float) -> float:
     """Return the CPU seconds of a step of `fit`: 50 after ten that compile. The process ends after `limit` seconds."""
-    threading.Timer(limit, os._exit, [1]).start()
+    limit_process(limit)
     keras, plan, ended = import_keras(), training_plan(task.spec, trial.params), list[float]()
     rows = task.data.train.take(np.resize(np.arange(len(task.data.train)), 60 * plan.batch_size))
     clock = keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_, **__: ended.append(time.process_time()))

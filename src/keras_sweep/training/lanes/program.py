@@ -247,7 +247,7 @@ class Program:
             prepared = self.layout.prepare(prepared._replace(learning_rates=rates))
         x, y, weights = jax.tree.map(lambda array: _take_rows(array, rows), data)
         step: Any = self.layout.step
-        if self._template.has_slow_operation and jax.default_backend() == "cpu":
+        if self._template.has_convolution and jax.default_backend() == "cpu":
             step = with_cpu_operations(step)
         return step(state, metrics, prepared, x, y, weights, mask)  # type: ignore[no-any-return]
 

@@ -40,9 +40,9 @@ CACHE_SIZE = 64  # entries per cache; a sweep over model arguments has a signatu
 # 784-32-10 by a tenth, 784-128-10 is slower, at any batch size), and needs three programs: for 4, 2 and 1 lanes.
 # Models with loops train with a lane per program, too, because these programs take longest to compile.
 MAX_SHARED_WEIGHTS = 10_000
-# Models whose layers with weights output more numbers per row, like a transformer, train with a lane per program, too.
+# Models whose layers output more numbers per row, like a transformer, train with a lane per program, too.
 # Their weights multiply many positions of a row, so a lane's products are large, and sharing makes no lane faster.
-MAX_SHARED_OUTPUTS = 4_000
+MAX_SHARED_OUTPUTS = 5_000
 # A trial's padding rows and layers may compute this many numbers: 0.2 s, less than a program takes to compile.
 MAX_EXTRA = 2e7
 # A worker computes about this many numbers per segment, in about a second. So little work can be lost, and at the end
@@ -247,7 +247,7 @@ class Programs:
         if template.has_convolution:
             return 1
         large = sum(value.size for value in template.trainable) > MAX_SHARED_WEIGHTS
-        large |= template.parameter_outputs > MAX_SHARED_OUTPUTS
+        large |= template.layer_outputs > MAX_SHARED_OUTPUTS
         if self._device.is_cpu and (template.has_loop or large):
             return 1
         # A lane's approximate memory: weights, gradients, optimizer variables, layer outputs.

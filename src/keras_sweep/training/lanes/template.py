@@ -154,10 +154,6 @@ class Template:
         # On a CPU, convolutions in a loop or mapped over lanes are 3 to 15 times slower: jax-ml/jax#12868.
         return "conv_general_dilated" in self._jaxpr_text
 
-    @property
-    def has_slow_operation(self) -> bool:
-        return self.has_convolution or "reduce_window_max" in self._jaxpr_text
-
     @cached_property
     def has_loop(self) -> bool:
         """Whether the model has a loop, like a recurrent layer over the steps of a series."""
@@ -177,14 +173,6 @@ class Template:
             return sum(math.prod(layer.output.shape[1:]) for layer in self.model.layers) or 1
         except (AttributeError, TypeError, ValueError):  # a subclassed model has layers without outputs
             return max(int(self.model.count_params()), 1)
-
-    @cached_property
-    def parameter_outputs(self) -> int:
-        """How many numbers the layers with weights output per row. 0 if a shape is unknown."""
-        try:
-            return sum(math.prod(layer.output.shape[1:]) for layer in self.model.layers if layer.weights)
-        except (AttributeError, TypeError, ValueError):  # as above
-            return 0
 
     @cached_property
     def _predict_program(self) -> Any:
