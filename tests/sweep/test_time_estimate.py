@@ -11,6 +11,7 @@ from keras_sweep.space.sweep_spec import Finish
 from keras_sweep.sweep import time_estimate
 from keras_sweep.sweep.time_estimate import HALVING, PROBE_TRIALS, RUNGS, _offer_rungs, estimate_time
 from keras_sweep.training.fit.runner import FitRunner
+from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial.events import EpochEnded, Noticed, PhaseBegan
 from keras_sweep.trial.result import Suggestion, TrialState
@@ -201,6 +202,7 @@ def build(input_shape, classes):
 
 def test_a_model_that_fit_on_tensorflow_trains_faster_is_told_by_check_and_then_by_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    enable_compile_cache()  # the usual one: a process keeps the first that it gets
     monkeypatch.setenv("SWEEP_CACHE_DIR", str(tmp_path / "cache"))
     Path("own.yaml").write_text(OWN)
     Path("own.py").write_text(BUILD)
