@@ -10,8 +10,8 @@ from keras_sweep.space.search_space import Goal, Objective, Parameter
 from keras_sweep.space.sweep_spec import Finish
 from keras_sweep.sweep import time_estimate
 from keras_sweep.sweep.time_estimate import HALVING, PROBE_TRIALS, RUNGS, _offer_rungs, estimate_time
-from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.compiling import enable_compile_cache
+from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial.events import EpochEnded, Noticed, PhaseBegan
 from keras_sweep.trial.result import Suggestion, TrialState
