@@ -21,6 +21,7 @@ from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep import open_sweep as open_sweep_module
 from keras_sweep.sweep.open_sweep import OpenSweep, load_for_run
 from keras_sweep.training.fit.runner import FitRunner
+from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial.result import TrialState
 from tests.helpers.command import sweep
 from tests.helpers.factory import digits, make_spec
@@ -76,6 +77,21 @@ def test_workers_that_would_wait_for_each_other_are_told_what_to_do(monkeypatch)
     assert said.startswith("with `fit`, optuna/tpe suggests a single trial at a time") and "{generation: 8}" in said
     assert loaded(make_spec(search=SearchSettings(generation=8)), workers=SimpleNamespace(note=None))[2] == []
     assert loaded(make_spec(sampler="random"), workers=SimpleNamespace(note=None))[2] == [] == loaded(SPEC)[2]
+
+
+def test_more_workers_than_the_lanes_of_a_generation_need_are_told_who_names_a_setting(monkeypatch):
+    monkeypatch.setattr(
+        open_sweep_module, "choose_runner", lambda spec, data, *_, **__: (CompiledRunner(spec, data), None)
+    )
+    workers = SimpleNamespace(note="each uses a GPU", count=lambda: 8)
+    few, note = [one.message for one in loaded(SPEC, workers=workers)[2]]
+    assert few == (
+        "16 trials at a time may keep only 4 of 8 workers busy; "
+        "`sweep check SPACE --workers 8` says which setting of `search` uses more"
+    )
+    assert note == "each uses a GPU"
+    workers.count = lambda: 4
+    assert [one.message for one in loaded(SPEC, workers=workers)[2]] == [note]
 
 
 @pytest.mark.parametrize(
