@@ -143,6 +143,7 @@ COMPARISON: Lines = {
     "behind": ("trial -> how far it is behind, the standard error, and whether it is tied", None),
     "method": ("`paired`: row by row; `marginal`: by the values alone", None),
     "rows": ("validation rows that were compared", None),
+    "all_rows": ("all validation rows, if only 200,000 of them were compared; else `null`", 640_000),
     "more": ("what more trials would gain: `trials`, `gain`, `resolved`; `null` if unknown", None),
 }
 LOCK: Lines = {

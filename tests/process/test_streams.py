@@ -32,7 +32,7 @@ def test_a_stream_that_is_not_there_leads_nowhere_inside_and_is_as_it_was_after(
 
 def test_a_process_is_begun_where_there_is_no_stdout(monkeypatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sys, "stdout", None)
-    process = PoolProcess(list_cores()[:1], tmp_path / "call")
+    process = PoolProcess(list_cores()[:1], tmp_path / "call", {})
     with replace_closed_streams():
         assert process.call(os.getpid) != os.getpid()
         process.end()
