@@ -136,6 +136,7 @@ def test_a_function_is_called_in_forks(tmp_path: Path) -> None:
     assert process([sys.executable, "-c", code], tmp_path).ok().out == "forked\n"
 
 
+@pytest.mark.posix
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems can't limit memory")
 def test_a_process_gets_no_more_memory_than_its_limit(tmp_path: Path) -> None:
     code = (
