@@ -1,7 +1,7 @@
 """On pictures, `sweep run` takes less CPU than a loop of `fit` on JAX or TensorFlow: a CNN, a transformer, an LSTM.
 
     python benchmarks/pictures.py [cnn transformer lstm] [--rounds 3] [--trials 4] [--epochs 2 6] [--quick]
-    python benchmarks/pictures.py cnn --ours /tmp/before/.venv/bin/python  # another checkout's sweep, in turn with this
+    python benchmarks/pictures.py cnn --ours ../before/.venv/bin/python  # another checkout's sweep, in turn with this
     python benchmarks/pictures.py lstm --against jax  # a loop of fit on JAX alone; without a name none at all
 
 Each trial trains 240 steps of 32 rows per epoch and is validated on 1,920 rows after each epoch (spaces/pictures.yaml).
