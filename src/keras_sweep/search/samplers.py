@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     import optuna
 
 POINTS_A_RANGE = 10  # points of a grid per continuous range
-MOST = 256  # results that a sampler learns from, so that 10,000 trials cost no more than 1,000
-BEST = 25  # the most trials that Optuna's TPE counts as good
+MOST_LEARNED = 256  # results that a sampler learns from, so that 10,000 trials cost no more than 1,000
+BEST_LEARNED = 25  # the most trials that Optuna's TPE counts as good
 SPREAD = 1 / 6  # CMA-ES's first standard deviation, in each range from 0 to 1, as in Optuna's sampler
 
 
@@ -112,14 +112,14 @@ class OptunaSampler(Sampler):
 
 
 def choose_history(ranks: Sequence[Any]) -> list[int]:
-    """Choose at most `MOST` results by `ranks`, sort keys in the order of trials. Return indices in ascending order.
+    """Choose at most `MOST_LEARNED` results by `ranks`, sort keys in the order of trials. Return ascending indices.
     The best are chosen first, then the latest, and as many of the others, evenly. Nothing else has a say, so a resumed
     search chooses the same results."""
-    if len(ranks) <= MOST:
+    if len(ranks) <= MOST_LEARNED:
         return list(range(len(ranks)))
-    best = heapq.nsmallest(BEST, range(len(ranks)), key=ranks.__getitem__)
+    best = heapq.nsmallest(BEST_LEARNED, range(len(ranks)), key=ranks.__getitem__)
     others = sorted(set(range(len(ranks))).difference(best))
-    latest, spread = (MOST - BEST) // 2, (MOST - BEST + 1) // 2
+    latest, spread = (MOST_LEARNED - BEST_LEARNED) // 2, (MOST_LEARNED - BEST_LEARNED + 1) // 2
     between = (others[place * (len(others) - latest) // spread] for place in range(spread))
     return sorted([*best, *between, *others[-latest:]])
 
@@ -144,14 +144,14 @@ class Tpe(OptunaSampler):
 
     def begin(self, seed: int, generator: np.random.Generator) -> None:
         super().begin(seed, generator)
-        if len(self._results) > MOST:  # until then the study has all results
+        if len(self._results) > MOST_LEARNED:  # until then the study has all results
             self._begin_study(seed)
             for result in self.choose_results():
                 super().learn(result)
 
     def learn(self, result: Result) -> None:
         self._results.append(result)
-        if len(self._results) <= MOST:
+        if len(self._results) <= MOST_LEARNED:
             super().learn(result)
 
 

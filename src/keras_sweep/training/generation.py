@@ -41,8 +41,8 @@ class TrainingGeneration(ABC):
 
         Returns (trial, error) for each trial whose model can't be built; None if the user stops the sweep.
         """
-        while self._parts and not any(lane.is_open for lane in self.lanes_of(self._parts[0])):
-            for lane in self.lanes_of(self._parts.pop(0)):
+        while self._parts and not any(lane.is_open for lane in self.select_lanes(self._parts[0])):
+            for lane in self.select_lanes(self._parts.pop(0)):
                 del self.lanes[lane.number]
         self.groups = [group for group in self.groups if group.lanes[0].number in self.lanes]
         self._compared = [(rung, numbers) for rung, numbers in self._compared if numbers[0] in self.lanes]
@@ -68,7 +68,7 @@ class TrainingGeneration(ABC):
             if self._ends is not None:
                 self._ends.restore(lane)
         self._parts.append(trials)
-        self.groups = [*self.groups, *self._group_lanes(self.lanes_of(trials))]
+        self.groups = [*self.groups, *self._group_lanes(self.select_lanes(trials))]
         return unbuilt
 
     def progress(self) -> list[tuple[int, int]]:
@@ -76,7 +76,7 @@ class TrainingGeneration(ABC):
         lanes = [lane for lane in self.lanes.values() if lane.wanted and lane.is_open]
         return [(lane.suggestion.generation, lane.seen - self._waits_for_rung(lane.seen, lane)) for lane in lanes]
 
-    def lanes_of(self, trials: Sequence[Suggestion]) -> list[Lane]:
+    def select_lanes(self, trials: Sequence[Suggestion]) -> list[Lane]:
         return [self.lanes[trial.number] for trial in trials if trial.number in self.lanes]
 
     def run_due_rungs(self) -> Iterator[Lane]:
@@ -85,7 +85,7 @@ class TrainingGeneration(ABC):
         At each rung, generations are compared in order. So stops depend on values alone, and not on who was faster.
         """
         open_rung: float = math.inf  # the first rung that an earlier generation has not passed
-        for part in map(self.lanes_of, self._parts):
+        for part in map(self.select_lanes, self._parts):
             for rung in sorted({rung for lane in part for rung in lane.rungs}):
                 coming = [lane for lane in part if self._waits_for_rung(rung, lane) and lane.can_reach(rung)]
                 for lanes in [coming] * bool(coming) if self.compares_together else [[lane] for lane in coming]:
@@ -170,7 +170,7 @@ class TrainingGeneration(ABC):
             self._resumes = False
             return
         facts, states = checkpoint[0], iter(checkpoint[1])
-        lanes = {lane.number: lane for lane in self.lanes_of(trials)}
+        lanes = {lane.number: lane for lane in self.select_lanes(trials)}
         for number, entry in facts["lanes"].items():
             last, best = next(states), next(states)
             if (lane := lanes.get(int(number))) is not None:

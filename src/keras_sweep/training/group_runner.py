@@ -112,7 +112,7 @@ class GroupRunner(Runner):
         if self._checkpoint is not None:
             with self._wall.part("checkpoint"):
                 generation.restore(self._checkpoint, trials)
-        for lane in generation.lanes_of(trials):
+        for lane in generation.select_lanes(trials):
             if lane.rows and not lane.training and lane.wanted:
                 yield self._make_result(lane)
         return True

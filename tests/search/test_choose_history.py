@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_sweep.search.engines import make_engine
-from keras_sweep.search.samplers import BEST, MOST, choose_history
+from keras_sweep.search.samplers import BEST_LEARNED, MOST_LEARNED, choose_history
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 from tests.helpers.factory import LEARNING_RATE, make_spec
 
-RANKS = st.lists(st.integers(0, 1_000), min_size=MOST + 1, max_size=3 * MOST)
+RANKS = st.lists(st.integers(0, 1_000), min_size=MOST_LEARNED + 1, max_size=3 * MOST_LEARNED)
 
 
-@given(st.lists(st.floats(allow_nan=False), max_size=MOST))
+@given(st.lists(st.floats(allow_nan=False), max_size=MOST_LEARNED))
 def test_a_short_history_is_whole(ranks: list[float]) -> None:
     assert choose_history(ranks) == list(range(len(ranks)))
 
@@ -22,10 +22,10 @@ def test_a_short_history_is_whole(ranks: list[float]) -> None:
 @given(RANKS)
 def test_a_long_history_has_the_best_and_the_latest_results(ranks: list[int]) -> None:
     chosen = choose_history(ranks)
-    assert len(chosen) == MOST
+    assert len(chosen) == MOST_LEARNED
     assert chosen == sorted(set(chosen))
-    assert set(sorted(range(len(ranks)), key=ranks.__getitem__)[:BEST]) <= set(chosen)
-    assert set(range(len(ranks) - (MOST - BEST) // 2, len(ranks))) <= set(chosen)
+    assert set(sorted(range(len(ranks)), key=ranks.__getitem__)[:BEST_LEARNED]) <= set(chosen)
+    assert set(range(len(ranks) - (MOST_LEARNED - BEST_LEARNED) // 2, len(ranks))) <= set(chosen)
 
 
 def test_a_rebuilt_tpe_suggests_the_same_after_more_trials_than_it_learns_from() -> None:
@@ -38,7 +38,7 @@ def test_a_rebuilt_tpe_suggests_the_same_after_more_trials_than_it_learns_from()
         return Result(suggestion, state, value, curve, epoch=len(curve["val_accuracy"]))
 
     random_engine = make_engine(replace(spec, search=replace(spec.search, sampler="random")))
-    earlier = [told(suggestion) for suggestion in random_engine.ask(MOST + 40)]
+    earlier = [told(suggestion) for suggestion in random_engine.ask(MOST_LEARNED + 40)]
     engine = make_engine(spec)
     engine.replay([earlier])
     last = [told(suggestion) for suggestion in engine.ask(16)]
