@@ -174,6 +174,7 @@ def interrupt_in(function: str) -> None:
 @pytest.fixture(scope="module")
 def one_process() -> Iterator[Pool]:
     with closing(workers_of(1)()) as processes:  # type: ignore[misc]
+        processes.on_each(os.getpid)  # while it starts, a thread imports modules: `invalidate_caches` could fail then
         yield processes
 
 
