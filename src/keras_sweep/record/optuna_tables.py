@@ -181,19 +181,22 @@ def _choices(distribution: str) -> Any:
     return json.loads(distribution)["attributes"].get("choices")
 
 
-def read_trial_rows(connection: sqlite3.Connection, study: int) -> Iterator[tuple[int, str, float | None, Rows]]:
-    """Yield each trial's (number, state, value, rows of Optuna's tables). Raises ValueError if a trial was deleted."""
+def read_trial_rows(
+    connection: sqlite3.Connection, study: int, first: int = 0
+) -> Iterator[tuple[int, str, float | None, Rows]]:
+    """Yield (number, state, value, rows of Optuna's tables) of each trial from number `first` on, ordered by number.
+    Raises ValueError if a trial was deleted."""
     next_number(connection, study)
     sql = "SELECT trial_id FROM trial_user_attributes WHERE key = ? AND trial_id NOT IN (SELECT trial_id FROM trials)"
     if lost := connection.execute(sql, (CHECKSUM,)).fetchone():
         raise ValueError(f"a trial was deleted, but its attributes remain (trial_id {lost[0]})")
     rows: dict[int, Rows] = defaultdict(lambda: {table: {} for table in COLUMNS})
+    which, trials = {"study": study, "first": first}, f"{OWN} AND t.number >= :first"
     for table, columns in COLUMNS.items():
-        sql = f"SELECT trial_id, {columns} FROM {table} WHERE trial_id IN (SELECT t.trial_id {OWN})"
-        for row in connection.execute(sql, {"study": study}):
+        sql = f"SELECT trial_id, {columns} FROM {table} WHERE trial_id IN (SELECT t.trial_id {trials})"
+        for row in connection.execute(sql, which):
             rows[row[0]][table][row[1]] = row[2:]
-    sql = f"SELECT trial_id, number, state {OWN} ORDER BY number"
-    for trial_id, number, state in connection.execute(sql, {"study": study}):
+    for trial_id, number, state in connection.execute(f"SELECT trial_id, number, state {trials} ORDER BY number", which):
         value, kind = rows[trial_id]["trial_values"].get(0, (None, None))
         yield number, state, _INFINITE.get(kind, value), rows[trial_id]
 

@@ -36,21 +36,22 @@ class RecordedStudy:
     name: str
     facts: Facts
 
-    def load_results(self) -> list[Result]:
-        """Return all finished trials, ordered by number, each with its finalists (trainings with other seeds)."""
-        results, study = self.read_results(self.id), self.finalists()
+    def load_results(self, known: Sequence[Result] = ()) -> list[Result]:
+        """Return all finished trials, ordered by number, each with its finalists (trainings with other seeds).
+        `known` is as in `read_results`."""
+        results, study = self.read_results(self.id, known), self.finalists()
         if study is None:
             return results
         return add_finalists(results, self.read_results(study), self.facts.choice, len(results))
 
-    def read_results(self, study: int) -> list[Result]:
-        """Return the trials of the study with id `study`, ordered by number.
+    def read_results(self, study: int, known: Sequence[Result] = ()) -> list[Result]:
+        """Return the trials of the study with id `study`, ordered by number. The first trials, `known`, are not read.
         Raises ValueError if a trial is damaged or was deleted."""
-        results: list[Result] = []
+        results = list(known)
         objective, collecting = self.facts.objective, gc.isenabled()
         gc.disable()  # a hundred thousand new objects have no cycle: this saves a third of the time
         try:
-            for number, state, value, rows in schema.read_trial_rows(self.connection, study):
+            for number, state, value, rows in schema.read_trial_rows(self.connection, study, len(known)):
                 try:
                     texts = {key: text for key, (text,) in rows["trial_user_attributes"].items()}
                     results.append(encoding.decode(number, state, value, texts))

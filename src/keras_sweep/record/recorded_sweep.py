@@ -131,7 +131,7 @@ class RecordedSweep:
             study.set_attributes({"comparison": hashlib.sha256(text.encode()).hexdigest()})
             write_text(self.folder.comparison, text)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """The SHA-256 (hex) of all that the comparison depends on, to notice that a saved comparison is outdated."""
 

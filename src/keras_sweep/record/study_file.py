@@ -44,6 +44,7 @@ class StudyFile:
         self._initial_facts = study.facts  # read on opening, for facts that never change
         self._distributions: Mapping[str, str] = study.facts.distributions
         self._counted = (0, 0)  # (SQLite's version of the file when trials were counted, number of the next trial)
+        self._known: tuple[int, list[Result]] = (0, [])  # (SQLite's version when trials were read, these trials)
 
     @classmethod
     def create(
@@ -155,14 +156,16 @@ class StudyFile:
 
     def load_results(self) -> list[Result]:
         """Return all trials, ordered by number, each with its finalists. Raises RecordError."""
+        results = self.results()
         with reader.name_damage(self.folder):
-            return self._read_study().load_results()
+            return self._read_study().load_results(results)
 
     def finalists(self) -> Self:
         """Return the study of finalists in this file, created if missing. Raises RecordError.
         The two objects share a connection: `close` of either object closes it."""
         finalists = copy.copy(self)
         finalists.folder, finalists._counted = self.folder.finalists, (0, 0)  # noqa: SLF001  # of a copy of this object
+        finalists._known = (0, [])  # noqa: SLF001  # as above
         finalists._distributions = {**self._distributions, "seed": SEEDS}  # noqa: SLF001  # as above
         with reader.name_damage(self.folder):
             study = self._read_study().finalists()
@@ -177,9 +180,13 @@ class StudyFile:
         return finalists
 
     def results(self) -> list[Result]:
-        """Return all trials, ordered by number, without weights and without finalists. Raises RecordError."""
+        """Return all trials, ordered by number, without weights and without finalists. Raises RecordError.
+        Trials of an earlier call are not read again, unless another program has written to the file since."""
         with reader.name_damage(self.folder):
-            return self._read_study().read_results(self._study)
+            (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+            known = self._known[1] if version == self._known[0] else ()
+            self._known = (version, self._read_study().read_results(self._study, known))
+            return list(self._known[1])
 
     def close(self) -> None:
         self._connection.close()

@@ -137,9 +137,10 @@ def set_damaged_weights_aside(folder: SweepFolder, results: Sequence[Result], em
     """Rename weights files that are damaged or of another trial. Return the trials and finalists that lost their file.
     Raises RecordError if a file can't be renamed."""
     damaged = []
+    files = {part: saved.list_numbered_files(part.weights) for part in (folder, folder.finalists)}
     for trial in (trial for result in results for trial in (result, *result.finalists)):
-        path = saved.weights_file_of(folder, trial)
-        if path.exists():
+        path = files[saved.select_part(folder, trial)].get(trial.number)
+        if path is not None:
             try:
                 saved.load_weights_of(folder, trial)
             except RecordError as error:

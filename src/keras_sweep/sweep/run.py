@@ -48,7 +48,7 @@ from keras_sweep.training.checkpoint import read_kept_epochs
 from keras_sweep.training.choose import RUNNERS
 from keras_sweep.training.workers.pool import workers_of
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
-from keras_sweep.trial.ranking import best_training, comparable, is_imported, winner
+from keras_sweep.trial.ranking import best_training, can_win, comparable, is_imported
 from keras_sweep.trial.result import DIVERGED, Result
 
 KEPT_APART = ("study.db", "run.log", "lock")  # prefixes of files that every run writes: not in the digest
@@ -211,7 +211,8 @@ def _end(sweep: OpenSweep, ended: SweepEnded, digest: str | None) -> SweepEnded:
         sweep.emit(Noticed(resumes if trained or ended.kept or ended.waiting else nothing))
     ended = replace(ended, seconds=seconds)
     sweep.emit(ended)
-    if trained and not is_out_of_time and not sweep.stop.signalled and winner(trained, sweep.spec.objective) is None:
+    can_end = is_out_of_time or sweep.stop.signalled or any(can_win(trial, sweep.spec.objective) for trial in trained)
+    if trained and not can_end:
         raise _explain_no_winner(sweep.spec, trained)
     return ended
 
@@ -245,7 +246,7 @@ def digest_state(inputs: str, folder: SweepFolder, facts: Facts, training: Resul
     """Return the digest of a complete sweep from its files and `inputs`, the text of `describe_inputs`. `training` is
     the winner's training. `test` says whether a run evaluates on the test rows. Raises RecordError if a file can't be
     read."""
-    files = sorted(path for path in folder.path.rglob("*") if path.is_file())
+    files = sorted((path for path in folder.path.rglob("*") if path.is_file()), key=lambda path: path.parts)
     names = {path.relative_to(folder.path).as_posix(): path for path in files}
     digests = {name: file_digest(path) for name, path in names.items() if not name.startswith(KEPT_APART)}
     tested = test or facts.test_of(training) is not None
@@ -261,8 +262,11 @@ def tell_again(
     `inputs` and `test` are as in `digest_state`.
     """
     try:
+        facts = read_facts(folder)
+        if facts.done is None or not inputs or (facts.trials or 0) < spec.search.trials + facts.learned:
+            return None
         sweep = RecordedSweep.read(folder)
-        if sweep.best is None or sweep.facts.done is None or not inputs:
+        if sweep.best is None:
             return None
         training = best_training(sweep.best, spec.objective)
         if sweep.facts.done != digest_state(inputs, folder, sweep.facts, training, test=test):

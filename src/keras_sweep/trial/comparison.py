@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from keras_sweep.space.search_space import Objective
-from keras_sweep.trial.ranking import can_win, comparable, has_value, order_key, score, winner
+from keras_sweep.trial.ranking import can_win, comparable, has_value, order_key, score
 from keras_sweep.trial.result import Result, TrialState
 
 PAIRED = "paired"  # trials are compared row by row; all comparisons together hold at 95 %
@@ -62,7 +62,8 @@ class Comparison:
     all_rows: int | None = None  # all validation rows, if only `rows` of them were compared
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "behind": {str(number): astuple(distance) for number, distance in self.behind.items()}}
+        behind = {str(number): (gap.behind, gap.stderr, gap.tie) for number, gap in self.behind.items()}
+        return {**asdict(replace(self, behind={})), "behind": behind}
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Comparison:
@@ -82,8 +83,8 @@ class Comparison:
 def compare_by_value(results: Sequence[Result], objective: Objective) -> Comparison:
     """Compare each trial with the best by value. A difference within the larger of the two standard errors is a tie.
     Trials that were scored on other rows are not tied. Imported trials are compared only if no trial can win."""
-    counts = can_win if winner(results, objective) is not None else comparable
-    rivals = [result for result in results if counts(result, objective)]
+    rivals = [result for result in results if can_win(result, objective)]
+    rivals = rivals or [result for result in results if comparable(result, objective)]
     best = min(rivals, key=lambda result: order_key(result, objective), default=None)
     if best is None or best.value is None:
         return Comparison()

@@ -53,7 +53,7 @@ def is_searched(result: Result) -> bool:
 def comparable(result: Result, objective: Objective) -> bool:
     """Check whether a trial can be compared by value: the value is finite, and the trial was not pruned.
     With `take: best`, pruned trials count too, since the best epoch of each trial is compared."""
-    return order_key(result, objective)[0] <= 0
+    return has_value(result) and (result.final or objective.take_best or result.state is not TrialState.PRUNED)
 
 
 def can_win(result: Result, objective: Objective) -> bool:

@@ -139,7 +139,9 @@ def varying_names(rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
     """Return the names of the parameters that differ between the rows, in the order of their first appearance."""
 
     def varies(name: str) -> bool:
-        return len({(name in row.params, type(row.params.get(name)), row.params.get(name)) for row in rows}) > 1
+        values = ((name in row.params, type(row.params.get(name)), row.params.get(name)) for row in rows)
+        first = next(values)
+        return any(value != first for value in values)
 
     return tuple(filter(varies, dict.fromkeys(name for row in rows for name in row.params)))
 

@@ -227,10 +227,10 @@ class SweepProgress:
             self._scale.add(result.curve.get(self.objective.name, ()))
             epochs, count = self._trained_epochs
             self._trained_epochs = epochs + result.epochs, count + bool(result.epochs)
-        if not has_value(result):
-            return
-        bisect.insort(self.leading, result, key=lambda leading: order_key(leading, self.objective))
-        del self.leading[LEADING:]
+        place, full = order_key(result, self.objective), len(self.leading) == LEADING
+        if has_value(result) and not (full and place > order_key(self.leading[-1], self.objective)):
+            bisect.insort(self.leading, result, key=lambda leading: order_key(leading, self.objective))
+            del self.leading[LEADING:]
 
 
 def _read_epochs(params: Params) -> int | None:
