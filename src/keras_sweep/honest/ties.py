@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from keras_sweep.honest.estimate import LEVEL
 from keras_sweep.honest.scores import Floats, MeanScores, Places, Scores, draw_bags
@@ -114,7 +115,8 @@ def _draw_t(centred: Floats, freedom: int, rng: np.random.Generator) -> Floats:
     """Draw [ROUNDS, K] t values of equal models (`freedom` degrees) by a bootstrap of differences `centred` [K, n]."""
     lengths = np.array([np.linalg.norm(row.astype(np.float64), axis=1) for row in centred[:, None]])
     unit = (centred / np.where(lengths > 0, lengths, 1.0)).astype(np.float32)
-    values, vectors = np.linalg.eigh((unit @ unit.T).astype(np.float64))
+    with threadpool_limits(1):  # several threads wait for each other, and round by their number
+        values, vectors = np.linalg.eigh((unit @ unit.T).astype(np.float64))
     root = vectors * np.sqrt(np.maximum(values, 0.0))
     normal = rng.standard_normal((ROUNDS, len(centred))) @ root.T
     return np.asarray(normal / np.sqrt(rng.chisquare(freedom, (ROUNDS, 1)) / freedom))
