@@ -5,6 +5,7 @@ import tempfile
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
@@ -154,6 +155,26 @@ def test_of_trials_of_which_one_is_out_of_turn_or_contradicts_itself_none_is_wri
             study.add(result(6), wrong)
         assert len(study.results()) == 6
         study.add(result(6))
+
+
+def test_a_trial_is_read_once_until_another_program_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers, decode = list[int](), encoding.decode
+
+    def count(number: int, *rest: Any) -> Result:
+        numbers.append(number)
+        return decode(number, *rest)
+
+    wanted = dense_sweep(4)
+    with new_study(tmp_path, wanted[:3]) as study:
+        monkeypatch.setattr(encoding, "decode", count)
+        assert same(study.results(), wanted[:3])
+        study.add(wanted[3])
+        assert same(study.load_results(), wanted) and same(study.results(), wanted)
+        assert numbers == [0, 1, 2, 3]
+        with closing(sqlite3.connect(study.folder.study)) as other, other:
+            other.execute("UPDATE trial_values SET value = 0.5 WHERE trial_id = 1")
+        with pytest.raises(RecordError, match="trial 0 is damaged"):
+            study.results()
 
 
 def test_attributes_are_kept_and_replaced(tmp_path: Path) -> None:

@@ -310,6 +310,12 @@ def test_a_sweep_is_not_told_again_for_another_total_text_or_a_test_that_is_due(
     assert not is_told_again(tmp_path, trials=3) and is_told_again(tmp_path, trials=3)
 
 
+def test_a_few_more_trials_of_a_short_search_do_not_complete_it(tmp_path: Path) -> None:
+    finished(tmp_path, TWO, trials=1)
+    assert len(finished(tmp_path, TWO, trials=4, more=1).ended.results) == 2
+    assert len(finished(tmp_path, TWO, trials=4).ended.results) == 4
+
+
 def test_a_run_that_was_cut_short_or_added_a_point_leaves_a_sweep_that_is_run_whole(tmp_path: Path) -> None:
     done = finished(tmp_path, TWO)
     assert read_facts(done.sweep).done is not None

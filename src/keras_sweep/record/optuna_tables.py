@@ -196,7 +196,8 @@ def read_trial_rows(
         sql = f"SELECT trial_id, {columns} FROM {table} WHERE trial_id IN (SELECT t.trial_id {trials})"
         for row in connection.execute(sql, which):
             rows[row[0]][table][row[1]] = row[2:]
-    for trial_id, number, state in connection.execute(f"SELECT trial_id, number, state {trials} ORDER BY number", which):
+    sql = f"SELECT trial_id, number, state {trials} ORDER BY number"
+    for trial_id, number, state in connection.execute(sql, which):
         value, kind = rows[trial_id]["trial_values"].get(0, (None, None))
         yield number, state, _INFINITE.get(kind, value), rows[trial_id]
 

@@ -40,9 +40,8 @@ class RecordedStudy:
         """Return all finished trials, ordered by number, each with its finalists (trainings with other seeds).
         `known` is as in `read_results`."""
         results, study = self.read_results(self.id, known), self.finalists()
-        if study is None:
-            return results
-        return add_finalists(results, self.read_results(study), self.facts.choice, len(results))
+        trained = [] if study is None else self.read_results(study)
+        return add_finalists(results, trained, self.facts.choice, len(results))
 
     def read_results(self, study: int, known: Sequence[Result] = ()) -> list[Result]:
         """Return the trials of the study with id `study`, ordered by number. The first trials, `known`, are not read.

@@ -164,8 +164,7 @@ class StudyFile:
         """Return the study of finalists in this file, created if missing. Raises RecordError.
         The two objects share a connection: `close` of either object closes it."""
         finalists = copy.copy(self)
-        finalists.folder, finalists._counted = self.folder.finalists, (0, 0)  # noqa: SLF001  # of a copy of this object
-        finalists._known = (0, [])  # noqa: SLF001  # as above
+        finalists.folder, finalists._counted, finalists._known = self.folder.finalists, (0, 0), (0, [])  # noqa: SLF001
         finalists._distributions = {**self._distributions, "seed": SEEDS}  # noqa: SLF001  # as above
         with reader.name_damage(self.folder):
             study = self._read_study().finalists()

@@ -61,14 +61,10 @@ def open_study(
         for path in (*parts, folder.best, folder.card, folder.space):
             if path.exists() or path.is_symlink():
                 emit(Noticed(f"{path} belongs to a record that is missing: it is renamed to {set_aside(path).name}"))
-        attributes: dict[str, Any] = {
-            "spec": flatten_spec(spec),
-            "fingerprint": fingerprint,
-            "versions": get_versions(),
-        }
-        code = model_code(spec)
-        attributes |= {"origin": str(spec.folder.resolve()), **({MODEL_CODE: code} if code else {})}
-        attributes |= {"learned": len(learned)} if learned else {}
+        attributes: dict[str, Any] = {"spec": flatten_spec(spec), "fingerprint": fingerprint}
+        attributes |= {"versions": get_versions(), "origin": str(spec.folder.resolve())}
+        more = {MODEL_CODE: model_code(spec), "learned": len(learned)}
+        attributes |= {key: value for key, value in more.items() if value}
         study = StudyFile.create(folder, spec, attributes, learned)
         if is_open_to_others(folder.path):
             mode = stat.S_IMODE(folder.path.stat().st_mode)
@@ -187,10 +183,8 @@ def rebuild_scores(sweep: OpenSweep, results: Sequence[Result]) -> None:
             else:
                 saved.save_scores(path, scores)
     if lost:
-        subject = (
-            f"the scores of the validation rows are missing for {pluralize(lost, 'trial')}, and so are the weights"
-        )
-        sweep.emit(Noticed(f"{subject}: trials are compared by their values alone"))
+        text = f"the scores of the validation rows are missing for {pluralize(lost, 'trial')}, and so are the weights"
+        sweep.emit(Noticed(f"{text}: trials are compared by their values alone"))
 
 
 def _recompute_scores(sweep: OpenSweep, trial: Result) -> RowScores | None:

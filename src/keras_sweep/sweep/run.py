@@ -48,7 +48,7 @@ from keras_sweep.training.checkpoint import read_kept_epochs
 from keras_sweep.training.choose import RUNNERS
 from keras_sweep.training.workers.pool import workers_of
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
-from keras_sweep.trial.ranking import best_training, can_win, comparable, is_imported
+from keras_sweep.trial.ranking import comparable, is_imported, winner
 from keras_sweep.trial.result import DIVERGED, Result
 
 KEPT_APART = ("study.db", "run.log", "lock")  # prefixes of files that every run writes: not in the digest
@@ -211,8 +211,7 @@ def _end(sweep: OpenSweep, ended: SweepEnded, digest: str | None) -> SweepEnded:
         sweep.emit(Noticed(resumes if trained or ended.kept or ended.waiting else nothing))
     ended = replace(ended, seconds=seconds)
     sweep.emit(ended)
-    can_end = is_out_of_time or sweep.stop.signalled or any(can_win(trial, sweep.spec.objective) for trial in trained)
-    if trained and not can_end:
+    if trained and not is_out_of_time and not sweep.stop.signalled and winner(trained, sweep.spec.objective) is None:
         raise _explain_no_winner(sweep.spec, trained)
     return ended
 
@@ -266,9 +265,7 @@ def tell_again(
         if facts.done is None or not inputs or (facts.trials or 0) < spec.search.trials + facts.learned:
             return None
         sweep = RecordedSweep.read(folder)
-        if sweep.best is None:
-            return None
-        training = best_training(sweep.best, spec.objective)
+        training = sweep.training(None)
         if sweep.facts.done != digest_state(inputs, folder, sweep.facts, training, test=test):
             return None
     except (RecordError, OSError):
