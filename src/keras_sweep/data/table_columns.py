@@ -18,7 +18,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,7 @@ MOST_COLUMNS = 50_000  # more take minutes; wide rows, like images, belong into 
 MOST_MIXED_COLUMNS = 2_000  # the limit if some are text: Keras builds an input for each column
 MOST_CATEGORIES = 100
 MOST_NOTICES = 10
+BLOCK = 1 << 20  # bytes of values that are described at once: they fit into a processor's cache
 LARGEST = 1e30  # sums and quotients stay inside the range of float32
 MOST_ALIKE = 20  # ids and free text have more different texts, which differ in over half of the rows
 MISSING = ""  # replaces a missing text
@@ -75,6 +76,17 @@ class TextColumn:
         return len(self.categories) > 1
 
 
+class _Numbers(NamedTuple):
+    """Describe the known values of a column of numbers. `fill`, `mean` and `deviation` are as in `NumberColumn`."""
+
+    count: int = 0
+    fill: float = 0.0
+    mean: float = 0.0
+    deviation: float = 0.0
+    blurred: bool = False
+    largest: float = 0.0  # of the absolute values
+
+
 Column = NumberColumn | TextColumn
 
 
@@ -109,7 +121,7 @@ def check_columns(
     """Check the columns of a table before its rows are split, so that an error can name the row. Raises TableError with
     every fault, also with `others`, the faults that the caller found. `place` names the table in errors. Columns in
     `texts` are categories even if their values look like numbers. If `gaps` is false, no hint suggests empty fields."""
-    values, category_faults = _number_values(table), []
+    values, category_faults = dict(zip(*_number_values(table), strict=True)), []
 
     def check(name: str, series: pl.Series) -> None:
         if "\0" in name:  # a Keras file can't hold this character
@@ -163,17 +175,17 @@ def fit_columns(
 ) -> tuple[tuple[Column, ...], tuple[str, ...]]:
     """Fit columns on training rows. Return (columns, notices). If `keep` is true, a column of numbers with a single
     value is not dropped. `place` names the table in errors. Raises TableError with every fault."""
-    values = _number_values(train)
+    names, values = _number_values(train)
+    numbers = dict(zip(names, _describe_numbers(values), strict=True))
     fix = _describe_options(options := odd_columns(train))
     notices = [] if fix is None else [fix]
 
     def fit(name: str, series: pl.Series) -> Column:
-        column, blurred = _fit_text_column(name, series) if name not in values else None, False
+        column, blurred = _fit_text_column(name, series) if name not in numbers else None, False
         if column is None:
-            known = values[name][~np.isnan(values[name])]
-            column = _fit_number_column(name, known, missing=len(known) < len(series))
+            column = _fit_number_column(name, numbers[name], len(series))
             whole = series.dtype.is_integer() and not column.deviation and series.drop_nulls().n_unique() > 1
-            blurred = whole or (len(known) > 0 and bool(find_blurred_columns(known[:, None])))
+            blurred = whole or numbers[name].blurred
         if isinstance(column, NumberColumn):
             column = replace(column, kept=keep and not column.deviation)
         elif copies := near_copies(column.categories):
@@ -219,21 +231,36 @@ def _map_columns(table: pl.DataFrame, function: Callable[[str, pl.Series], Any])
     return results, faults
 
 
-def _fit_number_column(name: str, known: npt.NDArray[np.float64], *, missing: bool) -> NumberColumn:
-    if not len(known):
-        return NumberColumn(name)
-    if (largest := np.abs(known).max()) > LARGEST:
-        what = f"column {quote(name)} must have numbers up to {LARGEST:g}, but got {largest:g}"
+def _describe_numbers(values: npt.NDArray[np.float64]) -> list[_Numbers]:
+    """Describe each row of [columns, N]. Columns with the same count of known values are described at once, since
+    calls for each of thousands of columns take seconds. Each sum has the order that it has for a single column."""
+    known = ~np.isnan(values)
+    counts, described = known.sum(axis=1), [_Numbers()] * len(values)
+    for count in np.unique(counts[counts > 0]):
+        places = np.flatnonzero(counts == count)
+        for block in np.array_split(places, 1 + len(places) * count * values.itemsize // BLOCK):
+            exact = values[block][known[block]].reshape(-1, count)
+            with np.errstate(all="ignore"):  # numbers beyond LARGEST are a fault of their column
+                part = exact.astype(np.float32).astype(np.float64)  # the model gets float32
+                deviations = np.where(part.min(axis=1) < part.max(axis=1), part.std(axis=1), 0)
+                blurred = np.isin(np.arange(len(block)), find_blurred_columns(exact.T))
+                scales = np.stack((np.median(part, axis=1), part.mean(axis=1), deviations)).astype(np.float32)
+            facts = zip(*scales.tolist(), blurred.tolist(), np.abs(exact).max(axis=1).tolist(), strict=True)
+            for place, fact in zip(block, facts, strict=True):
+                described[place] = _Numbers(int(count), *fact)
+    return described
+
+
+def _fit_number_column(name: str, numbers: _Numbers, rows: int) -> NumberColumn:
+    if numbers.largest > LARGEST:
+        what = f"column {quote(name)} must have numbers up to {LARGEST:g}, but got {numbers.largest:g}"
         raise DataError(what, hint="Use a larger unit")
-    known = known.astype(np.float32).astype(np.float64)  # the model gets float32
-    deviation = float(np.float32(known.std())) if known.min() < known.max() else 0.0
-    if 0 < deviation < 1 / LARGEST:
+    if 0 < numbers.deviation < 1 / LARGEST:
         raise DataError(
             f"column {quote(name)} has numbers too close together to scale: they differ by less than 1e-30",
             hint="Use a smaller unit",
         )
-    fill, mean = float(np.float32(np.median(known))), float(np.float32(known.mean()))
-    return NumberColumn(name, fill, mean, deviation, indicator=missing)
+    return NumberColumn(name, numbers.fill, numbers.mean, numbers.deviation, indicator=0 < numbers.count < rows)
 
 
 def _fit_text_column(name: str, series: pl.Series) -> Column:
@@ -262,10 +289,9 @@ def number_matrix(table: pl.DataFrame, names: Sequence[str]) -> npt.NDArray[np.f
                 raise _text_fault(name, texts, odd)
             series = parsed.alias(name)
         columns.append(series)
-    values = _number_values(pl.DataFrame(columns))
-    for name, column in values.items():
-        check_fits_32_bits(column, f"column {quote(name)}", gaps=True)
-    return np.array(list(values.values()), np.float32).reshape(len(names), len(table)).T
+    for name, values in zip(*(pairs := _number_values(pl.DataFrame(columns))), strict=True):
+        check_fits_32_bits(values, f"column {quote(name)}", gaps=True)
+    return np.ascontiguousarray(pairs[1].reshape(len(names), len(table)).T, np.float32)
 
 
 def check_names(names: Sequence[str], place: str) -> None:
@@ -297,11 +323,11 @@ def first_row(mask: pl.Series) -> int:
     return 1 + (mask.fill_null(False).arg_max() or 0)
 
 
-def _number_values(table: pl.DataFrame) -> dict[str, npt.NDArray[np.float64]]:
+def _number_values(table: pl.DataFrame) -> tuple[list[str], npt.NDArray[np.float64]]:
+    """Return the names of the columns of numbers, and their values, [columns, N], with NaN for missing values."""
     # One call for all columns: thousands of calls of polars take minutes.
-    columns = [series for series in table.get_columns() if is_number(series.dtype)]
-    matrix = np.asarray(pl.DataFrame(columns).cast(pl.Float64).to_numpy(), np.float64)
-    return {series.name: np.ascontiguousarray(values) for series, values in zip(columns, matrix.T, strict=True)}
+    columns = pl.DataFrame([series for series in table.get_columns() if is_number(series.dtype)])
+    return columns.columns, np.ascontiguousarray(columns.cast(pl.Float64).to_numpy().T, np.float64)
 
 
 def _split_numbers(series: pl.Series) -> tuple[pl.Series, pl.Series, pl.Series]:
