@@ -45,7 +45,7 @@ def _open_rows(spec: SweepSpec, data: SearchData) -> tuple[Rows, Features]:
     if pictures is not None:
         images, labels = pictures.test_arrays()
         return encode_pictures(spec, pictures, images, labels), images
-    encoding = fit_encoding(spec, read_parts(spec))
+    encoding = fit_encoding(spec, read_parts(spec), data.preprocessing)
     assert encoding.parts.test is not None
     test = encoding.rows("test")
     is_same = fingerprint(*encoding.encode_search(), folds=encoding.parts.folds) == data.fingerprint

@@ -186,8 +186,9 @@ class Encoding:
         return tuple(encoded)
 
 
-def fit_encoding(spec: SweepSpec, parts: Parts) -> Encoding:
-    """Fit the encoding of features and labels on training rows alone. Raises DataError."""
+def fit_encoding(spec: SweepSpec, parts: Parts, known: TablePreprocessing | None = None) -> Encoding:
+    """Fit the encoding of features and labels on training rows alone. `known`: the preprocessing that these rows had
+    before, if they are a table. It is used again if the columns have the same names. Raises DataError."""
     source, x, y = parts.source, parts.train.x, parts.train.y
     labels, notices = _fit_labels(spec, y, source), []
     for encoder, array in zip(leaves(labels), leaves(y), strict=True):
@@ -200,6 +201,8 @@ def fit_encoding(spec: SweepSpec, parts: Parts) -> Encoding:
 
         return Encoding(spec, parts, labels, fit_series(x, source.series), tuple(notices))
     if not isinstance(x, np.ndarray | dict | tuple):
+        if known is not None and [column.name for column in known.columns] == x.columns:
+            return Encoding(spec, parts, labels, known, tuple(notices))
         preprocessing, column_notices = _fit_table(spec, x, source)
         return Encoding(spec, parts, labels, preprocessing, (*notices, *column_notices))
     if isinstance(x, np.ndarray) and x.ndim == 2 and x.dtype.kind == "f" and (fine := find_blurred_columns(x)):

@@ -18,13 +18,13 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from keras_sweep.data.arrays import BLURRED, check_fits_32_bits, find_blurred_columns
+from keras_sweep.data.arrays import BLURRED, LARGEST_FLOAT32, check_fits_32_bits, find_blurred_columns
 from keras_sweep.data.labels import near_copies
 from keras_sweep.data.written_values import to_numbers
 from keras_sweep.errors import DataError, TableError
@@ -76,7 +76,8 @@ class TextColumn:
         return len(self.categories) > 1
 
 
-class _Numbers(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Numbers:
     """Describe the known values of a column of numbers. `fill`, `mean` and `deviation` are as in `NumberColumn`."""
 
     count: int = 0
@@ -289,9 +290,11 @@ def number_matrix(table: pl.DataFrame, names: Sequence[str]) -> npt.NDArray[np.f
                 raise _text_fault(name, texts, odd)
             series = parsed.alias(name)
         columns.append(series)
-    for name, values in zip(*(pairs := _number_values(pl.DataFrame(columns))), strict=True):
-        check_fits_32_bits(values, f"column {quote(name)}", gaps=True)
-    return np.ascontiguousarray(pairs[1].reshape(len(names), len(table)).T, np.float32)
+    _, values = _number_values(pl.DataFrame(columns))
+    if (np.abs(values) > LARGEST_FLOAT32).any():
+        for name, column in zip(names, values, strict=True):
+            check_fits_32_bits(column, f"column {quote(name)}", gaps=True)
+    return np.ascontiguousarray(values.reshape(len(names), len(table)).T, np.float32)
 
 
 def check_names(names: Sequence[str], place: str) -> None:
@@ -326,8 +329,9 @@ def first_row(mask: pl.Series) -> int:
 def _number_values(table: pl.DataFrame) -> tuple[list[str], npt.NDArray[np.float64]]:
     """Return the names of the columns of numbers, and their values, [columns, N], with NaN for missing values."""
     # One call for all columns: thousands of calls of polars take minutes.
-    columns = pl.DataFrame([series for series in table.get_columns() if is_number(series.dtype)])
-    return columns.columns, np.ascontiguousarray(columns.cast(pl.Float64).to_numpy().T, np.float64)
+    columns = [series for series in table.get_columns() if is_number(series.dtype)]
+    values = pl.DataFrame(columns).cast(pl.Float64).to_numpy()
+    return [series.name for series in columns], np.ascontiguousarray(values.T, np.float64)
 
 
 def _split_numbers(series: pl.Series) -> tuple[pl.Series, pl.Series, pl.Series]:

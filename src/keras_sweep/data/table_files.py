@@ -17,6 +17,7 @@ from keras_sweep.data import table_columns
 from keras_sweep.data.arrays import Array, check_fits_32_bits, describe_value, weight_array
 from keras_sweep.data.source import Features, RawRows, SourceRows
 from keras_sweep.data.table_columns import check_columns, check_names, first_row, is_number, is_text, polars_table
+from keras_sweep.data.table_copies import read_copy
 from keras_sweep.data.table_preprocessing import split_dates
 from keras_sweep.data.written_values import Ways, is_formatted, read_texts
 from keras_sweep.errors import DataError, TableError
@@ -93,15 +94,19 @@ def load_csv(path: Path, options: Any, gaps: list[str]) -> tuple[pl.DataFrame, C
         header = next(csv.reader(file, delimiter=separator), [])
     check_names(header, str(path))
     read = partial(pl.read_csv, path, separator=separator, null_values=gaps or None)
-    frame = read(infer_schema_length=None)
-    # polars looks for dates in each text, slowly. A column has dates only if its first text is a date.
-    first = frame.select(selectors.string().drop_nulls().first().fill_null("-"))
-    texts = first.write_csv(include_header=False).encode() or b"-"
-    if any(kind.is_temporal() for kind in pl.read_csv(texts, has_header=False, try_parse_dates=True).dtypes):
-        frame = read(infer_schema_length=None, try_parse_dates=True)
-    if len(header) == frame.width:
-        frame.columns = header  # polars leaves quotes inside a name doubled, as in the file
-    return frame, read
+
+    def parse() -> pl.DataFrame:
+        frame = read(infer_schema_length=None)
+        # polars looks for dates in each text, slowly. A column has dates only if its first text is a date.
+        first = frame.select(selectors.string().drop_nulls().first().fill_null("-"))
+        texts = first.write_csv(include_header=False).encode() or b"-"
+        if any(kind.is_temporal() for kind in pl.read_csv(texts, has_header=False, try_parse_dates=True).dtypes):
+            frame = read(infer_schema_length=None, try_parse_dates=True)
+        if len(header) == frame.width:
+            frame.columns = header  # polars leaves quotes inside a name doubled, as in the file
+        return frame
+
+    return read_copy(path, parse, separator, gaps), read
 
 
 def load_parquet(path: Path, _: Any, gaps: list[str]) -> tuple[pl.DataFrame, None]:

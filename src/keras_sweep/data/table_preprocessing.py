@@ -214,7 +214,7 @@ def _read_columns(
     columns, _, faults = read_texts(pl.DataFrame(formatted), *known)
     for _, fault in faults:
         raise DataError(fault.message, hint=(fault.hint or "").replace(" beside the file in `data`", ""))
-    frame = frame.with_columns(columns.values())
+    frame = frame.with_columns(columns.values()) if columns else frame
     for date in [frame.get_column(name) for name in dict.fromkeys(parts) if name in present]:
         try:
             times = date.str.to_datetime() if date.dtype == pl.String else date.cast(pl.Datetime)
