@@ -76,18 +76,6 @@ class TextColumn:
         return len(self.categories) > 1
 
 
-@dataclass(frozen=True, slots=True)
-class _Numbers:
-    """Describe the known values of a column of numbers. `fill`, `mean` and `deviation` are as in `NumberColumn`."""
-
-    count: int = 0
-    fill: float = 0.0
-    mean: float = 0.0
-    deviation: float = 0.0
-    blurred: bool = False
-    largest: float = 0.0  # of the absolute values
-
-
 Column = NumberColumn | TextColumn
 
 
@@ -176,17 +164,17 @@ def fit_columns(
 ) -> tuple[tuple[Column, ...], tuple[str, ...]]:
     """Fit columns on training rows. Return (columns, notices). If `keep` is true, a column of numbers with a single
     value is not dropped. `place` names the table in errors. Raises TableError with every fault."""
-    names, values = _number_values(train)
-    numbers = dict(zip(names, _describe_numbers(values), strict=True))
+    numbers = _fit_number_columns(*_number_values(train))
     fix = _describe_options(options := odd_columns(train))
     notices = [] if fix is None else [fix]
 
     def fit(name: str, series: pl.Series) -> Column:
         column, blurred = _fit_text_column(name, series) if name not in numbers else None, False
         if column is None:
-            column = _fit_number_column(name, numbers[name], len(series))
+            column, blurred, largest = numbers.get(name) or (NumberColumn(name), False, 0.0)
+            _check_scale(name, largest, column.deviation)
             whole = series.dtype.is_integer() and not column.deviation and series.drop_nulls().n_unique() > 1
-            blurred = whole or numbers[name].blurred
+            blurred = whole or blurred
         if isinstance(column, NumberColumn):
             column = replace(column, kept=keep and not column.deviation)
         elif copies := near_copies(column.categories):
@@ -232,11 +220,14 @@ def _map_columns(table: pl.DataFrame, function: Callable[[str, pl.Series], Any])
     return results, faults
 
 
-def _describe_numbers(values: npt.NDArray[np.float64]) -> list[_Numbers]:
-    """Describe each row of [columns, N]. Columns with the same count of known values are described at once, since
-    calls for each of thousands of columns take seconds. Each sum has the order that it has for a single column."""
+def _fit_number_columns(
+    names: Sequence[str], values: npt.NDArray[np.float64]
+) -> dict[str, tuple[NumberColumn, bool, float]]:
+    """Fit columns of numbers, [columns, N]. Return name -> (column, whether values are blurred, largest absolute
+    value). Columns with the same count of known values are fitted at once, since calls for each of thousands of columns
+    take seconds. Each sum has the order that it has for a single column."""
     known = ~np.isnan(values)
-    counts, described = known.sum(axis=1), [_Numbers()] * len(values)
+    counts, fitted = known.sum(axis=1), {name: (NumberColumn(name), False, 0.0) for name in names}
     for count in np.unique(counts[counts > 0]):
         places = np.flatnonzero(counts == count)
         for block in np.array_split(places, 1 + len(places) * count * values.itemsize // BLOCK):
@@ -246,22 +237,22 @@ def _describe_numbers(values: npt.NDArray[np.float64]) -> list[_Numbers]:
                 deviations = np.where(part.min(axis=1) < part.max(axis=1), part.std(axis=1), 0)
                 blurred = np.isin(np.arange(len(block)), find_blurred_columns(exact.T))
                 scales = np.stack((np.median(part, axis=1), part.mean(axis=1), deviations)).astype(np.float32)
-            facts = zip(*scales.tolist(), blurred.tolist(), np.abs(exact).max(axis=1).tolist(), strict=True)
-            for place, fact in zip(block, facts, strict=True):
-                described[place] = _Numbers(int(count), *fact)
-    return described
+            facts = zip(blurred.tolist(), np.abs(exact).max(axis=1).tolist(), strict=True)
+            for place, (fill, mean, deviation), more in zip(block, scales.T.tolist(), facts, strict=True):
+                column = NumberColumn(names[place], fill, mean, deviation, indicator=bool(count < values.shape[1]))
+                fitted[column.name] = (column, *more)
+    return fitted
 
 
-def _fit_number_column(name: str, numbers: _Numbers, rows: int) -> NumberColumn:
-    if numbers.largest > LARGEST:
-        what = f"column {quote(name)} must have numbers up to {LARGEST:g}, but got {numbers.largest:g}"
+def _check_scale(name: str, largest: float, deviation: float) -> None:
+    if largest > LARGEST:
+        what = f"column {quote(name)} must have numbers up to {LARGEST:g}, but got {largest:g}"
         raise DataError(what, hint="Use a larger unit")
-    if 0 < numbers.deviation < 1 / LARGEST:
+    if 0 < deviation < 1 / LARGEST:
         raise DataError(
             f"column {quote(name)} has numbers too close together to scale: they differ by less than 1e-30",
             hint="Use a smaller unit",
         )
-    return NumberColumn(name, numbers.fill, numbers.mean, numbers.deviation, indicator=0 < numbers.count < rows)
 
 
 def _fit_text_column(name: str, series: pl.Series) -> Column:
