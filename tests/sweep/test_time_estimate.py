@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 import keras_sweep as ks
+from keras_sweep.process.compiling import enable_compile_cache
 from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Goal, Objective, Parameter
 from keras_sweep.space.sweep_spec import Finish
 from keras_sweep.sweep import time_estimate
 from keras_sweep.sweep.time_estimate import HALVING, PROBE_TRIALS, RUNGS, _offer_rungs, estimate_time
-from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial.events import EpochEnded, Noticed, PhaseBegan

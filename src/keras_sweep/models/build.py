@@ -17,6 +17,7 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError
 from keras_sweep.models.hyper_model import Fit, has_own_fit, is_hyper_model, make_hyper_parameters
 from keras_sweep.models.own_compile import read_compile_arguments
+from keras_sweep.process.compiling import use_fast_initializers
 from keras_sweep.process.source_code import digest_files
 from keras_sweep.process.user_code import guard_user_code, load_python, select_accepted
 from keras_sweep.process.user_objects import display_name, get_part_digests, is_object_name
@@ -39,6 +40,11 @@ def build_with_fit(
     model bound, or None if `keras.Model.fit` trains the model. A user's function gets `arguments`, the trial's model
     arguments. If it has parameters `input_shape` (of a row) or `classes` (None for regression), it gets these, too.
     Raises ModelError if the function can't be imported or called, raises, or does not return a Keras model."""
+    with use_fast_initializers():
+        return _build(spec, arguments, data)
+
+
+def _build(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> tuple[Any, partial[Any] | None]:
     if spec.model.kind == "dense":
         try:
             model = dense(data, spec.loss, spec.loss_arguments, **arguments)  # type: ignore[arg-type]

@@ -19,6 +19,7 @@ from keras_sweep.errors import ChangedSweep, UsageError
 from keras_sweep.models.build import find_changed_code, model_code
 from keras_sweep.models.inspect_model import add_own_parameters, first_model, inspect_model, load_rows
 from keras_sweep.process.backend import BACKENDS, check_environment, choose_backend, use_keras_config
+from keras_sweep.process.compiling import enable_compile_cache
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.process.user_code import forget_edited_modules
 from keras_sweep.process.user_objects import display_name, is_object_name
@@ -31,7 +32,6 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.variants import Variant, get_variant
 from keras_sweep.sweep.trust import ask_for_trust, read_unfollowed_spec
 from keras_sweep.training.choose import choose_runner
-from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.lanes.packing import LANE_LIMIT
 from keras_sweep.training.losses import check_class_weights, compile_arguments
 from keras_sweep.training.outcome import count_flops

@@ -14,6 +14,7 @@ from keras_sweep.errors import ChangedSweep, DataError, ModelError, RecordError,
 from keras_sweep.files.plain import file_digest
 from keras_sweep.models.model_as_file import objects_in_file
 from keras_sweep.process.backend import check_environment, choose_backend, use_keras_config, without_tensorflow
+from keras_sweep.process.compiling import enable_compile_cache
 from keras_sweep.process.user_code import load_python
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.recorded_sweep import RecordedSweep
@@ -28,7 +29,6 @@ from keras_sweep.sweep.replay import STDERR, Gap, Match, gap
 from keras_sweep.sweep.trust import ask_for_trust
 from keras_sweep.sweep.winner import count_look
 from keras_sweep.training.build_trial import predict_rows
-from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.losses import compile_arguments
 from keras_sweep.training.outcome import LoggedMetric
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan

@@ -14,11 +14,11 @@ import numpy as np
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError
 from keras_sweep.models.hyper_model import RETURNED
+from keras_sweep.process.compiling import enable_compile_cache
 from keras_sweep.process.wall_time import WallTime
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import join
 from keras_sweep.training.checkpoint import CHECKPOINT_SECONDS, LatestCheckpoint
-from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.generation import TrainingGeneration
 from keras_sweep.training.group import Group, Report, Segment, Tell
 from keras_sweep.training.lane import EndStates, Lane, LaneEnd

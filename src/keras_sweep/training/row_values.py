@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from keras_sweep.data.arrays import Array, ravel_column
 from keras_sweep.data.search_data import Rows
+from keras_sweep.process.compiling import Effort
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.training.compiling import Effort
 from keras_sweep.trial.row_scores import OF_ALL_ROWS, RowScores, from_outputs, from_values
 
 ACCURACIES = frozenset({"accuracy", "acc", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy"})

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
+from keras_sweep.process.compiling import Effort
 from keras_sweep.space.distributions import Int
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.sweep_spec import ModelSpec
-from keras_sweep.training.compiling import Effort
 from keras_sweep.training.lanes.packing import Device
 from keras_sweep.training.lanes.runner import CompiledRunner
 from tests.helpers.factory import LEARNING_RATE, make_spec

@@ -3,9 +3,9 @@ from itertools import chain
 import numpy as np
 import pytest
 
+from keras_sweep.process.compiling import Effort
 from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.sweep.replay import RELATIVE
-from keras_sweep.training.compiling import Effort
 from keras_sweep.training.lanes.flat import FlatLayout
 from keras_sweep.training.lanes.lane_numbers import Numbers
 from keras_sweep.training.lanes.packing import Device

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from keras_sweep.data.search_data import Fold
-from keras_sweep.training.compiling import Effort
+from keras_sweep.process.compiling import Effort
 from keras_sweep.training.lanes.program import DeviceData, Program
 from keras_sweep.training.lanes.signature import make_signature
 from keras_sweep.training.lanes.template import Template

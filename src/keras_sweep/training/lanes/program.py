@@ -21,8 +21,8 @@ import numpy as np
 
 from keras_sweep.data.arrays import Array, cut, leaves
 from keras_sweep.data.search_data import SearchData
+from keras_sweep.process.compiling import Effort
 from keras_sweep.training.checkpoint import TrainingState, join_states, split_state
-from keras_sweep.training.compiling import Effort
 from keras_sweep.training.folds import join_fold_rows, join_scores
 from keras_sweep.training.lanes.cpu_operations import with_cpu_operations
 from keras_sweep.training.lanes.flat import FlatLayout, State, can_use_flat_layout

@@ -14,12 +14,12 @@ from keras_sweep.errors import ModelError
 from keras_sweep.models.build import build_model
 from keras_sweep.models.inspect_model import first_model
 from keras_sweep.models.own_compile import plain_parts
+from keras_sweep.process.compiling import Effort, effort
 from keras_sweep.space.distributions import Float
 from keras_sweep.space.search_space import Params
 from keras_sweep.space.sweep_spec import MODEL_PREFIX, SweepSpec
 from keras_sweep.training.build_trial import brings_optimizer
 from keras_sweep.training.checkpoint import TrainingState, split_state
-from keras_sweep.training.compiling import Effort, effort
 from keras_sweep.training.folds import build_trained_model, join_fold_rows
 from keras_sweep.training.lane import Lane
 from keras_sweep.training.lanes import signature as signatures

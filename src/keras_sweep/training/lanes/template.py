@@ -15,13 +15,13 @@ from keras_sweep.data.arrays import Array, cut, each, leaves
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.models.build import build_model
 from keras_sweep.process.backend import without_tensorflow
+from keras_sweep.process.compiling import Effort
 from keras_sweep.process.user_code import is_user_error
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import averages
 from keras_sweep.training.build_trial import ROWS, compile_model, make_optimizer
 from keras_sweep.training.checkpoint import Arrays, TrainingState
-from keras_sweep.training.compiling import Effort
 from keras_sweep.training.lanes.lane_numbers import LaneNumbers, Numbers, SharedStructure, use_lane_numbers
 from keras_sweep.training.lanes.signature import PLACEHOLDER, OptimizerVariant, Signature, from_key
 from keras_sweep.training.lanes.structure import OwnModel, build_structure_model, make_own_model, resize_arrays

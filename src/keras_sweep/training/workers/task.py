@@ -27,11 +27,11 @@ from keras_sweep.process.backend import (
     keras_config,
     use_keras_config,
 )
+from keras_sweep.process.compiling import enable_compile_cache
 from keras_sweep.process.user_code import forget_edited_modules, note_modules
 from keras_sweep.process.user_objects import export_objects, import_objects
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training import build_trial
-from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.workers.pool import Pool
 
 SAME = ("keras-sweep", "keras", "numpy")  # packages whose versions must match, like the backend's

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from keras_sweep.training import compiling
-from keras_sweep.training.compiling import Effort, effort, enable_compile_cache, is_known_option
+from keras_sweep.process import compiling
+from keras_sweep.process.compiling import Effort, effort, enable_compile_cache, is_known_option
 from tests.helpers.command import python
 from tests.helpers.ran import ran_as
 from tests.helpers.records import ROOT
@@ -13,7 +13,7 @@ from tests.helpers.whole_spaces import PLAIN
 
 COMPILE = """\
 import jax
-from keras_sweep.training.compiling import enable_compile_cache
+from keras_sweep.process.compiling import enable_compile_cache
 print(enable_compile_cache())
 jax.jit(lambda x: x + 1)(1.0).block_until_ready()
 """
