@@ -33,6 +33,7 @@ def build_model(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchDat
     return build_with_fit(spec, arguments, data)[0]
 
 
+@use_fast_initializers()
 def build_with_fit(
     spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData
 ) -> tuple[Any, partial[Any] | None]:
@@ -40,11 +41,6 @@ def build_with_fit(
     model bound, or None if `keras.Model.fit` trains the model. A user's function gets `arguments`, the trial's model
     arguments. If it has parameters `input_shape` (of a row) or `classes` (None for regression), it gets these, too.
     Raises ModelError if the function can't be imported or called, raises, or does not return a Keras model."""
-    with use_fast_initializers():
-        return _build(spec, arguments, data)
-
-
-def _build(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> tuple[Any, partial[Any] | None]:
     if spec.model.kind == "dense":
         try:
             model = dense(data, spec.loss, spec.loss_arguments, **arguments)  # type: ignore[arg-type]

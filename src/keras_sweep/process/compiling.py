@@ -3,21 +3,21 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
 from enum import Enum
 from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
 from keras_sweep.files.atomic import user_cache
 
 # Upper limits of the numbers (weights and layer outputs) that the longest trial computes. LOW adds 50 ns per number.
 LOW, MEDIUM = 4e6, 1e8
-# Names of Keras's initializers that have equal bits if they are compiled with MEDIUM effort. "random_normal" has not.
-DRAWN = ("glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal", "orthogonal")
-DRAWN += ("random_uniform", "truncated_normal")
-_building = ContextVar("building", default=False)
+# Names of Keras's initializers that have equal bits with medium effort: its `normal` has not.
+FAST = {"zeros": "Zeros", "uniform": "RandomUniform", "random_uniform": "RandomUniform", "orthogonal": "Orthogonal"}
+FAST |= {f"{who}_{what}": f"{who}_{what}" for who in ("glorot", "he", "lecun") for what in ("uniform", "normal")}
 
 
 class Effort(Enum):
@@ -82,40 +82,44 @@ def is_known_option(name: str, value: Any) -> bool:
 
 @contextmanager
 def use_fast_initializers() -> Iterator[None]:
-    """Draw initial weights by programs of medium effort in models that this thread builds inside the block.
+    """Compile the draws of initial weights with medium effort, in models that this thread builds inside the block.
 
     XLA compiles a program for each shape of weights, and Keras passes no compile options. So the names of Keras's
     initializers stand for subclasses that do. The weights are equal to the bit. On another backend nothing happens.
     """
     import keras
 
-    is_jax = keras.backend.backend() == "jax" and Effort.MEDIUM.options
-    fast = {name: _make_fast(getattr(keras.initializers, name)) for name in DRAWN if is_jax}
-    fast |= {"uniform": fast["random_uniform"]} if fast else {}  # the name in `Embedding`
-    scope, token = keras.saving.custom_object_scope, _building.set(True)
-    try:
-        with scope({}) as outer, scope({**fast, **outer.backup}):  # a scope hides the objects of the outer scope
-            yield
-    finally:
-        _building.reset(token)
+    compiles = keras.backend.backend() == "jax" and Effort.MEDIUM.options
+    fast = {name: _make_fast(getattr(keras.initializers, kind)) for name, kind in FAST.items() if compiles}
+    scope = keras.saving.custom_object_scope
+    with scope({}) as outer, scope({**fast, **outer.backup}):  # a scope hides the objects of the outer scope
+        yield
+
+
+class _EqualsBase(type):
+    """Classes that equal their base, by which Keras looks up the name to save: so files name Keras's initializer."""
+
+    def __eq__(cls, other: object) -> bool:
+        return other is cls or other is cls.__base__
+
+    def __hash__(cls) -> int:
+        return hash(cls.__base__)
 
 
 @cache
 def _make_fast(kind: Any) -> Any:
-    from keras import backend, random
+    import jax
+    import keras
 
-    class FastInitializer(kind):  # type: ignore[misc]
-        @property
-        def __class__(self) -> Any:
-            """While a layer is built, the class that it copies. Then the class that the layer's configuration names."""
-            return type(self) if _building.get() else kind
-
+    class FastInitializer(kind, metaclass=_EqualsBase):  # type: ignore[misc]
         def __call__(self, shape: Any, dtype: Any = None) -> Any:
+            if kind is keras.initializers.Zeros:  # needs no program
+                return jax.device_put(np.zeros(shape, keras.backend.standardize_dtype(dtype)))
             if not isinstance(self.seed, int):
                 return super().__call__(shape, dtype)
             config = json.dumps({name: value for name, value in self.get_config().items() if name != "seed"})
-            draw = _compile_draw(kind, config, tuple(shape), backend.standardize_dtype(dtype))
-            return draw(random.SeedGenerator(self.seed, "seed").state.value)
+            draw = _compile_draw(kind, config, tuple(shape), keras.backend.standardize_dtype(dtype))
+            return draw(keras.random.SeedGenerator(self.seed, "seed").state.value)
 
     return FastInitializer
 

@@ -21,6 +21,7 @@ from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.errors import ChangedSweep, Interrupted, ModelError, RecordError, SweepError
 from keras_sweep.files.arrays import write_arrays
 from keras_sweep.models.own_compile import can_validate
+from keras_sweep.process.compiling import use_fast_initializers
 from keras_sweep.process.user_objects import display_name
 from keras_sweep.record.facts import Facts, Refit, TestScores
 from keras_sweep.record.lock import SweepLock
@@ -126,6 +127,7 @@ def train_on_all(
     return again.weights, Refit(*numbers, again.epochs, len(rows.train), scores, digest)
 
 
+@use_fast_initializers()
 def build_trained_model(spec: SweepSpec, result: Result, weights: Weights, data: SearchData) -> Any:
     """Return the trial's compiled `keras.Model` with these weights. It takes rows as in `data.train.x`. Raises
     ModelError if the weights do not fit the model."""

@@ -20,6 +20,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_sweep.process.compiling import use_fast_initializers
 from keras_sweep.training.checkpoint import Arrays, TrainingState
 from keras_sweep.training.lanes.lane_numbers import LaneNumbers, Numbers, PerLaneValue, set_attributes
 from keras_sweep.training.lanes.signature import is_elementwise
@@ -99,6 +100,7 @@ class FlatLayout:
             for optimizer_variable in optimizer.variables
         ]
 
+    @use_fast_initializers()
     def _build_optimizers(self, variable: Any) -> list[Any]:
         optimizers = self._template.make_optimizers()
         for optimizer in optimizers:

@@ -15,7 +15,7 @@ from keras_sweep.data.arrays import Array, cut, each, leaves
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.models.build import build_model
 from keras_sweep.process.backend import without_tensorflow
-from keras_sweep.process.compiling import Effort
+from keras_sweep.process.compiling import Effort, use_fast_initializers
 from keras_sweep.process.user_code import is_user_error
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -37,6 +37,7 @@ class Template:
     Never create two templates in parallel: each template seeds the random generators of the process.
     """
 
+    @use_fast_initializers()
     def __init__(self, spec: SweepSpec, signature: Signature, data: SearchData) -> None:
         """Build the signature's model for these data. Raise ModelError if the model can't be built."""
         self.signature, spec = signature, replace(spec, own=())  # `spec.loss` and `spec.metrics` are set
