@@ -1,11 +1,15 @@
 """Compiled programs are kept for the next process, in a folder that nobody else can write to."""
 
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
+import keras
+import numpy as np
 import pytest
 
 from keras_sweep.process import compiling
-from keras_sweep.process.compiling import Effort, effort, enable_compile_cache, is_known_option
+from keras_sweep.process.compiling import Effort, effort, enable_compile_cache, is_known_option, use_fast_initializers
 from tests.helpers.command import python
 from tests.helpers.ran import ran_as
 from tests.helpers.records import ROOT
@@ -87,3 +91,34 @@ def test_on_another_backend_than_jax_nothing_is_kept(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("keras.backend.backend", lambda: "torch")
     monkeypatch.setattr(compiling, "user_cache", pytest.fail)
     assert enable_compile_cache() is None
+
+
+def built(*, fast: bool) -> tuple[list[Any], str]:
+    """The initial weights of a model, and its configuration as a file has it."""
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(3)
+    layers = keras.layers
+    drawn_in_order = keras.initializers.GlorotNormal(seed=keras.random.SeedGenerator(1))
+    with use_fast_initializers() if fast else nullcontext():
+        inputs = layers.Input((6,))
+        x = layers.Embedding(9, 8)(inputs)
+        x = layers.Bidirectional(layers.LSTM(4, return_sequences=True))(x + layers.MultiHeadAttention(2, 4)(x, x))
+        x = layers.Conv1D(3, 2, kernel_initializer="he_normal")(x)
+        x = layers.Dense(5, kernel_initializer=drawn_in_order)(x)
+        model = keras.Model(inputs, layers.Dense(2, kernel_initializer="lecun_normal")(x))
+    return model.get_weights(), model.to_json()
+
+
+def test_initial_weights_of_less_effort_are_equal_to_the_bit_and_saved_as_those_of_keras() -> None:
+    (weights, config), (expected, expected_config) = built(fast=True), built(fast=False)
+    assert len(weights) == len(expected) and all(map(np.array_equal, weights, expected))
+    assert config == expected_config
+
+
+def test_objects_of_the_users_are_known_where_initializers_are_fast() -> None:
+    class Mine(keras.initializers.Zeros):
+        pass
+
+    with keras.saving.custom_object_scope({"mine": Mine, "zeros": Mine}), use_fast_initializers():
+        assert type(keras.initializers.get("mine")) is type(keras.initializers.get("zeros")) is Mine
+    assert type(keras.initializers.get("zeros")) is keras.initializers.Zeros

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import Enum
-from functools import cache, lru_cache
+from functools import cache, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -111,29 +111,21 @@ def _make_fast(kind: Any) -> Any:
     import jax
     import keras
 
+    generator = keras.random.SeedGenerator(0, "seed")
+
+    @partial(jax.jit, static_argnums=(1, 2, 3), compiler_options=Effort.MEDIUM.options)
+    def draw(seed: Any, config: str, shape: tuple[int, ...], dtype: str) -> Any:
+        with keras.StatelessScope([(generator.state, seed)]):
+            return kind(**{**json.loads(config), "seed": generator})(shape, dtype)
+
     class FastInitializer(kind, metaclass=_EqualsBase):  # type: ignore[misc]
         def __call__(self, shape: Any, dtype: Any = None) -> Any:
-            if kind is keras.initializers.Zeros:  # needs no program
-                return jax.device_put(np.zeros(shape, keras.backend.standardize_dtype(dtype)))
+            dtype, config = keras.backend.standardize_dtype(dtype), self.get_config()
+            if "seed" not in config:
+                return jax.device_put(np.zeros(shape, dtype))
             if not isinstance(self.seed, int):
                 return super().__call__(shape, dtype)
-            config = json.dumps({name: value for name, value in self.get_config().items() if name != "seed"})
-            draw = _compile_draw(kind, config, tuple(shape), keras.backend.standardize_dtype(dtype))
-            return draw(keras.random.SeedGenerator(self.seed, "seed").state.value)
+            seed = keras.random.SeedGenerator(self.seed, "seed").state.value
+            return draw(seed, json.dumps({**config, "seed": None}), tuple(shape), dtype)
 
     return FastInitializer
-
-
-@lru_cache(256)
-def _compile_draw(kind: Any, config: str, shape: Any, dtype: str) -> Any:
-    import jax
-    import keras
-
-    generator = keras.random.SeedGenerator(0, "seed")
-    initializer = kind(**json.loads(config), seed=generator)
-
-    def draw(seed: Any) -> Any:
-        with keras.StatelessScope([(generator.state, seed)]):
-            return initializer(shape, dtype)
-
-    return jax.jit(draw, compiler_options=Effort.MEDIUM.options)
