@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from keras_sweep.api.sweep import Sweep as Sweep
     from keras_sweep.api.sweep import open as open
     from keras_sweep.api.sweep import sweeps as sweeps
+    from keras_sweep.api.sweep_cv import SweepCV as SweepCV
     from keras_sweep.api.trial import Trial as Trial
     from keras_sweep.api.tuner import Tuner as Tuner
     from keras_sweep.errors import Interrupted as Interrupted
@@ -53,6 +54,7 @@ _HOMES = {
     "api.space": ("check", "init", "schema"),
     "api.spec": ("Choice", "Csv", "Float", "Int", "KerasTuner", "Npz", "Optuna", "Parquet", "Spec"),
     "api.sweep": ("Sweep", "open", "sweeps"),
+    "api.sweep_cv": ("SweepCV",),
     "api.trial": ("Trial",),
     "api.tuner": ("Tuner",),
     "errors": ("Interrupted", "SweepError", "UsageError"),

@@ -30,7 +30,7 @@ class UsageError(SweepError):
     exit_code = 2
 
 
-class DataError(UsageError):
+class DataError(UsageError, ValueError):
     """The data can't be read, or do not match the space file. Fix the data or the space file."""
 
 

@@ -154,7 +154,7 @@ class Encoding:
             if not np.isfinite(x).all():
                 raise DataError(f"a number of the {what} is too large for float32", hint="Use a larger unit")
         if raw.weights is not None and not raw.weights.any():
-            raise DataError(f"all weights of the {what} are 0", hint="Give some rows a weight above 0")
+            raise DataError(f"all weights of the {what} are 0", hint="Give some rows a weight above zero")
         y = each(lambda labels, array: labels.encode(array, what), self.labels, raw.y)
         return Rows(x, y, None if raw.weights is None else copy_if_view(raw.weights))
 

@@ -123,7 +123,7 @@ def load_columns(
     DataError, which names the table `place` and the format `kind`, or TableError if texts may be read in two ways."""
     try:
         return _load(load, place, options, others)
-    except (pl.exceptions.PolarsError, OSError, ValueError, csv.Error) as error:
+    except (pl.exceptions.PolarsError, OSError, UnicodeError, csv.Error) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         hint = "Save it as UTF-8" if "utf-8" in reason.lower() else None
         raise DataError(f"{place} can't be read as {kind}: {reason}", hint=hint) from error
