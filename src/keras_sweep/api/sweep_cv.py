@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 from scipy.special import expit, softmax
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import BaseEstimator, is_classifier, is_regressor
 from sklearn.utils import ClassifierTags, RegressorTags, metaestimators, multiclass, validation
 
 from keras_sweep.api.edge import cut_tracebacks
@@ -54,7 +54,8 @@ class SweepCV(BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:
         """Search, and train the winner on all rows. Rows with equal `groups` stay in the same fold."""
-        X, y = validation.validate_data(self, X, y, allow_nd=True, multi_output=not is_classifier(self))
+        form = {"multi_output": not is_classifier(self), "y_numeric": is_regressor(self)}
+        X, y = validation.validate_data(self, X, y, allow_nd=True, **form)
         if is_classifier(self):
             multiclass.check_classification_targets(y)
         spec, by = self.spec or Spec(), {} if groups is None else {"groups": groups}
