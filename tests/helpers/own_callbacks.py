@@ -1,9 +1,12 @@
 """Callbacks of a user's, which set other weights than those that the last epoch ended with."""
 
 import itertools
+from pathlib import Path
 
 import keras
 import numpy as np
+
+from keras_sweep.process.user_objects import register_function
 
 
 class Keeping(keras.callbacks.Callback):
@@ -48,6 +51,22 @@ class InFolds(FirstAtEnd):
     def on_epoch_end(self, epoch, logs=None):
         super().on_epoch_end(epoch)
         self.model.stop_training = epoch + 1 >= self.end
+
+
+def csv(trial):
+    """A file for each training, named by the trial; its numbers must be the record's."""
+    Path("logs").mkdir(exist_ok=True)
+    return keras.callbacks.CSVLogger(f"logs/{trial.name}.csv")
+
+
+def telling(told):
+    """The name of a callback that adds to a list what it was told of each training."""
+
+    def tell(trial):
+        told.append(trial)
+        return keras.callbacks.Callback()
+
+    return register_function(tell)
 
 
 nothing, first_at_end, first_at_epoch, averaged, in_folds = Keeping, FirstAtEnd, FirstAtEpoch, Averaged, InFolds

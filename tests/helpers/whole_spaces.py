@@ -104,6 +104,9 @@ SPACES = {
     .replace("trials: 2", "trials: 6")
     .replace("{values: [sgd, adam]}", "adam\n  data.border: {values: [2, 1]}"),
     "dataset": _few("{python: user_rows:batches}"),
+    "told": _few("digits").replace(
+        "search:", "training: {callbacks: [{python: own_callbacks:csv}]}\nfinish: {refit: true}\nsearch:"
+    ),
     "goals": _space(
         "{min: 1, max: 2}\n  model.hidden: {values: [[], [4], [16]]}",
         "optuna, sampler: tpe, trials: 18, start: [{model.hidden: [16], epochs: 2}]",

@@ -178,14 +178,16 @@ def test_losses_and_metrics_are_written_as_what_makes_them():
 
 def test_callbacks_weights_of_classes_and_of_rows_are_those_of_the_trial():
     watching = Training(
-        callbacks=(UserCallback("user_losses:mine"),),
+        callbacks=(UserCallback("own_callbacks:nothing"), UserCallback("own_callbacks:csv")),
         early_stopping=EarlyStopping(patience=2, monitor="val_loss"),
         reduce_lr_on_plateau=ReduceLROnPlateau(patience=1),
         class_weight={0: 2.0},
     )
     text = script(make_spec(training=watching, folder=FOLDER))
     made = text.partition("callbacks=[")[2]
-    assert made.startswith("mine(), keras.callbacks.EarlyStopping(monitor='val_loss'")
+    assert made.startswith("nothing(), csv(trial=SimpleNamespace(number=7, params={")
+    assert "}, name='trial-7')), keras.callbacks.EarlyStopping(monitor='val_loss'" in made
+    assert "from types import SimpleNamespace" in text
     assert "patience=2" in made and "None" not in made and "keras.callbacks.ReduceLROnPlateau(" in made
     assert "class_weight={0: 2.0})" in text and "sample_weight" not in text
     weights = [np.ones(len(rows), np.float32) for rows in (DATA.train, DATA.validation)]

@@ -17,11 +17,11 @@ from keras_sweep.models.hyper_model import explore_space, has_own_fit, is_hyper_
 from keras_sweep.models.model_as_file import fileable, opening_call, opening_words
 from keras_sweep.models.own_compile import apply_own_compile, check_losses, list_outputs, list_overrides, own_loss
 from keras_sweep.process.backend import can_import, clear_session, import_keras, require_backend
-from keras_sweep.process.user_code import guard_user_code, load_python, preserve_process
+from keras_sweep.process.user_code import guard_user_code, load_python, preserve_process, select_accepted
 from keras_sweep.process.user_objects import display_name
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import itemize, pluralize
-from keras_sweep.trial.plan import training_plan
+from keras_sweep.trial.plan import CallbackTrial, training_plan
 
 PLACES = (0.0, 0.5, 0.999999)  # positions in each range: a model that fails at the first may build at the next
 ROWS = 32  # rows to compute outputs for
@@ -112,12 +112,15 @@ def inspect_model(spec: SweepSpec, data: SearchData) -> Inspection:
 
 def _check_callbacks(spec: SweepSpec) -> None:
     """Raise MissingPackage for Keras's `TensorBoard`, which would fail without TensorFlow in the first epoch."""
-    keras = import_keras()
+    board = import_keras().callbacks.TensorBoard
+    example = {"trial": CallbackTrial(0, spec.space.make_example(0.0), "trial-0")}
     for place in (callback.python for callback in spec.training.callbacks):
         # Trials report other errors.
         with contextlib.suppress(ModelError), guard_user_code(f"{place} failed", spec.folder, ModelError):
             function: Any = load_python(place, spec.folder, ModelError)
-            if isinstance(function(), keras.callbacks.TensorBoard):
+            code = getattr(function, "__code__", None)  # a function that does not name it is not called here
+            is_named = code is None or "TensorBoard" in code.co_names
+            if is_named and isinstance(function(**select_accepted(function, example)), board):
                 require_backend("tensorflow", f", but the callback {display_name(place)} needs it")
 
 

@@ -69,7 +69,7 @@ def is_user_function(loss: str) -> bool:
 class UserCallback:
     """Your own callback. Trials with callbacks train with `fit`."""
 
-    python: str = Field(description="`module:function` that returns a new `keras.callbacks.Callback`")
+    python: str = Field(description="`module:function` that returns a new `keras.callbacks.Callback`; may take `trial`")
 
 
 ClassWeight: TypeAlias = Mapping[int | str, float] | Literal["balanced"] | None

@@ -26,7 +26,7 @@ from keras_sweep.space.sweep_spec import WATCHING, SweepSpec, is_user_function
 from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.training.build_trial import brings_optimizer, fits_itself, keras_schedule, make_optimizer
 from keras_sweep.training.losses import class_weights, compile_arguments, make_from_source
-from keras_sweep.trial.plan import TrainingPlan, training_plan
+from keras_sweep.trial.plan import CallbackTrial, TrainingPlan, training_plan
 from keras_sweep.trial.result import Result
 
 
@@ -104,7 +104,7 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
         pairs = zip(spec.metrics, compiled[kind], strict=True)
         metrics = [_call_code(spec, metric, "metrics", spec.metric_arguments.get(name, {})) for name, metric in pairs]
         compiling.append(f"{kind}=[{', '.join(metrics)}]")
-    callbacks = _callback_codes(spec, plan)
+    callbacks = _callback_codes(spec, plan, result)
     fit_options = f", callbacks=[{', '.join(callbacks)}]" if callbacks else ""
     if (weights := class_weights(plan.training.class_weight, data)) is not None:
         fit_options += f", class_weight={weights!r}"
@@ -119,6 +119,7 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
         f'os.environ["KERAS_BACKEND"] = "{backend}"  # before Keras is imported',
         *(f"os.environ[{name.upper()!r}] = {str(value)!r}" for name, value in settings if name not in set_in_code),
         "",
+        *(["from types import SimpleNamespace", ""] if any("SimpleNamespace" in code for code in callbacks) else []),
         "import keras",
         "import numpy as np",
         "",
@@ -156,9 +157,13 @@ def _call_code(spec: SweepSpec, function: Any, module: str, arguments: Mapping[s
     return f"keras.metrics.MeanMetricWrapper({code}, {_arguments(name_argument)})" if is_wrapped else code
 
 
-def _callback_codes(spec: SweepSpec, plan: TrainingPlan) -> list[str]:
+def _callback_codes(spec: SweepSpec, plan: TrainingPlan, result: Result) -> list[str]:
+    trial = CallbackTrial.from_suggestion(result.suggestion)
+    known = f"trial=SimpleNamespace(number={trial.number}, params={dict(trial.params)!r}, name={trial.name!r})"
     calls = ["keras.callbacks.SwapEMAWeights()"] if plan.optimizer_arguments.get("use_ema") else []
-    calls += [f"{callback.python.partition(':')[2]}()" for callback in spec.training.callbacks]
+    for source in (callback.python for callback in spec.training.callbacks):
+        function: Any = load_python(source, spec.folder)
+        calls.append(f"{source.partition(':')[2]}({known if select_accepted(function, {'trial': trial}) else ''})")
     for section, form in WATCHING.items():
         if (watching := getattr(plan.training, section)) is not None:
             arguments = {name: value for name, value in asdict(watching).items() if value is not None}

@@ -111,7 +111,7 @@ def train_on_all(
     )
     name = sweep.runner.name if sweep.is_running else training.runner
     runner = sweep.choose_runner(single, rows, name, checkpoints)
-    suggestion = Suggestion(training.number, params)
+    suggestion = Suggestion(training.recipe, params)
     tell = tell_as_phases(sweep.emit, f"training {training.name} on all {len(rows.train):,} rows")
     watch = Watch(emit=tell, stopping=lambda: sweep.stop.signalled)
     again = next(runner.run([suggestion], frozenset({suggestion.number}), watch), None)

@@ -3,7 +3,8 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Self
 
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.search_space import Params
@@ -18,10 +19,27 @@ from keras_sweep.space.sweep_spec import (
     Training,
 )
 from keras_sweep.space.variants import DATA_PREFIX
+from keras_sweep.trial.result import Suggestion
 
 FIT_PARAMETERS = ("optimizer", "learning_rate", *SCHEDULE, "epochs", "batch_size", "seed")
 DEFAULT_EPOCHS = 5
 DEFAULT_BATCH_SIZE = 32  # the default of `keras.Model.fit`
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackTrial:
+    """The training that a callback is for. The user's function of a callback gets it as its argument `trial`."""
+
+    number: int  # in the search; a finalist or a refit has the number of the trial that it repeats
+    params: Params  # read-only
+    name: str  # for files: "trial-3", "trial-3-seed-43" (a finalist), "trial-3-fold-2", "trial-3-all-rows" (a refit)
+
+    @classmethod
+    def from_suggestion(cls, suggestion: Suggestion, part: str = "") -> Self:
+        params, number = MappingProxyType(suggestion.params), suggestion.recipe
+        seed = "" if number is None else f"-seed-{params['seed']}"
+        number = suggestion.number if number is None else number
+        return cls(number, params, f"trial-{number}{seed}{part}")
 
 
 @dataclass(frozen=True, slots=True)

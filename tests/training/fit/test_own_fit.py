@@ -10,7 +10,7 @@ from keras_sweep.errors import ModelError
 from keras_sweep.models.hyper_model import make_hyper_parameters
 from keras_sweep.process.user_objects import register_function
 from keras_sweep.space.search_space import Goal, Objective
-from keras_sweep.space.sweep_spec import EarlyStopping, ModelSpec, Training
+from keras_sweep.space.sweep_spec import EarlyStopping, ModelSpec, Training, UserCallback
 from keras_sweep.sweep.winner import build_trained_model
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.fit.runner import FitRunner
@@ -148,6 +148,12 @@ def test_weights_that_a_callback_of_its_own_sets_back_are_not_those_of_the_best_
     assert result.epoch == 3
     scores = build_trained_model(spec, result, result.weights, DATA).evaluate(*DATA.validation.arrays, verbose=0)
     assert scores[1] == pytest.approx(result.value)
+
+
+def test_a_callback_of_the_sweep_is_told_of_the_trial():
+    callbacks = (UserCallback(own_callbacks.telling(told := [])),)
+    trained("guide", GUIDE, training=Training(callbacks=callbacks))
+    assert [(trial.name, trial.params["model.units"]) for trial in told] == [("trial-0", SMALL["model.units"])]
 
 
 def test_what_it_asks_for_and_no_trial_searches_is_told():

@@ -1,5 +1,7 @@
 """A trial is scored by the weights that `fit` leaves, which a callback of the user's may have set."""
 
+import csv
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -92,6 +94,40 @@ def test_in_folds_each_is_scored_by_the_weights_that_it_left(in_folds, name, epo
 def test_a_trial_whose_code_raises_in_a_fold_fails_and_says_in_which(in_folds):
     result = fitted(spec_of("absent"), in_folds(), suggestions(ADAM))[0]
     assert result.state is TrialState.FAIL and result.reason.startswith("fold 1 of 2: ")
+
+
+def telling(told):
+    return make_spec(training=Training(callbacks=(UserCallback(own_callbacks.telling(told)),)))
+
+
+def test_a_callback_that_takes_trial_is_told_which_training_it_is_for(data, in_folds):
+    spec, (trial, other) = telling(told := []), suggestions(ADAM, {**ADAM, "learning_rate": 0.1})
+    finalist = replace(trial, number=0, params={**ADAM, "seed": 43}, recipe=7)
+    fitted(spec, data, [trial, other])
+    fitted(spec, data, [finalist])
+    fitted(spec, in_folds(), [other])
+    fitted(spec, replace(data, train=data.validation), [other])
+    assert [(told_of.number, told_of.name) for told_of in told] == [
+        (0, "trial-0"),
+        (1, "trial-1"),
+        (7, "trial-7-seed-43"),
+        (1, "trial-1-fold-1"),
+        (1, "trial-1-fold-2"),
+        (1, "trial-1-all-rows"),
+    ]
+    assert [told_of.params for told_of in told[:3]] == [trial.params, other.params, finalist.params]
+    with pytest.raises(TypeError):
+        told[0].params["learning_rate"] = 1.0
+
+
+def test_a_worker_tells_it_too(threads, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    spec, trials = spec_of("csv"), suggestions(ADAM, ADAM)
+    results = train(FitRunner(spec, load_search_data(spec), workers=ExecutorPool(threads)), trials)
+    for number, result in results.items():
+        with Path(f"logs/trial-{number}.csv").open() as file:
+            values = [float(row["val_accuracy"]) for row in csv.DictReader(file)]
+        assert values == pytest.approx(result.curve["val_accuracy"])
 
 
 class Restoring(keras.Sequential):

@@ -101,8 +101,9 @@ class FitPrograms:
             data = self.data.fold(fold) if self.data.folds else self.data
             model, fit = compile_trial(self.spec, training_plan(self.spec, live.suggestion.params), data)
             kind = FitTraining if fit is None else OwnFitTraining
-            begins = live.begins[fold]
-            live.parts.append(kind(self.spec, live.suggestion, data, model, fit, begins, started, self.emit))
+            begins, is_refit = live.begins[fold], data.train is data.validation
+            name = f"-fold-{fold + 1}" if self.data.folds else "-all-rows" if is_refit else ""
+            live.parts.append(kind(self.spec, live.suggestion, data, model, fit, begins, started, self.emit, name))
         return live.parts[fold]
 
     def forget(self) -> None:

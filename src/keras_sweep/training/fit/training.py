@@ -18,7 +18,7 @@ from keras_sweep.errors import ModelError
 from keras_sweep.models.hyper_model import DEFAULT_OBJECTIVE, RETURNED, call_fit, parse_fit_result
 from keras_sweep.models.own_compile import can_validate
 from keras_sweep.process.backend import import_keras
-from keras_sweep.process.user_code import load_python, preserve_process
+from keras_sweep.process.user_code import load_python, preserve_process, select_accepted
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import itemize
 from keras_sweep.system.processes import limit_process
@@ -31,7 +31,7 @@ from keras_sweep.training.outcome import find_scored_epoch, has_diverged, make_c
 from keras_sweep.training.row_values import CLOSE
 from keras_sweep.training.workers.task import Task
 from keras_sweep.trial.events import Listener, PhaseBegan
-from keras_sweep.trial.plan import training_plan
+from keras_sweep.trial.plan import CallbackTrial, training_plan
 from keras_sweep.trial.result import Seconds, Suggestion, Weights
 
 SET_LATER = "its weights were set after the last epoch"  # a result's reason if these weights are scored
@@ -51,6 +51,7 @@ class FitTraining:
         begins: TrainingState | None,  # the state to resume from
         started: float,  # `time.perf_counter()` at the start of the build
         emit: Listener,
+        part: str = "",  # of the trial: a fold, or a refit, as `CallbackTrial.name` ends
     ) -> None:
         from keras import Model
 
@@ -64,6 +65,7 @@ class FitTraining:
         self.model, self.plan = model, training_plan(spec, suggestion.params)
         self.data = data
         self._spec, self._suggestion, self._emit = spec, suggestion, emit
+        self._trial = CallbackTrial.from_suggestion(suggestion, part)
         self._fit, self._started = fit, started
         if self.plan.schedule is not None:
             rows = len(data.train) if data.stream is None else data.stream.steps * self.plan.batch_size
@@ -105,7 +107,8 @@ class FitTraining:
             self._emit(PhaseBegan("compile", 0, 1))
         weights = class_weights(plan.training.class_weight, data)
         functions: list[Any] = [load_python(callback.python, spec.folder) for callback in spec.training.callbacks]
-        callbacks = [make_swap_callback(), *(function() for function in functions), self._make_callback()]
+        made = [function(**select_accepted(function, {"trial": self._trial})) for function in functions]
+        callbacks = [make_swap_callback(), *made, self._make_callback()]
         self._is_fitting = True
         try:
             self._call_fit(train, callbacks, batches, weights, epoch)
