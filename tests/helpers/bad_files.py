@@ -204,6 +204,7 @@ BAD: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "no mode": ("{early_stopping: {mode: up}}", "early_stopping.mode", "must be `auto`, `min` or `max`, but got"),
         "a weight of zero": ("{class_weight: {0: 0}}", "class_weight", "`balanced`, or a map of classes"),
         "Keras's callbacks": ("{callbacks: [EarlyStopping]}", "callbacks.0", "{early_stopping: {patience: 3}}"),
+        "no seconds": ("{seconds: 0}", "seconds", "must be a number above 0, or null, but got 0"),
         "no callback": ("{callbacks: [halve]}", "callbacks", "a list of your functions"),
         "a plateau, then all rows": (
             "{reduce_lr_on_plateau: {}}",

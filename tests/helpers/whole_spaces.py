@@ -107,6 +107,7 @@ SPACES = {
     "told": _few("digits").replace(
         "search:", "training: {callbacks: [{python: own_callbacks:csv}]}\nfinish: {refit: true}\nsearch:"
     ),
+    "timed": _space("3", "optuna, sampler: tpe, trials: 18", "training: {seconds: 1e-6}\n"),  # each ends in epoch 1
     "goals": _space(
         "{min: 1, max: 2}\n  model.hidden: {values: [[], [4], [16]]}",
         "optuna, sampler: tpe, trials: 18, start: [{model.hidden: [16], epochs: 2}]",

@@ -10,7 +10,7 @@ from keras_sweep.space.sweep_spec import EarlyStopping, ReduceLROnPlateau, Train
 from keras_sweep.training.checkpoint import TrainingState
 from keras_sweep.training.lane import Controls, EndStates, Lane, LaneEnd
 from keras_sweep.trial.plan import TrainingPlan
-from keras_sweep.trial.result import Suggestion
+from keras_sweep.trial.result import Seconds, Suggestion
 
 STATE = TrainingState((np.arange(3.0),), (), (np.ones(2),))
 BEST = TrainingState((np.zeros(3),), (), (np.ones(2),))
@@ -32,6 +32,17 @@ def test_a_curve_is_watched_epoch_by_epoch_and_the_rate_is_that_of_an_optimizers
     assert [one["learning_rate"] for one in logged] == rates[:-1] and logged[2]["val_loss"] == 0.95
     assert not falling.has_stopped and falling.epoch_to_restore is None and ROWS[0] == {"val_loss": 1.0}
     assert Controls.from_training(Training(reduce_lr_on_plateau=falls), 0.1, ROWS).learning_rate == tenth / 8
+
+
+def test_seconds_before_an_interruption_count():
+    lane = lane_of()
+    lane.plan = replace(lane.plan, training=Training(seconds=5.0))
+    lane.resume_from(ROWS[:2], STATE, None)
+    assert lane.training and lane.time_limit_text is None
+    lane.seconds = Seconds(sampler=1.0, compile=9.0, train=4.5, validate=0.5)  # as a checkpoint has it
+    lane.log(ROWS[2], finite=True)
+    assert lane.end is LaneEnd.TIMED and lane.time_limit_text == "ended after 5 s of training"
+    assert not lane.has_place(3) and lane.can_reach(3) and not lane.can_reach(4)
 
 
 def test_a_trial_stops_where_its_patience_ends_and_has_the_weights_of_its_best_epoch():

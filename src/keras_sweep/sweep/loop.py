@@ -23,7 +23,7 @@ from keras_sweep.space.text import pluralize
 from keras_sweep.space.variants import Variant, get_variant
 from keras_sweep.sweep.events import EndReason, GenerationAsked, TrialEnded
 from keras_sweep.sweep.open_sweep import OpenSweep
-from keras_sweep.training.runner import Joining, Pruner, StopsAt, Watch
+from keras_sweep.training.runner import Joining, Pruner, StopsAt, Watch, find_ends
 from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.ranking import ADDED, good_enough, is_imported, is_searched, winner
 from keras_sweep.trial.result import DIVERGED, Result, Suggestion, TrialState
@@ -296,7 +296,7 @@ class GenerationTraining:
         failed a trial, at most RETRIES times per generation. If the failure were recorded, the other trials would be
         compared without the trial. The generations that `generations` suggests meanwhile join.
         """
-        runner, emit, wall = self._sweep.runner, self._emit, self._sweep.wall
+        runner, emit, wall, ends = self._sweep.runner, self._emit, self._sweep.wall, dict[int, int]()
 
         def begin(part: Generation) -> frozenset[int]:
             """Load the trials of `part` that have ended. Return the numbers of the trials to train."""
@@ -304,6 +304,7 @@ class GenerationTraining:
                 part.load_spooled(self._record, total, pruner.name, runner.name)
             self._emit_ended(part.spooled.values())
             generation.ended += part.spooled.values()
+            ends.update(find_ends([*part.recorded, *part.spooled.values()]))
             return part.missing_numbers(total).difference(part.spooled)
 
         def join(progress: Sequence[tuple[int, int]]) -> Joining | None:
@@ -318,7 +319,7 @@ class GenerationTraining:
             generation.resumed |= part.resumed
             return part.suggestions, wanted
 
-        wanted, watch = begin(generation), Watch(pruner, emit, self._is_stopping, join)
+        wanted, watch = begin(generation), Watch(pruner, emit, self._is_stopping, join, ends)
         number, spooled = min(generation.missing_numbers(total)), generation.spooled
         with closing(self._train_rest(list(generation.suggestions), wanted, watch)) as results:
             while True:

@@ -24,7 +24,7 @@ from keras_sweep.sweep.finalists import suggest_finalists
 from keras_sweep.sweep.loop import Generations
 from keras_sweep.sweep.open_sweep import OpenSweep, backend_of
 from keras_sweep.training.choose import RUNNERS
-from keras_sweep.training.runner import Runner, StopsAt, Watch
+from keras_sweep.training.runner import Runner, StopsAt, Watch, find_ends
 from keras_sweep.training.workers.pool import workers_of
 from keras_sweep.trial.events import EpochEnded, Event, Listener, Noticed, PhaseBegan
 from keras_sweep.trial.result import Result, Suggestion, TrialState, Weights
@@ -232,7 +232,8 @@ def train_again(sweep: OpenSweep, trial: Result, runner: Runner) -> Result:
             for _ in train_searched(earlier, missing.intersection(result.number for result in generations[earlier])):
                 pass
         ends = {result.number: result.epochs for result in generations[number] if result.state is TrialState.PRUNED}
-        yield from runner.run(suggestions, numbers, Watch(StopsAt(ends), tell, lambda: sweep.stop.signalled))
+        watch = Watch(StopsAt(ends), tell, lambda: sweep.stop.signalled, ends=find_ends(generations[number]))
+        yield from runner.run(suggestions, numbers, watch)
 
     if trial.suggestion.recipe is None:
         trained = train_searched(index, numbers)
@@ -243,7 +244,8 @@ def train_again(sweep: OpenSweep, trial: Result, runner: Runner) -> Result:
             raise RecordError(reason, hint="Choose another trial")
         finalists = suggest_finalists(choices[index], index, [trial.finalist_seed], search, study.finalists().results())
         finalists = [finalist for finalist in finalists if get_variant(finalist.params) == variant]
-        trained = runner.run(finalists, numbers, Watch(emit=tell, stopping=lambda: sweep.stop.signalled))
+        watch = Watch(emit=tell, stopping=lambda: sweep.stop.signalled, ends=find_ends(study.finalists().results()))
+        trained = runner.run(finalists, numbers, watch)
     for result in trained:
         return result
     raise Interrupted(f"the new training of {trial.name} was stopped", hint="The same command starts it again")

@@ -105,7 +105,7 @@ def train_on_all(
         spec,
         space=SearchSpace((), params),
         objective=replace(spec.objective, take_best=False, epochs_from=0),
-        training=replace(spec.training, early_stopping=None),
+        training=replace(spec.training, early_stopping=None, seconds=None),
         early_terminate=None,
         schedule_epochs=training_plan(spec, training.params).epochs,  # the value may be from an earlier epoch
     )

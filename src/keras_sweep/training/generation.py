@@ -65,6 +65,7 @@ class TrainingGeneration(ABC):
                 unbuilt.append((suggestion, error))
                 continue
             self.lanes[lane.number] = lane
+            lane.ends_at = self._watch.ends.get(lane.number)
             if self._ends is not None:
                 self._ends.restore(lane)
         self._parts.append(trials)

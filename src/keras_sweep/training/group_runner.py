@@ -267,6 +267,6 @@ class GroupRunner(Runner):
                 predict=lambda: self._programs.predict(lane, state),
                 model=lambda: self._programs.model(lane, state),
                 is_validation_score=scored.is_validation_score,
-                reason=scored.reason,
+                reason="; ".join(filter(None, (lane.time_limit_text, scored.reason))) or None,
                 pruned_at=len(lane.rows) if lane.end is LaneEnd.PRUNED else None,
             )

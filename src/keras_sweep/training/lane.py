@@ -93,6 +93,7 @@ class LaneEnd(Enum):
     DIVERGED = "its weights or metrics left the finite numbers"
     PRUNED = "it was stopped at a rung"
     STOPPED = "its metric no longer improved"
+    TIMED = "its training reached the limit of seconds"
     FAILED = "its program raised"
 
 
@@ -124,7 +125,8 @@ class Lane:
     best: TrainingState | None = None  # after the best epoch so far, if the best epoch is scored
     last: TrainingState | None = None  # after the last epoch
     scored: Scored = field(default_factory=Scored)
-    seconds: Seconds = field(init=False)
+    seconds: Seconds = field(init=False)  # until the last epoch that was trained
+    ends_at: int | None = None  # for a recorded trial: the epoch at which its time was over, then and now
 
     def __post_init__(self) -> None:
         self.seconds = Seconds(sampler=self.suggestion.sampler_seconds)
@@ -156,17 +158,21 @@ class Lane:
 
         A diverged lane trains to its planned end. Otherwise, its removal would change the last digits of other lanes.
         """
-        return self.end not in (LaneEnd.PRUNED, LaneEnd.STOPPED) and epoch < self.plan.epochs
+        return self.end not in (LaneEnd.PRUNED, LaneEnd.STOPPED, LaneEnd.TIMED) and epoch < self.plan.epochs
 
     def can_reach(self, rung: int) -> bool:
         """Return whether a rung may compare the lane: the lane still trains, or finished at the rung or later."""
-        ended = self.end in (LaneEnd.DONE, LaneEnd.STOPPED)
+        ended = self.end in (LaneEnd.DONE, LaneEnd.STOPPED, LaneEnd.TIMED)
         return self.end is None or (ended and len(self.rows) >= rung)
 
     @property
     def epoch_to_restore(self) -> int | None:
         controls = self.controls or Controls.from_training(self.plan.training, self.learning_rate, self.rows)
         return None if controls is None else controls.epoch_to_restore
+
+    @property
+    def time_limit_text(self) -> str | None:
+        return f"ended after {self.plan.training.seconds:g} s of training" if self.end is LaneEnd.TIMED else None
 
     def log(self, row: dict[str, float], *, finite: bool) -> None:
         """Add an epoch's metrics, and set `end` if the lane ends. `finite`: whether metrics and weights are finite."""
@@ -178,8 +184,12 @@ class Lane:
             self.learning_rate = self.controls.learning_rate
             end = LaneEnd.STOPPED if self.controls.has_stopped else None
         self.rows.append(row)
-        # Last, so that no other thread sees an end without its row.
-        self.end = LaneEnd.DONE if end is None and len(self.rows) == self.plan.epochs else end
+        if end is None and len(self.rows) == self.plan.epochs:
+            end = LaneEnd.DONE
+        elif end is None and (limit := self.plan.training.seconds) is not None:
+            is_over = self.seconds.training >= limit if self.ends_at is None else len(self.rows) == self.ends_at
+            end = LaneEnd.TIMED if is_over else None
+        self.end = end  # last, so that no other thread sees an end without its row
 
     def copy_progress(self, source: Lane) -> None:
         """Copy all fields of `source`, a lane of the same trial, except `seen`: how many epochs `run` has read."""
@@ -215,7 +225,7 @@ class EndStates:
 
     def keep(self, lane: Lane) -> None:
         """If the lane has finished and is no finalist, keep its final state. Call this before the result is yielded."""
-        has_finished = lane.end in (LaneEnd.DONE, LaneEnd.STOPPED)
+        has_finished = lane.end in (LaneEnd.DONE, LaneEnd.STOPPED, LaneEnd.TIMED)
         if lane.last is None or not has_finished or lane.suggestion.recipe is not None:
             return
         if self._folder is None:

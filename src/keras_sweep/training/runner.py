@@ -1,12 +1,13 @@
 """The protocol of runners, which train suggested trials. A runner neither chooses trials nor writes the record."""
 
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, Self, TypeAlias
 
 from keras_sweep.training.lanes.packing import Device
 from keras_sweep.trial.events import Listener
-from keras_sweep.trial.result import Result, Suggestion
+from keras_sweep.trial.result import Result, Suggestion, TrialState
 
 Joining: TypeAlias = tuple[Sequence[Suggestion], frozenset[int]]  # a generation, and the numbers of the trials to train
 
@@ -48,6 +49,13 @@ class Watch:
     stopping: Callable[[], bool] = lambda: False  # called after every epoch: has the user asked to stop?
     # The generation that joins, if any. The argument has a pair (generation, epochs that are passed) per open trial.
     join: Callable[[Sequence[tuple[int, int]]], Joining | None] = lambda _: None
+    # Of recorded trials of the generation. With `training.seconds`, they end here again, however fast the machine is.
+    ends: dict[int, int] = field(default_factory=dict)  # trial number -> epochs, as `find_ends` returns them
+
+
+def find_ends(results: Iterable[Result]) -> dict[int, int]:
+    """Return trial number -> trained epochs. A pruned trial has a number too large for any trial: a rung ends it."""
+    return {result.number: sys.maxsize if result.state is TrialState.PRUNED else result.epochs for result in results}
 
 
 class Runner(Protocol):

@@ -101,6 +101,7 @@ class FitGroup(Group):
 
         def after(row: dict[str, float]) -> bool:
             nonlocal interrupted
+            lane.seconds = live.seconds
             self._log(lane, row, part.scored_state, finite=True)
             if part.can_set_weights and lane.end is LaneEnd.DONE:  # a user's `fit` ends only when it returns
                 lane.end = None
@@ -210,7 +211,7 @@ class FitGroup(Group):
             if not all(trained):
                 lane.end = LaneEnd.DONE
                 break
-            row = self._join_row([part.rows[-1] for part in live.parts], live.parts)
+            row, lane.seconds = self._join_row([part.rows[-1] for part in live.parts], live.parts), live.seconds
             self._log(lane, row, lambda: join_states([part.scored_state() for part in live.parts]), finite=True)
             report(self._make_report(live))
         if lane.end not in (None, LaneEnd.PRUNED):
@@ -221,20 +222,25 @@ class FitGroup(Group):
         lane, count, interrupted = self.lane, len(self._programs.data.folds), False
         take_best = trial_objective(self._objective, lane.suggestion).take_best
         by_fold: list[dict[int, Weights]] = []  # for each trained fold: epoch -> weights
-        epochs = lane.plan.epochs  # trained by all folds until now; a diverged fold ends early
+        limit, over_at = lane.plan.training.seconds or math.inf, sys.maxsize  # seconds of all folds, the fewest epochs
+        # Trained by all folds until now. A diverged fold ends early, or a fold whose share of the time is over.
+        epochs = min(lane.plan.epochs, lane.ends_at or sys.maxsize)
 
         def train(part: FitTraining) -> int:
             weights: dict[int, Weights] = {}
-            keeps_every_epoch = take_best or part.can_set_weights or bool(self._programs.pooled_metrics or lane.rungs)
+            keeps_every_epoch = take_best or part.can_set_weights or limit < math.inf
+            keeps_every_epoch |= bool(self._programs.pooled_metrics or lane.rungs)
 
             def after(row: dict[str, float]) -> bool:
-                nonlocal interrupted
+                nonlocal interrupted, over_at
                 done = len(part.rows)
+                is_over = lane.ends_at is None and part.seconds.training >= limit / count
+                over_at = min(done, over_at) if is_over else over_at
                 if keeps_every_epoch:
                     weights[done] = part.scored_state().trainable
                 self._programs.emit(PhaseBegan(f"training fold {len(by_fold) + 1} of {count}, epoch {done} is done"))
                 interrupted = stopping()
-                return not (interrupted or has_diverged(row))
+                return not (interrupted or is_over or has_diverged(row))
 
             part.train(0, epochs, after)
             if not interrupted:
@@ -250,6 +256,7 @@ class FitGroup(Group):
             epochs = min(epochs, self._train_fold(live, fold, train))
             if interrupted:
                 return
+        lane.ends_at = lane.ends_at or (over_at if over_at == epochs else sys.maxsize)
         for epoch in range(1, epochs + 1):
             row = self._join_row([part.rows[epoch - 1] for part in live.parts], live.parts, by_fold, epoch)
             self._log(lane, row, partial(_join_weights, by_fold, epoch), finite=True)

@@ -49,7 +49,7 @@ class FitGeneration(TrainingGeneration):
         plan = training_plan(self._spec, suggestion.params)
         rungs = self._watch.pruner.rungs(plan.epochs)
         if fits_itself(self._spec):  # Keras's own callbacks stop each `model.fit` early
-            plan = replace(plan, training=Training())
+            plan = replace(plan, training=Training(seconds=plan.training.seconds))
         return Lane(suggestion, None, plan, math.nan, 0, {}, rungs, own_model, None, wanted)
 
     def _make_group(self, numbers: Sequence[int], epoch: int, begins: Any = None, *_: Any) -> FitGroup:

@@ -88,6 +88,10 @@ class LaneGroup(Group):
         times.append(time.perf_counter())
         self._state = state
         self.epoch += 1
+        seconds_by_part = [after - before for before, after in pairwise(times)]
+        share = Seconds(0.0, *(seconds / len(active_lanes) for seconds in seconds_by_part))
+        for lane in active_lanes:  # before the epoch is logged, which ends lanes whose time is over
+            lane.seconds += share
         for place, lane in enumerate(self._places):
             if lane.training:
                 row = {name: float(values[place]) for name, values in logs.items()}
@@ -97,10 +101,6 @@ class LaneGroup(Group):
                 bits = () if right is None else (np.packbits(right[place]),)
                 state_of = partial(self._copy_scored_state, place, bits)
                 self._log(lane, row, state_of, finite=bool(finite[place]))
-        seconds_by_part = [after - before for before, after in pairwise(times)]
-        share = Seconds(0.0, *(seconds / len(active_lanes) for seconds in seconds_by_part))
-        for lane in active_lanes:
-            lane.seconds += share
         rows = {lane.number: lane.rows[-1] for lane in active_lanes}
         ended = tuple(lane.number for lane in active_lanes if not lane.training)
         return Report(self.epoch, rows, ended, Seconds(0.0, *seconds_by_part))
