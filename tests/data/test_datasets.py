@@ -1,6 +1,9 @@
 """Datasets that are read into memory."""
 
+import itertools
 from collections.abc import Callable
+from pathlib import Path
+from types import GeneratorType
 from typing import Any
 
 import keras
@@ -10,6 +13,8 @@ import pytest
 from keras_sweep.data import array_sources
 from keras_sweep.data.array_sources import rows_of_datasets
 from keras_sweep.errors import DataError
+from keras_sweep.process.user_objects import register_function
+from keras_sweep.space.data_spec import DataSpec, PythonOptions
 
 X, Y = np.arange(20.0, dtype=np.float32).reshape(10, 2), np.arange(10) % 2
 
@@ -27,6 +32,11 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, place: int) -> Any:
         return self.give(place)
+
+
+def make_data(function: Callable[[], Any], steps: int) -> Any:
+    source = register_function(function, of_rows=True)
+    return array_sources.call_python(DataSpec("python", source, options=PythonOptions(steps_per_epoch=steps)), Path())
 
 
 def of(*arrays: Any) -> Batches:
@@ -72,6 +82,45 @@ def test_a_training_dataset_that_is_too_large_or_of_so_many_steps_is_not_read(mo
     assert large is not None and large.steps == 4 and len(large["x_train"]) == 3
 
 
+def batches(count: int = 4) -> Any:
+    return ((X[3 * at : 3 * at + 3], Y[3 * at : 3 * at + 3]) for at in range(count))
+
+
+def test_a_generator_that_ends_is_read_batch_by_batch_or_row_by_row() -> None:
+    for generator in (batches(), zip(X, Y, strict=True)):
+        rows = rows_of_datasets(generator)
+        assert rows is not None and rows.notices == ("the dataset was read into memory: 10 rows, 0.0 MB",)
+        np.testing.assert_array_equal(rows["x"], X)
+        np.testing.assert_array_equal(rows["y"], Y)
+    pair = rows_of_datasets((batches(), (X, Y)))
+    assert pair is not None and pair["x_train"].shape == X.shape and pair["x_validation"] is X
+
+
+def test_a_generator_that_was_read_before_or_never_ends_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows_of_datasets(read := batches())
+    with pytest.raises(DataError, match="has no rows"):
+        rows_of_datasets(read)
+    monkeypatch.setattr(array_sources, "MOST_ELEMENTS", 100)
+    with pytest.raises(DataError, match=r"never ends.*steps_per_epoch: 100"):
+        rows_of_datasets(itertools.repeat((X, Y)))
+
+
+def test_a_generator_of_steps_begins_again_for_each_trial_and_where_it_ends() -> None:
+    data = make_data(lambda: (batches(2), (X, Y)), 3)
+    for _ in range(2):
+        stream = data.stream.begin()
+        assert isinstance(stream, GeneratorType)  # which `fit` asks for
+        assert [int(next(stream)[0][0, 0]) for _ in range(5)] == [0, 6, 0, 6, 0]
+    with pytest.raises(RuntimeError):
+        next(array_sources._repeat(lambda: iter(())))
+
+
+def test_the_same_generator_for_each_trial_is_refused() -> None:
+    once = itertools.repeat((X, Y))
+    with pytest.raises(DataError, match="gives a generator that can't begin again for the next trial"):
+        make_data(lambda: (once, (X, Y)), 3)
+
+
 def test_what_can_not_be_read_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: int) -> Any:
         raise OSError("the disk is gone")
@@ -87,5 +136,5 @@ def test_what_can_not_be_read_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DataError, match="can't be read: all the input array dimensions"):
         rows_of_datasets(Batches(lambda at: (X[:, : 1 + at % 2], Y)))
     monkeypatch.setattr(array_sources, "MOST_BYTES", 100)
-    with pytest.raises(DataError, match="is too large to be read into memory"):
+    with pytest.raises(DataError, match="never ends, or is too large to read: over 0 GB"):
         rows_of_datasets(of(X, Y))

@@ -1,11 +1,11 @@
 """Read arrays from an .npz file, or from a user's function, which may return datasets.
 
-A dataset (`tf.data.Dataset`, `keras.utils.PyDataset`, torch's `DataLoader`) is read into memory if it fits. This module
-never imports the packages of datasets: if a dataset exists, its package is imported already.
+A dataset (`tf.data.Dataset`, `keras.utils.PyDataset`, torch's `DataLoader`, a generator) is read into memory if it
+fits. This module never imports the packages of datasets: if a dataset exists, its package is imported already.
 """
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -48,10 +48,12 @@ RESULTS = (
 )
 KINDS = (("tensorflow", "data.Dataset"), ("keras", "utils.PyDataset"), ("torch", "utils.data.DataLoader"))
 MOST_BYTES = 4 << 30  # of a dataset that is read into memory
+MOST_ELEMENTS = 1 << 20  # of a generator, which may never end
 FEWER = (
     "Limit it with `.take(n)`. Or, if it is the training dataset of a pair (training, validation), set "
     "`data: {python: ..., steps_per_epoch: 100}`"
 )
+ANEW = "Create it inside the function: `data: {python: ..., steps_per_epoch: 100}` calls the function for each trial"
 _OTHER_NAMES = {f"{letter}_val": f"{letter}_validation" for letter in LETTERS}
 
 
@@ -119,7 +121,12 @@ def call_python(data: DataSpec, folder: Path) -> SourceRows:
     source_rows = _rows_from_dict(arrays, name, place, data.split)
     if isinstance(returned, DatasetRows):
         dataset, calls_again = returned.streamed, returned is not result
-        stream = Stream(lambda: function()[0] if calls_again else dataset, returned.steps) if returned.steps else None
+        begin: Callable[[], Any] = (lambda: function()[0]) if calls_again else (lambda: dataset)
+        if isinstance(dataset, Iterator):
+            if begin() is dataset:
+                raise DataError(f"{place} gives a generator that can't begin again for the next trial", hint=ANEW)
+            begin = partial(_repeat, begin)
+        stream = Stream(begin, returned.steps) if returned.steps else None
         return replace(source_rows, stream=stream, notices=(*source_rows.notices, *returned.notices))
     return source_rows
 
@@ -155,10 +162,17 @@ def rows_of_datasets(datasets: Any, steps: int | None = None) -> DatasetRows | N
     return rows
 
 
+def _repeat(begin: Callable[[], Iterator[Any]]) -> Iterator[Any]:
+    while True:
+        batches = begin()
+        yield next(batches)  # raises if there is none
+        yield from batches
+
+
 def is_dataset(value: Any) -> bool:
-    """Return whether a value is a dataset of TensorFlow, Keras or torch."""
+    """Return whether a value is a dataset of TensorFlow, Keras or torch, or an iterator, for example a generator."""
     loaded = [(sys.modules[module], name) for module, name in KINDS if module in sys.modules]
-    return any(isinstance(value, attrgetter(name)(module)) for module, name in loaded)
+    return isinstance(value, Iterator) or any(isinstance(value, attrgetter(name)(module)) for module, name in loaded)
 
 
 def count_large_steps(dataset: Any) -> int:
@@ -182,8 +196,8 @@ def read_dataset(dataset: Any, part: str) -> tuple[list[Any], str]:
         for element in elements:
             parts.append(_to_numpy(element))
             size += sum(array.nbytes for structure in parts[-1] for array in leaves(structure))
-            if size > MOST_BYTES:
-                raise DataError(f"{name} is too large to be read into memory: over {MOST_BYTES >> 30} GB", hint=FEWER)
+            if size > MOST_BYTES or (len(parts) > MOST_ELEMENTS and isinstance(dataset, Iterator)):
+                raise DataError(f"{name} never ends, or is too large to read: over {MOST_BYTES >> 30} GB", hint=FEWER)
         if not parts:
             raise DataError(f"{name} has no rows", hint="If it is an iterator that was read before, create it again")
         first_leaves = [array for structure in parts[0] for array in leaves(structure)]
