@@ -115,12 +115,11 @@ def _check_callbacks(spec: SweepSpec) -> None:
     board = import_keras().callbacks.TensorBoard
     example = {"trial": CallbackTrial(0, spec.space.make_example(0.0), "trial-0")}
     for place in (callback.python for callback in spec.training.callbacks):
-        # Trials report other errors.
+        # Trials report other errors. A function whose code does not name `TensorBoard` is not called here.
         with contextlib.suppress(ModelError), guard_user_code(f"{place} failed", spec.folder, ModelError):
             function: Any = load_python(place, spec.folder, ModelError)
-            code = getattr(function, "__code__", None)  # a function that does not name it is not called here
-            is_named = code is None or "TensorBoard" in code.co_names
-            if is_named and isinstance(function(**select_accepted(function, example)), board):
+            names = getattr(getattr(function, "__code__", None), "co_names", ("TensorBoard",))
+            if "TensorBoard" in names and isinstance(function(**select_accepted(function, example)), board):
                 require_backend("tensorflow", f", but the callback {display_name(place)} needs it")
 
 

@@ -83,9 +83,7 @@ class Training:
     reduce_lr_on_plateau: ReduceLROnPlateau | None = default(None, "lower the learning rate on a plateau")
     class_weight: ClassWeight = default(None, "`balanced`, or a map from classes to weights of their rows in the loss")
     callbacks: Sequence[UserCallback] = default((), "your own callbacks; trials then train with `fit`")
-    seconds: float | None = default(
-        None, "a trial ends after the epoch in which its training and validation reach this time", gt=0, examples=[600]
-    )
+    seconds: float | None = default(None, "end a trial after the epoch in which its training takes this long", gt=0)
     adapt: bool = default(False, "call `adapt` of the model's layers with the training rows first")
 
     @property

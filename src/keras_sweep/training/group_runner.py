@@ -250,6 +250,7 @@ class GroupRunner(Runner):
         if lane.end is LaneEnd.DIVERGED:
             return make_failure(lane.suggestion, Failure(DIVERGED), lane.curve, lane.seconds)
         rows, scored = self._data.validation, lane.scored
+        timed = f"ended after {lane.plan.training.seconds} s of training" if lane.end is LaneEnd.TIMED else None
         state = lane.last if scored.at_end else lane.best or lane.last
         assert state is not None
         values = lane.curve[self._spec.objective.name]
@@ -267,6 +268,6 @@ class GroupRunner(Runner):
                 predict=lambda: self._programs.predict(lane, state),
                 model=lambda: self._programs.model(lane, state),
                 is_validation_score=scored.is_validation_score,
-                reason="; ".join(filter(None, (lane.time_limit_text, scored.reason))) or None,
+                reason="; ".join(filter(None, (timed, scored.reason))) or None,
                 pruned_at=len(lane.rows) if lane.end is LaneEnd.PRUNED else None,
             )

@@ -170,10 +170,6 @@ class Lane:
         controls = self.controls or Controls.from_training(self.plan.training, self.learning_rate, self.rows)
         return None if controls is None else controls.epoch_to_restore
 
-    @property
-    def time_limit_text(self) -> str | None:
-        return f"ended after {self.plan.training.seconds:g} s of training" if self.end is LaneEnd.TIMED else None
-
     def log(self, row: dict[str, float], *, finite: bool) -> None:
         """Add an epoch's metrics, and set `end` if the lane ends. `finite`: whether metrics and weights are finite."""
         end = self.end

@@ -36,10 +36,10 @@ class CallbackTrial:
 
     @classmethod
     def from_suggestion(cls, suggestion: Suggestion, part: str = "") -> Self:
-        params, number = MappingProxyType(suggestion.params), suggestion.recipe
-        seed = "" if number is None else f"-seed-{params['seed']}"
-        number = suggestion.number if number is None else number
-        return cls(number, params, f"trial-{number}{seed}{part}")
+        number, params = suggestion.recipe, MappingProxyType(suggestion.params)
+        if number is None:
+            return cls(suggestion.number, params, f"trial-{suggestion.number}{part}")
+        return cls(number, params, f"trial-{number}-seed-{params['seed']}{part}")
 
 
 @dataclass(frozen=True, slots=True)
