@@ -108,6 +108,8 @@ SPACES = {
         "search:", "training: {callbacks: [{python: own_callbacks:csv}]}\nfinish: {refit: true}\nsearch:"
     ),
     "timed": _space("3", "optuna, sampler: tpe, trials: 18", "training: {seconds: 1e-6}\n"),  # each ends in epoch 1
+    "generated": _few("{python: user_rows:generators, steps_per_epoch: 6}"),
+    "spread": _few("digits").replace("model: dense", "model: {python: spread:build}"),
     "goals": _space(
         "{min: 1, max: 2}\n  model.hidden: {values: [[], [4], [16]]}",
         "optuna, sampler: tpe, trials: 18, start: [{model.hidden: [16], epochs: 2}]",

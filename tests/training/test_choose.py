@@ -13,8 +13,9 @@ from keras_sweep.space.sweep_spec import Output, SearchSettings, Training, UserC
 from keras_sweep.training.choose import RUNNERS, choose_runner
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
+from keras_sweep.trial.result import TrialState
 from tests.helpers.factory import LEARNING_RATE, make_spec
-from tests.helpers.lane_trials import with_labels
+from tests.helpers.lane_trials import suggestions, train, with_labels
 
 WHY = "trials train one by one with `fit`: "
 
@@ -61,6 +62,18 @@ def test_what_only_fit_can_do_is_said_and_lanes_that_were_asked_for_are_refused(
         choose_runner(spec, altered, "compiled")
     assert refused.value.message.endswith(why) and refused.value.hint == "Leave out `--runner compiled`"
     assert choose_runner(spec, altered, "fit")[1] is None
+
+
+def test_a_distribution_that_the_user_set_is_of_fit_and_is_not_lost_between_trials(data):
+    keras.distribution.set_distribution(spread := keras.distribution.DataParallel())
+    try:
+        runner, why = choose_runner(make_spec(), data, None)
+        assert why == WHY + "only `fit` follows Keras's setting `distribution`"
+        results = train(runner, suggestions({"epochs": 1}, {"epochs": 2}))
+        assert {result.state for result in results.values()} == {TrialState.COMPLETE}
+        assert keras.distribution.distribution() is spread
+    finally:
+        keras.distribution.set_distribution(None)
 
 
 def test_a_schedule_under_mixed_float16_is_of_fit_whose_steps_may_be_passed_over(data):

@@ -187,8 +187,8 @@ JAX_DEFAULTS: dict[str, Any] = {"jax_default_matmul_precision": "default", "jax_
 JAX_DEFAULTS |= {"jax_enable_x64": False, "jax_threefry_partitionable": True, "jax_random_seed_offset": 0}
 JAX_DEFAULTS |= {"jax_allow_f16_reductions": True, "jax_softmax_custom_jvp": False, "jax_optimization_level": "UNKNOWN"}
 JAX_DEFAULTS |= {"jax_disable_most_optimizations": False, "jax_exec_time_optimization_effort": 0.0}
-XLA_FLAGS = "XLA_FLAGS"
-USUAL: Mapping[str, Any] = {**DEFAULTS, **LIMITS, **JAX_DEFAULTS, XLA_FLAGS: "none"}
+XLA_FLAGS, DISTRIBUTION = "XLA_FLAGS", "distribution"  # these are compared, but never set
+USUAL: Mapping[str, Any] = {**DEFAULTS, **LIMITS, **JAX_DEFAULTS, XLA_FLAGS: "none", DISTRIBUTION: "none"}
 # XLA flags for cores and written files. All other flags count as changing numbers.
 NO_NUMBERS = re.compile(r"--xla_\w*(dump|thread|parallel|device_count|cache|data_dir|log|profile)")
 
@@ -217,6 +217,7 @@ def _settings() -> dict[str, Any]:
     keras = import_keras()
     config = {name: getattr(keras.config, name)() for name in (*DEFAULTS, *LIMITS)}
     config["dtype_policy"] = config["dtype_policy"].name
+    config[DISTRIBUTION] = str(keras.distribution.distribution() or "")
     if (backend := keras.backend.backend()) == "jax":
         import jax
 
@@ -232,27 +233,27 @@ def _settings() -> dict[str, Any]:
 def describe_config_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Return a line for each setting that differs: `keras.config.epsilon: 1e-07 -> 0.001`."""
     both = [(name, old.get(name, usual), new.get(name, usual)) for name, usual in USUAL.items()]
-    place = dict.fromkeys(JAX_DEFAULTS, "jax.config.") | {XLA_FLAGS: ""}
+    place = dict.fromkeys(JAX_DEFAULTS, "jax.config.") | {XLA_FLAGS: "", DISTRIBUTION: "keras."}
     changed = [(place.get(name, "keras.config.") + name, former, now) for name, former, now in both if former != now]
     return [f"{name}: {former!s:.60} -> {now!s:.60}" for name, former, now in changed]
 
 
 def clear_session(*, free_memory: bool = False) -> None:
-    """Reset Keras's graphs and name counters (the next name is "auc", not "auc_1"), but keep the dtype policy.
+    """Reset Keras's graphs and name counters (the next name is "auc", not "auc_1"), but keep policy and distribution.
     `free_memory` also collects garbage, which takes a tenth of a second or more."""
     import keras
 
-    policy = keras.config.dtype_policy()
+    policy, distribution = keras.config.dtype_policy(), keras.distribution.distribution()
     keras.backend.clear_session(free_memory)
     keras.config.set_dtype_policy(policy)
+    keras.distribution.set_distribution(distribution)
 
 
 def use_keras_config(recorded: Mapping[str, Any] | None) -> str | None:
     """Change the settings of Keras and JAX to `recorded`, a result of `keras_config`; None: keep them. Return a
-    sentence about the changes, or None without changes. XLA_FLAGS stay, since XLA reads them once. Raises RecordError
-    if Keras or JAX refuses a value."""
-    now = _settings()
-    now.pop(XLA_FLAGS, None)
+    sentence about the changes, or None without changes. XLA_FLAGS stay, since XLA reads them once, and so does the
+    distribution. Raises RecordError if Keras or JAX refuses a value."""
+    now = {name: value for name, value in _settings().items() if name not in (XLA_FLAGS, DISTRIBUTION)}
     config = {name: recorded.get(name, USUAL[name]) if recorded else value for name, value in now.items()}
     if not (changes := describe_config_changes(now, config)):
         return None

@@ -19,7 +19,7 @@ from keras_sweep.files.atomic import replacing
 from keras_sweep.models.build import dense
 from keras_sweep.models.hyper_model import is_hyper_model
 from keras_sweep.models.inspect_model import first_model
-from keras_sweep.process.backend import DEFAULTS, LIMITS, USUAL, keras_config, without_tensorflow
+from keras_sweep.process.backend import DEFAULTS, DISTRIBUTION, LIMITS, USUAL, keras_config, without_tensorflow
 from keras_sweep.process.user_code import load_python, select_accepted
 from keras_sweep.process.user_objects import display_name, is_object_name
 from keras_sweep.space.sweep_spec import WATCHING, SweepSpec, is_user_function
@@ -42,12 +42,21 @@ def trial_script(sweep: OpenSweep, number: int | None, *, rows: Path | None = No
         message = f"{trial.name} was trained once per fold, which a script can't repeat"
         raise UsageError(message, hint="`sweep replay` without `--script` trains every fold again")
     is_multiple = not all(isinstance(array, np.ndarray) for array in data.train.arrays)
-    needs_adapt = spec.training.adapt or data.has_texts
-    if fits_itself(spec) or is_multiple or needs_adapt or data.train.labels is None or spec.scale or data.stream:
+    needs_adapt, is_spread = spec.training.adapt or data.has_texts, DISTRIBUTION in keras_config()
+    if (
+        is_spread
+        or fits_itself(spec)
+        or is_multiple
+        or needs_adapt
+        or data.train.labels is None
+        or spec.scale
+        or data.stream
+    ):
         obstacle = "on several inputs or outputs" if is_multiple else "without labels"
         obstacle = "on texts, or with layers that adapt" if needs_adapt else obstacle
         obstacle = "with its target transformed" if spec.scale else obstacle
         obstacle = "on a dataset" if data.stream else obstacle
+        obstacle = "under `keras.distribution`" if is_spread else obstacle
         obstacle = f"by the `fit` of {display_name(spec.model.source)}" if fits_itself(spec) else obstacle
         message = f"{trial.name} was trained {obstacle}, which a script can't repeat"
         raise UsageError(message, hint="`sweep replay` without `--script` trains it again")

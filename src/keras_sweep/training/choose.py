@@ -8,7 +8,7 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import UsageError
 from keras_sweep.models.inspect_model import draw_models, first_model
 from keras_sweep.models.own_compile import plain_parts
-from keras_sweep.process.backend import LIMITS, how_to_set, keras_config
+from keras_sweep.process.backend import DISTRIBUTION, LIMITS, how_to_set, keras_config
 from keras_sweep.search.engines import find_sampler
 from keras_sweep.space.plugins import Plugins
 from keras_sweep.space.sweep_spec import SCHEDULE, SweepSpec
@@ -104,8 +104,8 @@ def _why_not_compiled(spec: SweepSpec, data: SearchData) -> str | None:
         return f"the model has {unsupported}"
     if SCHEDULE.intersection(spec.space.names) and keras_config()["dtype_policy"] == "mixed_float16":
         return "with `mixed_float16`, Keras skips steps that overflow, which delays a trial's schedule"
-    if limits := LIMITS.keys() & keras_config():
-        return f"Keras's setting `{'`, `'.join(sorted(limits))}` limits only `fit`"
+    if settings := {*LIMITS, DISTRIBUTION} & keras_config().keys():
+        return f"only `fit` follows Keras's setting `{'`, `'.join(sorted(settings))}`"
     if (backend := keras.backend.backend()) != "jax":
         return f"the backend is {backend}, not jax ({how_to_set('jax')})"
     from keras_sweep.training.lanes.lane_support import why_not_lanes  # which imports JAX
