@@ -54,9 +54,9 @@ class InFolds(FirstAtEnd):
 
 
 def csv(trial):
-    """A file for each training, named by the trial; its numbers must be the record's."""
-    Path("logs").mkdir(exist_ok=True)
-    return keras.callbacks.CSVLogger(f"logs/{trial.name}.csv")
+    """A file for each training, beside a copy of this module; its numbers must be the record's."""
+    (logs := Path(__file__).parent / "logs").mkdir(exist_ok=True)
+    return keras.callbacks.CSVLogger(logs / f"{trial.name}.csv")
 
 
 def telling(told):

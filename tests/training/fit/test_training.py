@@ -1,6 +1,7 @@
 """A trial is scored by the weights that `fit` leaves, which a callback of the user's may have set."""
 
 import csv
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -120,12 +121,12 @@ def test_a_callback_that_takes_trial_is_told_which_training_it_is_for(data, in_f
         told[0].params["learning_rate"] = 1.0
 
 
-def test_a_worker_tells_it_too(threads, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    spec, trials = spec_of("csv"), suggestions(ADAM, ADAM)
+def test_a_worker_tells_it_too(threads, tmp_path):
+    shutil.copy(own_callbacks.__file__, tmp_path)
+    spec, trials = replace(spec_of("csv"), folder=tmp_path), suggestions(ADAM, ADAM)
     results = train(FitRunner(spec, load_search_data(spec), workers=ExecutorPool(threads)), trials)
     for number, result in results.items():
-        with Path(f"logs/trial-{number}.csv").open() as file:
+        with (tmp_path / f"logs/trial-{number}.csv").open() as file:
             values = [float(row["val_accuracy"]) for row in csv.DictReader(file)]
         assert values == pytest.approx(result.curve["val_accuracy"])
 
