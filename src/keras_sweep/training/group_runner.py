@@ -250,7 +250,7 @@ class GroupRunner(Runner):
         if lane.end is LaneEnd.DIVERGED:
             return make_failure(lane.suggestion, Failure(DIVERGED), lane.curve, lane.seconds)
         rows, scored = self._data.validation, lane.scored
-        timed = f"ended after {lane.plan.training.seconds} s of training" if lane.end is LaneEnd.TIMED else None
+        timed = f"ended after {lane.plan.training.seconds:g} s of training" if lane.end is LaneEnd.TIMED else None
         state = lane.last if scored.at_end else lane.best or lane.last
         assert state is not None
         values = lane.curve[self._spec.objective.name]
