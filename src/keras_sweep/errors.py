@@ -53,6 +53,10 @@ class ModelError(UsageError):
     """The model can't be built from its parameters. Fix the space file or the model's function."""
 
 
+class TrialPruned(Exception):
+    """`report` raises it in an objective function, whose trial must end now: the pruner or the user stops it."""
+
+
 class MissingPackage(UsageError):
     """An optional package is missing. Install the package with the command in the hint."""
 

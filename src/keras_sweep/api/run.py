@@ -112,7 +112,8 @@ def run(
         from keras_sweep.api.session import run_session
         from keras_sweep.sweep.run import RunOptions
 
-    options = RunOptions(runner, more, seconds, fresh, force, test, max_failures, parse_point(add), workers)
+    point = parse_point(add, is_of_keras=not spec.function)
+    options = RunOptions(runner, more, seconds, fresh, force, test, max_failures, point, workers)
     end = run_session(spec, folder, options, listener, wall)
     if end.reason is EndReason.INTERRUPTED:
         parts = ["every finished trial is kept"] if end.results or end.waiting or not end.kept else []

@@ -215,6 +215,8 @@ class Spec:
         finish: choose and train the winner: `{"refit": True, "choose": {"where": "parameters <= 40000"}}`.
         goals: further metrics to improve: `{"parameters": "minimize"}`.
         metric: in place of `maximize` and `minimize`: `{"name": "val_accuracy", "goal": "maximize"}`.
+        objective: a function to search, in place of data, model and loss, or `(function, fixed_arguments)`. It takes
+            parameters by name, and returns a number or a dict of metrics.
         others: unknown keywords. `keras_sweep.run` reports them.
     """
 
@@ -235,6 +237,7 @@ class Spec:
     finish: Mapping[str, Any] | None = None
     goals: Mapping[str, str] | None = None
     metric: Mapping[str, str] | Sequence[Mapping[str, str]] | None = None
+    objective: Any = None
     others: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
@@ -263,7 +266,8 @@ class Spec:
         domains = {key: {"values": domain} if _is_choice(domain) else domain for key, domain in self.parameters.items()}
         sections = {
             "data": _data_block(self.data if self._dataset_rows is None else self._dataset_rows),
-            "model": _model_block(self.model),
+            "model": _model_block(self.model) if self.objective is None or self.model != "dense" else None,
+            "objective": self.objective and _model_block(self.objective),
             "metric": self.metric or ([first, *further] if further else first),
             "parameters": domains,
             **{name: _name_functions(getattr(self, name)) for name in ("loss", "metrics", "training")},

@@ -10,7 +10,7 @@ from keras_sweep.data.arrays import leaves
 from keras_sweep.data.labels import Labels, fit_scale
 from keras_sweep.data.leaks import find_leaks
 from keras_sweep.data.sealed_test import seal
-from keras_sweep.data.search_data import SearchData, fingerprint
+from keras_sweep.data.search_data import Rows, SearchData, fingerprint
 from keras_sweep.data.source import SourceRows
 from keras_sweep.data.split import fit_encoding, read_parts
 from keras_sweep.errors import DataError
@@ -59,6 +59,9 @@ def load_variant(spec: SweepSpec, source: SourceRows | None = None) -> SearchDat
     """Load and encode the rows that `spec.data` names, maybe read before as `source`. Test rows are checked, but only
     their number and fingerprint are kept, for the evaluation. The test rows of a published picture set are not read.
     Raises DataError."""
+    if spec.function:
+        train, validation = (Rows(np.empty((0, 1)), np.empty(0)) for _ in range(2))
+        return SearchData(spec.data.source, train, validation, spec.data.source, None)
     encoding = fit_encoding(spec, read_parts(spec, source))
     source, (train, validation) = encoding.parts.source, encoding.encode_search()
     if source.stream is not None:

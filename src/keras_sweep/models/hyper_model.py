@@ -82,17 +82,17 @@ def call_fit(fit: Fit, train: Rows, validation: Rows, *, begun: Callable[[], obj
                 raise ModelError(message, hint="Give `fit` an argument `sample_weight`") from error
 
 
-def parse_fit_result(result: Any, objective: Objective) -> dict[str, float]:
+def parse_fit_result(result: Any, objective: Objective, who: str = RETURNED) -> dict[str, float]:
     """Return name -> value of the metrics that a HyperModel's `fit` returned, by KerasTuner's rules. A dict has metrics
     by name. A number is the metric `default_objective`. A list gives the mean of its items, where a History counts with
     its best epoch by `objective`. A History alone, or None, gives {}: the caller uses the metrics logged during `fit`.
-    Raises ModelError for other results."""
+    Raises ModelError for other results; the message begins with `who`."""
     import keras
 
     if result is None or isinstance(result, keras.callbacks.History):
         return {}
     if isinstance(result, list) and result:
-        parts = [parse_fit_result(_select_best_epoch(item, objective), objective) for item in result]
+        parts = [parse_fit_result(_select_best_epoch(item, objective), objective, who) for item in result]
         names = dict.fromkeys(name for part in parts for name in part)
         return {name: fmean(part[name] for part in parts if name in part) for name in names}
     try:
@@ -100,7 +100,7 @@ def parse_fit_result(result: Any, objective: Objective) -> dict[str, float]:
         return {str(name): float(value) for name, value in metrics.items()}
     except (TypeError, ValueError) as error:
         hint = "Return a number, a dict of metrics, what `model.fit` returns, a list of these, or nothing"
-        raise ModelError(f"{RETURNED} a {type(result).__name__} that is no metric: {error}", hint=hint) from error
+        raise ModelError(f"{who} a {type(result).__name__} that is no metric: {error}", hint=hint) from error
 
 
 def _select_best_epoch(result: Any, objective: Objective) -> Any:

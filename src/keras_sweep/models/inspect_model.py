@@ -53,7 +53,7 @@ def load_rows(spec: SweepSpec, data: SearchData | None = None) -> tuple[SweepSpe
     if data.has_texts:
         _require_text_backend(data.name)
     spec = replace(spec, scale=data.scale)
-    if spec.model.kind == "dense" or not (spec.own or spec.outputs or data.preprocessing):
+    if spec.model.kind != "python" or not (spec.own or spec.outputs or data.preprocessing):
         return spec, data
     builder = load_python(spec.model.source, spec.folder, ModelError)
     clear_session()  # a notebook may have created metrics
@@ -94,7 +94,7 @@ def inspect_model(spec: SweepSpec, data: SearchData) -> Inspection:
     SpaceFileError if trials would be ranked by different losses."""
     if not can_import("tensorflow"):
         _check_callbacks(spec)
-    if spec.model.kind == "dense":
+    if spec.model.kind != "python":
         return Inspection(spec)
     spec = add_own_parameters(spec, data)
     model, notices = first_model(spec, data)
@@ -125,7 +125,7 @@ def _check_callbacks(spec: SweepSpec) -> None:
 
 def add_own_parameters(spec: SweepSpec, data: SearchData) -> SweepSpec:
     """Return `spec` with the hyperparameters of a HyperModel or `build(hp)` function added. Raises ModelError."""
-    if spec.model.kind == "dense":
+    if spec.model.kind != "python":
         return spec
     builder = load_python(spec.model.source, spec.folder, ModelError)
     if not is_hyper_model(builder):

@@ -21,7 +21,7 @@ from keras_sweep.space.distributions import Int
 from keras_sweep.space.plugins import Plugins
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SCHEDULE, EarlyTerminate, SweepSpec
-from keras_sweep.trial.plan import DEFAULT_EPOCHS, training_plan, watches
+from keras_sweep.trial.plan import DEFAULT_EPOCHS, FUNCTION_EPOCHS, training_plan, watches
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 
 MEDIAN_OF = 5  # completed trials that the median rule waits for before it stops a trial
@@ -149,7 +149,13 @@ def epochs_read_from(spec: SweepSpec) -> int:
     stops it. The trial's best epoch, from the least value on, is recorded as its `epochs`."""
     space = spec.space
     epochs = next((part.distribution for part in space.parameters if part.name == "epochs" and not part.when), None)
-    if spec.early_terminate is None or not isinstance(epochs, Int) or epochs.step != 1 or watches(spec):
+    if (
+        spec.function
+        or spec.early_terminate is None
+        or not isinstance(epochs, Int)
+        or epochs.step != 1
+        or watches(spec)
+    ):
         return 0
     conditions = {condition.parameter for parameter in space.parameters for condition in parameter.when}
     has_condition = "epochs" in conditions.union(*(parse_constraint(text).names for text in space.where))
@@ -157,7 +163,7 @@ def epochs_read_from(spec: SweepSpec) -> int:
 
 
 def _hyperband(spec: SweepSpec, rule: EarlyTerminate) -> PruningRule:
-    _, longest = spec.space.get_bounds("epochs", DEFAULT_EPOCHS)
+    _, longest = spec.space.get_bounds("epochs", FUNCTION_EPOCHS if spec.function else DEFAULT_EPOCHS)
     return Halving(rule, spec.objective, bracket_shares(rule.min_iter, rule.eta, max(longest, rule.min_iter)))
 
 

@@ -175,6 +175,7 @@ _QUERY = "The rows of a database query, `select ... order by ...`, with a target
 _SERIES = "A CSV file whose rows are in time order."
 _CSV, _SQL = _load_late("table_files:read_csv"), _load_late("sql_query:read_sql")
 NAMED = Source(_load_late("source:read_named"), names="data set")
+NO_DATA = DataSpec("named", "none")  # of an objective function, which reads its own data
 SOURCES: Plugins[Source] = Plugins(
     "source",
     "keras_sweep.sources",

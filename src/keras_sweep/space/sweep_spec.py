@@ -15,9 +15,10 @@ from keras_sweep.space.search_space import Objective, SearchSpace
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """The model of a trial: the built-in dense model, or the result of a user's function or KerasTuner HyperModel."""
+    """The model of a trial: the built-in dense model, or the result of a user's function or KerasTuner HyperModel.
+    With `objective` in the space file, kind "function": a user's function that trains, and returns the trial's value."""
 
-    kind: Literal["dense", "python"] = "dense"
+    kind: Literal["dense", "python", "function"] = "dense"
     source: str = "dense"  # or "module:function"
     arguments: Mapping[str, Value] = dataclasses.field(default_factory=dict)  # fixed; `model.*` parameters override
 
@@ -217,6 +218,11 @@ class SweepSpec:
     warnings: tuple[str, ...] = ()  # likely mistakes that do not stop a sweep
 
     @property
+    def function(self) -> str:
+        """The objective function, "module:function". If "", the sweep trains models on rows."""
+        return self.model.source if self.model.kind == "function" else ""
+
+    @property
     def code(self) -> tuple[str, ...]:
         """All functions of the user, for data, model, losses, metrics and callbacks, each "module:function"."""
         of_data = (self.data.source,) if find_source(self.data.kind).names == "function" else ()
@@ -225,7 +231,7 @@ class SweepSpec:
     @property
     def training_code(self) -> tuple[str, ...]:
         """The functions in `code` without the function that returns the data's rows."""
-        model = (self.model.source,) if self.model.kind == "python" else ()
+        model = (self.model.source,) if self.model.kind != "dense" else ()
         losses = [self.loss, *(output.loss for output in self.outputs.values())]
         user_losses = [loss for loss in losses if is_user_function(loss)]
         of_metrics = [self.metric_arguments, *(output.metric_arguments for output in self.outputs.values())]

@@ -37,9 +37,9 @@ def apply_options(root: Node, sets: Sequence[str], of_search: Mapping[str, str |
     return root, faults
 
 
-def parse_point(given: str | Mapping[str, Any] | None) -> Params | None:
+def parse_point(given: str | Mapping[str, Any] | None, *, is_of_keras: bool = True) -> Params | None:
     """Convert the value of `--add`, "optimizer=adam epochs=10" or a dict, to parameter -> value. Return None for None.
-    Raises UsageError if a text is not KEY=VALUE."""
+    `is_of_keras`: whether `optimizer` is an optimizer of Keras. Raises UsageError if a text is not KEY=VALUE."""
     if isinstance(given, str):
         try:
             pairs = [word.partition("=") for word in shlex.split(given)]
@@ -51,7 +51,7 @@ def parse_point(given: str | Mapping[str, Any] | None) -> Params | None:
             rule = f"`--add` must have KEY=VALUE without spaces for each parameter, but got {quote(given)}"
             raise UsageError(rule, hint=hint)
         given = values
-    return None if given is None else {name: parse_value(name, value) for name, value in given.items()}
+    return None if given is None else {name: parse_value(name * is_of_keras, value) for name, value in given.items()}
 
 
 def _set_value(root: Node, path: tuple[str, ...], value: Node, option: str) -> Node:

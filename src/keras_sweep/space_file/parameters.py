@@ -61,6 +61,7 @@ def read_parameters(faults: Faults, model: ModelSpec | None) -> SearchSpace | No
     before = len(faults.found)
     section = faults.root.at("parameters")
     python = model is not None and model.kind == "python"  # a HyperModel may define all parameters
+    is_of_keras = model is None or model.kind != "function"
     if not isinstance(section.value, dict) or not (section.value or python):
         hint = "as in `learning_rate: {min: 1e-4, max: 1.0, log: true}`"
         faults.add(("parameters",), f"must be a map of parameters, but got {quote(section.plain)}", hint)
@@ -82,10 +83,11 @@ def read_parameters(faults: Faults, model: ModelSpec | None) -> SearchSpace | No
             if parameter is not None:
                 _check_values(parameter, kind, faults)
                 _warn_of_range(parameter, faults)
-                valid[parameter.key] = _convert_to_reals(parameter)
+                valid[parameter.key] = _convert_to_reals(parameter) if is_of_keras else parameter
     check_conditions(valid, names, faults)
     ordered = sort_parameters(valid.values())
-    check_optimizer_arguments(ordered, names, faults)
+    if is_of_keras:
+        check_optimizer_arguments(ordered, names, faults)
     return _make_space(ordered) if len(faults.found) == before else None
 
 
@@ -121,7 +123,7 @@ def _read_parameter(name: str, path: Place, faults: Faults) -> Parameter | None:
     if node.value is None:
         raise ParameterError(None, "has no value", "as in `{value: 0.01}`, `{values: [a, b]}` or `{min: 1, max: 9}`")
     if not isinstance(node.value, dict):  # without a block, as in `batch_size: 32`
-        return Parameter(name, Constant((parse_value(name, node.value),)))
+        return Parameter(name, Constant((parse_value(name, node.value, faults),)))
     form = next((FORMS[key] for key in FORMS if key in node.value), RangeSection)
     hints = {"parameters": "write nested parameters flat, as in `model.units`"} | dict.fromkeys(
         ("value", "values", "min", "max"), "use only `value`, only `values`, or only `min` with `max`"
@@ -134,7 +136,9 @@ def _read_parameter(name: str, path: Place, faults: Faults) -> Parameter | None:
     when = []
     for name_needed, plain in (block.when or {}).items():
         values = plain if isinstance(plain, list) else [plain]
-        when.append(Condition(name_needed, tuple(dict.fromkeys(parse_value(name_needed, value) for value in values))))
+        when.append(
+            Condition(name_needed, tuple(dict.fromkeys(parse_value(name_needed, value, faults) for value in values)))
+        )
     case = int(path[2]) + 1 if len(path) > 2 else 0
     if case and not when:
         raise ParameterError(None, "each case needs a `when`", "as in `- {when: {optimizer: sgd}, min: 0.1, max: 1.0}`")
@@ -159,6 +163,8 @@ def _read_distribution(block: ParameterForm, path: Place, faults: Faults) -> Dis
 
 def _find_kind(name: str, model: ModelSpec | None, faults: Faults) -> Kind | None:
     """Return the validator of a parameter's values; None if any value is allowed. Report an unknown name."""
+    if model is not None and model.kind == "function" and not name.startswith(DATA_PREFIX):
+        return FIT_ARGUMENTS[name] if name in ("epochs", "seed") else None
     path, (what, known) = ("parameters", name), _find_group(name, model, faults)
     if known is None:
         argument = name.removeprefix(MODEL_PREFIX)
@@ -195,7 +201,7 @@ def _find_group(name: str, model: ModelSpec | None, faults: Faults) -> tuple[str
 
 
 def _check_values(parameter: Parameter, kind: Kind | None, faults: Faults) -> None:
-    if parameter.name == "optimizer" and isinstance(parameter.distribution, Int | Float):
+    if parameter.name == "optimizer" and kind is not None and isinstance(parameter.distribution, Int | Float):
         faults.add(get_path(parameter), "must be names of optimizers, not a range", "as in {values: [sgd, adam]}")
         return
     if parameter.name.startswith(DATA_PREFIX) and parameter.when:

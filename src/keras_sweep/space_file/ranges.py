@@ -28,9 +28,11 @@ class Constant(Categorical):
     """A distribution with a single value, which is the same in every trial."""
 
 
-def parse_value(name: str, plain: Any) -> Value:
-    """Convert a value of the parameter `name` in the file: a list to a tuple, the optimizer `Adam` to `adam`."""
-    known = name == "optimizer" and isinstance(plain, str) and plain.lower() in OPTIMIZERS
+def parse_value(name: str, plain: Any, faults: Faults | None = None) -> Value:
+    """Convert a value of the parameter `name` in the file: a list to a tuple, the optimizer `Adam` to `adam`. If the
+    file that `faults` checks has an objective function, the optimizer's name stays: it may not be Keras's."""
+    is_of_keras = faults is None or not faults.has("objective")
+    known = name == "optimizer" and is_of_keras and isinstance(plain, str) and plain.lower() in OPTIMIZERS
     return plain.lower() if known else to_value(plain)
 
 
@@ -38,10 +40,10 @@ def make_distribution(block: ParameterForm, path: Place, faults: Faults) -> Dist
     """Convert `block`, a parameter's section at `path`; `faults` gets warnings. Raises ParameterError for faults."""
     try:
         if isinstance(block, ConstantSection):
-            return Constant((parse_value(str(path[1]), block.value),))
+            return Constant((parse_value(str(path[1]), block.value, faults),))
         if isinstance(block, ChoiceSection):
             shares = None if block.probabilities is None else tuple(block.probabilities)
-            return Categorical(tuple(parse_value(str(path[1]), value) for value in block.values), shares)
+            return Categorical(tuple(parse_value(str(path[1]), value, faults) for value in block.values), shares)
         return _make_range(block, path, faults)
     except ValueError as error:  # its text begins with the key
         raise ParameterError(str(error).split("`")[1].split()[0], str(error)) from None

@@ -34,6 +34,7 @@ REQUIRED = {
     "metric": "as in `metric: {name: val_accuracy, goal: maximize}`",
     "parameters": "as in `parameters: {learning_rate: {min: 1e-4, max: 1.0, log: true}}`",
 }
+TRAINS_A_MODEL = ("data", "split", "model", "loss", "metrics", "loss_weights", "training")  # keys without `objective`
 # Key that users may expect at the top of the file -> where the key belongs.
 OTHER_KEYS = {
     **INSTEAD,
@@ -170,8 +171,11 @@ def _check_keys(faults: Faults) -> None:
             faults.warn((key,), f"`sweep` skips this key of W&B; {instead}")
         elif key not in SECTIONS:
             faults.add((key,), UNKNOWN_KEY, OTHER_KEYS.get(key) or hint_at_key(key, SECTIONS))
+    has_function = faults.has("objective")
+    for key in (key for key in TRAINS_A_MODEL if has_function and key in plain):
+        faults.add((key,), "can't be used with `objective`: the function has its own data and model", "leave it out")
     for key, hint in REQUIRED.items():
-        if key not in (*plain, *trained.list_left_to_model(faults)):
+        if key not in (*plain, *trained.list_left_to_model(faults)) and not (has_function and key in TRAINS_A_MODEL):
             faults.found.append(Fault(f"`{key}` is missing", key, hint=hint))
 
 
@@ -208,7 +212,7 @@ def _read_start_points(
         if not isinstance(plain, dict):
             points.append(plain)
             continue
-        point = space.normalize_point({name: parse_value(name, value) for name, value in plain.items()})
+        point = space.normalize_point({name: parse_value(name, value, faults) for name, value in plain.items()})
         for name, rule in space.find_misfits(point).items():
             known = space.names
             if name in (*known, "") or model is None or model.kind != "python":  # the model may define more parameters

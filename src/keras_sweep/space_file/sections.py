@@ -177,6 +177,10 @@ class OwnScore(OwnFunction):
     __pydantic_extra__: dict[str, Any]
 
 
+class OwnObjective(OwnFunction):
+    """Your own function that takes parameters by name, and returns a number or a dict of metrics."""
+
+
 class LossSection(WithArguments):
     """A loss of Keras with arguments of its class."""
 
@@ -196,7 +200,10 @@ Metrics = list[Metric | MetricArguments | OwnScore]
 class SpaceFile(Section):
     """A space file of keras-sweep: the data, the model, what to search, and how."""
 
-    data: Any  # the schema lists a form for every kind of source
+    objective: OwnObjective = optional(
+        "A function to search, in place of `data`, `model` and `loss`: it gets a trial's parameters, and returns its value."
+    )
+    data: Any = None  # the schema lists a form for every kind of source
     split: Split = Field(default_factory=Split)
     model: Literal["dense"] | DenseModel | OwnFunction = Field(description="The model of every trial.")
     loss: OneLoss | dict[str, OneLoss] = optional(

@@ -9,7 +9,7 @@ from keras_sweep.data.source import DATA_NAMES
 from keras_sweep.process.user_code import FUNCTION_HINT, is_standard_module
 from keras_sweep.process.user_objects import ARRAYS, display_name, is_object_name
 from keras_sweep.search.engines import find_sampler
-from keras_sweep.space.data_spec import SOURCES, DataSpec, Split
+from keras_sweep.space.data_spec import NO_DATA, SOURCES, DataSpec, Split
 from keras_sweep.space.distributions import Value, to_value
 from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import ModelSpec, SearchSettings
@@ -18,7 +18,14 @@ from keras_sweep.space.variants import DATA_PREFIX, get_data_space
 from keras_sweep.space_file.faults import UNKNOWN_KEY, Faults, Place, get_fields
 from keras_sweep.space_file.keras_tables import Kind, make_kind
 from keras_sweep.space_file.ranges import parse_value
-from keras_sweep.space_file.sections import DENSE_ARGUMENTS, DataName, DenseSection, OwnFunction, make_data_section
+from keras_sweep.space_file.sections import (
+    DENSE_ARGUMENTS,
+    DataName,
+    DenseSection,
+    OwnFunction,
+    OwnObjective,
+    make_data_section,
+)
 
 MODELS = "`dense`, {dense: {units: 10}} or {python: module:function}"
 DATA_NAME = make_kind(DataName)
@@ -28,6 +35,8 @@ MOST_VARIANTS = 64  # of the data: combinations of `data.*` values
 def read_data(faults: Faults) -> DataSpec | None:
     """Read `data` and `split`. Return None if `data` is missing; if there are faults, add them and return None."""
     split = faults.read_section(Split, ("split",))
+    if faults.has("objective"):
+        return NO_DATA
     if not faults.has("data"):
         return None
     node = faults.root.at("data")
@@ -131,7 +140,11 @@ def check_split(faults: Faults) -> None:
 
 
 def read_model(faults: Faults) -> ModelSpec | None:
-    """Read `model`. Return None if it is missing or has faults, which are added. A faulty dense model is returned."""
+    """Read `model`. Return None if it is missing or has faults, which are added. A faulty dense model is returned.
+    With `objective`, return the objective function in place of a model."""
+    if faults.has("objective"):
+        function = read_function(faults, OwnObjective, ("objective",))
+        return function and ModelSpec("function", *function)
     if not faults.has("model"):
         return None
     node = faults.root.at("model")

@@ -61,7 +61,7 @@ def list_left_to_model(faults: Faults) -> tuple[str, ...]:
     """Return which of "loss" and "metrics" the file lacks, so that the `compile` of the user's own model decides; ()
     for the dense model."""
     model = faults.root.plain.get("model")
-    is_users = isinstance(model, dict) and "python" in model
+    is_users = faults.has("objective") or (isinstance(model, dict) and "python" in model)
     return tuple(key for key in ("loss", "metrics") if is_users and key not in faults.root.plain)
 
 

@@ -32,6 +32,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.variants import Variant, get_variant
 from keras_sweep.sweep.trust import ask_for_trust, read_unfollowed_spec
 from keras_sweep.training.choose import choose_runner
+from keras_sweep.training.fit.function import inspect_function
 from keras_sweep.training.lanes.packing import LANE_LIMIT
 from keras_sweep.training.losses import check_class_weights, compile_arguments
 from keras_sweep.training.outcome import count_flops
@@ -222,14 +223,15 @@ def load_for_run(
     with wall.phase("data"):
         spec, data = load_rows(spec, None if future is None else future.result())
     with wall.phase("build"):
-        inspected = inspect_model(spec, data)
+        inspected = inspect_function(spec) if spec.function else inspect_model(spec, data)
         spec = inspected.spec
         start_points(spec)  # raises before anything is written
-        check_task(spec, data, inspected.output_shape, inspected.activation)
-        check_class_weights(spec, data)
-        compile_arguments(spec, training_plan(spec, spec.space.make_example(0.0)).loss_arguments, data)  # raises
-        if any(goal.name == "flops" for goal in spec.objective.further):
-            count_flops(first_model(spec, data)[0], data.train.x)  # raises
+        if not spec.function:
+            check_task(spec, data, inspected.output_shape, inspected.activation)
+            check_class_weights(spec, data)
+            compile_arguments(spec, training_plan(spec, spec.space.make_example(0.0)).loss_arguments, data)  # raises
+            if any(goal.name == "flops" for goal in spec.objective.further):
+                count_flops(first_model(spec, data)[0], data.train.x)  # raises
         variant = select_variant(spec, data, dict(next(iter(data.variants), ())))
         chosen, why_plain = choose_runner(
             *variant, runner, checkpoints=checkpoints, notice=lambda text: emit(Noticed(text)), workers=workers

@@ -60,7 +60,7 @@ def gap(metric: str, ours: float, theirs: float, rows: int, weights: Array | Non
     if not (math.isfinite(ours) and math.isfinite(theirs)):
         return Gap(Match.PARTED, math.inf)
     is_close = math.isclose(ours, theirs, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
-    if metric.endswith("accuracy") or metric.removeprefix("val_") == "acc":
+    if rows and (metric.endswith("accuracy") or metric.removeprefix("val_") == "acc"):
         apart = abs(ours - theirs) * (rows if weights is None else float(weights.sum(dtype=float) / weights.max()))
         is_close = apart <= ROWS and (weights is not None or abs(apart - round(apart)) <= WHOLE * max(1.0, rows / 1e5))
     relative = abs(ours - theirs) / abs(theirs) if theirs else math.inf

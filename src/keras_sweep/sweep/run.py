@@ -136,13 +136,16 @@ def run_sweep(
             lost = [trial for trial in damaged if trial.suggestion.recipe is not None or trial.number in record.best]
             training = recorded.training(None)
             with wall.part("export"):
+                is_whole = True
                 rebuild_weights(sweep, lost)
                 rebuild_scores(sweep, recorded.results)
                 recorded.keep_comparison(sweep.study)
-                with wall.part("refit"):
-                    refit_winner(sweep, training)
-                is_whole = finish(sweep, recorded.results, training, test=options.test)
-            ended = replace(ended, model=short_path(folder.best), comparison=recorded.comparison)
+                if not spec.function:  # else there is no model
+                    with wall.part("refit"):
+                        refit_winner(sweep, training)
+                    is_whole = finish(sweep, recorded.results, training, test=options.test)
+                    ended = replace(ended, model=short_path(folder.best))
+            ended = replace(ended, comparison=recorded.comparison)
             if is_whole and reason in SEARCHED and options.add is None:
                 digest = digest_state(inputs, folder, sweep.study.facts, training, test=options.test)
         return _end(sweep, ended, digest)
@@ -287,7 +290,7 @@ def tell_again(
         reason, advice = EndReason.GOOD_ENOUGH, ""
         message = f"a trial {describe_good_enough(spec.search.stop.value if spec.search.stop else 0.0)}"
     emit(Noticed(f"the sweep is complete: {message}{advice}"))
-    model = short_path(folder.best)
+    model = None if spec.function else short_path(folder.best)
     ended = SweepEnded(spec.name, reason, tuple(results), wall.total(), model, comparison=sweep.comparison)
     emit(ended)
     return ended

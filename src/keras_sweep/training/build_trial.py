@@ -116,7 +116,7 @@ def brings_optimizer(spec: SweepSpec, model: Any) -> bool:
 
 def fits_itself(spec: SweepSpec) -> bool:
     """Return whether the model comes from a HyperModel that has its own `fit`."""
-    return spec.model.kind != "dense" and has_own_fit(load_python(spec.model.source, spec.folder))
+    return spec.model.kind == "python" and has_own_fit(load_python(spec.model.source, spec.folder))
 
 
 ROWS = 1024  # rows per call

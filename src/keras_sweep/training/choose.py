@@ -59,7 +59,7 @@ def choose_runner(spec: SweepSpec, data: SearchData, choice: str | None, **optio
     runner.generation = spec.search.generation or runner.generation
     if spec.search.pace and (obstacle := why_no_pace(spec, runner)) is not None:
         raise UsageError(f"`search.pace` can't be used: {obstacle}", hint="Leave it out")
-    return runner, None if reason is None else f"trials train one by one with `fit`: {reason}"
+    return runner, None if reason is None or spec.function else f"trials train one by one with `fit`: {reason}"
 
 
 def why_no_pace(spec: SweepSpec, runner: Runner) -> str | None:
@@ -90,6 +90,8 @@ def _make_lane_runner(spec: SweepSpec, data: SearchData, **options: Any) -> Runn
 def _why_not_compiled(spec: SweepSpec, data: SearchData) -> str | None:
     import keras
 
+    if spec.function:
+        return "the sweep has an objective function, and no model"
     if spec.training.callbacks:
         return "only `fit` calls your callbacks"
     if isinstance(data.train.y, dict | tuple):

@@ -101,12 +101,14 @@ def make_result(
     logged = LoggedMetric(
         spec, training_plan(spec, suggestion.params).loss_arguments, name, value, rows, cache(predict)
     )
-    is_validation_score = name.startswith("val_") and (is_validation_score or pruned_at is not None)
+    is_validation_score = (
+        name.startswith("val_") and not spec.function and (is_validation_score or pruned_at is not None)
+    )
     if scores is None and can_win and is_validation_score:
         with suppress(Exception):  # calling a user's layer again may raise anything; the trial then has no row scores
             scores, rows_value = logged.row_scores()
     try:
-        measured = measure_goals(spec, weights, model) if spec.objective.further else {}
+        measured = measure_goals(spec, weights, model) if spec.objective.further and not spec.function else {}
     except Exception as error:  # a user's layer may raise anything
         return make_failure(suggestion, Failure.from_error(error), curve, seconds)
     result = Result(
@@ -117,7 +119,7 @@ def make_result(
         epoch=epoch,
         seconds=seconds,
         reason=reason if pruned_at is None else f"pruned at epoch {pruned_at}",
-        weights=weights,
+        weights=weights or None,  # an objective function has none
         scores=scores,
         rows_value=rows_value,
         stderr=logged.standard_error() if is_validation_score and rows_value is None else None,

@@ -23,6 +23,7 @@ from keras_sweep.trial.result import Suggestion
 
 FIT_PARAMETERS = ("optimizer", "learning_rate", *SCHEDULE, "epochs", "batch_size", "seed")
 DEFAULT_EPOCHS = 5
+FUNCTION_EPOCHS = 100  # until which rungs compare the values that an objective function reports
 DEFAULT_BATCH_SIZE = 32  # the default of `keras.Model.fit`
 
 
@@ -74,6 +75,9 @@ class TrainingPlan:
 def training_plan(spec: SweepSpec, params: Params) -> TrainingPlan:
     """Return the settings for training with `params`. A name without a known prefix or meaning is for the optimizer."""
     model = dict(spec.model.arguments)
+    if spec.function:
+        epochs, seed = _whole(params.get("epochs", FUNCTION_EPOCHS)), _whole(params.get("seed", spec.search.seed))
+        return TrainingPlan({**model, **params}, "", epochs=epochs, seed=seed)
     optimizer: dict[str, Value] = {}
     loss, training = dict(spec.loss_arguments), spec.training
     for name, value in params.items():

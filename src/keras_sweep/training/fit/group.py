@@ -43,7 +43,7 @@ class FitGroup(Group):
         self, programs: FitPrograms, lane: Lane, objective: Objective, epoch: int, begins: TrainingState | None
     ) -> None:
         super().__init__(programs, [lane], objective, epoch, {lane.number: begins})
-        self.moves = programs.moves
+        self.moves, self.files = programs.moves, programs.files
         self._ahead: deque[tuple[Report, Lane]] = deque()  # trained epochs to be read, each with the lane after it
         self._reported = lane.seconds
 
@@ -76,6 +76,7 @@ class FitGroup(Group):
     def _train(self, until: int, stopping: Callable[[], bool], report: Tell) -> None:
         if not self._ahead:
             with self._programs.open_trial(self.lane, self.epoch, super().state(self.lane)) as live:
+                live.files = self.files
                 if self._programs.data.folds:
                     self._train_folds(live, until, stopping, report)
                 elif self._get_part(live, 0) and (self.moves or not self._programs.is_worker):

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from keras_sweep.data.arrays import Arrays
@@ -14,6 +15,7 @@ from keras_sweep.process.backend import clear_session, collect_only_new_garbage
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.build_trial import call_model, compile_trial, fits_itself
 from keras_sweep.training.checkpoint import TrainingState, join_states, split_state
+from keras_sweep.training.fit.function import FunctionTraining
 from keras_sweep.training.fit.training import FitTraining, OwnFitTraining
 from keras_sweep.training.folds import build_trained_model, fold_outputs
 from keras_sweep.training.lane import Lane
@@ -32,6 +34,7 @@ class LiveTrial:
     before: Seconds  # spent on the trial before these models were built
     begins: Sequence[TrainingState | None]  # each fold's state to resume from
     moves: bool = False  # whether the trial can resume with these models
+    files: Path | None = None  # the folder for files of an objective function; None: they are not kept
     parts: list[FitTraining] = field(default_factory=list)  # the models built until now, a model per fold
 
     @property
@@ -60,11 +63,18 @@ class FitPrograms:
         self.spec = replace(spec, objective=replace(spec.objective, take_best=True, epochs_from=0)) if fits else spec
         self.data = data
         self.is_worker = is_worker
+        self.files: Path | None = None
         self.pooled_metrics = find_pooled_metrics(spec) if data.folds else ()  # computed over all folds' outputs
         self.compiled = 0  # trials compiled until now
         self.emit: Listener = lambda _: None
         # The state of TensorFlow's shuffle can't be set, nor the state of a user's dataset, callback or `fit`.
-        stays = keras.backend.backend() == "tensorflow" or data.stream is not None or fits or spec.training.callbacks
+        stays = (
+            keras.backend.backend() == "tensorflow"
+            or data.stream is not None
+            or fits
+            or spec.training.callbacks
+            or spec.function
+        )
         self.moves = not stays
         self._live: LiveTrial | None = None
 
@@ -98,6 +108,9 @@ class FitPrograms:
         if fold == len(live.parts):
             started = time.perf_counter()
             self.emit(PhaseBegan("build"))
+            if self.spec.function:
+                live.parts.append(FunctionTraining(self.spec, live.suggestion, live.files, started))
+                return live.parts[fold]
             data = self.data.fold(fold) if self.data.folds else self.data
             model, fit = compile_trial(self.spec, training_plan(self.spec, live.suggestion.params), data)
             kind = FitTraining if fit is None else OwnFitTraining

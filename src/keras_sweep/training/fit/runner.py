@@ -83,6 +83,8 @@ class FitRunner(GroupRunner):
             self.ahead = AHEAD
         self.name = f"fit/{keras.backend.backend()}"
         self._programs = FitPrograms(spec, data, is_worker=False)
+        if (checkpoints := options.get("checkpoints")) is not None:
+            self._programs.files = checkpoints.with_name("files")
         self._spec = self._programs.spec
         if not self._programs.moves:
             self._checkpoint = None

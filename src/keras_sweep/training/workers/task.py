@@ -137,7 +137,7 @@ def are_variants(first: SweepSpec, second: SweepSpec) -> bool:
 
 def inspect_worker(task: Task, look: Callable[[], Tool]) -> Tool:
     """Check that this worker can build the model, and return `look()`. Raises SweepError if the build fails."""
-    if task.spec.model.kind != "dense":
+    if task.spec.model.kind == "python":
         first_model(task.spec, task.data)
     return look()
 
