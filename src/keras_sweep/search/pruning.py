@@ -149,17 +149,11 @@ def epochs_read_from(spec: SweepSpec) -> int:
     stops it. The trial's best epoch, from the least value on, is recorded as its `epochs`."""
     space = spec.space
     epochs = next((part.distribution for part in space.parameters if part.name == "epochs" and not part.when), None)
-    if (
-        spec.function
-        or spec.early_terminate is None
-        or not isinstance(epochs, Int)
-        or epochs.step != 1
-        or watches(spec)
-    ):
+    if spec.early_terminate is None or not isinstance(epochs, Int) or epochs.step != 1 or watches(spec):
         return 0
     conditions = {condition.parameter for parameter in space.parameters for condition in parameter.when}
     has_condition = "epochs" in conditions.union(*(parse_constraint(text).names for text in space.where))
-    return 0 if has_condition or SCHEDULE.intersection(space.names) else epochs.low
+    return 0 if has_condition or spec.function or SCHEDULE.intersection(space.names) else epochs.low
 
 
 def _hyperband(spec: SweepSpec, rule: EarlyTerminate) -> PruningRule:

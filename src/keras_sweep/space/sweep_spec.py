@@ -16,7 +16,7 @@ from keras_sweep.space.search_space import Objective, SearchSpace
 @dataclasses.dataclass(frozen=True, slots=True)
 class ModelSpec:
     """The model of a trial: the built-in dense model, or the result of a user's function or KerasTuner HyperModel.
-    With `objective` in the space file, kind "function": a user's function that trains, and returns the trial's value."""
+    With `objective`, a user's function in its place, which returns a trial's value."""
 
     kind: Literal["dense", "python", "function"] = "dense"
     source: str = "dense"  # or "module:function"

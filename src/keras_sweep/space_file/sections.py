@@ -166,7 +166,8 @@ class WithArguments(Section):
 
 
 class OwnFunction(WithArguments):
-    """Your own function that returns a model, or a `keras_tuner.HyperModel`. Other keys are its arguments."""
+    """Your own function. For `model`, it returns a model, or is a `keras_tuner.HyperModel`. For `objective`, it returns
+    a number or a dict of metrics. Other keys are its arguments."""
 
     python: FunctionName = Field(description=BESIDE, examples=["my_model:build"])
 
@@ -175,10 +176,6 @@ class OwnScore(OwnFunction):
     """Your own loss or metric, which takes `y_true` and `y_pred`. Other keys are arguments."""
 
     __pydantic_extra__: dict[str, Any]
-
-
-class OwnObjective(OwnFunction):
-    """Your own function that takes parameters by name, and returns a number or a dict of metrics."""
 
 
 class LossSection(WithArguments):
@@ -200,8 +197,8 @@ Metrics = list[Metric | MetricArguments | OwnScore]
 class SpaceFile(Section):
     """A space file of keras-sweep: the data, the model, what to search, and how."""
 
-    objective: OwnObjective = optional(
-        "A function to search, in place of `data`, `model` and `loss`: it gets a trial's parameters, and returns its value."
+    objective: OwnFunction = optional(
+        "A function to search, in place of `data`, `model` and `loss`. It gets a trial's parameters by name."
     )
     data: Any = None  # the schema lists a form for every kind of source
     split: Split = Field(default_factory=Split)

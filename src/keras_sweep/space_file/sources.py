@@ -18,14 +18,7 @@ from keras_sweep.space.variants import DATA_PREFIX, get_data_space
 from keras_sweep.space_file.faults import UNKNOWN_KEY, Faults, Place, get_fields
 from keras_sweep.space_file.keras_tables import Kind, make_kind
 from keras_sweep.space_file.ranges import parse_value
-from keras_sweep.space_file.sections import (
-    DENSE_ARGUMENTS,
-    DataName,
-    DenseSection,
-    OwnFunction,
-    OwnObjective,
-    make_data_section,
-)
+from keras_sweep.space_file.sections import DENSE_ARGUMENTS, DataName, DenseSection, OwnFunction, make_data_section
 
 MODELS = "`dense`, {dense: {units: 10}} or {python: module:function}"
 DATA_NAME = make_kind(DataName)
@@ -35,10 +28,8 @@ MOST_VARIANTS = 64  # of the data: combinations of `data.*` values
 def read_data(faults: Faults) -> DataSpec | None:
     """Read `data` and `split`. Return None if `data` is missing; if there are faults, add them and return None."""
     split = faults.read_section(Split, ("split",))
-    if faults.has("objective"):
-        return NO_DATA
     if not faults.has("data"):
-        return None
+        return NO_DATA if faults.has("objective") else None
     node = faults.root.at("data")
     if isinstance(node.value, str):
         known = faults.check_value(DATA_NAME, ("data",), node.value)
@@ -140,10 +131,10 @@ def check_split(faults: Faults) -> None:
 
 
 def read_model(faults: Faults) -> ModelSpec | None:
-    """Read `model`. Return None if it is missing or has faults, which are added. A faulty dense model is returned.
-    With `objective`, return the objective function in place of a model."""
+    """Read `model`, or the `objective` in its place. Return None if it is missing or has faults, which are added. A
+    faulty dense model is returned."""
     if faults.has("objective"):
-        function = read_function(faults, OwnObjective, ("objective",))
+        function = read_function(faults, OwnFunction, ("objective",))
         return function and ModelSpec("function", *function)
     if not faults.has("model"):
         return None

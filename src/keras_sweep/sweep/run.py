@@ -136,16 +136,14 @@ def run_sweep(
             lost = [trial for trial in damaged if trial.suggestion.recipe is not None or trial.number in record.best]
             training = recorded.training(None)
             with wall.part("export"):
-                is_whole = True
                 rebuild_weights(sweep, lost)
                 rebuild_scores(sweep, recorded.results)
                 recorded.keep_comparison(sweep.study)
-                if not spec.function:  # else there is no model
-                    with wall.part("refit"):
-                        refit_winner(sweep, training)
-                    is_whole = finish(sweep, recorded.results, training, test=options.test)
-                    ended = replace(ended, model=short_path(folder.best))
-            ended = replace(ended, comparison=recorded.comparison)
+                with wall.part("refit"):
+                    refit_winner(sweep, training)
+                is_whole = finish(sweep, recorded.results, training, test=options.test)
+            model = None if spec.function else short_path(folder.best)
+            ended = replace(ended, model=model, comparison=recorded.comparison)
             if is_whole and reason in SEARCHED and options.add is None:
                 digest = digest_state(inputs, folder, sweep.study.facts, training, test=options.test)
         return _end(sweep, ended, digest)

@@ -90,10 +90,8 @@ def _make_lane_runner(spec: SweepSpec, data: SearchData, **options: Any) -> Runn
 def _why_not_compiled(spec: SweepSpec, data: SearchData) -> str | None:
     import keras
 
-    if spec.function:
-        return "the sweep has an objective function, and no model"
-    if spec.training.callbacks:
-        return "only `fit` calls your callbacks"
+    if spec.training.callbacks or spec.function:
+        return f"only `fit` calls your {'objective' if spec.function else 'callbacks'}"
     if isinstance(data.train.y, dict | tuple):
         return "the model has several outputs"
     if data.stream is not None:

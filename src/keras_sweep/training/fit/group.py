@@ -76,7 +76,7 @@ class FitGroup(Group):
     def _train(self, until: int, stopping: Callable[[], bool], report: Tell) -> None:
         if not self._ahead:
             with self._programs.open_trial(self.lane, self.epoch, super().state(self.lane)) as live:
-                live.files = self.files
+                self._programs.files = self.files
                 if self._programs.data.folds:
                     self._train_folds(live, until, stopping, report)
                 elif self._get_part(live, 0) and (self.moves or not self._programs.is_worker):

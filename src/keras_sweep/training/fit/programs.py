@@ -34,7 +34,6 @@ class LiveTrial:
     before: Seconds  # spent on the trial before these models were built
     begins: Sequence[TrainingState | None]  # each fold's state to resume from
     moves: bool = False  # whether the trial can resume with these models
-    files: Path | None = None  # the folder for files of an objective function; None: they are not kept
     parts: list[FitTraining] = field(default_factory=list)  # the models built until now, a model per fold
 
     @property
@@ -63,7 +62,7 @@ class FitPrograms:
         self.spec = replace(spec, objective=replace(spec.objective, take_best=True, epochs_from=0)) if fits else spec
         self.data = data
         self.is_worker = is_worker
-        self.files: Path | None = None
+        self.files: Path | None = None  # the folder for files of an objective function; None: they are not kept
         self.pooled_metrics = find_pooled_metrics(spec) if data.folds else ()  # computed over all folds' outputs
         self.compiled = 0  # trials compiled until now
         self.emit: Listener = lambda _: None
@@ -109,7 +108,7 @@ class FitPrograms:
             started = time.perf_counter()
             self.emit(PhaseBegan("build"))
             if self.spec.function:
-                live.parts.append(FunctionTraining(self.spec, live.suggestion, live.files, started))
+                live.parts.append(FunctionTraining(self.spec, live.suggestion, self.files, started))
                 return live.parts[fold]
             data = self.data.fold(fold) if self.data.folds else self.data
             model, fit = compile_trial(self.spec, training_plan(self.spec, live.suggestion.params), data)
