@@ -64,6 +64,8 @@ class CheckedSpace:
         from keras_sweep.sweep.time_estimate import probe_time
         from keras_sweep.training.workers.pool import workers_of
 
+        if self.spec.function:
+            raise UsageError("`sweep` can't estimate the time of an objective function", hint="Run a few trials first")
         make, count = workers_of(workers), None
         choose_backend(backend)
         if make is not None:

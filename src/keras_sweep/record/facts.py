@@ -128,6 +128,11 @@ class Facts:
         return Objective(self.metric, self.goal, take_best=take_best, further=self.goals, where=self.choose)
 
     @property
+    def has_models(self) -> bool:
+        """Whether trials are models. They are not in a sweep of an objective function, which has no data."""
+        return (self.spec or {}).get("data") != "none"
+
+    @property
     def choice(self) -> ChosenFinalists:
         """The last choice of finalists; an empty choice if no finalists were chosen."""
         return self.finalists[-1] if self.finalists else ChosenFinalists(0)

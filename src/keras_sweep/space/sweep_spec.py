@@ -185,6 +185,7 @@ def list_recorded_names(outputs: Mapping[str, Output]) -> tuple[str, ...]:
     return tuple(f"{name}_{metric}" for name, output in outputs.items() for metric in ("loss", *output.metrics))
 
 
+FUNCTION_LACKS = "no lanes, no expected score, no sealed test and no export"  # of a sweep of an objective function
 LOSS_OF_OUTPUTS = "that of each output"  # the name of `loss` in messages, if each output has its own loss
 
 

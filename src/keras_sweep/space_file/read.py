@@ -23,7 +23,7 @@ from keras_sweep.space_file.faults import UNKNOWN_KEY, Faults, hint_at_key
 from keras_sweep.space_file.options import apply_options, dump_yaml
 from keras_sweep.space_file.parameters import FIT_ARGUMENTS, INSTEAD, read_parameters
 from keras_sweep.space_file.ranges import parse_value
-from keras_sweep.space_file.sections import ENGINE, PRUNING_RULE, SECTIONS, SKIPPED_KEYS, WANDB_METHODS
+from keras_sweep.space_file.sections import ENGINE, OF_A_MODEL, PRUNING_RULE, SECTIONS, SKIPPED_KEYS, WANDB_METHODS
 from keras_sweep.space_file.sources import check_split, check_variants, read_data, read_model
 from keras_sweep.space_file.yaml_tree import MOST_BYTES, Node, TreeError, decode_text, parse_yaml
 
@@ -34,7 +34,6 @@ REQUIRED = {
     "metric": "as in `metric: {name: val_accuracy, goal: maximize}`",
     "parameters": "as in `parameters: {learning_rate: {min: 1e-4, max: 1.0, log: true}}`",
 }
-TRAINS_A_MODEL = ("data", "split", "model", "loss", "metrics", "loss_weights", "training")  # keys without `objective`
 # Key that users may expect at the top of the file -> where the key belongs.
 OTHER_KEYS = {
     **INSTEAD,
@@ -171,11 +170,12 @@ def _check_keys(faults: Faults) -> None:
             faults.warn((key,), f"`sweep` skips this key of W&B; {instead}")
         elif key not in SECTIONS:
             faults.add((key,), UNKNOWN_KEY, OTHER_KEYS.get(key) or hint_at_key(key, SECTIONS))
-    has_function = faults.has("objective")
-    for key in (key for key in TRAINS_A_MODEL if has_function and key in plain):
-        faults.add((key,), "can't be used with `objective`: the function has its own data and model", "leave it out")
+    has_function, finish = faults.has("objective"), plain.get("finish")
+    refits = isinstance(finish, dict) and "refit" in finish
+    for path in [(key,) for key in OF_A_MODEL if key in plain] + [("finish", "refit")] * refits if has_function else ():
+        faults.add(path, "can't be used with `objective`: the function has its own data and model", "leave it out")
     for key, hint in REQUIRED.items():
-        if key not in (*plain, *trained.list_left_to_model(faults)) and not (has_function and key in TRAINS_A_MODEL):
+        if key not in (*plain, *trained.list_left_to_model(faults)) and not (has_function and key in OF_A_MODEL):
             faults.found.append(Fault(f"`{key}` is missing", key, hint=hint))
 
 

@@ -202,7 +202,7 @@ class SpaceFile(Section):
     )
     data: Any = None  # the schema lists a form for every kind of source
     split: Split = Field(default_factory=Split)
-    model: Literal["dense"] | DenseModel | OwnFunction = Field(description="The model of every trial.")
+    model: Literal["dense"] | DenseModel | OwnFunction = optional("The model of every trial.")
     loss: OneLoss | dict[str, OneLoss] = optional(
         "What training minimizes, or a map from outputs to losses. Not needed if your own model compiles itself."
     )
@@ -235,6 +235,7 @@ class SpaceFile(Section):
 
 
 SECTIONS = tuple(SpaceFile.model_fields)
+OF_A_MODEL = ("data", "split", "model", "loss", "metrics", "loss_weights", "training")  # keys without `objective`
 WANDB_METHODS = {"bayes": "tpe", "grid": "grid", "random": "random"}  # W&B's `method` -> our sampler
 # Key at the top of a W&B sweep file that `sweep` skips -> what to use instead.
 SKIPPED_KEYS: Mapping[str, str] = {
@@ -261,7 +262,7 @@ FIT_PARAMETERS: Mapping[str, str] = {
 def make_space_file_schema() -> dict[str, Any]:
     """Return the JSON Schema of space files (draft 2020-12), with the names of installed plugins."""
     data: Any = Union[DataName, *(make_data_section(kind) for kind in SOURCES)]
-    data = (data, Field(description="Where the rows come from."))
+    data = (data, optional("Where the rows come from."))
     whole = create_model("SpaceFile", __base__=SpaceFile, __doc__=SpaceFile.__doc__, data=data)
     schema = whole.model_json_schema()
     early, search = (schema["$defs"][name]["properties"] for name in ("EarlyTerminate", "SearchSettings"))
@@ -280,12 +281,16 @@ def make_space_file_schema() -> dict[str, Any]:
         **{f"model.{name}": str(field.description) for name, field in get_fields(DenseSection).items()},
     }
     parameter = schema["properties"]["parameters"].pop("additionalProperties")
+    prefixed = r"^(data|model|loss|training)(\.[A-Za-z_]\w*)+$"
     properties = {name: {**parameter, "description": text} for name, text in names.items()}
     schema["properties"]["parameters"].update(
         properties=properties,
-        patternProperties={r"^(data|model|loss|training)(\.[A-Za-z_]\w*)+$": parameter},
-        additionalProperties=False,
+        patternProperties={prefixed: parameter},
+        additionalProperties=parameter,
     )
+    known = {"parameters": {"propertyNames": {"anyOf": [{"enum": list(names)}, {"pattern": prefixed}]}}}
+    schema |= {"if": {"required": ["objective"]}, "then": {"properties": dict.fromkeys(OF_A_MODEL, False)}}
+    schema["else"] = {"required": ["data", "model"], "properties": known}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "keras-sweep space file"}
 
 

@@ -180,7 +180,9 @@ def weights_of(sweep: OpenSweep, trial: Result) -> Weights:
     Raises Interrupted if the user asked to stop, UsageError if a new training needs another backend. Raises RecordError
     if the trial failed or now gets another value, as after a change of packages. Also raises as `OpenSweep.load`.
     """
-    sweep.load(trial)
+    if sweep.load(trial)[0].function:
+        hint = "A function can write its model into the folder that its argument `folder` names"
+        raise UsageError(f"the sweep {sweep.study.name!r} has an objective function, and no models", hint=hint)
     import keras  # after the backend is chosen
 
     backend, former = keras.backend.backend(), backend_of(trial.runner)

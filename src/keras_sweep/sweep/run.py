@@ -51,7 +51,7 @@ from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
 from keras_sweep.trial.ranking import comparable, is_imported, winner
 from keras_sweep.trial.result import DIVERGED, Result
 
-KEPT_APART = ("study.db", "run.log", "lock")  # prefixes of files that every run writes: not in the digest
+KEPT_APART = ("study.db", "run.log", "lock", "files/")  # prefixes of files that every run writes: not in the digest
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from rich.text import Text
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.distributions import Categorical, Float
 from keras_sweep.space.search_space import MOST_LISTED, Parameter
-from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.sweep_spec import FUNCTION_LACKS, SweepSpec
 from keras_sweep.space.text import escape, join, pluralize
 from keras_sweep.sweep.time_estimate import TimeEstimate
 from keras_sweep.views.terminal.text import number_text, seconds_text, value_text
@@ -31,6 +31,8 @@ def print_space(console: Console, spec: SweepSpec, path: str) -> None:
     size_text += " before `where`" if size == math.inf and spec.space.where else ""
     if spec.model.kind == "python" and size < math.inf:
         size_text += f", more if {escape(spec.model.source)} is a HyperModel with parameters"
+    if spec.function:
+        console.print(f"{escape(spec.function)} returns each trial's value, so there are {FUNCTION_LACKS}")
     console.print(f"{size_text}; {pluralize(spec.search.trials, 'trial')} to be run by {spec.search.engine_name}")
 
 

@@ -60,7 +60,7 @@ def sweep_row(folder: SweepFolder) -> SweepRow:
     elif best is not None and facts.choice.recipes and not best.final:
         state = "stopped"
     elif state != "stopped" and best is not None and not is_imported(best) and not folder.card.exists():
-        state = NO_MODEL
+        state = NO_MODEL if facts.has_models else state
     value, stderr = score(best) if best is not None else (None, None)
     return SweepRow(
         name=folder.name,

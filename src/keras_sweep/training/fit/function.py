@@ -14,7 +14,7 @@ from keras_sweep.models.inspect_model import Inspection
 from keras_sweep.process.backend import without_tensorflow
 from keras_sweep.process.user_code import load_python, preserve_process
 from keras_sweep.process.user_objects import display_name
-from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.sweep_spec import FUNCTION_LACKS, SweepSpec
 from keras_sweep.space.text import itemize
 from keras_sweep.training.checkpoint import TrainingState
 from keras_sweep.training.fit.training import After, FitTraining
@@ -43,7 +43,7 @@ def inspect_function(spec: SweepSpec) -> Inspection:
     if "params" not in arguments and (ignored := values.keys() - arguments.keys()):
         hint = "Add it to the function, or add an argument `params`, which is a dict of all parameters"
         raise ModelError(f"`objective`: {name} has no argument {itemize(sorted(ignored))}", hint=hint)
-    words = f"{name} returns each trial's value, so there are no lanes, no expected score, no sealed test and no export"
+    words = f"{name} returns each trial's value, so there are {FUNCTION_LACKS}"
     if "seed" not in arguments and spec.finalists is not None:
         words += "; without an argument `seed`, no finalists either"
         spec = replace(spec, finalists=None)

@@ -67,14 +67,8 @@ class FitPrograms:
         self.compiled = 0  # trials compiled until now
         self.emit: Listener = lambda _: None
         # The state of TensorFlow's shuffle can't be set, nor the state of a user's dataset, callback or `fit`.
-        stays = (
-            keras.backend.backend() == "tensorflow"
-            or data.stream is not None
-            or fits
-            or spec.training.callbacks
-            or spec.function
-        )
-        self.moves = not stays
+        stays = keras.backend.backend() == "tensorflow" or data.stream is not None or fits or spec.training.callbacks
+        self.moves = not (stays or spec.function)
         self._live: LiveTrial | None = None
 
     def find_live(self, lane: Lane, epoch: int) -> LiveTrial | None:

@@ -140,8 +140,8 @@ class PageContent:
     def read(cls, opened: OpenSweep) -> Self:
         """Read the record. If the sweep no longer runs, compute the winner's outputs, too. Raises RecordError."""
         sweep = RecordedSweep.read(opened.folder)
-        if living_owner(opened.folder) is not None:
-            return cls(sweep, True, "the sweep still runs")
+        if (running := living_owner(opened.folder) is not None) or not sweep.facts.has_models:
+            return cls(sweep, running, "the sweep still runs" * running)
         outputs: ValidationOutputs | str
         # A report can do without outputs, so no error of weights, a layer or the user's code may stop the report.
         try:

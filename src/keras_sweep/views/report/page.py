@@ -166,6 +166,8 @@ def number_cards(page: PageContent) -> list[tuple[str, str]]:
     cards.append((score, f"{name} on the leaderboard{over}"))
     if (test := _test_card(page)) is not None:
         cards.append(test)
+    if not page.sweep.facts.has_models:
+        return cards
     tied = sum(row.tie for row in page.rows)
     among = "tied trials (≈), including the winner: these rows can't tell them apart"
     return [*cards, (str(tied), among if tied else "ties: no other trial is as good, as far as these rows can tell")]
@@ -227,6 +229,7 @@ def repeating_calls(page: PageContent) -> list[tuple[str, str]]:
     if page.winner is not None:
         number = page.winner.number
         calls.append((f"sweep show {name} {number}", "the winner, epoch by epoch"))
+    if page.winner is not None and page.sweep.facts.has_models:
         calls.append((f"sweep replay {name} {number}", "the winner trained again by plain model.fit"))
         calls.append((f"sweep export {name}", "its model, with its model card"))
         calls.append((f"sweep verify {name}.keras", "the model's scores compared with its card"))
