@@ -60,8 +60,9 @@ def load_variant(spec: SweepSpec, source: SourceRows | None = None) -> SearchDat
     their number and fingerprint are kept, for the evaluation. The test rows of a published picture set are not read.
     Raises DataError."""
     if spec.function:
-        train, validation = (Rows(np.empty((0, 1)), np.empty(0)) for _ in range(2))
-        return SearchData(spec.data.source, train, validation, spec.data.source, None)
+        return SearchData(
+            "none", Rows(np.empty((0, 1)), np.empty(0)), Rows(np.empty((0, 1)), np.empty(0)), "none", None
+        )
     encoding = fit_encoding(spec, read_parts(spec, source))
     source, (train, validation) = encoding.parts.source, encoding.encode_search()
     if source.stream is not None:

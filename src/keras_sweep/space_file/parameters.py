@@ -134,11 +134,9 @@ def _read_parameter(name: str, path: Place, faults: Faults) -> Parameter | None:
     if block is None or (has_faults and isinstance(block, RangeSection) and None in (block.min, block.max)):
         return None  # a missing key may be misspelt
     when = []
-    for name_needed, plain in (block.when or {}).items():
+    for needed, plain in (block.when or {}).items():
         values = plain if isinstance(plain, list) else [plain]
-        when.append(
-            Condition(name_needed, tuple(dict.fromkeys(parse_value(name_needed, value, faults) for value in values)))
-        )
+        when.append(Condition(needed, tuple(dict.fromkeys(parse_value(needed, value, faults) for value in values))))
     case = int(path[2]) + 1 if len(path) > 2 else 0
     if case and not when:
         raise ParameterError(None, "each case needs a `when`", "as in `- {when: {optimizer: sgd}, min: 0.1, max: 1.0}`")

@@ -234,8 +234,6 @@ def finish(sweep: OpenSweep, results: Sequence[Result], best: Result, *, test: b
     whether both files exist: False if Keras can't save the model. Raises as `OpenSweep.load`, `build_final_model` and
     `look_at_test`.
     """
-    if sweep.spec.function:
-        return True
     (spec, data), study, emit, folder, wall = sweep.load(best), sweep.study, sweep.emit, sweep.folder, sweep.wall
     refit, scores = study.facts.refit_of(best), study.facts.test_of(best)
     if scores is not None:

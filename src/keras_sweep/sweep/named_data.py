@@ -53,6 +53,8 @@ def load_source(
     if spec is None:
         spec, fingerprint, params = _find_spec(source, sweeps_dir, listener)
     data = load_rows(spec)
+    if spec.function:
+        raise UsageError(f"{source} has an objective function, and no rows")
     if fingerprint not in (None, data.fingerprint):
         listener(Noticed(f"the rows have changed since the sweep {source!r} started"))
     if data.variants:
@@ -118,8 +120,9 @@ def fit_baseline(spec: SweepSpec, data: SearchData) -> Baseline:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    if not all(isinstance(array, np.ndarray) for array in data.train.arrays):
-        raise DataError("the baseline needs a single array of inputs and a single output, but the data have several")
+    if spec.function or not all(isinstance(array, np.ndarray) for array in data.train.arrays):
+        what = "none" if spec.function else "several"
+        raise DataError(f"the baseline needs a single array of inputs and a single output, but the data have {what}")
     started = time.perf_counter()
     model: Any = SGDClassifier(loss="log_loss", max_iter=PASSES, random_state=SEED)
     metric, text = "accuracy", str(model)

@@ -141,7 +141,7 @@ def run_sweep(
                 recorded.keep_comparison(sweep.study)
                 with wall.part("refit"):
                     refit_winner(sweep, training)
-                is_whole = finish(sweep, recorded.results, training, test=options.test)
+                is_whole = bool(spec.function) or finish(sweep, recorded.results, training, test=options.test)
             model = None if spec.function else short_path(folder.best)
             ended = replace(ended, model=model, comparison=recorded.comparison)
             if is_whole and reason in SEARCHED and options.add is None:

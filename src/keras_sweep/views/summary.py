@@ -50,12 +50,12 @@ def describe_kept(training: Mapping[int, int], waiting: Sequence[int] = ()) -> s
     return ", ".join(parts)
 
 
-def next_commands(name: str, rows: Sequence[LeaderboardRow], *, has_models: bool = True) -> tuple[str, ...]:
+def next_commands(name: str, rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
     if not rows:
         return ()
     quoted, winner = shlex.quote(name), winning_row(rows)
     commands = (f"sweep report {quoted}", f"sweep show {quoted} {(winner or rows[0]).number}")
-    return (*commands, f"sweep export {quoted}") if winner is not None and has_models else commands
+    return (*commands, f"sweep export {quoted}") if winner is not None else commands
 
 
 def print_summary(
@@ -92,9 +92,8 @@ def print_summary(
     if test is not None and ended.comparison is not None and refit is None:
         warning = mismatch_text(ended.comparison.estimate, test, objective, winner)
         lines += [] if warning is None else [Text(f"  {warning}", style="yellow")]
-    has_models = ended.model is not None or ended.reason is EndReason.INTERRUPTED
-    commands = next_commands(ended.name, rows, has_models=has_models)
-    lines += [Text.assemble(("next ", "bold"), escape(command)) for command in commands]
+    most = 3 if ended.model is not None or ended.reason is EndReason.INTERRUPTED else 2  # without a model no export
+    lines += [Text.assemble(("next ", "bold"), escape(command)) for command in next_commands(ended.name, rows)[:most]]
     for line in lines:
         console.print(line)
 

@@ -28,10 +28,8 @@ OFFERED = ("params", "report", "trial", "folder", "seed")  # a function gets the
 
 
 def inspect_function(spec: SweepSpec) -> Inspection:
-    """Return `spec`, without finalists if the function takes no `seed`, and a notice of what the sweep has not.
-
-    Raises ModelError if the function can't be called with the parameters.
-    """
+    """Return `spec`, without finalists if the function takes no `seed`, and a notice of what the sweep has not. Raises
+    ModelError if the function can't be called with the parameters."""
     function, name = load_python(spec.function, spec.folder, ModelError), display_name(spec.function)
     values = dict.fromkeys([*spec.model.arguments, *spec.space.names])
     arguments = _select_arguments(function, values, dict.fromkeys(OFFERED))
@@ -54,8 +52,9 @@ def _select_arguments(function: Any, values: Mapping[str, Any], offered: Mapping
     """Return the arguments that the function takes, from the parameters `values` and from what is `offered`."""
     taken = inspect.signature(function).parameters
     takes_all = any(argument.kind is argument.VAR_KEYWORD for argument in taken.values())
-    arguments = {**offered, **values}
-    return {name: value for name, value in arguments.items() if name in taken or (takes_all and name in values)}
+    return {
+        name: value for name, value in {**offered, **values}.items() if name in taken or (takes_all and name in values)
+    }
 
 
 class FunctionTraining(FitTraining):
@@ -95,8 +94,7 @@ class FunctionTraining(FitTraining):
         metrics = parse_fit_result(returned, objective, FUNCTION_RETURNED)
         metrics = {objective.name if name == DEFAULT_OBJECTIVE else name: value for name, value in metrics.items()}
         if not any(objective.name in row for row in (metrics, *self.rows)):
-            what = f"only {itemize(metrics)}" if metrics else "nothing"
-            raise ModelError(f"{FUNCTION_RETURNED} {what}, and reported no {objective.name!r}")
+            raise ModelError(f"{FUNCTION_RETURNED} {itemize(metrics) or 'nothing'}, and reported no {objective.name!r}")
         if metrics:
             self.end_row, self.scored = {**dict(*self.rows[-1:]), **metrics}, Scored(at_end=True)
 
