@@ -59,7 +59,8 @@ def outcomes() -> Iterator[tuple[str, Any]]:
 
 def outcome(sweep: Path) -> dict[str, Any]:
     """Trials, finalists, winner and weights of one sweep; what tells of time and of versions is left out."""
-    card = json.loads((sweep / "card.json").read_text())
+    path = sweep / "card.json"  # a function's sweep has no model, and so no card
+    card = json.loads(path.read_text()) if path.exists() else {}
     return {**recorded(sweep, OF_A_TRIAL), "card": {key: card.get(key) for key in OF_A_CARD}}
 
 
@@ -68,7 +69,7 @@ def recorded(sweep: Path, keys: Sequence[str]) -> dict[str, Any]:
     return {
         "studies": _studies(sweep / "study.db", keys),
         "weights": {str(path.relative_to(sweep)): _digests(np.load(path)) for path in sorted(sweep.rglob("0*.npz"))},
-        "best": _digests(model_arrays(sweep / "best.keras")),
+        "best": _digests(model_arrays(path)) if (path := sweep / "best.keras").exists() else {},
     }
 
 

@@ -81,6 +81,13 @@ SPACES = {
         "own_compiles:tuned", "  model.skip: false\n  model.optimizer: adam\n  epochs: {max: 2, take: best}\n", 2
     ),
     "own_fit": _own("own_fits:guide", "  epochs: 2\n", 2),
+    "function": (
+        "objective: {python: user_functions:descend}\nmetric: {name: score, goal: maximize}\n"
+        "parameters:\n  rate: {min: 1e-2, max: 1.0, log: true}\n  kind: {values: [plain, heavy]}\n"
+        "  momentum: {min: 0.1, max: 0.9, when: {kind: heavy}}\n"
+        "early_terminate: {type: hyperband, min_iter: 1, eta: 2}\n"
+        "search: {engine: optuna, sampler: tpe, trials: 18, seed: 42}\n"
+    ),
     "several": (
         "data: {python: user_rows:several_parts}\nmodel: {python: user_rows:of_several_parts}\n"
         "loss: {digit: sparse_categorical_crossentropy, dark: mean_squared_error}\nloss_weights: {dark: 3}\n"

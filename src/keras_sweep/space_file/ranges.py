@@ -29,9 +29,8 @@ class Constant(Categorical):
 
 
 def parse_value(name: str, plain: Any, faults: Faults | None = None) -> Value:
-    """Convert a value of the parameter `name` in the file: a list to a tuple, the optimizer `Adam` to `adam`. If the
-    file that `faults` checks has an objective function, the optimizer's name stays: it may not be Keras's."""
-    is_of_keras = faults is None or not faults.has("objective")
+    """Convert a value of the parameter `name` in the file: a list to a tuple, the optimizer `Adam` to `adam`."""
+    is_of_keras = faults is None or not faults.has("objective")  # a function may name optimizers of other packages
     known = name == "optimizer" and is_of_keras and isinstance(plain, str) and plain.lower() in OPTIMIZERS
     return plain.lower() if known else to_value(plain)
 

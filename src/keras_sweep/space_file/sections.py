@@ -197,9 +197,7 @@ Metrics = list[Metric | MetricArguments | OwnScore]
 class SpaceFile(Section):
     """A space file of keras-sweep: the data, the model, what to search, and how."""
 
-    objective: OwnFunction = optional(
-        "A function to search, in place of `data`, `model` and `loss`. It gets a trial's parameters by name."
-    )
+    objective: OwnFunction = optional("A function of the parameters to search, in place of `data`, `model` and `loss`.")
     data: Any = None  # the schema lists a form for every kind of source
     split: Split = Field(default_factory=Split)
     model: Literal["dense"] | DenseModel | OwnFunction = optional("The model of every trial.")

@@ -53,6 +53,7 @@ def trial_script(sweep: OpenSweep, number: int | None, *, rows: Path | None = No
         or data.stream
     ):
         obstacle = "on several inputs or outputs" if is_multiple else "without labels"
+        obstacle = "by an objective function" if spec.function else obstacle
         obstacle = "on texts, or with layers that adapt" if needs_adapt else obstacle
         obstacle = "with its target transformed" if spec.scale else obstacle
         obstacle = "on a dataset" if data.stream else obstacle
