@@ -121,8 +121,7 @@ def fit_baseline(spec: SweepSpec, data: SearchData) -> Baseline:
     from sklearn.preprocessing import StandardScaler
 
     if spec.function or not all(isinstance(array, np.ndarray) for array in data.train.arrays):
-        what = "none" if spec.function else "several"
-        raise DataError(f"the baseline needs a single array of inputs and a single output, but the data have {what}")
+        raise DataError("the baseline needs rows with a single array of inputs and a single output")
     started = time.perf_counter()
     model: Any = SGDClassifier(loss="log_loss", max_iter=PASSES, random_state=SEED)
     metric, text = "accuracy", str(model)

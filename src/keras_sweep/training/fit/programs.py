@@ -100,7 +100,7 @@ class FitPrograms:
         """Return the training of fold number `fold` (0 without folds). The first call builds the model."""
         if fold == len(live.parts):
             started = time.perf_counter()
-            self.emit(PhaseBegan("build"))
+            self.emit(PhaseBegan("train" if self.spec.function else "build"))
             if self.spec.function:
                 live.parts.append(FunctionTraining(self.spec, live.suggestion, self.files, started))
                 return live.parts[fold]

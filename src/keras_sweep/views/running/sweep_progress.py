@@ -210,7 +210,8 @@ class SweepProgress:
         if self.finalists is not None:
             epochs = max(self.finalists.epochs - self._pace.epochs, 0)
             return self._pace.estimate(epochs, later=0, enough=ENOUGH_EPOCHS)
-        if not self.epochs or self.elapsed < 1:
+        is_known = self.done > 0 or any(trial.epochs for trial in self.training.values())
+        if not is_known or not self.epochs or self.elapsed < 1:
             return None
         # Trials without a number of epochs, and later trials, are expected to train as long as the trials before.
         requested = [trial.epochs for trial in self.training.values() if trial.epochs]
