@@ -48,6 +48,11 @@ CIRCLE = ("seed: {value: 1, when: {epochs: 1}}", "epochs: {value: 1, when: {seed
 PLATEAU, REFIT = "training.reduce_lr_on_plateau.factor: 0.5", "finish: {refit: true}"
 OTHER_GOAL = "{choose: {minimize: val_loss, where: val_accuracy > 0}}"
 NEVER_HAD = "`optimizer` never has the value 'sgdd' (did you mean `sgd`?)"
+FUNCTION = """\
+objective: {python: "sklearn:clone"}
+metric: {name: score, goal: maximize}
+parameters: {x: {min: 0.0, max: 1.0}}
+"""
 OTHERS: Mapping[str, BadFile] = {
     "empty": ("", None, "", "the file is empty"),
     "a list": ("- data\n", 1, "", "a space file must be a map"),
@@ -61,6 +66,10 @@ OTHERS: Mapping[str, BadFile] = {
     "a list as a key": ("? [a, b]\n: 1\n", 1, "", "a key must be a word"),
     "a key twice": (DENSE + "loss: mse\n", 12, "loss", "the key `loss` occurs twice, first on line 4"),
     "no data": (dense(data=""), None, "data", "`data` is missing (as in `data: fashion_mnist`)"),
+    "data beside an objective": (FUNCTION + "data: iris\n", 4, "data", "the function has its own data and model"),
+    "a function's refit": (FUNCTION + "finish: {refit: true}\n", 4, "finish.refit", "can't be used with `objective`"),
+    "data of a function": (FUNCTION.replace("x:", "data.x:"), 3, "parameters.data.x", "not a parameter of this data"),
+    "an objective in no form": (FUNCTION.replace("sklearn:clone", "3"), 1, "objective.python", "`module:function`"),
     "only W&B's keys": ("parameters: {epochs: 1}\n", None, "model", "`model` is missing"),
     "no parameters": (with_parameters("{}"), 7, "parameters", "must be a map of parameters, but got an empty map"),
     "when in a circle": (with_parameters(*CIRCLE), 8, "parameters.seed.when", "but got seed -> epochs -> seed"),

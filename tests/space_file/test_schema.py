@@ -11,17 +11,25 @@ from keras_sweep.space_file.faults import Faults, Rule
 from keras_sweep.space_file.keras_tables import OPTIMIZERS, Kind, make_kind
 from keras_sweep.space_file.sections import DENSE_ARGUMENTS, Loss, Metric
 from keras_sweep.space_file.yaml_tree import Node, parse_yaml
-from tests.helpers.bad_files import BAD_FILES
-from tests.helpers.space_texts import SCHEMA, schema_errors
+from tests.helpers.bad_files import BAD_FILES, FUNCTION
+from tests.helpers.space_texts import DENSE, SCHEMA, schema_errors
 
+DENSE_PLAIN = parse_yaml(DENSE).plain
 BAD = """unknown data, no target, two sources, a share of 1, unknown activation, no units, unknown loss, unknown metric
 one metric, an unknown goal, unknown engine, no trials, unknown stop, eta of 1, an unknown key, no data
-unknown parameter, misspelt max, a distribution we lack, q of zero"""
+unknown parameter, misspelt max, a distribution we lack, q of zero, data beside an objective
+an objective in no form"""
 
 
 @pytest.mark.parametrize("name", re.split(", |\n", BAD))
 def test_an_editor_marks_what_the_reader_refuses(name: str) -> None:
     assert schema_errors(parse_yaml(BAD_FILES[name][0]).plain) != []
+
+
+def test_an_objective_takes_the_place_of_data_and_model_and_names_its_parameters() -> None:
+    plain = parse_yaml(FUNCTION).plain
+    assert schema_errors(plain) == [] and schema_errors({**plain, "model": "dense"}) != []
+    assert schema_errors({**DENSE_PLAIN, "parameters": {"x": 1}}) != []
 
 
 def test_the_schema_is_json_and_says_what_keys_are_for() -> None:

@@ -197,7 +197,6 @@ Metrics = list[Metric | MetricArguments | OwnScore]
 class SpaceFile(Section):
     """A space file of keras-sweep: the data, the model, what to search, and how."""
 
-    objective: OwnFunction = optional("A function of the parameters to search, in place of `data`, `model` and `loss`.")
     data: Any = None  # the schema lists a form for every kind of source
     split: Split = Field(default_factory=Split)
     model: Literal["dense"] | DenseModel | OwnFunction = optional("The model of every trial.")
@@ -210,6 +209,7 @@ class SpaceFile(Section):
     loss_weights: dict[str, PositiveFloat | PositiveInt] = optional(
         "A map from outputs to the weights of their losses in the sum; 1 by default."
     )
+    objective: OwnFunction = optional("A function of the parameters to search, in place of `data`, `model` and `loss`.")
     metric: MetricSection | Annotated[list[MetricSection], Field(min_length=1)] = Field(
         description="The metric that ranks trials. In a list, further goals follow: metrics, or "
         f"{join([f'`{name}`' for name in MEASURED], 'or')}. The best trials then form a Pareto front."

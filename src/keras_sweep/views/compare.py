@@ -79,7 +79,8 @@ def verdict_lines(sweeps: SideBySide) -> list[str]:
 
 def print_comparison(console: Console, sweeps: SideBySide) -> None:
     objective = sweeps.objective
-    console.print(Text.assemble((escape(objective.name), "bold"), f", to {objective.goal}; all have the same rows"))
+    words = f", to {objective.goal}" + "; all have the same rows" * sweeps.first.facts.has_models
+    console.print(Text.assemble((escape(objective.name), "bold"), words))
     label, *columns_left = cut(compare_columns(sweeps), longest_value(console.width, LONGEST))
     # Each table has the columns that fit beside the labels, and at least one column.
     while columns_left:

@@ -52,9 +52,7 @@ def _select_arguments(function: Any, values: Mapping[str, Any], offered: Mapping
     """Return the arguments that the function takes, from the parameters `values` and from what is `offered`."""
     taken = inspect.signature(function).parameters
     takes_all = any(argument.kind is argument.VAR_KEYWORD for argument in taken.values())
-    return {
-        name: value for name, value in {**offered, **values}.items() if name in taken or (takes_all and name in values)
-    }
+    return {key: value for key, value in {**offered, **values}.items() if key in taken or (takes_all and key in values)}
 
 
 class FunctionTraining(FitTraining):
