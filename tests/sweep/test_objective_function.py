@@ -62,7 +62,7 @@ def test_the_run_says_once_what_the_sweep_has_not(parabola: Ran) -> None:
     assert [text for text in parabola.notices if "no lanes" in text] == [
         f"user_functions:parabola returns each trial's value, so there are {lacks}"
     ]
-    assert parabola.ended.model is None and parabola.ended.comparison.estimate is None
+    assert parabola.ended.model == "" and parabola.ended.comparison.estimate is None
     assert not parabola.sweep.best.exists() and not parabola.sweep.card.exists()
 
 

@@ -131,7 +131,7 @@ class SweepEnded(Event):
     reason: EndReason
     results: tuple[Result, ...]
     seconds: Mapping[str, float] = field(default_factory=dict)  # part of the run -> wall time
-    model: str | None = None  # path of best.keras
+    model: str | None = None  # path of best.keras; "" if trials are no models
     kept: Mapping[int, int] = field(default_factory=dict)  # trial stopped in training -> epoch of its checkpoint
     waiting: tuple[int, ...] = ()  # ended trials that wait until lower numbers are recorded
     comparison: Comparison | None = None  # None: results are compared by their values alone

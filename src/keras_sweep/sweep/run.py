@@ -142,7 +142,7 @@ def run_sweep(
                 with wall.part("refit"):
                     refit_winner(sweep, training)
                 is_whole = bool(spec.function) or finish(sweep, recorded.results, training, test=options.test)
-            model = None if spec.function else short_path(folder.best)
+            model = "" if spec.function else short_path(folder.best)
             ended = replace(ended, model=model, comparison=recorded.comparison)
             if is_whole and reason in SEARCHED and options.add is None:
                 digest = digest_state(inputs, folder, sweep.study.facts, training, test=options.test)
@@ -288,7 +288,7 @@ def tell_again(
         reason, advice = EndReason.GOOD_ENOUGH, ""
         message = f"a trial {describe_good_enough(spec.search.stop.value if spec.search.stop else 0.0)}"
     emit(Noticed(f"the sweep is complete: {message}{advice}"))
-    model = None if spec.function else short_path(folder.best)
+    model = "" if spec.function else short_path(folder.best)
     ended = SweepEnded(spec.name, reason, tuple(results), wall.total(), model, comparison=sweep.comparison)
     emit(ended)
     return ended

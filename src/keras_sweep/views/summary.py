@@ -81,7 +81,7 @@ def print_summary(
     if distributions is not None:
         lines += importance_lines(estimate_importance(rows, objective, distributions))
     lines += time_lines(time_parts(ended.seconds), bars=times)
-    if ended.model is not None:
+    if ended.model:
         lines.append(Text.assemble(("model ", "bold"), escape(ended.model)))
     winner = winning_row(rows)
     if winner is not None:
@@ -92,7 +92,7 @@ def print_summary(
     if test is not None and ended.comparison is not None and refit is None:
         warning = mismatch_text(ended.comparison.estimate, test, objective, winner)
         lines += [] if warning is None else [Text(f"  {warning}", style="yellow")]
-    most = 3 if ended.model is not None or ended.reason is EndReason.INTERRUPTED else 2  # without a model no export
+    most = 2 if ended.model == "" else 3  # without models there is no export
     lines += [Text.assemble(("next ", "bold"), escape(command)) for command in next_commands(ended.name, rows)[:most]]
     for line in lines:
         console.print(line)
