@@ -147,7 +147,7 @@ class SpaceFilePage:
                 [
                     (
                         f"[`{name}`](#{name})",
-                        "required" if name in self.schema["required"] else "optional",
+                        self.needed(name),
                         example(top, name),
                     )
                     for name in self.schema["properties"]
@@ -165,14 +165,19 @@ class SpaceFilePage:
             parts += [f"### {heading}", ", ".join(f"`{name}`" for name in names)]
         return "\n\n".join(parts) + "\n"
 
+    def needed(self, name: str) -> str:
+        """Return whether a file needs a section."""
+        if name in self.schema["else"]["required"]:
+            return "required without `objective`"
+        return "required" if name in self.schema["required"] else "optional"
+
     def _section(self, name: str, section: Schema) -> Iterator[str]:
         yield f"## {name} {{: #{name} }}"
         own = [keys for (path, _), keys in self.tables.items() if path[:1] == (name,)]
         if text := section.get("description"):
             yield sentence(text)
         kind = "map from parameters to values, lists or maps" if name == "parameters" else self.kind(section, name)
-        needed = "required" if name in self.schema["required"] else "optional"
-        yield f"Type: {kind}; {needed}. Example: {example(self.tables[(), self.schema['title']], name)}"
+        yield f"Type: {kind}; {self.needed(name)}. Example: {example(self.tables[(), self.schema['title']], name)}"
         count = Counter(keys.path for keys in own)
         for keys in sorted(own, key=lambda keys: keys.path == ("parameters",)):  # the forms of a parameter first
             if keys.path == ("parameters",):
