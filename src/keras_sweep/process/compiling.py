@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import Enum
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -113,10 +113,13 @@ def _make_fast(kind: Any) -> Any:
 
     generator = keras.random.SeedGenerator(0, "seed")
 
-    @partial(jax.jit, static_argnums=(1, 2, 3), compiler_options=Effort.MEDIUM.options)
-    def draw(seed: Any, config: str, shape: tuple[int, ...], dtype: str) -> Any:
-        with keras.StatelessScope([(generator.state, seed)]):
-            return kind(**{**json.loads(config), "seed": generator})(shape, dtype)
+    @cache
+    def compile_draw(config: str, shape: tuple[int, ...], dtype: str) -> Any:
+        def draw(seed: Any) -> Any:
+            with keras.StatelessScope([(generator.state, seed)]):
+                return kind(**{**json.loads(config), "seed": generator})(shape, dtype)
+
+        return jax.jit(draw).lower(generator.state.value).compile(Effort.MEDIUM.options)
 
     class FastInitializer(kind, metaclass=_EqualsBase):  # type: ignore[misc]
         def __call__(self, shape: Any, dtype: Any = None) -> Any:
@@ -125,7 +128,7 @@ def _make_fast(kind: Any) -> Any:
                 return jax.device_put(np.zeros(shape, dtype))
             if not isinstance(self.seed, int):
                 return super().__call__(shape, dtype)
-            seed = keras.random.SeedGenerator(self.seed, "seed").state.value
-            return draw(seed, json.dumps({**config, "seed": None}), tuple(shape), dtype)
+            seed = np.array([self.seed, 0], "uint32")  # as Keras seeds a draw
+            return compile_draw(json.dumps({**config, "seed": None}), tuple(shape), dtype)(seed)
 
     return FastInitializer
