@@ -276,7 +276,8 @@ BAD: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "defaults of no KerasTuner model": ("{start: [defaults]}", "start.0", "must be a map of parameters"),
         "a start with a slip": ("{start: [{epoch: 3}]}", "start.0.epoch", "(did you mean `epochs`?)"),
         "a start outside": ("{start: [{}, {epochs: 99}]}", "start.1.epochs", "from 1 to 20, but got 99"),
-        "nothing to stop by": ("{stop: {}}", "stop.value", "`value` is missing"),
+        "nothing to stop by": ("{stop: {}}", "stop", "must have `value` or `patience` (as in {patience: 30})"),
+        "no patience": ("{stop: {patience: 0}}", "stop.patience", "at least 1, but got 0"),
         "a word to stop by": ("{stop: {value: good}}", "stop.value", "must be a number, but got 'good'"),
     },
     "early_terminate": {

@@ -135,6 +135,37 @@ def test_a_search_that_is_good_enough_ends_with_its_generation_and_goes_on_for_a
     assert plain(pieces.results()) == plain(whole.results())
 
 
+def count_since_best(results):
+    """Trials after the best trial that could win at that time."""
+    best = since = 0
+    for result in results:
+        is_better = result.state is TrialState.COMPLETE and (not best or result.value > best)
+        best, since = (result.value, 0) if is_better else (best, since + 1)
+    return since if best else 0
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(1, 12), st.lists(st.integers(0, 30), max_size=4), st.sampled_from([None, HYPERBAND]))
+def test_a_search_without_a_better_trial_ends_with_the_same_generation_wherever_it_was_stopped(patience, looks, rule):
+    spec = make_spec(SPACE, sampler="tpe", early_terminate=rule)
+    patient = replace(spec, search=replace(spec.search, stop=Stop(patience=patience)))
+    whole, pieces, endless = InMemory(), InMemory(), InMemory()
+    reason, events = run(patient, whole, 24)
+    for count in looks:
+        run(patient, pieces, 24, stop=Asked(pieces, looks=count))
+    run(patient, pieces, 24)
+    assert plain(pieces.results()) == plain(whole.results())
+    run(spec, endless, 24)
+    assert plain(whole.kept) == plain(endless.kept[: len(whole.kept)])
+    size = Formula.generation
+    waits = [count_since_best(whole.kept[:count]) for count in range(0, len(whole.kept) + 1, size)]
+    assert all(wait < patience for wait in waits[:-1])
+    if reason == "no better trial":
+        assert waits[-1] >= patience and f"no better trial in the last {waits[-1]};" in events[-1].message
+    else:
+        assert (reason, len(whole.kept)) == ("done", 24)
+
+
 def ended(events):
     return [event.result.number for event in events if isinstance(event, TrialEnded)]
 

@@ -173,6 +173,18 @@ def test_a_search_that_is_good_enough_is_done_until_a_better_value_is_asked_for(
     assert (better.ended.reason, len(better.ended.results)) == (EndReason.DONE, 4)
 
 
+def test_a_search_in_which_no_better_trial_comes_is_done_until_more_patience_is_asked_for(tmp_path: Path) -> None:
+    patient = PLAIN.replace("seed: 42}", "seed: 42, generation: 2, stop: {patience: 1}}")
+    ended = finished(tmp_path, patient, trials=12).ended
+    assert ended.reason is EndReason.NO_BETTER and len(ended.results) < 12 and ended.model is not None
+    again = finished(tmp_path, patient, trials=12)
+    assert again.ended.reason is EndReason.NO_BETTER
+    assert "the sweep is complete: no better trial in the last" in again.notices[-1]
+    assert [sweep.status.state for sweep in ks.sweeps(tmp_path / "sweeps")] == ["done"]
+    more = finished(tmp_path, patient.replace("patience: 1", "patience: 12"), trials=12)
+    assert (more.ended.reason, len(more.ended.results)) == (EndReason.DONE, 12)
+
+
 def test_a_space_that_is_exhausted_is_listed_as_done_however_many_trials_were_asked_for(tmp_path: Path) -> None:
     text = PLAIN.replace("learning_rate: {min: 1e-4, max: 0.3, log: true}", "learning_rate: 0.1")
     text = text.replace("epochs: {min: 1, max: 3}", "epochs: 1")

@@ -101,7 +101,8 @@ class Facts:
     engine: str = ""  # "optuna/tpe"
     trials: int | None = None  # planned for the sweep
     exhausted: int | None = None  # the number of recorded trials when the space had no point left
-    good_enough: int | None = None  # the number of recorded trials when a trial reached `search.stop`
+    good_enough: int | None = None  # the number of recorded trials when a trial reached `search.stop.value`
+    no_better: int | None = None  # the number of recorded trials when `search.stop.patience` ended the search
     fingerprint: str | None = None
     test_fingerprint: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)

@@ -105,9 +105,10 @@ class EarlyTerminate:
 
 @dataclass(config=STRICT, frozen=True, slots=True)
 class Stop:
-    """End the search early, when a trial is good enough."""
+    """End the search early: when a trial is good enough, or when no better trial comes. At least one key is needed."""
 
-    value: float = Field(description="the search ends when a trial reaches this value of the metric")
+    value: float | None = default(None, "the search ends when a trial reaches this value of the metric")
+    patience: int | None = default(None, "the search ends when no better trial came in this number of trials", ge=1)
 
 
 GENERATION = 16  # default number of trials that are suggested together, if they train together
@@ -139,7 +140,7 @@ class SearchSettings:
         examples=[[{"optimizer": "adam", "learning_rate": 0.001}]],
         json_schema_extra={"items": {"anyOf": [{"type": "object"}, {"const": "defaults"}]}},
     )
-    stop: Stop | None = default(None, "end the search early, when a trial is good enough")
+    stop: Stop | None = default(None, "end the search early, when a trial is good enough or no better trial comes")
     learn_from: str = default(
         "", "name or folder of a sweep of these rows and this metric that the sampler learns from"
     )

@@ -183,7 +183,10 @@ def _read_search(faults: Faults) -> SearchSettings | None:
     hints = {"method": "use `sampler`", "run_cap": "use `trials`"}
     section = faults.read_section(SearchSettings, ("search",), hints, apart=("stop",))
     if section is not None and faults.root.at("search").plain.get("stop") is not None:
-        section = replace(section, stop=faults.read_section(sweep_spec.Stop, ("search", "stop")))
+        stop = faults.read_section(sweep_spec.Stop, ("search", "stop"))
+        section = replace(section, stop=stop)
+        if stop == sweep_spec.Stop() and not faults.root.at("search", "stop").value:
+            faults.add(("search", "stop"), "must have `value` or `patience`", "as in {patience: 30}")
     if section is None or not faults.check_value(ENGINE, ("search", "engine"), section.engine):
         return None
     samplers = ENGINES[section.engine]

@@ -26,11 +26,13 @@ class EndReason(StrEnum):  # views and JSON show the values
     DONE = "done"  # all requested trials are recorded
     EXHAUSTED = "the space is exhausted"  # every different configuration has a trial
     GOOD_ENOUGH = "good enough"  # a trial reached the value of `search.stop`
+    NO_BETTER = "no better trial"  # in the last trials, as many as `search.stop.patience`
     OUT_OF_TIME = "time is up"
     INTERRUPTED = "interrupted"  # by a signal
 
 
-SEARCHED = (EndReason.DONE, EndReason.EXHAUSTED, EndReason.GOOD_ENOUGH)  # the same command again has nothing to search
+EARLY = (EndReason.EXHAUSTED, EndReason.GOOD_ENOUGH, EndReason.NO_BETTER)
+SEARCHED = (EndReason.DONE, *EARLY)  # the same command again has nothing to search
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,14 +18,14 @@ from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.search.engine import Engine
 from keras_sweep.search.engines import complete_point, make_engine
 from keras_sweep.space.search_space import Params, identity
-from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.sweep_spec import Stop, SweepSpec
 from keras_sweep.space.text import pluralize
 from keras_sweep.space.variants import Variant, get_variant
 from keras_sweep.sweep.events import EndReason, GenerationAsked, TrialEnded
 from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.training.runner import Joining, Pruner, StopsAt, Watch, find_ends
 from keras_sweep.trial.events import Listener, Noticed
-from keras_sweep.trial.ranking import ADDED, good_enough, is_imported, is_searched, winner
+from keras_sweep.trial.ranking import ADDED, count_no_better, good_enough, is_imported, is_searched, winner
 from keras_sweep.trial.result import DIVERGED, Result, Suggestion, TrialState
 
 FIRST_FAILURES = 3  # if the first trials all fail, the model or the data are wrong, not the parameters
@@ -185,17 +185,15 @@ def search(sweep: OpenSweep, record: TrialRecord, total: int, *, most_failures: 
     most RETRIES times. Raises SweepError if the first trials all fail, or more than `most_failures` (None: no limit).
     """
     finished, runner, emit, stop = record.results(), sweep.runner, sweep.emit, sweep.stop
-    objective, limit = sweep.spec.objective, sweep.spec.search.stop
-    ahead = runner.ahead if limit is None else 1  # with `search.stop` each generation may be the last
+    ahead = runner.ahead if sweep.spec.search.stop is None else 1  # with `search.stop` each generation may be the last
     generations = Generations(sweep.spec, runner.generation, finished, sweep.wall, ahead)
     training = GenerationTraining(sweep, record)
     while len(finished) < total:
         if stop:
             return find_end_reason(stop)
-        if limit and generations.incomplete is None and (trial := good_enough(finished, objective, limit.value)):
-            reached = describe_good_enough(limit.value)
-            emit(Noticed(f"{trial.name} ({objective.name} {trial.value:.4f}) {reached}"))
-            return EndReason.GOOD_ENOUGH
+        if generations.incomplete is None and (early := find_early_end(sweep.spec, finished)) is not None:
+            emit(Noticed(early[1]))
+            return early[0]
         generation = generations.next()
         if not generation.suggestions:
             emit(Noticed(describe_exhausted_space(len(finished))))
@@ -251,8 +249,16 @@ def describe_exhausted_space(trials: int) -> str:
     return f"all {trials} different trials of the space are done" if trials > 1 else "the space's only trial is done"
 
 
-def describe_good_enough(value: float) -> str:
-    return f"reached `search.stop.value`, {value:g}; with a better value there the search resumes"
+def find_early_end(spec: SweepSpec, results: Sequence[Result]) -> tuple[EndReason, str] | None:
+    """Return why `search.stop` ends the search after these trials, with a message. Return None if it does not."""
+    objective, stop = spec.objective, spec.search.stop or Stop()
+    if stop.value is not None and (trial := good_enough(results, objective, stop.value)):
+        reached = f"reached `search.stop.value`, {stop.value:g}; with a better value there the search resumes"
+        return EndReason.GOOD_ENOUGH, f"{trial.name} ({objective.name} {trial.value:.4f}) {reached}"
+    if stop.patience and (count := count_no_better(results, objective)) >= stop.patience:
+        message = f"no better trial in the last {count}; with a larger `search.stop.patience` the search resumes"
+        return EndReason.NO_BETTER, message
+    return None
 
 
 def _check_failures(finished: Sequence[Result], most: int | None, name: str) -> None:

@@ -29,13 +29,13 @@ from keras_sweep.space.data_spec import find_source
 from keras_sweep.space.search_space import Params
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.earlier import load_earlier_trials
-from keras_sweep.sweep.events import SEARCHED, EndReason, SweepEnded, SweepStarted, WinnerRefitted, short_path
+from keras_sweep.sweep.events import EARLY, SEARCHED, EndReason, SweepEnded, SweepStarted, WinnerRefitted, short_path
 from keras_sweep.sweep.export import finish
 from keras_sweep.sweep.finalists import train_finalists
 from keras_sweep.sweep.loop import (
     complete_added_point,
     describe_exhausted_space,
-    describe_good_enough,
+    find_early_end,
     find_end_reason,
     search,
     train_point,
@@ -125,7 +125,7 @@ def run_sweep(
         spent = sum((Counter(runner.spent) for runner in sweep.runners), Counter[str]())
         wall.split("train", spent, rest="report")  # the rest is the time to emit events
         with wall.part("record"):
-            if reason in (EndReason.EXHAUSTED, EndReason.GOOD_ENOUGH):
+            if reason in EARLY:
                 sweep.study.set_attributes({reason.name.lower(): len(record.results())})
             recorded = sweep.read()
             waiting, kept = _find_unfinished(sweep, len(recorded.results), total) if is_complete else ((), {})
@@ -282,11 +282,9 @@ def tell_again(
     if len(results) >= total:
         reason, advice = EndReason.DONE, "; `--more N` adds trials"
         message = f"all {len(results)} trials are done" if len(results) > 1 else "its trial is done"
-    elif sweep.facts.exhausted == len(results):
-        reason, advice, message = EndReason.EXHAUSTED, "", describe_exhausted_space(len(results))
     else:
-        reason, advice = EndReason.GOOD_ENOUGH, ""
-        message = f"a trial {describe_good_enough(spec.search.stop.value if spec.search.stop else 0.0)}"
+        early = find_early_end(spec, results) or (EndReason.EXHAUSTED, describe_exhausted_space(len(results)))
+        (reason, message), advice = early, ""
     emit(Noticed(f"the sweep is complete: {message}{advice}"))
     model = "" if spec.function else short_path(folder.best)
     ended = SweepEnded(spec.name, reason, tuple(results), wall.total(), model, comparison=sweep.comparison)

@@ -53,7 +53,7 @@ def sweep_row(folder: SweepFolder) -> SweepRow:
     if all(map(is_imported, sweep.results)):
         candidates = (result for result in sweep.results if comparable(result, sweep.objective))
         best = min(candidates, key=lambda result: order_key(result, sweep.objective), default=None)
-    done = facts.good_enough == trials or trials >= (facts.trials or 0)
+    done = trials in (facts.good_enough, facts.no_better) or trials >= (facts.trials or 0)
     state = EXHAUSTED if facts.exhausted == trials else "done" if done else "stopped"
     if living_owner(folder):
         state = "running"
