@@ -277,8 +277,8 @@ BAD: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "a start with a slip": ("{start: [{epoch: 3}]}", "start.0.epoch", "(did you mean `epochs`?)"),
         "a start outside": ("{start: [{}, {epochs: 99}]}", "start.1.epochs", "from 1 to 20, but got 99"),
         "nothing to stop by": ("{stop: {}}", "stop", "must have `value` or `patience` (as in {patience: 30})"),
-        "no patience": ("{stop: {patience: 0}}", "stop.patience", "at least 1, but got 0"),
-        "a word to stop by": ("{stop: {value: good}}", "stop.value", "must be a number, but got 'good'"),
+        "no patience": ("{stop: {patience: 0}}", "stop.patience", "at least 1, or null, but got 0"),
+        "a word to stop by": ("{stop: {value: good}}", "stop.value", "must be a number, or null, but got 'good'"),
     },
     "early_terminate": {
         "unknown stop": ("{type: hyperbnd}", "type", "`hyperband`?"),
@@ -290,7 +290,8 @@ BAD: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "one finalist": ("{top: 1}", "top", "from 2 to 1,000, but got 1"),
     },
     "where": {
-        "where as text": ("epochs < 3", "", "must be a list of constraints, but got 'epochs < 3' (as in `wh"),
+        "where as text": ("epochs + 3", "0", "'epochs + 3' must be a comparison, which is true or false (as in `wh"),
+        "where a number": ("3", "", "must be a list of constraints, but got 3 (as in `wh"),
         "where a map": ("[{epochs: 3}]", "0", "a map of epochs is not a valid comparison"),
         "where of no parameter": ("[epoch < 3]", "0", "no parameter 'epoch' (did you mean `epochs`?)"),
         "where of a bare word": ("[optimizer != rmsprop]", "0", "'rmsprop' (put text in quotes)"),

@@ -54,6 +54,11 @@ SPACES = {
         "{min: 1, max: 3}",
         "optuna, sampler: cmaes, trials: 24, generation: 4, start: [{optimizer: sgd}, {epochs: 3}], stop: {value: .4}",
     ),
+    "patient": _space(
+        "{min: 1, max: 3}\n  model.hidden: {values: [[], [4], [16], [64]]}",
+        "keras-tuner, sampler: random, trials: 24, generation: 4, stop: {patience: 5}",
+        "where: parameters <= 1500\n",
+    ),
     "learned": _space("{min: 1, max: 3}", "optuna, sampler: tpe, trials: 6, learn_from: earlier"),
     "halved": _space(
         "{min: 1, max: 4}",

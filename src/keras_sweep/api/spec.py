@@ -209,7 +209,8 @@ class Spec:
         search: `Optuna(...)` or `KerasTuner(...)`; by default Optuna's tpe with 64 trials.
         split: the shares of validation and test rows: `{"validation": 0.2, "test": 0.2, "seed": 42}`, or
             `{"folds": 5}`.
-        where: constraints over parameters: `["model.units * model.layers <= 512"]`.
+        where: constraints over parameters: `["model.units * model.layers <= 512", "parameters <= 1e6"]`. In them,
+            `parameters` is the number of the model's weights.
         training: settings of each training: `{"early_stopping": {"patience": 3}, "class_weight": "balanced"}`.
         early_terminate: the pruner, which stops poor trials: `{"type": "hyperband", "min_iter": 1, "eta": 3}`.
         finalists: train the best configurations with more seeds: `{"top": 5, "seeds": 3}`, or "none".
@@ -231,7 +232,7 @@ class Spec:
     loss_weights: Mapping[str, float] | None = None
     search: Mapping[str, Any] = field(default_factory=Optuna)
     split: Mapping[str, Any] | None = None
-    where: Sequence[str] = ()
+    where: Sequence[str] | str = ()
     training: Mapping[str, Any] | None = None
     early_terminate: Mapping[str, Any] | None = None
     finalists: Mapping[str, int] | str | None = None

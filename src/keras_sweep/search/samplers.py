@@ -255,7 +255,7 @@ def grid_space(space: SearchSpace) -> SearchSpace:
             parameter = replace(parameter, distribution=Categorical((distribution.low, *inner, distribution.high)))
         parameters.append(parameter)
     grid = replace(space, parameters=tuple(parameters))
-    if space.where and grid.size == 0:
+    if space.where and grid.size <= MOST_LISTED and next(grid.points(), None) is None:
         raise UsageError(
             "no point of the grid meets `where`",
             hint="Use `sampler: random`, or give continuous ranges as `values`",

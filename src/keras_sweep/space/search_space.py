@@ -22,7 +22,8 @@ from keras_sweep.space.text import join, quote
 
 Params: TypeAlias = Mapping[str, Value]  # a trial's values, with constants
 MOST_LISTED = 100_000  # configurations of a space
-MEASURED = ("parameters", "flops", "predict_seconds", "train_seconds")  # goals that no epoch logs; less is better
+WEIGHTS = "parameters"  # in `where`: the number of weights of a trial's model
+MEASURED = (WEIGHTS, "flops", "predict_seconds", "train_seconds")  # goals that no epoch logs; less is better
 _SHARES = ("accuracy", "acc", "auc", "precision", "recall")  # names of metrics, or their ends
 
 
@@ -65,6 +66,8 @@ class SearchSpace:
     parameters: tuple[Parameter, ...]
     constants: Params = field(default_factory=dict)
     where: tuple[str, ...] = ()  # constraints on every configuration
+    # Returns the number of weights of a trial's model, `parameters` in `where`. None: not known yet, so any is allowed.
+    count_weights: Callable[[Params], int | None] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         known = set(self.constants)
@@ -81,9 +84,18 @@ class SearchSpace:
         """The names of constants, then of parameters. A parameter with cases occurs once for each case."""
         return *self.constants, *(parameter.name for parameter in self.parameters)
 
+    @property
+    def counts_weights(self) -> bool:
+        """Whether `where` limits `parameters`, the number of weights. A searched parameter of this name comes first."""
+        names = frozenset[str]().union(*(parse_constraint(text).names for text in self.where))
+        return WEIGHTS in names.difference(self.names)
+
     @cached_property
     def size(self) -> float:
-        """The number of configurations; `math.inf` for a continuous range, or above 100,000 with `when` or `where`."""
+        """The number of configurations; `math.inf` for a continuous range, or above 100,000 with `when` or `where`.
+        Configurations with too many weights count, too, because each needs a build."""
+        if self.count_weights is not None:
+            return replace(self, count_weights=None).size
         if self.where and replace(self, where=()).size > MOST_LISTED:  # too many to check each
             return math.inf
         if not self.where and not any(parameter.when for parameter in self.parameters):
@@ -141,6 +153,8 @@ class SearchSpace:
 
     def allows(self, params: Params) -> bool:
         """Return whether `params` meet all constraints. A constraint that can't be computed is not met."""
+        if self.count_weights is not None and (count := self.count_weights(params)) is not None:
+            params = {**params, WEIGHTS: count}
         try:
             return all(parse_constraint(text).is_met(params) for text in self.where)
         except (ArithmeticError, TypeError, ValueError):

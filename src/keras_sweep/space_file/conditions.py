@@ -9,7 +9,7 @@ from itertools import combinations
 
 from keras_sweep.space.constraint import parse_constraint
 from keras_sweep.space.distributions import Categorical, unite_distributions
-from keras_sweep.space.search_space import Parameter, SearchSpace
+from keras_sweep.space.search_space import WEIGHTS, Parameter, SearchSpace
 from keras_sweep.space.sweep_spec import DEFAULT_OPTIMIZER
 from keras_sweep.space.text import did_you_mean, escape, join, quote
 from keras_sweep.space_file.faults import Faults, Place
@@ -117,6 +117,7 @@ def add_constraints(space: SearchSpace | None, faults: Faults) -> SearchSpace | 
     """Return `space` with the constraints of the file's `where`. Add faults of `where`, also if `space` is None because
     of other faults; then return None."""
     texts, parameters = faults.root.at("where").plain if faults.has("where") else [], faults.root.at("parameters").value
+    texts = [texts] if isinstance(texts, str) else texts
     if not isinstance(texts, list):
         faults.add(("where",), f"must be a list of constraints, but got {quote(texts)}", AS_IN)
         return space
@@ -127,7 +128,7 @@ def add_constraints(space: SearchSpace | None, faults: Faults) -> SearchSpace | 
         except ValueError as error:
             faults.add(("where", index), f"{quote(text)} {error}", AS_IN)
             continue
-        for name in sorted(named.difference(names)):
+        for name in sorted(named.difference(names, [WEIGHTS])):
             near = did_you_mean(f"model.{name}" if f"model.{name}" in names else name, names)
             hint = "add it under `parameters`" if "." in name else "put text in quotes"
             faults.add(("where", index), f"there is no parameter {quote(name)}", near or hint)

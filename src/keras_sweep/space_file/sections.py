@@ -217,10 +217,10 @@ class SpaceFile(Section):
     parameters: dict[str, Scalar | ParameterForm | Annotated[list[ParameterForm], Field(min_length=1)]] = Field(
         description="What to search, and constants. A list has the cases of a parameter, each with a `when`."
     )
-    where: list[Text] = Field(
+    where: Text | list[Text] = Field(
         default_factory=list,
-        description="Constraints on parameters that every trial meets.",
-        examples=[["model.units * model.layers <= 512"]],
+        description="Constraints on parameters that each trial meets. `parameters` is the number of a model's weights.",
+        examples=[["model.units * model.layers <= 512", "parameters <= 1e6"]],
     )
     training: Training = Field(default_factory=Training)
     early_terminate: EarlyTerminate | None = None

@@ -68,6 +68,7 @@ def why_no_pace(spec: SweepSpec, runner: Runner) -> str | None:
         f"`sampler: {spec.search.sampler}` waits for all results": not find_sampler(spec.search).draws_early,
         f"`type: {rule}` compares with trials that have ended": rule not in ("", *PACED_RULES),
         "`search.stop` looks at whole generations": spec.search.stop is not None,
+        "`where` limits `parameters`, and models can't be counted while others train": spec.space.counts_weights,
         "trials differ in their data": get_data_space(spec.space).size > 1,
         f"trials train by {runner.name}": not runner.joins,
     }
