@@ -45,7 +45,7 @@ LONG = suggestions(*({"optimizer": "adam", "learning_rate": 0.01 / (1 + i), "epo
     "space",
     [
         *("folds_in_lanes", "own_fit", "fit", "own_loss", "plain", "halved", "bands", "pruned", "own_compile"),
-        *("dataset", "varied"),
+        *("dataset", "varied", "seeds", "seeds_by_fit", "patient"),
     ],
 )
 def test_a_sweep_over_processes_is_the_sweep_of_this_one(tmp_path: Path, space: str) -> None:

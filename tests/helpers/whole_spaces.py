@@ -132,11 +132,17 @@ SPACES = {
     .replace(f"batch_size: {SIZE}", "batch_size: {values: [128, 256]}"),
     "fit": _space("1", "optuna, sampler: tpe, trials: 3"),
     "folds": _space("{max: 2, take: best}", "optuna, sampler: random, trials: 1", "split: {folds: 2}\n"),
+    "seeds": _space("{max: 2, take: best}", "optuna, sampler: random, trials: 3, seeds: 3", "finalists: none\n"),
+    "seeds_by_fit": _space("{max: 2, take: best}", "optuna, sampler: tpe, trials: 2, seeds: 2", "finalists: none\n"),
     "folds_in_lanes": _space("{max: 2, take: best}", "optuna, sampler: random, trials: 3", "split: {folds: 2}\n"),
 }
 FEW_FINALISTS = "finalists: {top: 2, seeds: 1}\n"  # enough to see what befalls them
 PLAIN = SPACES["plain"] + "finalists: none\n"
-RUNNERS = {"fit": ["--runner", "fit"], "folds": ["--runner", "fit"]}  # the others train in lanes
+RUNNERS = {
+    "fit": ["--runner", "fit"],
+    "folds": ["--runner", "fit"],
+    "seeds_by_fit": ["--runner", "fit"],
+}  # the others train in lanes
 
 
 def write_whole(folder: Path, space: str) -> None:

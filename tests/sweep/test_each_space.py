@@ -16,6 +16,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:plain `load_model` refuses|`trus
 IN_LONG = (
     *("folds_in_lanes", "goals", "own_compile", "own_fit", "several", "watched"),
     *("prices", "pictures", "series", "dataset", "varied", "told", "timed", "generated", "spread"),
+    *("seeds", "seeds_by_fit", "patient"),
 )
 
 

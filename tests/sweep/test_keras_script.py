@@ -141,7 +141,7 @@ def test_a_script_comes_with_the_rows_that_it_reads(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "data", "how"),
     [
-        ({}, {"folds": (None,)}, "once per fold, which a script can't repeat"),
+        ({}, {"folds": (None,)}, "once per fold or seed, which a script can't repeat"),
         ({}, {"y": {"a": DATA.train.y}}, "on several inputs or outputs, which a script can't repeat"),
         ({}, {"y": np.empty((len(DATA.train), 0))}, "without labels, which a script"),
         ({"training": Training(adapt=True)}, {}, "on texts, or with layers that adapt, which a script"),

@@ -111,7 +111,7 @@ def test_folds_stop_by_their_joint_curve_in_step_or_are_refused(in_folds):
     by_fit = fitted(spec, data, suggestions(WILD))[0]
     assert (by_fit.epochs, by_fit.epoch, by_fit.state) == (result.epochs, result.epoch, result.state)
     own = replace(spec, training=replace(spec.training, callbacks=(UserCallback("own_callbacks:nothing"),)))
-    with pytest.raises(UsageError, match="`fit` trains fold after fold"):
+    with pytest.raises(UsageError, match="`fit` trains them in turn"):
         FitRunner(own, data)
     weighs = make_spec(training=Training(class_weight="balanced"))
     ours, theirs = (run(weighs, data, suggestions(SLOW))[0] for run in RUNNERS.values())

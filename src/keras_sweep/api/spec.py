@@ -110,9 +110,9 @@ class Optuna(_Keys):
         settings: other keys of `search` in a space file. `generation` is how many trials the sampler suggests together
             (0: the runner decides). `start` lists configurations to train first,
             `[{"optimizer": "adam", "learning_rate": 1e-3}]`; the sampler picks the values that they leave out.
-            `stop={"value": 0.86}` ends the search once a trial reaches this value, `stop={"patience": 30}` once no
-            better trial came in 30 trials. `learn_from` is the name or path of an earlier sweep whose trials guide the
-            sampler.
+            `seeds=3` trains every trial with three seeds, and their mean ranks. `stop={"value": 0.86}` ends the search
+            once a trial reaches this value, `stop={"patience": 30}` once no better trial came in 30 trials.
+            `learn_from` is the name or path of an earlier sweep whose trials guide the sampler.
     """
 
     def __init__(self, sampler: str = "tpe", trials: int = 64, seed: int = 42, **settings: Any) -> None:

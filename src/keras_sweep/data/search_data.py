@@ -70,6 +70,7 @@ class Fold:
     train: npt.NDArray[np.int32]  # numbers of the rows to train on
     held: npt.NDArray[np.int32]  # numbers of the rows to score
     rows: Rows | None = None  # all rows, encoded for this fold; None: `SearchData.train`
+    kind: str = "fold"  # "seed": all models train on the same rows, and score the same `rows`
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,7 @@ class SearchData:
     scale: TargetScale | None = None  # for a transformed target; `y` of all rows keeps its own units
     stream: Stream | None = None  # the training dataset, if `fit` iterates it; `train` then has the validation rows
     folds: tuple[Fold, ...] = ()  # with folds, `train` and `validation` are both all rows
+    seed: int = 0  # what a model adds to its trial's seed
     variants: Mapping[Variant, SearchData] = field(default_factory=dict)  # all, if there are several; this is the first
 
     @property
@@ -142,14 +144,23 @@ class SearchData:
     def fold(self, index: int) -> SearchData:
         """Return a copy of the data with the training and validation rows of fold `index`, from 0."""
         fold = self.folds[index]
-        rows = fold.rows or self.train
-        return replace(
-            self,
-            train=rows.take(fold.train),
-            validation=rows.take(fold.held),
-            fingerprint=f"{self.fingerprint} fold {index}",
-            folds=(),
-        )
+        is_seed, name = fold.kind == "seed", f"{self.fingerprint} {fold.kind} {index}"
+        train, held = self.train if is_seed else (fold.rows or self.train).take(fold.train), self.take_held(fold)
+        return replace(self, train=train, validation=held, fingerprint=name, folds=(), seed=index * is_seed)
+
+    def take_held(self, fold: Fold) -> Rows:
+        """Return the rows that the model of `fold` scores."""
+        return fold.rows if fold.rows and fold.kind == "seed" else (fold.rows or self.train).take(fold.held)
+
+    def with_seeds(self, seeds: int) -> SearchData:
+        """Return data whose folds are the seeds of a trial. Labels and weights of the validation rows are repeated."""
+        if seeds == 1:
+            return self
+        rows, train = self.validation, np.arange(len(self.train), dtype=np.int32)
+        held = np.arange(len(rows) * seeds, dtype=np.int32).reshape(seeds, -1)
+        repeated = (each(lambda array: np.concatenate([array] * seeds), arrays) for arrays in rows.arrays[1:])
+        folds = tuple(Fold(train, numbers, rows, "seed") for numbers in held)
+        return replace(self, validation=Rows(rows.x, *repeated), folds=folds)
 
 
 def fingerprint(*parts: Rows, folds: Sequence[Fold] = ()) -> str:

@@ -1,17 +1,20 @@
 """Inspect a user's model before the search: its hyperparameters, its outputs, and settings without effect."""
 
 import contextlib
+import math
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from keras_sweep.data.arrays import cut
-from keras_sweep.data.catalog import load_search_data
+from keras_sweep.data.catalog import load_search_data, select_variant
 from keras_sweep.data.labels import COLUMN_METRICS, loss_needs
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.errors import DataError, ModelError
+from keras_sweep.errors import DataError, ModelError, UsageError
 from keras_sweep.models.build import build_model, call_symbolic, count_classes, make_builder
 from keras_sweep.models.hyper_model import explore_space, has_own_fit, is_hyper_model
 from keras_sweep.models.model_as_file import fileable, opening_call, opening_words
@@ -19,12 +22,15 @@ from keras_sweep.models.own_compile import apply_own_compile, check_losses, list
 from keras_sweep.process.backend import can_import, clear_session, import_keras, require_backend
 from keras_sweep.process.user_code import guard_user_code, load_python, preserve_process, select_accepted
 from keras_sweep.process.user_objects import display_name
+from keras_sweep.space.search_space import Params
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import itemize, pluralize
+from keras_sweep.space.variants import get_variant
 from keras_sweep.trial.plan import CallbackTrial, training_plan
 
 PLACES = (0.0, 0.5, 0.999999)  # positions in each range: a model that fails at the first may build at the next
 ROWS = 32  # rows to compute outputs for
+MOST_COUNTED = 200  # random configurations whose weights are counted, before a limit is refused
 DRAWN = 16  # random configurations to build models for
 
 # Layers and operations that keep the range of an activation.
@@ -159,6 +165,39 @@ def draw_models(spec: SweepSpec, data: SearchData) -> Iterator[Any]:
     for arguments in {repr(sorted(plan.items())): plan for plan in plans}.values():
         with contextlib.suppress(ModelError):
             yield build_model(spec, arguments, data)
+
+
+def limit_weights(spec: SweepSpec, data: SearchData) -> SweepSpec:
+    """If `where` names `parameters`, return `spec` with a space that counts the weights of models, once for each set of
+    model arguments. Raises UsageError if no configuration has a model that meets `where`."""
+    if not spec.space.limits_weights:
+        return spec
+    counts, unit, example = dict[str, int](), random.Random(0).random, spec.space.make_example(0.0)
+
+    def count(params: Params) -> int:
+        arguments = training_plan(spec, params).model_arguments
+        key = repr((get_variant(params), sorted(arguments.items())))
+        if key not in counts:
+            counts[key] = count_weights(*select_variant(spec, data, params), arguments)
+        return counts[key]
+
+    space, others = replace(spec.space, count_weights=count), (spec.space.drawn(unit) for _ in range(MOST_COUNTED))
+    if any(space.allows(point or example) for point in chain([example], others)):
+        return replace(spec, space=space)
+    least = f"the smallest of {pluralize(len(counts), 'model')} has {min(counts.values()):,} parameters"
+    hint = "Allow more `parameters` in `where`, or let the space have smaller models"
+    raise UsageError(f"no configuration meets `{'` and `'.join(space.where)}`: {least}", hint=hint)
+
+
+def count_weights(spec: SweepSpec, data: SearchData, arguments: Params) -> int:
+    """Return the number of weights of a model, like `model.count_params()`; 0 if the model can't be built."""
+    # In the first scope, weights have shapes but no values. Some models, like pretrained models, need values.
+    for scope in (import_keras().StatelessScope(initialize_variables=False), contextlib.nullcontext()):
+        with contextlib.suppress(Exception), contextlib.ExitStack() as stack:
+            stack.callback(clear_session)  # else Keras would make the values of these weights later
+            stack.enter_context(scope)
+            return sum(math.prod(weight.shape) for weight in build_model(spec, arguments, data).weights)
+    return 0
 
 
 def _output_shape(spec: SweepSpec, data: SearchData, model: Any) -> Any:

@@ -66,8 +66,7 @@ class SearchSpace:
     parameters: tuple[Parameter, ...]
     constants: Params = field(default_factory=dict)
     where: tuple[str, ...] = ()  # constraints on every configuration
-    # Returns the number of weights of a trial's model, `parameters` in `where`. None: not known yet, so any is allowed.
-    count_weights: Callable[[Params], int | None] | None = field(default=None, compare=False, repr=False)
+    count_weights: Callable[[Params], int] | None = field(default=None, compare=False)  # known once the data are read
 
     def __post_init__(self) -> None:
         known = set(self.constants)
@@ -85,16 +84,14 @@ class SearchSpace:
         return *self.constants, *(parameter.name for parameter in self.parameters)
 
     @property
-    def counts_weights(self) -> bool:
-        """Whether `where` limits `parameters`, the number of weights. A searched parameter of this name comes first."""
-        names = frozenset[str]().union(*(parse_constraint(text).names for text in self.where))
-        return WEIGHTS in names.difference(self.names)
+    def limits_weights(self) -> bool:
+        """Whether `parameters` in `where` is the number of weights, and no parameter of the space."""
+        return WEIGHTS not in self.names and any(WEIGHTS in parse_constraint(text).names for text in self.where)
 
     @cached_property
     def size(self) -> float:
-        """The number of configurations; `math.inf` for a continuous range, or above 100,000 with `when` or `where`.
-        Configurations with too many weights count, too, because each needs a build."""
-        if self.count_weights is not None:
+        """The number of configurations; `math.inf` for a continuous range, or above 100,000 with `when` or `where`."""
+        if self.count_weights is not None:  # models with too many weights count, too: each would need a build
             return replace(self, count_weights=None).size
         if self.where and replace(self, where=()).size > MOST_LISTED:  # too many to check each
             return math.inf
@@ -153,8 +150,8 @@ class SearchSpace:
 
     def allows(self, params: Params) -> bool:
         """Return whether `params` meet all constraints. A constraint that can't be computed is not met."""
-        if self.count_weights is not None and (count := self.count_weights(params)) is not None:
-            params = {**params, WEIGHTS: count}
+        if self.count_weights is not None:
+            params = {**params, WEIGHTS: self.count_weights(params)}
         try:
             return all(parse_constraint(text).is_met(params) for text in self.where)
         except (ArithmeticError, TypeError, ValueError):

@@ -24,6 +24,7 @@ def flatten_spec(spec: SweepSpec) -> dict[str, Any]:
         "metric.goal": spec.objective.goal.value,
         **({"metric.further": further} if (further := [f"{goal.goal} {goal.name}" for goal in goals]) else {}),
         "search.seed": spec.search.seed,
+        **({"search.seeds": spec.search.seeds} if spec.search.seeds > 1 else {}),
         "search.generation": spec.search.generation,
         **({"search.pace": spec.search.pace} if spec.search.pace else {}),
         **({"search.start": _to_plain(spec.search.start)} if spec.search.start else {}),

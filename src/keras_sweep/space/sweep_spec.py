@@ -122,6 +122,7 @@ class SearchSettings:
     sampler: str = "tpe"
     trials: int = default(64, "number of trials in total", ge=1, le=1_000_000)
     seed: Seed = default(42, "seed of the sampler, and of trials without a parameter `seed`")
+    seeds: int = default(1, "seeds of every trial: `seed`, + 1, ...; the mean of the metric ranks", ge=1, le=100)
     generation: int = default(
         0,
         f"number of trials that are suggested together; 0 means {GENERATION} by `compiled` and 1 by `fit`",

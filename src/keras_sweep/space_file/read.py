@@ -38,7 +38,7 @@ REQUIRED = {
 OTHER_KEYS = {
     **INSTEAD,
     **dict.fromkeys(FIT_ARGUMENTS, "put it under `parameters`"),
-    **dict.fromkeys(("trials", "sampler", "engine"), "put it under `search`"),
+    **dict.fromkeys(("trials", "sampler", "engine", "seeds"), "put it under `search`"),
     "seed": "put it under `search`, or under `parameters`",
 }
 
@@ -87,6 +87,11 @@ def read_space_file(
     early = _read_early_terminate(faults)
     _check_search(faults, objective, search, early)
     finalists = _read_finalists(faults, space)
+    if search is not None and search.seeds > 1:
+        finalists, wants = None, faults.root.plain.get("finalists", "none") != "none"
+        for name, is_set in {"split.folds": data is not None and data.split.folds, "finalists": wants}.items():
+            if is_set:
+                faults.add(("search", "seeds"), f"can't be used with `{name}`", "leave out either of them")
     finish = faults.read_section(Finish, ("finish",))
     objective = trained.add_choice(faults, objective, finish)
     _check_plateau(faults, data, finish)

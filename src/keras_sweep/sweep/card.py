@@ -56,6 +56,7 @@ class Card(BaseModel):
     trial: int
     params: dict[str, Any]
     refit: CardRefit | None = None
+    first_seed: dict[str, float] = {}  # validation scores of the model in the file, if trials have several seeds
     model: dict[str, Any]  # source: "module:function" for a user's model
     open: str  # Python call that opens the model's file
     loss: str

@@ -27,7 +27,7 @@ from keras_sweep.sweep.card import build_card, card_text, is_card_of, read_kept_
 from keras_sweep.sweep.convert import convert_model
 from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.sweep.trust import refuse_imported_sweep
-from keras_sweep.sweep.winner import build_final_model, last_look, look_at_test
+from keras_sweep.sweep.winner import build_final_model, evaluate, last_look, look_at_test
 from keras_sweep.system import disk
 from keras_sweep.training.losses import metrics_argument
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
@@ -162,6 +162,8 @@ def export_trial(
         whole = build_file_model(spec, model, training_data)
         opening = form.opening or opening_call(whole)
         card = build_card(recorded, spec, trial, data, opening=opening, refit=refit)
+        if spec.search.seeds > 1 and refit is None:
+            card["first_seed"] = evaluate(spec, trial, model, data.validation, data).scores
         # Ctrl-C leaves no incomplete file.
         with StopRequest(ends_process=False), replacing_path(path, option=PLACE) as part:
             if format == "keras":
@@ -243,13 +245,15 @@ def finish(sweep: OpenSweep, results: Sequence[Result], best: Result, *, test: b
     recorded = RecordedSweep(folder, study.facts, results)
     new_card = build_card(recorded, spec, best, data, opening=opening, refit=refit)
     is_sound = all(old_card.get(key) == new_card.get(key) for key in OF_THE_MODEL)
-    must_test = test and scores is None and bool(data.test_rows)
+    must_test, first = test and scores is None and bool(data.test_rows), old_card.get("first_seed")
     is_current = old_card.get("estimate") == new_card["estimate"] and (old_card.get("test") is None) == (scores is None)
     if is_sound and is_current and not must_test:
         return True
     if must_test or not is_sound:
         with wall.phase("build"):
             model, training_data, _ = build_final_model(sweep, best)
+            if spec.search.seeds > 1 and refit is None:
+                first = evaluate(spec, best, model, data.validation, data).scores
         if must_test:
             try:
                 with wall.phase("test"):
@@ -269,7 +273,7 @@ def finish(sweep: OpenSweep, results: Sequence[Result], best: Result, *, test: b
             with wall.phase("export"), plain_errors("write", folder.best):
                 save_keras(as_file, folder.best)
     final_keys = {"open": opening, "test": test_record(study.facts, best), "sha256": file_digest(folder.best)}
-    text = card_text({**new_card, **final_keys})
+    text = card_text({**new_card, **final_keys, **({"first_seed": first} if first else {})})
     study.set_attributes({"card": hashlib.sha256(text.encode()).hexdigest()})
     write_text(folder.card, text, option="--sweeps-dir")
     return True

@@ -38,9 +38,9 @@ def trial_script(sweep: OpenSweep, number: int | None, *, rows: Path | None = No
     """
     trial = sweep.training(number)
     spec, data = sweep.load(trial)
-    if data.folds:
-        message = f"{trial.name} was trained once per fold, which a script can't repeat"
-        raise UsageError(message, hint="`sweep replay` without `--script` trains every fold again")
+    if data.folds or spec.search.seeds > 1:
+        message = f"{trial.name} was trained once per fold or seed, which a script can't repeat"
+        raise UsageError(message, hint="`sweep replay` without `--script` trains all of these models again")
     is_multiple = not all(isinstance(array, np.ndarray) for array in data.train.arrays)
     needs_adapt, is_spread = spec.training.adapt or data.has_texts, DISTRIBUTION in keras_config()
     if (

@@ -18,14 +18,14 @@ from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.search.engine import Engine
 from keras_sweep.search.engines import complete_point, make_engine
 from keras_sweep.space.search_space import Params, identity
-from keras_sweep.space.sweep_spec import Stop, SweepSpec
+from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import pluralize
 from keras_sweep.space.variants import Variant, get_variant
 from keras_sweep.sweep.events import EndReason, GenerationAsked, TrialEnded
 from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.training.runner import Joining, Pruner, StopsAt, Watch, find_ends
 from keras_sweep.trial.events import Listener, Noticed
-from keras_sweep.trial.ranking import ADDED, count_no_better, good_enough, is_imported, is_searched, winner
+from keras_sweep.trial.ranking import ADDED, good_enough, improvements, is_imported, is_searched, winner
 from keras_sweep.trial.result import DIVERGED, Result, Suggestion, TrialState
 
 FIRST_FAILURES = 3  # if the first trials all fail, the model or the data are wrong, not the parameters
@@ -251,14 +251,16 @@ def describe_exhausted_space(trials: int) -> str:
 
 def find_early_end(spec: SweepSpec, results: Sequence[Result]) -> tuple[EndReason, str] | None:
     """Return why `search.stop` ends the search after these trials, with a message. Return None if it does not."""
-    objective, stop = spec.objective, spec.search.stop or Stop()
+    objective, stop = spec.objective, spec.search.stop
+    if stop is None:
+        return None
     if stop.value is not None and (trial := good_enough(results, objective, stop.value)):
         reached = f"reached `search.stop.value`, {stop.value:g}; with a better value there the search resumes"
         return EndReason.GOOD_ENOUGH, f"{trial.name} ({objective.name} {trial.value:.4f}) {reached}"
-    if stop.patience and (count := count_no_better(results, objective)) >= stop.patience:
-        message = f"no better trial in the last {count}; with a larger `search.stop.patience` the search resumes"
-        return EndReason.NO_BETTER, message
-    return None
+    last = max((trial.number for trial in improvements(results, objective)), default=math.inf)
+    count = sum(trial.number > last and is_searched(trial) for trial in results)
+    message = f"no better trial in the last {count}; with a larger `search.stop.patience` the search resumes"
+    return (EndReason.NO_BETTER, message) if count >= (stop.patience or math.inf) else None
 
 
 def _check_failures(finished: Sequence[Result], most: int | None, name: str) -> None:

@@ -17,8 +17,7 @@ from keras_sweep.data.search_data import Rows, SearchData, fingerprint
 from keras_sweep.data.source import image_set
 from keras_sweep.errors import ChangedSweep, UsageError
 from keras_sweep.models.build import find_changed_code, model_code
-from keras_sweep.models.count_weights import add_weight_counter
-from keras_sweep.models.inspect_model import add_own_parameters, first_model, inspect_model, load_rows
+from keras_sweep.models.inspect_model import add_own_parameters, first_model, inspect_model, limit_weights, load_rows
 from keras_sweep.process.backend import BACKENDS, check_environment, choose_backend, use_keras_config
 from keras_sweep.process.compiling import enable_compile_cache
 from keras_sweep.process.stop_request import StopRequest
@@ -227,7 +226,6 @@ def load_for_run(
         inspected = inspect_function(spec) if spec.function else inspect_model(spec, data)
         spec = inspected.spec
         start_points(spec)  # raises before anything is written
-        counted = add_weight_counter(spec, data)
         if not spec.function:
             check_task(spec, data, inspected.output_shape, inspected.activation)
             check_class_weights(spec, data)
@@ -252,7 +250,7 @@ def load_for_run(
     for text in (*data.notices, *data.leaks, *inspected.notices, why_plain, idle, workers.note if workers else None):
         if text is not None:
             emit(Noticed(text, leak=text in data.leaks))
-    return counted, data, chosen
+    return limit_weights(spec, data), data, chosen
 
 
 def backend_of(runner: str) -> str | None:

@@ -126,20 +126,21 @@ def replay(
     sweep.emit(PhaseBegan("data"))
     recorded = sweep.training(number)
     spec, data = sweep.load(recorded)
+    seeds = spec.search.seeds
 
     def compare(with_runner: Runner) -> CurveMatch:
         again, gaps = train_again(sweep, recorded, with_runner), {}
         for metric in (name for name in recorded.curve if name in again.curve):
             rows = data.validation if metric.startswith("val_") else data.train
             pairs = zip(recorded.curve[metric], again.curve[metric], strict=False)
-            gaps[metric] = tuple(gap(metric, old, new, len(rows), rows.weights) for old, new in pairs)
+            gaps[metric] = tuple(gap(metric, old, new, len(rows) * seeds, rows.weights) for old, new in pairs)
         return CurveMatch(again, with_runner.name, gaps, tuple(_find_differences(recorded, again, spec.objective)))
 
     with ExitStack() as stack:
         if make_workers is not None:
             options["workers"] = stack.enter_context(closing(make_workers()))
             options["notice"] = lambda text: sweep.emit(Noticed(text))
-        plain, by_recorded = compare(RUNNERS.find(runner or "fit")(spec, data, **options)), None
+        plain, by_recorded = compare(RUNNERS.find(runner or "fit")(spec, data.with_seeds(seeds), **options)), None
         kind, _, backend = recorded.runner.partition("/")
         is_other_runner = kind in RUNNERS and recorded.runner != plain.runner and sweep.backend in (None, backend)
         if is_other_runner and (epoch := plain.parted_at) is not None:
@@ -147,7 +148,7 @@ def replay(
                 f"the values by {plain.runner} differ from epoch {epoch} on, so {recorded.runner} trains the trial, too"
             )
             sweep.emit(Noticed(text))
-            by_recorded = compare(RUNNERS.find(kind)(spec, data, **options))
+            by_recorded = compare(RUNNERS.find(kind)(spec, data.with_seeds(seeds), **options))
     return Replay(sweep.folder.name, spec.objective, recorded, plain, by_recorded)
 
 

@@ -189,6 +189,7 @@ def rebuild_scores(sweep: OpenSweep, results: Sequence[Result]) -> None:
 
 def _recompute_scores(sweep: OpenSweep, trial: Result) -> RowScores | None:
     spec, data = sweep.load(trial)
+    data = data.with_seeds(spec.search.seeds)
     assert trial.value is not None
     try:
         weights = saved.load_weights_of(sweep.folder, trial)
@@ -198,6 +199,7 @@ def _recompute_scores(sweep: OpenSweep, trial: Result) -> RowScores | None:
     for call in (call_model, predict_rows):  # the runner used a plain call or a compiled call
         predict = partial(compute_validation_outputs, spec, trial, weights, data, call)
         scores, _ = LoggedMetric(spec, arguments, name, trial.value, data.validation, predict).row_scores()
+        scores = scores and scores.average(spec.search.seeds)
         if scores is not None and scores.digest == trial.scores_digest:
             return scores
     return None

@@ -181,7 +181,7 @@ def tell_faster_fit(spec: SweepSpec, data: SearchData, runner: Runner, emit: Lis
         if measure:
             from keras_sweep.training.workers.processes import ProcessPool
 
-            lanes = _time_lane_epoch(runner, trial) / math.ceil(len(data.train) / plan.batch_size)
+            lanes = _time_lane_epoch(runner, trial) / math.ceil(len(data.train) / plan.batch_size) / spec.search.seeds
             with closing(ProcessPool("1", KERAS_BACKEND="tensorflow", CUDA_VISIBLE_DEVICES="-1")) as pool:
                 client = Client(pool, spec, data, lambda _: None)
                 fit = client.submit(time_step, trial, FIT_SECONDS).result()

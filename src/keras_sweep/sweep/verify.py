@@ -226,6 +226,8 @@ def _check_validation(
     spec: SweepSpec, card: Card, scores: Mapping[str, float], rows: Rows, predict: Callable[[], Any]
 ) -> list[Check]:
     """Check the card's validation scores, value and standard error. `predict` returns the outputs for `rows`."""
+    if card.first_seed:  # `validation` has means over the seeds
+        return _compare_scores("first_seed ", card.first_seed, scores, rows)
     in_card, metric = card.validation, card.metric.name
     checks = _compare_scores("val_", in_card, scores, rows)
     ranked, scored, stderr = in_card.get("value"), in_card.get(metric), in_card.get("stderr")

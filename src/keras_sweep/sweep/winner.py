@@ -103,6 +103,7 @@ def train_on_all(
     params = {name: value for name, value in params.items() if not name.startswith("training.early_stopping.")}
     single = replace(
         spec,
+        search=replace(spec.search, seeds=1),
         space=SearchSpace((), params),
         objective=replace(spec.objective, take_best=False, epochs_from=0),
         training=replace(spec.training, early_stopping=None, seconds=None),
@@ -133,7 +134,7 @@ def build_trained_model(spec: SweepSpec, result: Result, weights: Weights, data:
     ModelError if the weights do not fit the model."""
     model = compile_model(spec, training_plan(spec, result.params), data)
     try:
-        model.set_weights(list(weights))
+        model.set_weights(list(weights[: len(model.weights)] if spec.search.seeds > 1 else weights))  # the first seed's
     except ValueError as error:
         fault = f"{display_name(spec.model.source)} now returns another model than for {result.name}"
         raise ModelError(f"{fault}: {error}", hint="Make the model depend only on the function's arguments") from error

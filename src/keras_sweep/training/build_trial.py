@@ -105,7 +105,7 @@ def _build_seeded_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -
     if "metrics" in spec.own:
         clear_session()  # otherwise Keras numbers the metrics' names, and they differ from the recorded names
     with without_tensorflow():
-        keras.utils.set_random_seed(plan.seed)
+        keras.utils.set_random_seed((plan.seed + data.seed) % 2**32)
     return build_with_fit(spec, plan.model_arguments, data)
 
 

@@ -55,7 +55,8 @@ def choose_runner(spec: SweepSpec, data: SearchData, choice: str | None, **optio
         )
     reason = _why_not_compiled(spec, data) if choice is None else None
     make = _make_lane_runner if choice is None and reason is None else RUNNERS.find(choice or "fit")
-    runner = make(spec, data, **{name: value for name, value in options.items() if value is not None})
+    options = {name: value for name, value in options.items() if value is not None}
+    runner = make(spec, data.with_seeds(spec.search.seeds), **options)
     runner.generation = spec.search.generation or runner.generation
     if spec.search.pace and (obstacle := why_no_pace(spec, runner)) is not None:
         raise UsageError(f"`search.pace` can't be used: {obstacle}", hint="Leave it out")
@@ -68,7 +69,7 @@ def why_no_pace(spec: SweepSpec, runner: Runner) -> str | None:
         f"`sampler: {spec.search.sampler}` waits for all results": not find_sampler(spec.search).draws_early,
         f"`type: {rule}` compares with trials that have ended": rule not in ("", *PACED_RULES),
         "`search.stop` looks at whole generations": spec.search.stop is not None,
-        "`where` limits `parameters`, and models can't be counted while others train": spec.space.counts_weights,
+        "`where` limits `parameters`, and models can't be counted while others train": spec.space.limits_weights,
         "trials differ in their data": get_data_space(spec.space).size > 1,
         f"trials train by {runner.name}": not runner.joins,
     }

@@ -264,7 +264,7 @@ class GroupRunner(Runner):
                 weights=self._programs.weights(lane, state),
                 seconds=lane.seconds,
                 rows=rows,
-                right=np.unpackbits(state.right[0], count=len(rows)).astype(bool) if state.right else None,
+                right=np.unpackbits(state.right[0], count=len(rows.y)).astype(bool) if state.right else None,
                 predict=lambda: self._programs.predict(lane, state),
                 model=lambda: self._programs.model(lane, state),
                 is_validation_score=scored.is_validation_score,

@@ -107,6 +107,7 @@ def make_result(
     if scores is None and can_win and is_validation_score:
         with suppress(Exception):  # calling a user's layer again may raise anything; the trial then has no row scores
             scores, rows_value = logged.row_scores()
+    scores = scores and scores.average(spec.search.seeds)
     try:
         measured = measure_goals(spec, weights, model) if spec.objective.further and not spec.function else {}
     except Exception as error:  # a user's layer may raise anything
@@ -272,7 +273,7 @@ def measure_goals(spec: SweepSpec, weights: Weights, model: Callable[[], tuple[A
     """
     names, values = {goal.name for goal in spec.objective.further}, {}
     if "parameters" in names:  # counted as by `keras.Model.count_params`
-        values["parameters"] = sum(array.size for array in weights) / max(spec.data.split.folds, 1)
+        values["parameters"] = sum(array.size for array in weights) / max(spec.data.split.folds, spec.search.seeds)
     if "flops" in names:
         values["flops"] = count_flops(*model())
     if "predict_seconds" in names:

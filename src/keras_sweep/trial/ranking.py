@@ -80,12 +80,6 @@ def good_enough(results: Iterable[Result], objective: Objective, value: float) -
     return next(good, None)
 
 
-def count_no_better(results: Sequence[Result], objective: Objective) -> int:
-    """Count the searched trials after the last trial that was better than all before it. 0 if no trial can win."""
-    last = max((trial.number for trial in improvements(results, objective)), default=math.inf)
-    return sum(trial.number > last and is_searched(trial) for trial in results)
-
-
 def winner(results: Iterable[Result], objective: Objective) -> Result | None:
     """Return the best trial that can win, or None if no trial can win."""
     candidates = (result for result in results if can_win(result, objective))

@@ -54,6 +54,12 @@ class RowScores:
             return np.unpackbits(self.arrays[0], count=self.rows).astype(np.float32)
         return np.asarray(self.arrays[0], np.float32)
 
+    def average(self, models: int) -> RowScores | None:
+        """Return the mean scores of rows that several models scored, model after model. None if these are outputs."""
+        if models > 1 and self.kind is not Kind.OUTPUTS:
+            return from_values(self.values().reshape(models, -1).mean(axis=0))
+        return self if models == 1 else None
+
     def take(self, places: npt.NDArray[Any]) -> RowScores:
         """Return the scores of the rows with these numbers."""
         arrays = (self.values(),) if self.kind is Kind.BITS else self.arrays

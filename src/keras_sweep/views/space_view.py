@@ -33,9 +33,9 @@ def print_space(console: Console, spec: SweepSpec, path: str) -> None:
         size_text += f", more if {escape(spec.model.source)} is a HyperModel with parameters"
     if spec.function:
         console.print(f"{escape(spec.function)} returns each trial's value, so there are {FUNCTION_LACKS}")
-    search = spec.search
-    early = ", fewer if `search.stop` ends the search" if search.stop else ""
-    console.print(f"{size_text}; {pluralize(search.trials, 'trial')} to be run by {search.engine_name}{early}")
+    by = f"with {spec.search.seeds} seeds each " * (spec.search.seeds > 1) + "to be run by "
+    by += spec.search.engine_name + ", fewer if `search.stop` ends the search" * (spec.search.stop is not None)
+    console.print(f"{size_text}; {pluralize(spec.search.trials, 'trial')} {by}")
 
 
 def parameter_text(parameter: Parameter) -> str:

@@ -221,6 +221,7 @@ class FitGroup(Group):
     def _train_folds_in_turn(self, live: LiveTrial, stopping: Callable[[], bool], note: Tell) -> None:
         """Train fold after fold to its end. Then report each epoch, joined over folds, to `note`, unless stopped."""
         lane, count, interrupted = self.lane, len(self._programs.data.folds), False
+        kind = self._programs.data.folds[0].kind
         take_best = trial_objective(self._objective, lane.suggestion).take_best
         by_fold: list[dict[int, Weights]] = []  # for each trained fold: epoch -> weights
         limit, over_at = lane.plan.training.seconds or math.inf, sys.maxsize  # seconds of all folds, the fewest epochs
@@ -239,7 +240,7 @@ class FitGroup(Group):
                 over_at = min(done, over_at) if is_over else over_at
                 if keeps_every_epoch:
                     weights[done] = part.scored_state().trainable
-                self._programs.emit(PhaseBegan(f"training fold {len(by_fold) + 1} of {count}, epoch {done} is done"))
+                self._programs.emit(PhaseBegan(f"training {kind} {len(by_fold) + 1} of {count}, epoch {done} is done"))
                 interrupted = stopping()
                 return not (interrupted or is_over or has_diverged(row))
 
@@ -276,7 +277,7 @@ class FitGroup(Group):
             if not is_user_error(error):
                 raise
             failure = Failure.from_error(error)
-            where = f"fold {fold + 1} of {len(self._programs.data.folds)}"
+            where = f"{self._programs.data.folds[fold].kind} {fold + 1} of {len(self._programs.data.folds)}"
             raise TrialFailed(replace(failure, reason=f"{where}: {failure.reason}")) from error
 
     def _join_row(
@@ -290,8 +291,9 @@ class FitGroup(Group):
         pooled_names, row = {f"val_{name}" for name in pooled}, dict[str, float]()
         for name in rows[0]:
             if name not in pooled_names and all(name in by_name for by_name in rows):
-                held = [fold.held if name.startswith("val_") else fold.train for fold in data.folds]
-                row[name] = float(join_scores(name, [by_name[name] for by_name in rows], held, data.train.weights))
+                kind, whole = ("held", data.validation) if name.startswith("val_") else ("train", data.train)
+                numbers = [getattr(fold, kind) for fold in data.folds]
+                row[name] = float(join_scores(name, [by_name[name] for by_name in rows], numbers, whole.weights))
         if not pooled:
             return row
         if has_diverged(row):

@@ -63,7 +63,7 @@ class FitPrograms:
         self.data = data
         self.is_worker = is_worker
         self.files: Path | None = None  # the folder for files of an objective function; None: they are not kept
-        self.pooled_metrics = find_pooled_metrics(spec) if data.folds else ()  # computed over all folds' outputs
+        self.pooled_metrics = find_pooled_metrics(spec) if spec.data.split.folds else ()  # over all folds' outputs
         self.compiled = 0  # trials compiled until now
         self.emit: Listener = lambda _: None
         # The state of TensorFlow's shuffle can't be set, nor the state of a user's dataset, callback or `fit`.
@@ -108,7 +108,7 @@ class FitPrograms:
             model, fit = compile_trial(self.spec, training_plan(self.spec, live.suggestion.params), data)
             kind = FitTraining if fit is None else OwnFitTraining
             begins, is_refit = live.begins[fold], data.train is data.validation
-            name = f"-fold-{fold + 1}" if self.data.folds else "-all-rows" if is_refit else ""
+            name = f"-{self.data.folds[fold].kind}-{fold + 1}" if self.data.folds else "-all-rows" if is_refit else ""
             live.parts.append(kind(self.spec, live.suggestion, data, model, fit, begins, started, self.emit, name))
         return live.parts[fold]
 

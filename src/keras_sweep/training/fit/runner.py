@@ -90,7 +90,7 @@ class FitRunner(GroupRunner):
             self._checkpoint = None
             if data.folds and watches(spec):
                 raise UsageError(
-                    "`early_stopping` and `reduce_lr_on_plateau` can't watch all folds: `fit` trains fold after fold",
+                    "`early_stopping` and `reduce_lr_on_plateau` can't watch folds or seeds: `fit` trains them in turn",
                     hint="Leave them out, or use the JAX backend without callbacks of your own",
                 )
 

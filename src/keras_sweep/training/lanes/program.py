@@ -20,7 +20,7 @@ import keras
 import numpy as np
 
 from keras_sweep.data.arrays import Array, cut, leaves
-from keras_sweep.data.search_data import SearchData
+from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.process.compiling import Effort
 from keras_sweep.training.checkpoint import TrainingState, join_states, split_state
 from keras_sweep.training.folds import join_fold_rows, join_scores
@@ -55,9 +55,9 @@ class DeviceData:
             return [cls(x, y, (x, y, *jax.device_put(arrays[2:])) if shares_rows else jax.device_put(arrays))]
         return [
             cls(
-                x if fold.rows is None else jax.device_put(fold.rows.x),
+                x if fold.rows is None or fold.kind == "seed" else jax.device_put(fold.rows.x),
                 y,
-                jax.device_put((fold.rows or data.train).take(fold.held).arrays),
+                jax.device_put(data.take_held(fold).arrays),
                 fold.train,
             )
             for fold in data.folds
@@ -305,19 +305,18 @@ class FoldedProgram:
     def epoch(self, state: Any, numbers: Numbers, order: Any, rates: Any) -> tuple[Any, Logs]:
         parts = zip(self._programs, state, order, strict=True)
         results = [program.epoch(part, numbers, rows, rates) for program, part, rows in parts]
-        return [part for part, _ in results], self._join_logs([logs for _, logs in results], order)
+        return [part for part, _ in results], self._join_logs([logs for _, logs in results], order, self._data.train)
 
     def validate(self, state: Any, numbers: Numbers) -> tuple[Any, Logs, Any, Any]:
         """Evaluate each row by the model of the fold that held it out. Return the same values as `Program.validate`."""
         results = [program.validate(part, numbers) for program, part in zip(self._programs, state, strict=True)]
         states, logs, finite, right = zip(*results, strict=True)
         right_rows = None if right[0] is None else join_fold_rows([fold_right.T for fold_right in right], self._data).T
-        validation_logs = self._join_logs(logs, [fold.held for fold in self._data.folds])
+        validation_logs = self._join_logs(logs, [fold.held for fold in self._data.folds], self._data.validation)
         return list(states), validation_logs, np.all(finite, axis=0), right_rows
 
-    def _join_logs(self, logs: Sequence[Logs], rows: Sequence[Array]) -> Logs:
-        weights = self._data.train.weights
-        return {name: join_scores(name, [log[name] for log in logs], rows, weights) for name in logs[0]}
+    def _join_logs(self, logs: Sequence[Logs], order: Sequence[Array], rows: Rows) -> Logs:
+        return {name: join_scores(name, [log[name] for log in logs], order, rows.weights) for name in logs[0]}
 
 
 def _take_rows(array: Any, rows: Any) -> Any:

@@ -118,20 +118,20 @@ class Programs:
             compile_lock, programs = self._programs(key)
         with compile_lock:  # the first thread compiles
             if not programs:
-                row_wise, effort = self.can_use_any_batch_size(signature), self.choose_effort(signature)
+                how: Any = {"row_wise": self.can_use_any_batch_size(signature), "effort": self.choose_effort(signature)}
                 self.compiling_keys.add(key)
                 try:
                     compiled: dict[Hashable, Program] = {}
                     for template, data in parts:
-                        if data.shapes not in compiled:
-                            compiled[data.shapes] = Program(template, lanes, data, row_wise=row_wise, effort=effort)
+                        if (template.key, data.shapes) not in compiled:
+                            compiled[template.key, data.shapes] = Program(template, lanes, data, **how)
                 finally:
                     self.compiling_keys.remove(key)
                 programs.update(compiled)
                 self.compiled += len(compiled)
                 self.needed_keys.add(key)
                 self.compiled_keys.add(key)
-        fold_programs = [programs[data.shapes].with_data(template, data) for template, data in parts]
+        fold_programs = [programs[template.key, data.shapes].with_data(template, data) for template, data in parts]
         return FoldedProgram(fold_programs, self._data) if self._data.folds else fold_programs[0]
 
     @cached_property
@@ -156,8 +156,8 @@ class Programs:
 
     def predict(self, lane: Lane, state: TrainingState) -> Array:
         """Return a lane's outputs [rows, ...] on validation rows. With folds, each model predicts its held-out rows."""
-        folds, train = self._data.folds, self._data.train
-        inputs = [(fold.rows or train).take(fold.held).x for fold in folds] or [self._data.validation.x]
+        folds = self._data.folds
+        inputs = [self._data.take_held(fold).x for fold in folds] or [self._data.validation.x]
         parts = zip(self._split_by_fold(lane, state), inputs, strict=True)
         outputs = [template.predict(part, x, lane.own) for (template, part), x in parts]
         return join_fold_rows(outputs, self._data) if folds else outputs[0]

@@ -50,6 +50,7 @@ class Template:
         else:
             self.model = compile_model(spec, plan, data)
         self.shared = SharedStructure.from_model(self.model, signature.structure) if signature.structure else None
+        self.key = data.seed if spec.model.kind != "dense" else 0  # a program of another key may compute with its seed
         self.order = DataOrder(np.random.get_state(), len(data.train))
         train = data.train
         weights: Any = signature.class_weight

@@ -82,7 +82,7 @@ class Task:
             )
         enable_compile_cache()
         data = load_variant(self.spec)
-        self.data = whole(self.spec, data) if self.is_whole else data
+        self.data = (whole(self.spec, data) if self.is_whole else data).with_seeds(self.spec.search.seeds)
         if self.data.fingerprint != self.fingerprint:
             raise UsageError("the worker's data differ from the sweep's", hint="Copy the data files to the worker")
         self._tools: dict[Hashable, Any] = {}
@@ -152,7 +152,7 @@ class Client:
 
         backend = workers.backend or keras.backend.backend()
         task = Task(
-            spec,
+            replace(spec, space=replace(spec.space, count_weights=None)),
             export_objects(spec.code),
             is_whole=data.train is data.validation and not data.folds,
             code=model_code(spec, now=True),

@@ -1,7 +1,7 @@
 """The weights of a trial's model are counted before it trains, and searches keep to the models that fit."""
 
-import pickle
 from pathlib import Path
+from typing import Any
 
 import keras
 import pytest
@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 import keras_sweep as ks
 from keras_sweep.errors import UsageError
+from keras_sweep.models import inspect_model
 from keras_sweep.models.build import build_model
-from keras_sweep.models.count_weights import WeightCounter, add_weight_counter, count_weights
+from keras_sweep.models.inspect_model import count_weights, limit_weights
 from keras_sweep.space.distributions import Categorical, Int
 from keras_sweep.space.search_space import Parameter, SearchSpace
 from keras_sweep.space.sweep_spec import ModelSpec
@@ -62,24 +63,26 @@ def test_a_model_far_larger_than_the_memory_is_counted() -> None:
     assert count_weights(make_spec(), DATA, {"hidden": (10**6, 10**6)}) == 65 * 10**6 + (10**6 + 1) * 10**6 + 10_000_010
 
 
-def test_a_model_is_counted_once_for_each_set_of_its_arguments() -> None:
-    counter = WeightCounter(make_spec(), DATA)
-    counts = [counter({"model.hidden": (4,), "learning_rate": rate}) for rate in (0.1, 0.2)]
-    assert counts == [310, 310] and list(counter.counts.values()) == [310]
-    assert pickle.loads(pickle.dumps(counter)) is None
+def test_a_model_is_counted_once_for_each_set_of_its_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[Any] = []
+    monkeypatch.setattr(inspect_model, "count_weights", lambda *arguments: counted.append(arguments) or 300)
+    limited = limit_weights(make_spec(space=SearchSpace((HIDDEN, LEARNING_RATE), where=("parameters <= 310",))), DATA)
+    counted.clear()
+    assert all(limited.space.allows({"model.hidden": (64,), "learning_rate": rate}) for rate in (0.1, 0.2))
+    assert len(counted) == 1
 
 
 def test_a_model_that_can_not_be_built_is_left_to_its_trial() -> None:
     space = SearchSpace((LEARNING_RATE,), where=("parameters <= 5",))
     spec = make_spec(space=space, model=ModelSpec("python", f"{__name__}:broken", {}), folder=HERE)
-    assert add_weight_counter(spec, DATA).space.allows({"learning_rate": 0.1})
+    assert limit_weights(spec, DATA).space.allows({"learning_rate": 0.1})
 
 
 @pytest.mark.parametrize(("parameter", "count"), [(HIDDEN, "4 models has 310"), (UNITS, "models has 85")])
 def test_a_space_without_a_model_that_fits_is_refused_with_the_smallest_count(parameter: Parameter, count: str) -> None:
     spec = make_spec(space=SearchSpace((parameter, LEARNING_RATE), where=("parameters <= 80",)))
     with pytest.raises(UsageError, match=f"no configuration meets `parameters <= 80`: the smallest of .*{count} param"):
-        add_weight_counter(spec, DATA)
+        limit_weights(spec, DATA)
 
 
 KINDS = [("optuna", name) for name in ("random", "tpe", "grid", "gp", "cmaes", "qmc")]
