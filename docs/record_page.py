@@ -115,6 +115,7 @@ CARD: Lines = {
     "runner": ("runner and backend", None),
     "data": ("the rows, as below", None),
     "validation": ("the value, its standard error, and all scores on validation rows", None),
+    "first_seed": ("with `search.seeds`: the validation scores of the model in the file", {"accuracy": 0.9375}),
     "estimate": ("the expected score on new rows, with a 95 % interval", None),
     "test": ("scores on the test rows, and how often they were looked at; `null` without a look", None),
     "versions": ("package -> version", None),

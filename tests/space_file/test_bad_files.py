@@ -52,14 +52,14 @@ parameters:
   nesterov: true
   epochs: {min: 0, max: 3}
   momentun: 0.9
-search: {engine: optuna, sampler: hyperband, trials: 1.5, seeds: 1}
+search: {engine: optuna, sampler: hyperband, trials: 1.5, sedes: 1}
 early_terminate: {type: median, eta: 0}
 """
     found = faults_of(text).faults
     assert [fault.line for fault in found] == sorted(fault.line or 0 for fault in found)
     keys = """data.csv data.traget data.target model.dense.units model.dense.activaton loss metrics.1 metric.goal
         parameters.optimizer.values.1 parameters.momentum.log parameters.momentum.foo parameters.momentum.min
-        parameters.nesterov parameters.epochs.min parameters.momentun search.trials search.seeds search.sampler
+        parameters.nesterov parameters.epochs.min parameters.momentun search.trials search.sedes search.sampler
         early_terminate.eta"""
     assert {fault.key for fault in found} == set(keys.split())
 

@@ -63,7 +63,8 @@ class FitPrograms:
         self.data = data
         self.is_worker = is_worker
         self.files: Path | None = None  # the folder for files of an objective function; None: they are not kept
-        self.pooled_metrics = find_pooled_metrics(spec) if spec.data.split.folds else ()  # over all folds' outputs
+        is_pooled = any(fold.kind == "fold" for fold in data.folds)
+        self.pooled_metrics = find_pooled_metrics(spec) if is_pooled else ()  # computed over all folds' outputs
         self.compiled = 0  # trials compiled until now
         self.emit: Listener = lambda _: None
         # The state of TensorFlow's shuffle can't be set, nor the state of a user's dataset, callback or `fit`.
