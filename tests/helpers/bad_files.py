@@ -68,6 +68,7 @@ OTHERS: Mapping[str, BadFile] = {
     "no data": (dense(data=""), None, "data", "`data` is missing (as in `data: fashion_mnist`)"),
     "data beside an objective": (FUNCTION + "data: iris\n", 4, "data", "the function has its own data and model"),
     "a function's refit": (FUNCTION + "finish: {refit: true}\n", 4, "finish.refit", "can't be used with `objective`"),
+    "seeds of a function": (FUNCTION + "search: {seeds: 2}\n", 4, "search.seeds", "can't be used with `objective`"),
     "data of a function": (FUNCTION.replace("x:", "data.x:"), 3, "parameters.data.x", "not a parameter of this data"),
     "an objective in no form": (FUNCTION.replace("sklearn:clone", "3"), 1, "objective.python", "`module:function`"),
     "only W&B's keys": ("parameters: {epochs: 1}\n", None, "model", "`model` is missing"),

@@ -166,6 +166,8 @@ def test_a_function_and_parameters_that_do_not_fit_are_refused(tmp_path: Path) -
     ):
         with pytest.raises(ModelError, match=words):
             searched(tmp_path, function)
+    with pytest.raises(ks.UsageError, match="an objective function has no model"):
+        searched(tmp_path, lambda x: x, where=["parameters <= 10"])
     assert not (tmp_path / "it").exists()
 
 

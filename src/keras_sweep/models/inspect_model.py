@@ -172,6 +172,8 @@ def limit_weights(spec: SweepSpec, data: SearchData) -> SweepSpec:
     model arguments. Raises UsageError if no configuration has a model that meets `where`."""
     if not spec.space.limits_weights:
         return spec
+    if spec.function:
+        raise UsageError("`where` can't limit `parameters`: an objective function has no model", hint="Leave it out")
     counts, unit, example = dict[str, int](), random.Random(0).random, spec.space.make_example(0.0)
 
     def count(params: Params) -> int:

@@ -88,8 +88,8 @@ def read_space_file(
     _check_search(faults, objective, search, early)
     finalists = _read_finalists(faults, space)
     if search is not None and search.seeds > 1:
-        finalists, wants = None, faults.root.plain.get("finalists", "none") != "none"
-        for name, is_set in {"split.folds": data is not None and data.split.folds, "finalists": wants}.items():
+        finalists, wants, folds = None, faults.root.plain.get("finalists", "none") != "none", data and data.split.folds
+        for name, is_set in {"split.folds": folds, "finalists": wants, "objective": faults.has("objective")}.items():
             if is_set:
                 faults.add(("search", "seeds"), f"can't be used with `{name}`", "leave out either of them")
     finish = faults.read_section(Finish, ("finish",))
