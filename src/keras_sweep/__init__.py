@@ -39,6 +39,10 @@ if TYPE_CHECKING:
     from keras_sweep.api.sweep import sweeps as sweeps
     from keras_sweep.api.sweep_cv import SweepCV as SweepCV
     from keras_sweep.api.trial import Trial as Trial
+    from keras_sweep.api.tuner import BayesianOptimization as BayesianOptimization
+    from keras_sweep.api.tuner import GridSearch as GridSearch
+    from keras_sweep.api.tuner import Hyperband as Hyperband
+    from keras_sweep.api.tuner import RandomSearch as RandomSearch
     from keras_sweep.api.tuner import Tuner as Tuner
     from keras_sweep.errors import Interrupted as Interrupted
     from keras_sweep.errors import SweepError as SweepError
@@ -56,7 +60,7 @@ _HOMES = {
     "api.sweep": ("Sweep", "open", "sweeps"),
     "api.sweep_cv": ("SweepCV",),
     "api.trial": ("Trial",),
-    "api.tuner": ("Tuner",),
+    "api.tuner": ("BayesianOptimization", "GridSearch", "Hyperband", "RandomSearch", "Tuner"),
     "errors": ("Interrupted", "SweepError", "UsageError"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

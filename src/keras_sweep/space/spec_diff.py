@@ -29,6 +29,7 @@ def flatten_spec(spec: SweepSpec) -> dict[str, Any]:
         **({"search.pace": spec.search.pace} if spec.search.pace else {}),
         **({"search.start": _to_plain(spec.search.start)} if spec.search.start else {}),
         **({"search.learn_from": spec.search.learn_from} if spec.search.learn_from else {}),
+        **_flatten("search.options", spec.search.options or {}),
         "epochs.take": "best" if spec.objective.take_best else "last",
         **_flatten("split", {name: value for name, value in asdict(spec.data.split).items() if value is not None}),
         **_flatten("model", spec.model.arguments),
@@ -42,9 +43,7 @@ def flatten_spec(spec: SweepSpec) -> dict[str, Any]:
     flat |= _flatten("training", {name: value for name, value in asdict(spec.training).items() if value})
     for parameter in spec.space.parameters:
         when = {condition.parameter: condition.values for condition in parameter.when}
-        flat |= _flatten(
-            f"parameters.{parameter.key}", {**_describe_distribution(parameter.distribution), "when": when}
-        )
+        flat |= _flatten(f"parameters.{parameter.key}", {**describe_distribution(parameter.distribution), "when": when})
     if spec.space.where:
         flat["where"] = list(spec.space.where)
     if spec.early_terminate:
@@ -96,7 +95,7 @@ def _describe_data(spec: SweepSpec) -> str:
     return f"{spec.data.kind} {Path(spec.data.source).name if source.is_path else spec.data.source}{target}"
 
 
-def _describe_distribution(distribution: Distribution) -> dict[str, Any]:
+def describe_distribution(distribution: Distribution) -> dict[str, Any]:
     if isinstance(distribution, Categorical):
         weighed = {"probabilities": distribution.probabilities} if distribution.probabilities else {}
         return {"values": distribution.choices, **weighed}

@@ -142,6 +142,11 @@ class SearchSettings:
         json_schema_extra={"items": {"anyOf": [{"type": "object"}, {"const": "defaults"}]}},
     )
     stop: Stop | None = default(None, "end the search early, when a trial is good enough or no better trial comes")
+    options: Mapping[str, int | float] | None = default(
+        None,
+        "of a sampler of KerasTuner: `num_initial_points`, `alpha`, `beta` of `bayesian`, `factor` of `hyperband`",
+        examples=[{"beta": 4.0}],
+    )
     learn_from: str = default(
         "", "name or folder of a sweep of these rows and this metric that the sampler learns from"
     )

@@ -296,6 +296,11 @@ def _check_search(
     elif search is not None and early is not None and early.first and not sampler.learns_others:
         rule = f"`type: halving` draws its first trials at random, but {search.engine} can't learn from them"
         faults.add(("early_terminate", "type"), rule, "use `successive_halving`, or `engine: optuna`")
+    known = getattr(sampler, "options", {})
+    for name in (search and search.options) or {}:
+        if name not in known:
+            rule = f"{quote(search and search.sampler)} has no option of this name"
+            faults.add(("search", "options", name), rule, f"it has {join(known)}" if known else "leave `options` out")
     if objective is None or not objective.further:
         return
     if early is not None:

@@ -10,11 +10,11 @@ Only this file uses private names of KerasTuner (1.4.8), with a reason beside ea
 
 import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 from keras_sweep.errors import SearchError
 from keras_sweep.search.engine import Capabilities
@@ -43,6 +43,7 @@ class SilentOracle(Capabilities):
     kind: str  # the class of `keras_tuner.oracles`
     learns_others = False
     models_results = False  # by a Gaussian process, which learns from any point
+    options: ClassVar[Mapping[str, Any]] = {}  # argument of the class -> its default, for `search.options`
 
     def __init__(
         self,
@@ -51,11 +52,13 @@ class SilentOracle(Capabilities):
         seed: int,
         accept: Callable[[Codes | None], Codes | None],
         budget: tuple[int, int] | None = None,  # the fewest and the most epochs of Hyperband's trials
+        arguments: Mapping[str, Any] | None = None,  # of the class; `options` has their names
     ) -> None:
         self._objective = objective
         self._seed = seed % 2**32 or 2**32 - 1  # KerasTuner ignores a seed of 0
         self._accept = accept
         self._budget = budget
+        self._arguments = {**self.options, **(arguments or {})}
         self._failed: list[str] = []
         self._phantoms: set[str] = set()
         with self._convert_errors():
@@ -145,7 +148,8 @@ class SilentOracle(Capabilities):
         if not self.models_results:
             return False
         completed = sum(trial.status == "COMPLETED" for trial in self._oracle.trials.values())
-        return bool(completed >= max(3 * len(self._oracle.hyperparameters.space), 3))
+        initial = self._arguments["num_initial_points"] or max(3 * len(self._oracle.hyperparameters.space), 3)
+        return bool(completed >= initial)
 
     def _has_only_phantoms(self, id: str) -> bool:
         """Return whether all first-round trials of trial `id`'s Hyperband bracket were dropped without training."""
@@ -187,6 +191,7 @@ class SilentOracle(Capabilities):
             "allow_new_entries": False,
             "tune_new_entries": False,
             "max_consecutive_failed_trials": math.inf,
+            **self._arguments,
         }
         if self._budget is not None:
             # Hyperband has no end: `search.trials` decides when to stop.
@@ -229,11 +234,13 @@ class RandomOracle(SilentOracle):
 class BayesianOracle(SilentOracle):
     name, kind = "bayesian", "BayesianOptimizationOracle"
     models_results = True
+    options: ClassVar[Mapping[str, Any]] = {"num_initial_points": None, "alpha": 1e-4, "beta": 2.6}
 
 
 class HyperbandOracle(SilentOracle):
     name, kind = "hyperband", "HyperbandOracle"
     sets_epochs = True
+    options: ClassVar[Mapping[str, Any]] = {"factor": 3}
 
 
 class GridOracle(SilentOracle):
