@@ -191,6 +191,15 @@ def test_what_is_left_out_has_defaults() -> None:
     assert read(dense(search="search: {engine: keras-tuner}")).search.sampler == "random"
 
 
+def test_options_are_those_of_the_sampler() -> None:
+    search = "search: {engine: keras-tuner, sampler: bayesian, options: {beta: 4}}"
+    assert read(dense(search=search)).search.options == {"beta": 4}
+    with pytest.raises(SpaceFileError, match="'random' has no option of this name"):
+        read(dense(search=search.replace("bayesian", "random")))
+    with pytest.raises(SpaceFileError, match="it has num_initial_points, alpha, beta"):
+        read(dense(search=search.replace("beta", "gamma")))
+
+
 @pytest.mark.parametrize(
     ("metric", "goal"),
     [("accuracy", "maximize"), ("mae", "minimize"), ("r2_score", "maximize")],

@@ -9,8 +9,8 @@ from keras_sweep.space.search_space import Goal, Objective, Parameter, SearchSpa
 SPACE = SearchSpace((Parameter("rate", Float(0.0, 1.0)),))
 
 
-def oracle(goal: Goal, sampler: str = "bayesian") -> SilentOracle:
-    return ORACLES[sampler](SPACE, Objective("val_loss", goal), 1, lambda codes: codes)
+def oracle(goal: Goal, sampler: str = "bayesian", **options: float) -> SilentOracle:
+    return ORACLES[sampler](SPACE, Objective("val_loss", goal), 1, lambda codes: codes, arguments=options)
 
 
 def scores(made: SilentOracle) -> dict[str, float | None]:
@@ -46,3 +46,10 @@ def test_a_bayesian_choice_costs_a_fit_once_enough_results_are_known() -> None:
         made.end(made.ask(number).id, 0.1 * number)
     assert made.needs_fit
     assert not oracle(Goal.MINIMIZE, "random").needs_fit
+
+
+def test_options_reach_the_class_of_the_sampler() -> None:
+    made = oracle(Goal.MINIMIZE, beta=9.0, num_initial_points=1)
+    assert (made._oracle.beta, made._oracle.alpha) == (9.0, 1e-4)
+    made.end(made.ask(0).id, 0.5)
+    assert made.needs_fit
