@@ -158,12 +158,13 @@ class Tuner(keras_tuner.Tuner):  # type: ignore[misc]
         epochs = getattr(self.oracle, "max_epochs", fit.get("epochs", 1))
         declared = self._search_space(lambda hp: hp.merge(self._declared)) if self._declared.space else {}
         batch = {"batch_size": fit["batch_size"]} if fit.get("batch_size") else {}
-        seeds, split = self.executions_per_trial, {"validation": fit.get("validation_split") or 0.2, "test": 0}
+        seeds = {"seeds": self.executions_per_trial} if self.executions_per_trial > 1 else {}
+        split = {"validation": fit.get("validation_split") or 0.2, "test": 0}
         return Spec(
             data=data,
             model=self._model,
             parameters={"epochs": epochs, **batch, **{MODEL_PREFIX + name: part for name, part in declared.items()}},
-            **self._common | ({"finalists": {"top": 5, "seeds": seeds - 1}} if seeds > 1 else {}),
+            **self._common | {"search": self._common["search"] | seeds},
             split=split if validation is None else None,
             training=_training_section(fit.get("callbacks") or ()) | ({"class_weight": dict(weight)} if weight else {}),
         )
