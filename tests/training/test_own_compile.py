@@ -55,6 +55,7 @@ def trained(name, params=None, **changes):
         ("of_the_users", "its own squares", {}, ("surest", "accuracy")),
     ],
 )
+@pytest.mark.full_effort  # with low effort, Keras's own draws have other bits
 def test_it_is_trained_as_it_compiles_itself(name, loss, arguments, metrics):
     result, spec, data = trained(name)
     assert (spec.loss, spec.loss_arguments, spec.metrics) == (loss, arguments, metrics)

@@ -39,6 +39,7 @@ def trained(name, params=None, watch=None, **changes):
     return results.get(0), spec
 
 
+@pytest.mark.full_effort  # with low effort, Keras's own draws have other bits
 def test_a_trial_has_the_numbers_that_its_fit_gives_by_hand():
     params = {"model.normalize": True, "model.shuffle": False}
     result, _ = trained("guide", params)

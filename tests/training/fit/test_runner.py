@@ -22,6 +22,7 @@ from tests.helpers.plain_fit import dense, plain_fit
 ADAM = {"optimizer": "adam", "learning_rate": 0.01, "epochs": 3}
 
 
+@pytest.mark.full_effort  # with low effort, Keras's own draws have other bits
 def test_a_trial_has_the_numbers_of_fit_and_evaluate(data):
     sgd, expected = {**ADAM, "optimizer": "sgd"}, plain_fit(dense, data, ADAM)
     result = fitted(make_spec(), data, suggestions(sgd, ADAM))[1]  # whatever ran before

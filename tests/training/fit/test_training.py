@@ -36,6 +36,7 @@ def evaluated(spec, result, data):
 
 
 @pytest.mark.parametrize("name", ["first_at_end", "first_at_epoch", "averaged"])
+@pytest.mark.full_effort  # with low effort, Keras's own draws have other bits
 def test_weights_that_a_callback_sets_at_the_end_are_scored_and_kept(data, name):
     params = {**ADAM, "epochs": 5 if name == "first_at_epoch" else 3}
     expected = plain_fit(dense, data, params, callbacks=[getattr(own_callbacks, name)()])
