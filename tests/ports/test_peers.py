@@ -3,8 +3,6 @@
 import difflib
 from pathlib import Path
 
-import pytest
-
 import keras_sweep as ks
 from tests.helpers.command import script
 
