@@ -15,6 +15,7 @@ from keras_sweep.api.edge import cut_tracebacks, warn_of_notices
 from keras_sweep.api.run import run
 from keras_sweep.api.spec import Optuna, Spec
 from keras_sweep.api.sweep import Sweep
+from keras_sweep.data.array_sources import is_dataset, name_arrays
 from keras_sweep.errors import ModelError, UsageError
 from keras_sweep.models.hyper_model import Exploration, has_own_fit
 from keras_sweep.process.backend import choose_backend, import_keras
@@ -124,7 +125,8 @@ class Tuner(keras_tuner.Tuner):  # type: ignore[misc]
         if self._folder.exists() and self._common["finalists"]:  # KerasTuner draws a seed if none is set
             self._common["search"]["seed"] = read_facts(self._folder).seed
         try:
-            calls = self._changes_trials() or fit.get("x") is None or len(fit_args) > len(FIT) or fit.keys() - ROWS
+            has_rows = fit.get("x") is not None and (fit.get("steps_per_epoch") is None or is_dataset(fit["x"]))
+            calls = self._changes_trials() or not has_rows or len(fit_args) > len(FIT) or fit.keys() - ROWS
             spec = self._function_spec(fit_args, fit_kwargs) if calls else self._model_spec(fit)
             place: dict[str, Any] = {"name": self._folder.name, "sweeps_dir": self._folder.path.parent}
             view = warn_of_notices if fit.get("verbose") == 0 else None
@@ -146,8 +148,6 @@ class Tuner(keras_tuner.Tuner):  # type: ignore[misc]
         return any(map(bool, changes)) or hasattr(self.oracle.objective, "objectives")
 
     def _model_spec(self, fit: Mapping[str, Any]) -> Spec:
-        from keras_sweep.data.array_sources import is_dataset, name_arrays
-
         x, validation, weight = fit["x"], fit.get("validation_data"), fit.get("class_weight")
         data: Any = x if validation is None else (x, validation)
         if fit.get("steps_per_epoch") is not None:
@@ -157,6 +157,7 @@ class Tuner(keras_tuner.Tuner):  # type: ignore[misc]
             data = name_arrays(rows, "_train") | name_arrays(validation or (), "_validation")
         epochs = getattr(self.oracle, "max_epochs", fit.get("epochs", 1))
         declared = self._search_space(lambda hp: hp.merge(self._declared)) if self._declared.space else {}
+        declared |= {part.name: part.value for part in self._declared.space if type(part).__name__ == "Fixed"}
         batch = {"batch_size": fit["batch_size"]} if fit.get("batch_size") else {}
         seeds = {"seeds": self.executions_per_trial} if self.executions_per_trial > 1 else {}
         split = {"validation": fit.get("validation_split") or 0.2, "test": 0}
