@@ -85,7 +85,7 @@ def use_fast_initializers() -> Iterator[None]:
     """Compile the draws of initial weights with medium effort, in models that this thread builds inside the block.
 
     XLA compiles a program for each shape of weights, and Keras passes no compile options. So the names of Keras's
-    initializers stand for subclasses that do. The weights are equal to the bit. On another backend nothing happens.
+    initializers mean subclasses that do. The weights are equal to the bit. On another backend nothing happens.
     """
     import keras
 
