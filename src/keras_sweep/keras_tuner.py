@@ -10,8 +10,9 @@ from keras_sweep.api.tuner import GridSearch as GridSearch
 from keras_sweep.api.tuner import Hyperband as Hyperband
 from keras_sweep.api.tuner import RandomSearch as RandomSearch
 from keras_sweep.api.tuner import Tuner as Tuner
-from keras_sweep.api.tuner import keras_tuner
 
 
 def __getattr__(name: str) -> object:
+    import keras_tuner  # late: it imports Keras, and `api.tuner` chooses the backend first
+
     return getattr(keras_tuner, name)

@@ -160,7 +160,8 @@ class SearchData:
         held = np.arange(len(rows) * seeds, dtype=np.int32).reshape(seeds, -1)
         repeated = (each(lambda array: np.concatenate([array] * seeds), arrays) for arrays in rows.arrays[1:])
         folds = tuple(Fold(train, numbers, rows, "seed") for numbers in held)
-        return replace(self, validation=Rows(rows.x, *repeated), folds=folds)
+        note = f"every trial trains with {seeds} seeds: its values are means, and its model has the first seed"
+        return replace(self, validation=Rows(rows.x, *repeated), folds=folds, notices=(*self.notices, note))
 
 
 def fingerprint(*parts: Rows, folds: Sequence[Fold] = ()) -> str:
