@@ -4,7 +4,6 @@ import hashlib
 import math
 import time
 from collections import Counter
-from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from itertools import cycle, islice
@@ -96,14 +95,16 @@ def estimate_time(spec: SweepSpec, runner: Runner, emit: Listener) -> TimeEstima
     # The program that scores a trial is compiled, too, on its first use.
     program_seconds = (spent["compile"] + spent["score"]) / max(runner.compiled, 1)
     length = sum(lengths) / len(lengths)
-    offer = _offer_rungs(spec)
-    trained, whole, offered = _estimate_epochs(
-        spec, offer, list(islice(cycle(lengths), int(trials))), runner.generation
-    )
+    rule, offer, all_lengths = spec.early_terminate, _offer_rungs(spec), list(islice(cycle(lengths), int(trials)))
+    least, most = spec.space.get_bounds("epochs", DEFAULT_EPOCHS)
+    is_read = rule is not None and spec.objective.epochs_from  # without rungs, the sampler would draw `epochs`
+    whole = len(all_lengths) * (least + most) / 2 if is_read else float(sum(all_lengths))
+    trained = whole if rule is None else estimate_epochs(spec, rule, all_lengths, runner.generation)
+    offered = 0.0 if offer is None else estimate_epochs(spec, offer, [most] * len(all_lengths), runner.generation)
     finalists = (0, 0)  # estimated as if all trials had the same length
     if (section := spec.finalists) is not None:
-        most = math.inf if spec.finalists_asked else SHARE * trained
-        finalists = afford_finalists([length] * min(section.top, int(trials)), section.seeds, most)
+        most_epochs = math.inf if spec.finalists_asked else SHARE * trained
+        finalists = afford_finalists([length] * min(section.top, int(trials)), section.seeds, most_epochs)
     return TimeEstimate(
         runner.name,
         epoch_seconds=(spent["train"] + spent["validate"]) / len(ended_epochs),
@@ -134,21 +135,6 @@ def _offer_rungs(spec: SweepSpec) -> EarlyTerminate | None:
     if sampler.learns and sampler.learns_others and least == HALVING.min_iter:
         return HALVING
     return replace(RUNGS, min_iter=max(RUNGS.min_iter, least))
-
-
-def _estimate_epochs(
-    spec: SweepSpec, offer: EarlyTerminate | None, lengths: Sequence[int], generation: int
-) -> tuple[float, float, float]:
-    """Return the expected epochs of all trials: with the sweep's rungs, without rungs, and with the rungs of `offer` (0
-    if None). `lengths` lists the epochs of each trial. A generation has `generation` trials."""
-    rule, whole = spec.early_terminate, float(sum(lengths))
-    least, most = spec.space.get_bounds("epochs", DEFAULT_EPOCHS)
-    if rule is not None:
-        whole = len(lengths) * (least + most) / 2 if spec.objective.epochs_from else whole
-        return estimate_epochs(spec, rule, lengths, generation), whole, 0.0
-    if offer is None:
-        return whole, whole, 0.0
-    return whole, whole, estimate_epochs(spec, offer, [most] * len(lengths), generation)
 
 
 def probe_time(
