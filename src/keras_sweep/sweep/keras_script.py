@@ -41,24 +41,17 @@ def trial_script(sweep: OpenSweep, number: int | None, *, rows: Path | None = No
     if data.folds or spec.search.seeds > 1:
         message = f"{trial.name} was trained once per fold or seed, which a script can't repeat"
         raise UsageError(message, hint="`sweep replay` without `--script` trains all of these models again")
-    is_multiple = not all(isinstance(array, np.ndarray) for array in data.train.arrays)
-    needs_adapt, is_spread = spec.training.adapt or data.has_texts, DISTRIBUTION in keras_config()
-    if (
-        is_spread
-        or fits_itself(spec)
-        or is_multiple
-        or needs_adapt
-        or data.train.labels is None
-        or spec.scale
-        or data.stream
-    ):
-        obstacle = "on several inputs or outputs" if is_multiple else "without labels"
-        obstacle = "by an objective function" if spec.function else obstacle
-        obstacle = "on texts, or with layers that adapt" if needs_adapt else obstacle
-        obstacle = "with its target transformed" if spec.scale else obstacle
-        obstacle = "on a dataset" if data.stream else obstacle
-        obstacle = "under `keras.distribution`" if is_spread else obstacle
-        obstacle = f"by the `fit` of {display_name(spec.model.source)}" if fits_itself(spec) else obstacle
+    obstacles = {
+        f"by the `fit` of {display_name(spec.model.source)}": fits_itself(spec),
+        "under `keras.distribution`": DISTRIBUTION in keras_config(),
+        "on a dataset": data.stream is not None,
+        "with its target transformed": spec.scale is not None,
+        "on texts, or with layers that adapt": spec.training.adapt or data.has_texts,
+        "by an objective function": bool(spec.function),
+        "on several inputs or outputs": not all(isinstance(array, np.ndarray) for array in data.train.arrays),
+        "without labels": data.train.labels is None,
+    }
+    for obstacle in (words for words, is_so in obstacles.items() if is_so):
         message = f"{trial.name} was trained {obstacle}, which a script can't repeat"
         raise UsageError(message, hint="`sweep replay` without `--script` trains it again")
     if rows is None:
