@@ -127,20 +127,12 @@ def root_mean_squared_error(outputs: Floats, labels: Floats) -> Metric:
     """Return Keras's `RootMeanSquaredError()` as a function of row weights: [B, n] -> [B]."""
     p = outputs.reshape(len(outputs), -1).astype(np.float64)
     squared_errors = ((labels.reshape(p.shape) - p) ** 2).mean(1)
-
-    def evaluate(weights: Floats) -> Floats:
-        return np.asarray(np.sqrt(weights @ squared_errors / weights.sum(1)))
-
-    return evaluate
+    return lambda weights: np.asarray(np.sqrt(weights @ squared_errors / weights.sum(1)))
 
 
 def _ratio(above: npt.NDArray[np.bool_], below: npt.NDArray[np.bool_]) -> Metric:
     numerators, denominators = (part.reshape(len(part), -1).sum(1).astype(np.float64) for part in (above, below))
-
-    def evaluate(weights: Floats) -> Floats:
-        return np.asarray((weights @ numerators) / (weights @ denominators))
-
-    return evaluate
+    return lambda weights: np.asarray((weights @ numerators) / (weights @ denominators))
 
 
 # Names in a space file -> metrics
