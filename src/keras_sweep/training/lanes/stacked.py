@@ -4,6 +4,7 @@ This layout works for every optimizer. For elementwise optimizers it is two to t
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -56,12 +57,8 @@ class StackedLayout:
         trainable, other, slots = state
         slots = [numbers if place == self._rate_place else slot for place, slot in enumerate(slots)]
         batch = (x, y) if weights is None else (x, y, weights)
-
-        def train_lane(trainable: Any, other: Any, slots: Any, metrics: Any) -> Any:
-            _, new_state = self._model.train_step((trainable, other, slots, metrics), batch)
-            return new_state
-
-        trainable, other, slots, metrics = self._map_over_lanes(train_lane)(trainable, other, slots, metrics)
+        train_lanes = self._map_over_lanes(lambda *lane: self._model.train_step(lane, batch)[1])
+        trainable, other, slots, metrics = train_lanes(trainable, other, slots, metrics)
         return (list(trainable), list(other), list(slots)), list(metrics)
 
     def test(self, state: State, metrics: list[Any], numbers: Any, *batch: Any) -> tuple[State, list[Any], Any]:
@@ -75,13 +72,9 @@ class StackedLayout:
     def _map_over_lanes(self, call: Callable[..., Any]) -> Callable[..., Any]:
         """Turn a function of a lane into a function of all lanes. A lone lane runs without `vmap`, just as in `fit`."""
         if self._lanes > 1:
-            mapped: Callable[..., Any] = jax.vmap(call)
-            return mapped
-
-        def call_single_lane(*arguments: Any) -> Any:
-            return jax.tree.map(lambda array: array[None], call(*jax.tree.map(lambda array: array[0], arguments)))
-
-        return call_single_lane
+            return jax.vmap(call)  # type: ignore[no-any-return]
+        take, stack = partial(jax.tree.map, lambda array: array[0]), partial(jax.tree.map, lambda array: array[None])
+        return lambda *arguments: stack(call(*take(arguments)))
 
     def find_finite_lanes(self, state: State) -> Any:
         finite = [jnp.isfinite(array).reshape(self._lanes, -1).all(1) for array in state[0]]
