@@ -129,7 +129,7 @@ def fit_baseline(spec: SweepSpec, data: SearchData) -> Baseline:
     if data.classes is None:
         regressor = SGDRegressor(random_state=SEED)
         model, metric, text = make_pipeline(StandardScaler(), regressor), "r2", f"StandardScaler + {regressor}"
-    x, y = _flatten_rows(rows.x), _get_target(rows.y, data)
+    x, y = rows.x.reshape(len(rows), -1), _get_target(rows.y, data)
     threads = min(FOLDS, os.cpu_count() or 1, MOST_THREADS)
     with config_context(enable_metadata_routing=data.weighs):  # lets `cross_validate` use row weights
         if data.weighs:
@@ -157,8 +157,9 @@ def _score_validation(model: Any, data: SearchData) -> dict[str, float]:
     parts: Any = [(data.fold(index), fold.held) for index, fold in enumerate(data.folds)] or [(data, slice(None))]
     for part, places in parts:
         with warnings.catch_warnings(**QUIET):
-            model.fit(_flatten_rows(part.train.x), _get_target(part.train.y, data), **_fit_arguments(part.train))
-        predicted[places] = model.predict(_flatten_rows(part.validation.x))
+            x = part.train.x.reshape(len(part.train), -1)
+            model.fit(x, _get_target(part.train.y, data), **_fit_arguments(part.train))
+        predicted[places] = model.predict(part.validation.x.reshape(len(part.validation), -1))
     if data.classes is None:
         errors = predicted - y.astype(np.float64)
         squared, absolute = (float(np.average(error, weights=weights)) for error in (errors**2, np.abs(errors)))
@@ -168,10 +169,6 @@ def _score_validation(model: Any, data: SearchData) -> dict[str, float]:
 
 def _fit_arguments(rows: Rows) -> dict[str, Array]:
     return {} if rows.weights is None else {"sample_weight": rows.weights}
-
-
-def _flatten_rows(x: Array) -> Array:
-    return x.reshape(len(x), -1)
 
 
 def _get_target(y: Array, data: SearchData) -> Array:
