@@ -154,7 +154,6 @@ class PlainHelp(TyperCommand):
         for option in self.params:
             registered = names_of(option.name) if option.name in ("sampler", "runner") else ()
             text: str = getattr(option, "help", None) or ""
-            plugins = [name for name in registered if name not in re.findall(r"[\w-]+", text)]
-            if plugins:
+            if plugins := [name for name in registered if name not in re.findall(r"[\w-]+", text)]:
                 option.help = f"{text.removesuffix('.')}; also {', '.join(plugins)}."  # type: ignore[attr-defined]
         return super().get_help(ctx).replace(" <list[str]>", "")

@@ -113,8 +113,7 @@ def label_array(y: Any, what: str) -> Array:
     if not is_valid or not array.size:
         raise DataError(f"{what} must be numbers or texts, [N] or [N, ...], but got {describe_value(y)}", hint=ARRAYS)
     if array.dtype.kind == "O":
-        strange = [row for row, value in enumerate(array.reshape(-1)) if not isinstance(value, str)]
-        if strange:
+        if strange := [row for row, value in enumerate(array.reshape(-1)) if not isinstance(value, str)]:
             label = repr(array.reshape(-1)[strange[0]])[:40]
             raise DataError(
                 f"{what} must be all numbers or all texts, but label {strange[0] + 1} is {label}",

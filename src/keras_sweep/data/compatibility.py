@@ -150,8 +150,7 @@ def _dense_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
     ]
     for argument, allowed, rule in checks:
         for key, values in _argument_values(spec, argument):
-            wrong = [value for value in values if allowed and value is not None and value not in allowed]
-            if wrong:
+            if wrong := [value for value in values if allowed and value is not None and value not in allowed]:
                 yield Fault(f"{rule}, but got {quote(wrong[0])}", key, hint=f"use `{allowed[0]}`, or leave it out")
 
 

@@ -52,8 +52,7 @@ class ArrayFile:
                 content = array.data
         except Exception as error:  # zlib and NumPy may raise anything for a damaged file
             raise DataError(f"{path} can't be read: {error}", hint="Remove it or replace it") from error
-        digest = hashlib.sha256(content).hexdigest()
-        if digest != self.digest:
+        if (digest := hashlib.sha256(content).hexdigest()) != self.digest:
             message = f"{path} is not the published file: its content has SHA-256 {digest}, not {self.digest}"
             raise DataError(message, hint="Remove it or replace it")
         return array if self.member is None else np.load(io.BytesIO(content), allow_pickle=False)[self.member]

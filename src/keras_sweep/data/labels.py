@@ -104,8 +104,7 @@ class Labels:
         if y.size == len(y):
             indices_by_value = {value: index for index, value in enumerate(self.values)}
             indices = np.array(list(map(indices_by_value.get, y.reshape(-1).tolist(), repeat(-1))), np.int32)
-            unknown = sorted({str(value) for value in y.reshape(-1)[indices < 0]})
-            if unknown:
+            if unknown := sorted({str(value) for value in y.reshape(-1)[indices < 0]}):
                 raise DataError(
                     f"the {rows} have classes that no training row has: {itemize(unknown)}",
                     hint="Add training rows of these classes, or remove these rows. If `split` makes the parts, "

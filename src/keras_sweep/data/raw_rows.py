@@ -34,8 +34,7 @@ def rows_in_order(spec: SweepSpec, data: SearchData) -> Rows:
     Other rows are training rows, then validation rows. Raises DataError for a dataset that is not read into memory."""
     if data.stream is not None:
         raise DataError(f"the training rows of {data.name} are a dataset that only `fit` reads, batch by batch")
-    pictures = image_set(spec.data)
-    if pictures is not None:
+    if (pictures := image_set(spec.data)) is not None:
         images, labels = pictures.search_arrays()
         return Rows(images.reshape(len(images), -1) / 255.0, labels)
     return data.train if data.folds else _concatenate_rows(data.train, data.validation)

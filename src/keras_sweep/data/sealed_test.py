@@ -41,8 +41,7 @@ def _open_rows(spec: SweepSpec, data: SearchData) -> tuple[Rows, Features]:
     if not data.test_rows:
         hint = "Add test rows, or give all rows together and set `split: {test: 0.2}`"
         raise DataError(f"{data.name} has no test rows", hint=hint)
-    pictures = image_set(spec.data)
-    if pictures is not None:
+    if (pictures := image_set(spec.data)) is not None:
         images, labels = pictures.test_arrays()
         return encode_pictures(spec, pictures, images, labels), images
     encoding = fit_encoding(spec, read_parts(spec), data.preprocessing)

@@ -89,8 +89,7 @@ def missing_path_error(what: str, path: Path) -> DataError:
 
 
 def read_named(data: DataSpec, _: Path) -> SourceRows:
-    pictures = image_set(data)
-    if pictures is not None:
+    if (pictures := image_set(data)) is not None:
         train, names = RawRows(*pictures.search_arrays()), pictures.class_names
         return SourceRows(data.source, train=train, class_names=names, image_shape=pictures.shape, pictures=pictures)
     if data.source not in SKLEARN_SETS:

@@ -126,8 +126,7 @@ class TablePreprocessing:
         functions of the same names. Empty arrays are skipped, since some backends can't `take` from nothing."""
         scales = [(column.fill, column.mean, column.deviation) for column in self._numbers]
         fill, mean, deviation = np.array(scales, np.float32).reshape(-1, 3).T[:, None]
-        scaled = [place for place, column in enumerate(self._numbers) if column.deviation or column.kept]
-        if scaled:
+        if scaled := [place for place, column in enumerate(self._numbers) if column.deviation or column.kept]:
             filled = library.where(library.isnan(numbers), fill, numbers)
             if len(scaled) < len(self._numbers):  # taking all columns of a wide table is slow
                 filled = library.take(filled, scaled, axis=1 + len(self.steps))
@@ -135,8 +134,7 @@ class TablePreprocessing:
             deviations = deviation[:, scaled]
             factors = np.divide(np.float32(1), deviations, out=np.zeros_like(deviations), where=deviations > 0)
             yield library.multiply(centred, factors)
-        indicated = [place for place, column in enumerate(self._numbers) if column.indicator]
-        if indicated:
+        if indicated := [place for place, column in enumerate(self._numbers) if column.indicator]:
             yield library.take(library.isnan(numbers), indicated, axis=1)
         for column, texts in zip(self._texts, codes, strict=True):
             vocabulary = code_points(list(column.categories), column.width)

@@ -85,8 +85,7 @@ def digest_files(module: str, folder: Path) -> dict[str, str]:
     digests: dict[str, str] = {}
     while paths_left:
         path = paths_left.pop()
-        name = path.relative_to(folder).as_posix()
-        if name not in digests:
+        if (name := path.relative_to(folder).as_posix()) not in digests:
             with contextlib.suppress(OSError):  # the import will report it
                 digests[name], imports = _read_source(path.read_bytes())
                 paths_left.extend(_find_imported_files(imports, path, folder))

@@ -127,8 +127,7 @@ def check_file(folder: SweepFolder) -> None:
         raise RecordError(f"there is no record {path}", hint="`sweep list` shows all sweeps")
     for file in (path, *(path.with_name(path.name + suffix) for suffix in schema.SIDE_FILES)):
         with contextlib.suppress(FileNotFoundError):  # SQLite writes to its side files even when it only reads
-            kind = kind_of(file.lstat().st_mode)
-            if kind is not None:
+            if (kind := kind_of(file.lstat().st_mode)) is not None:
                 raise RecordError(f"{file} is {kind}, not a file", hint=DAMAGED_HINT)
 
 

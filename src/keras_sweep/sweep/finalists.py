@@ -46,8 +46,7 @@ def train_finalists(sweep: OpenSweep, results: Sequence[Result]) -> bool:
         record = TrialRecord(study.finalists(), spec.objective, kept=WEIGHTS, notice=lambda text: emit(Noticed(text)))
     search = {trial.number: trial for trial in results}
     trained = {(finalist.recipe, finalist.finalist_seed): finalist for finalist in record.results()}
-    missing = [pair for pair in choice if pair not in trained]
-    if missing:
+    if missing := [pair for pair in choice if pair not in trained]:
         finished = tuple(finalist for pair, finalist in trained.items() if pair in set(choice))
         epochs = sum(search[recipe].epochs for recipe, _ in missing)
         recorded = RecordedSweep(study.folder, study.facts, results)

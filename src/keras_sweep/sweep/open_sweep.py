@@ -212,8 +212,7 @@ def load_for_run(
     future = None
     with wall.phase("import"):
         with stop.guard_imports(), ThreadPoolExecutor(1) as thread:
-            pictures = image_set(spec.data)
-            if pictures is not None and pictures.find() is not None:
+            if (pictures := image_set(spec.data)) is not None and pictures.find() is not None:
                 # Unpacking and scaling take a second, and importing Keras takes two. The thread needs scikit-learn:
                 # this import makes the thread wait until the whole package is there.
                 future = thread.submit(load_search_data, spec)

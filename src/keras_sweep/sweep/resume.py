@@ -135,8 +135,7 @@ def set_damaged_weights_aside(folder: SweepFolder, results: Sequence[Result], em
     damaged = []
     files = {part: saved.list_numbered_files(part.weights) for part in (folder, folder.finalists)}
     for trial in (trial for result in results for trial in (result, *result.finalists)):
-        path = files[saved.select_part(folder, trial)].get(trial.number)
-        if path is not None:
+        if (path := files[saved.select_part(folder, trial)].get(trial.number)) is not None:
             try:
                 saved.load_weights_of(folder, trial)
             except RecordError as error:
@@ -177,8 +176,7 @@ def rebuild_scores(sweep: OpenSweep, results: Sequence[Result]) -> None:
         except RecordError as error:
             if path.exists() or path.is_symlink():
                 sweep.emit(Noticed(f"{error.message}; the file is renamed to {set_aside(path).name}"))
-            scores = _recompute_scores(sweep, trial)
-            if scores is None:
+            if (scores := _recompute_scores(sweep, trial)) is None:
                 lost += 1
             else:
                 saved.save_scores(path, scores)

@@ -96,8 +96,7 @@ def compute_winner_outputs(sweep: OpenSweep, best: Result) -> ValidationOutputs:
     """Compute the outputs of the winner `best` on the validation rows from saved weights, without opening a model file.
     Raises RecordError if no weights are saved, DataError if the pictures are missing or the model has several outputs.
     Also raises as `OpenSweep.load`."""
-    pictures = image_set(sweep.recorded_spec.data)
-    if pictures is not None and pictures.find() is None:
+    if (pictures := image_set(sweep.recorded_spec.data)) is not None and pictures.find() is None:
         raise DataError(f"the files of {pictures.name} are not on this machine", hint="`sweep data` fetches them")
     spec, data = sweep.load(best)
     outputs = compute_validation_outputs(spec, best, load_weights_of(sweep.folder, best), data)

@@ -31,8 +31,7 @@ NAMED_PARTS = 4
 def time_parts(seconds: Mapping[str, float]) -> dict[str, float]:
     """Return {part of a run: seconds}, longest first. `total` becomes a last part, `other`, with the remaining time."""
     parts = {name: max(value, 0.0) for name, value in seconds.items() if name != "total" and math.isfinite(value)}
-    rest = seconds.get("total", 0.0) - sum(parts.values())
-    if rest > 0.0005:
+    if (rest := seconds.get("total", 0.0) - sum(parts.values())) > 0.0005:
         parts["other"] = parts.get("other", 0.0) + rest
     return dict(sorted(parts.items(), key=lambda part: (part[0] == "other", -part[1])))
 

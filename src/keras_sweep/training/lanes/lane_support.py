@@ -35,8 +35,7 @@ def why_not_lanes(spec: SweepSpec, data: SearchData) -> str | None:
     for array in arrays:
         if array.dtype.kind not in "biuf":
             return f"the data have type {array.dtype}, not numbers"
-    size = sum(array.nbytes for array in arrays)
-    if size > MAX_DATA_BYTES:
+    if (size := sum(array.nbytes for array in arrays)) > MAX_DATA_BYTES:
         return f"the data have {size:,} bytes, more than the limit of {MAX_DATA_BYTES:,}"
     return None if spec.model.kind == "dense" else _find_model_problem(spec, data)
 

@@ -120,8 +120,7 @@ def find_numbers(model: Any) -> list[tuple[Any, str]]:
     """Return (layer or penalty, attribute) of each per-lane number in a model that `build_structure_model` built."""
     places = []
     for layer in list_layers(model):
-        name = NUMBER_OF.get(type(layer).__name__)
-        if name is not None and getattr(layer, name) == PLACEHOLDER:
+        if (name := NUMBER_OF.get(type(layer).__name__)) is not None and getattr(layer, name) == PLACEHOLDER:
             places.append((layer, name))
         for penalty in (getattr(layer, kind, None) for kind in PENALTIES):
             places += [(penalty, factor) for factor in penalty.factors] if penalty is not None else []

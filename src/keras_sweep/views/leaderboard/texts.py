@@ -188,8 +188,7 @@ def leaderboard_notes(ranking: Ranking) -> list[str]:
         varying = {*varying_names(rows), "epochs"}
         common = {name: value for name, value in rows[0].params.items() if name not in varying}
         notes += [f"in all trials: {params_text(common)}"] if common else []
-    tied = [row for row in rows if row.tie]
-    if tied:
+    if tied := [row for row in rows if row.tie]:
         notes.append(f"{TIE} {_ties_text(tied, comparison)}")
     if other_rows := sum(row.other_rows for row in rows):
         trials = f"{pluralize(other_rows, 'trial')} with other validation rows than the winner"

@@ -72,8 +72,7 @@ def _describe_best(axis: Axis, rows: Sequence[LeaderboardRow], objective: Object
     texts = []
     for place, choice in enumerate(axis.choices):
         group = [row.value for row in rows if row.comparable and axis.values.get(row.number) == place]
-        values = [value for value in group if value is not None]
-        if values:
+        if values := [value for value in group if value is not None]:
             texts.append(f"{choice} {score_text(min(values, key=objective.key))} ({len(values)})")
     return f"The best value of each (and its number of trials): {', '.join(texts)}." if texts else ""
 

@@ -46,8 +46,7 @@ class PlainLines:
     def _print_phases(self) -> None:
         with self._changed:
             while self._open:
-                due = self._printed + self._wait - time.monotonic()
-                if due > 0:
+                if (due := self._printed + self._wait - time.monotonic()) > 0:
                     self._changed.wait(due)
                     continue
                 next_wait = min(2 * self._wait, LONGEST_SILENCE)
