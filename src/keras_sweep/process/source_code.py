@@ -43,8 +43,7 @@ def is_installed(module: str) -> bool:
     top = module.partition(".")[0]
     if top in ("keras_sweep", "__main__"):
         return top == "keras_sweep"
-    place = find_module_file(module)
-    if place is None:
+    if (place := find_module_file(module)) is None:
         return top in sys.stdlib_module_names
     return bool({"site-packages", "dist-packages"} & set(place.parts)) or STANDARD in place.parents
 

@@ -135,8 +135,7 @@ def require_study(connection: sqlite3.Connection, folder: SweepFolder) -> Record
     """Return the sweep's study from an open database; errors name `folder`.
     Raises RecordError if this version of keras-sweep can't read the tables, ValueError if the study is damaged."""
     path = folder.study
-    revision = schema.read_revision(connection)
-    if revision is None:
+    if (revision := schema.read_revision(connection)) is None:
         raise RecordError(f"this is not the record of a sweep: {path}", hint=DAMAGED_HINT)
     if revision != schema.REVISION:
         message = f"{path} has Optuna tables of revision {revision}, but this keras-sweep reads {schema.REVISION}"

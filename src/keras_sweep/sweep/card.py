@@ -193,8 +193,7 @@ def test_record(facts: Facts, training: Result) -> dict[str, Any] | None:
     `facts` has the attributes of the sweep's record. The key `stderr` is the standard error of the objective's metric.
     The key `stderrs` maps names of metrics to standard errors, without metrics whose standard error is unknown.
     """
-    test = facts.test_of(training)
-    if test is None:
+    if (test := facts.test_of(training)) is None:
         return None
     errors = {"stderr": test.stderrs.get(facts.metric.removeprefix("val_")), "stderrs": dict(test.stderrs)}
     return {**test.scores, **errors, "rows": test.rows, "looks": facts.test_looks}

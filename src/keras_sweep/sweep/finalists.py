@@ -99,8 +99,7 @@ def choose_finalists(spec: SweepSpec, results: Sequence[Result]) -> ChosenFinali
     If the space file does not ask for finalists, they may train at most a quarter of the search's epochs. If this is
     not enough, fewer configurations are chosen, and then fewer seeds. At least two configurations are chosen, or none.
     """
-    section = spec.finalists
-    if section is None:
+    if (section := spec.finalists) is None:
         return ChosenFinalists(len(results))
     objective, plain = spec.objective, [replace(r, finalists=(), final=False) for r in results if r.is_whole]
     ranked = sorted((r for r in plain if can_win(r, objective)), key=lambda r: order_key(r, objective))

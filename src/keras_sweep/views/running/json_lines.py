@@ -116,8 +116,7 @@ def result_record(result: Result) -> dict[str, Any]:
 
 
 def _best_record(results: tuple[Result, ...], objective: Objective) -> dict[str, Any] | None:
-    best = winner(results, objective)
-    if best is None:
+    if (best := winner(results, objective)) is None:
         return None
     record = {name: getattr(best, name) for name in ("number", "value", "stderr", "params")}
     record |= seeds_record(seed_scores(best))
