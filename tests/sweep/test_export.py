@@ -37,7 +37,7 @@ def written(function: str, folder: Path) -> tuple[str, Path, np.ndarray]:
     model.fit(DATA.train.x, DATA.train.y, verbose=0)
     whole = build_file_model(spec, model, DATA)
     path = folder / f"{function}.keras"
-    save_keras(whole, path)
+    save_keras(whole, path, path)
     return opening_call(whole), path, model.predict(DATA.validation.x, verbose=0)
 
 

@@ -80,13 +80,9 @@ def build_file_model(spec: SweepSpec, model: Any, data: SearchData) -> Any:
     return whole
 
 
-def save_keras(model: Any, path: Path) -> None:
-    """Write a `.keras` file, which every backend opens with `load_model`. Raises SweepError if Keras can't write."""
-    with replacing_path(path) as part:
-        _write_keras(model, part, path)
-
-
-def _write_keras(model: Any, part: Path, path: Path) -> None:
+def save_keras(model: Any, part: Path, path: Path) -> None:
+    """Write a `.keras` file, which every backend opens with `load_model`, to `part`. Errors name the final `path`.
+    Raises SweepError if Keras can't write."""
     with without_tensorflow():
         try:
             model.save(part)
@@ -167,11 +163,11 @@ def export_trial(
         # Ctrl-C leaves no incomplete file.
         with StopRequest(ends_process=False), replacing_path(path, option=PLACE) as part:
             if format == "keras":
-                _write_keras(whole, part, path)
+                save_keras(whole, part, path)
             else:
                 sweep.emit(PhaseBegan(f"converting to {format}"))
                 with folder_beside(path) as folder:
-                    _write_keras(whole, Path(folder, "model.keras"), path)
+                    save_keras(whole, Path(folder, "model.keras"), path)
                     facts = convert_model(whole, Path(folder), part, spec, training_data, format, quantize)
                 card["format"] = {**facts, "packages": {name: version(name) for name in form.packages}}
             _write_card(card_path, card, part)
@@ -270,8 +266,8 @@ def finish(sweep: OpenSweep, results: Sequence[Result], best: Result, *, test: b
             opening = opening_call(as_file)
             with plain_errors("remove", folder.card):
                 disk.remove(folder.card)  # so that a card never describes another model
-            with wall.phase("export"), plain_errors("write", folder.best):
-                save_keras(as_file, folder.best)
+            with wall.phase("export"), replacing_path(folder.best) as part:
+                save_keras(as_file, part, folder.best)
     final_keys = {"open": opening, "test": test_record(study.facts, best), "sha256": file_digest(folder.best)}
     text = card_text({**new_card, **final_keys, **({"first_seed": first} if first else {})})
     study.set_attributes({"card": hashlib.sha256(text.encode()).hexdigest()})
