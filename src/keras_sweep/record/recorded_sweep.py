@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from keras_sweep.errors import RecordError, UsageError
@@ -134,11 +135,8 @@ class RecordedSweep:
     @cached_property
     def digest(self) -> str:
         """The SHA-256 (hex) of all that the comparison depends on, to notice that a saved comparison is outdated."""
-
-        def to_key(result: Result) -> tuple[object, ...]:
-            return result.state, result.value, result.stderr, result.engine, result.scores_digest
-
         facts, objective = self.facts, self.objective
+        to_key = attrgetter("state", "value", "stderr", "engine", "scores_digest")
         about: list[object] = [(VERSION, repr(objective), objective.take_best, facts.seed, facts.exhausted)]
         about += [objective.where] if objective.where else []
         about += rows if any(rows := [trial.rows for trial in self.results]) else []
