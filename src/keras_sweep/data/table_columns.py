@@ -169,13 +169,10 @@ def fit_columns(
     notices = [] if fix is None else [fix]
 
     def fit(name: str, series: pl.Series) -> Column:
-        column, blurred = _fit_text_column(name, series) if name not in numbers else None, False
-        if column is None:
-            column, blurred, largest = numbers.get(name) or (NumberColumn(name), False, 0.0)
-            _check_scale(name, largest, column.deviation)
-            whole = series.dtype.is_integer() and not column.deviation and series.drop_nulls().n_unique() > 1
-            blurred = whole or blurred
+        column, blurred, largest = numbers.get(name) or (_fit_text_column(name, series), False, 0.0)
         if isinstance(column, NumberColumn):
+            _check_scale(name, largest, column.deviation)
+            blurred |= series.dtype.is_integer() and not column.deviation and series.drop_nulls().n_unique() > 1
             column = replace(column, kept=keep and not column.deviation)
         elif copies := near_copies(column.categories):
             notices.append(f"column {quote(name)} has {copies}")
