@@ -33,11 +33,7 @@ class MakeRunner(Protocol):
         notice: Callable[[str], None] = lambda _: None,  # receives a sentence for the user
         workers: Pool | None = None,  # passed only if the user asks for workers; None trains in this process
     ) -> Runner:
-        """Create a runner. Raises UsageError if the runner can't train the sweep; SweepError if the workers can't.
-
-        `checkpoints` is the folder for checkpoints; None writes none. `notice` receives sentences for the user.
-        `workers` is passed only if the user asks for workers; None trains in this process.
-        """
+        """Create a runner. Raises UsageError if the runner can't train the sweep; SweepError if the workers can't."""
 
 
 def choose_runner(spec: SweepSpec, data: SearchData, choice: str | None, **options: Any) -> tuple[Runner, str | None]:
