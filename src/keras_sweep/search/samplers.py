@@ -234,13 +234,11 @@ class Grid(Sampler):
         self._points_left = iter(self._points)
         self.redraws = len(self._points) + 1  # once through all points
 
-    def draw(self, number: int) -> dict[str, Value] | None:
-        del number
+    def draw(self, _: int) -> dict[str, Value] | None:
         return next(self._points_left, None)
 
-    def fill(self, number: int, given: Params) -> dict[str, Value]:
+    def fill(self, _: int, given: Params) -> dict[str, Value]:
         """Return the first grid point with the values `given`. Without a match, put them into the first grid point."""
-        del number
         matches = (point for point in self._points if given.items() <= point.items())
         return self.space.fill_point(given, next(matches, self._points[0]))
 
@@ -301,8 +299,7 @@ class CmaEs(Sampler):
         if self._cma is not None:
             self._cma.reseed_rng(seed)
 
-    def draw(self, number: int) -> dict[str, Value]:
-        del number
+    def draw(self, _: int) -> dict[str, Value]:
         places = dict(zip(self._names, self._cma.ask().tolist(), strict=True)) if self._cma is not None else {}
         units = (places.get(parameter.name, float(self._generator.random())) for parameter in self.space.parameters)
         return self.space.at(units)

@@ -195,8 +195,7 @@ class CompiledRunner(GroupRunner):
             generation.fill(trials, wanted)
         return generation.programs
 
-    def _train_here(self, stack: ExitStack, stopping: Callable[[], bool], tell: Tell) -> tuple[Train, int]:
-        del stopping, tell
+    def _train_here(self, stack: ExitStack, _stopping: Callable[[], bool], _tell: Tell) -> tuple[Train, int]:
         policy = keras.config.dtype_policy()  # each thread has its own policy
         pool = ThreadPoolExecutor(self._threads, "lanes", keras.config.set_dtype_policy, (policy,))
         stack.enter_context(pool)

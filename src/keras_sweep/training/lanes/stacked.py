@@ -61,8 +61,7 @@ class StackedLayout:
         trainable, other, slots, metrics = train_lanes(trainable, other, slots, metrics)
         return (list(trainable), list(other), list(slots)), list(metrics)
 
-    def test(self, state: State, metrics: list[Any], numbers: Any, *batch: Any) -> tuple[State, list[Any], Any]:
-        del numbers
+    def test(self, state: State, metrics: list[Any], _: Any, *batch: Any) -> tuple[State, list[Any], Any]:
         trainable, other, slots = state
         scored_variables = self._template.average(trainable, slots)
         test_lanes = self._map_over_lanes(lambda *lane: self._template.test(*lane, None, *batch))
