@@ -64,8 +64,7 @@ class GroupRunner(Runner):
 
     @property
     def compiled(self) -> int:
-        compiled: int = self._programs.compiled
-        return compiled
+        return int(self._programs.compiled)
 
     @property
     def spent(self) -> Mapping[str, float]:

@@ -60,13 +60,11 @@ class Controls:
 
     @property
     def has_stopped(self) -> bool:
-        stopped: bool = self._model.stop_training
-        return stopped
+        return bool(self._model.stop_training)
 
     @property
     def learning_rate(self) -> float:
-        rate: float = self._optimizer.learning_rate
-        return rate
+        return float(self._optimizer.learning_rate)
 
     @property
     def epoch_to_restore(self) -> int | None:
