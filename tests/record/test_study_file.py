@@ -273,6 +273,6 @@ def test_thousands_of_trials_are_no_burden_and_come_back(tmp_path: Path, count: 
     assert same(RecordedSweep.read(folder).results, results)
     with StudyFile.open(folder) as again:
         assert again.next_number == count
-    assert calls_of(lambda: StudyFile.open(folder).close()) < count // 4  # calls: nothing is done trial by trial
+    assert calls_of(lambda: StudyFile.open(folder).close()) < count // 3  # calls: nothing is done trial by trial
     assert calls_of(lambda: RecordedSweep.read(folder).results) < 300 * count
     assert folder.study.stat().st_size < count * 4096

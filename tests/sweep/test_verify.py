@@ -187,7 +187,7 @@ OUTPUTS = np.array([[0.9, 0.1], [0.9, 0.1], [0.9, 0.1], [0.2, 0.8]], np.float32)
 
 
 def checks_of(said: dict[str, Any], scores: dict[str, float]) -> list[tuple[str, float, float, Match, float]]:
-    card = SimpleNamespace(validation=said, metric=SPEC.objective)
+    card = SimpleNamespace(validation=said, first_seed={}, metric=SPEC.objective)
     found = verify._check_validation(SPEC, card, scores, ROWS, lambda: OUTPUTS)  # type: ignore[arg-type]
     return [(one.name, one.card, one.now, one.gap.match, one.gap.relative) for one in found]
 

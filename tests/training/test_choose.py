@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 import keras
+import numpy as np
 import pytest
 
-from keras_sweep.data.search_data import Stream
+from keras_sweep.data.search_data import Fold, Stream
 from keras_sweep.errors import UsageError
 from keras_sweep.space.distributions import Float
 from keras_sweep.space.search_space import Goal, Objective, Parameter
@@ -105,7 +106,7 @@ def test_what_was_given_to_choose_with_goes_to_the_runner_but_for_what_is_none(d
 
 
 def test_with_folds_only_a_mean_over_rows_ranks_unless_it_is_had_anew_over_all(data):
-    folded = replace(data, folds=(None, None))
+    folded = replace(data, folds=(Fold(np.arange(4), np.arange(4, 8)), Fold(np.arange(4, 8), np.arange(4))))
     by_own = make_spec(loss="own_loss", objective=Objective("val_loss", Goal.MINIMIZE))
     with pytest.raises(UsageError, match="trials can't be ranked by val_loss") as refused:
         choose_runner(by_own, folded, None)
