@@ -224,6 +224,21 @@ def test_a_plain_search_has_an_estimate_and_gives_each_trial_a_copy_of_a_callbac
         ks.GridSearch(Digits(), "val_accuracy", directory=tmp_path)
 
 
+def test_declared_hyperparameters_keep_their_conditional_scopes(tmp_path: Path) -> None:
+    declared = keras_tuner.HyperParameters()
+    declared.Int("layers", 1, 2)
+    with declared.conditional_scope("layers", [2]):
+        declared.Int("units_1", 4, 8, sampling="log")
+    tuner = ks.RandomSearch(
+        Digits(), "val_accuracy", hyperparameters=declared, max_trials=3, seed=1, directory=tmp_path
+    )
+    tuner.search(*(part[:64] for part in rows()), verbose=0)
+    assert {(trial.params["model.layers"], "model.units_1" in trial.params) for trial in tuner.sweep.trials} == {
+        (1, False),
+        (2, True),
+    }
+
+
 def test_overwrite_moves_the_old_search_aside_and_deletes_nothing(tmp_path: Path) -> None:
     for seed in (1, 2):
         tuner = Parabola(max_trials=2, directory=tmp_path, overwrite=True, seed=seed)

@@ -156,15 +156,16 @@ class Tuner(keras_tuner.Tuner):  # type: ignore[misc]
             rows = (x, fit.get("y"), fit.get("sample_weight"))
             data = name_arrays(rows, "_train") | name_arrays(validation or (), "_validation")
         epochs = getattr(self.oracle, "max_epochs", fit.get("epochs", 1))
-        declared = self._search_space(lambda hp: hp.merge(self._declared)) if self._declared.space else {}
-        declared |= {part.name: part.value for part in self._declared.space if type(part).__name__ == "Fixed"}
+        declared = _search_space(lambda hp: hp.merge(self._declared)) if self._declared.space else {}
+        fixed = (part for part in self._declared.space if type(part).__name__ == "Fixed")
+        declared |= {MODEL_PREFIX + part.name: part.value for part in fixed}
         batch = {"batch_size": fit["batch_size"]} if fit.get("batch_size") else {}
         seeds = {"seeds": self.executions_per_trial} if self.executions_per_trial > 1 else {}
         split = {"validation": fit.get("validation_split") or 0.2, "test": 0}
         return Spec(
             data=data,
             model=self._model,
-            parameters={"epochs": epochs, **batch, **{MODEL_PREFIX + name: part for name, part in declared.items()}},
+            parameters={"epochs": epochs, **batch, **declared},
             **self._common | {"search": self._common["search"] | seeds},
             split=split if validation is None else None,
             training=_training_section(fit.get("callbacks") or ()) | ({"class_weight": dict(weight)} if weight else {}),
@@ -189,25 +190,13 @@ class Tuner(keras_tuner.Tuner):  # type: ignore[misc]
                     _ = builds and self.hypermodel.build(hp)
                 hp.merge(known, overwrite=False)
 
-            parameters = self._search_space(build)
+            parameters = _search_space(build, MODEL_PREFIX)
             start = [{name: value for name, value in first.values.items() if name in parameters}] if asks else ()
             if self._sampler == "hyperband" or not parameters:
                 parameters["epochs"] = getattr(self.oracle, "max_epochs", 1)
         call.searched = parameters.keys() - {"epochs"}
         search = {**self._common["search"], **({"start": start} if any(start) else {})}
         return Spec(objective=call, parameters=parameters, **self._common | {"search": search, "finalists": "none"})
-
-    def _search_space(self, build: Any) -> dict[str, Any]:
-        """Return the section `parameters` for the hyperparameters that `build` asks for, without `model.`."""
-        exploration, domains = Exploration(build, {}), dict[str, Any]()
-        exploration.run()
-        for parameter in exploration.parameters():
-            name, section = parameter.name.removeprefix(MODEL_PREFIX), describe_distribution(parameter.distribution)
-            if section.get("log") or section.get("q") is None:
-                section.pop("q", None)
-            when = {part.parameter.removeprefix(MODEL_PREFIX): part.values for part in parameter.when}
-            domains[name] = section | ({"when": when} if when else {})
-        return domains
 
     @property
     def sweep(self) -> Sweep:
@@ -271,6 +260,17 @@ class Hyperband(keras_tuner.Hyperband, Tuner):  # type: ignore[misc]
 
 class GridSearch(keras_tuner.GridSearch, Tuner):  # type: ignore[misc]
     """`keras_tuner.GridSearch` that keeps a sweep. `Tuner` has the methods."""
+
+
+def _search_space(build: Any, prefix: str = "") -> dict[str, Any]:
+    """Return the section `parameters` for the hyperparameters `model.NAME` of `build`, with names without `prefix`."""
+    exploration, domains = Exploration(build, {}), dict[str, Any]()
+    exploration.run()
+    for parameter in exploration.parameters():
+        when = {part.parameter.removeprefix(prefix): part.values for part in parameter.when}
+        section = describe_distribution(parameter.distribution) | {"when": when or None}
+        domains[parameter.name.removeprefix(prefix)] = {key: part for key, part in section.items() if part is not None}
+    return domains
 
 
 def _training_section(callbacks: Sequence[Any]) -> dict[str, Any]:
