@@ -10,7 +10,7 @@ SPACE = SearchSpace((Parameter("rate", Float(0.0, 1.0)),))
 
 
 def oracle(goal: Goal, sampler: str = "bayesian", **options: float) -> SilentOracle:
-    return ORACLES[sampler](SPACE, Objective("val_loss", goal), 1, lambda codes: codes, arguments=options)
+    return ORACLES[sampler](SPACE, Objective("val_loss", goal), 1, lambda codes: codes, **options)
 
 
 def scores(made: SilentOracle) -> dict[str, float | None]:

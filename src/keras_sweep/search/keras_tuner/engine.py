@@ -40,8 +40,8 @@ class KerasTunerEngine(Engine):
             space = _without_epochs(space)
         self._space = space if oracle.draws_ranges else _cut_for_grid(space)
         self._seen = SeenPoints(self._space)  # without Hyperband's epochs
-        arguments = spec.search.options
-        self._oracle = oracle(self._space, spec.objective, self._seed, self._accept, self._budget, arguments)
+        options = spec.search.options or {}
+        self._oracle = oracle(self._space, spec.objective, self._seed, self._accept, self._budget, **options)
         self._start = start
         self._foreign = 0  # trials that no engine suggested
         self._next = 0  # number of the next trial

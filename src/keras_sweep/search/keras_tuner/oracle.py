@@ -52,17 +52,16 @@ class SilentOracle(Capabilities):
         seed: int,
         accept: Callable[[Codes | None], Codes | None],
         budget: tuple[int, int] | None = None,  # the fewest and the most epochs of Hyperband's trials
-        arguments: Mapping[str, Any] | None = None,  # of the class; `options` has their names
+        **arguments: Any,  # of the class; `options` has their names
     ) -> None:
         self._objective = objective
         self._seed = seed % 2**32 or 2**32 - 1  # KerasTuner ignores a seed of 0
         self._accept = accept
         self._budget = budget
-        self._arguments = {**self.options, **(arguments or {})}
         self._failed: list[str] = []
         self._phantoms: set[str] = set()
         with self._convert_errors():
-            self._oracle = self._make_oracle(space)
+            self._oracle = self._make_oracle(space, **arguments)
 
     def ask(self, number: int) -> OracleTrial | None:
         """Return the oracle's choice for trial `number`; None if the oracle waits for results or is exhausted."""
@@ -148,7 +147,7 @@ class SilentOracle(Capabilities):
         if not self.models_results:
             return False
         completed = sum(trial.status == "COMPLETED" for trial in self._oracle.trials.values())
-        initial = self._arguments["num_initial_points"] or max(3 * len(self._oracle.hyperparameters.space), 3)
+        initial = self._oracle.num_initial_points or max(3 * len(self._oracle.hyperparameters.space), 3)
         return bool(completed >= initial)
 
     def _has_only_phantoms(self, id: str) -> bool:
@@ -180,7 +179,7 @@ class SilentOracle(Capabilities):
             brackets = range(oracle._get_num_brackets())  # noqa: SLF001  # KerasTuner 1.4: no public view of them
             return frozenset(oracle._get_epochs(bracket, 0) for bracket in brackets)  # noqa: SLF001  # KerasTuner 1.4: nor of their epochs
 
-    def _make_oracle(self, space: SearchSpace) -> Any:
+    def _make_oracle(self, space: SearchSpace, **arguments: Any) -> Any:
         import keras_tuner
 
         kind = getattr(keras_tuner.oracles, self.kind)
@@ -191,7 +190,7 @@ class SilentOracle(Capabilities):
             "allow_new_entries": False,
             "tune_new_entries": False,
             "max_consecutive_failed_trials": math.inf,
-            **self._arguments,
+            **arguments,
         }
         if self._budget is not None:
             # Hyperband has no end: `search.trials` decides when to stop.
