@@ -73,7 +73,7 @@ def register_arrays(arrays: Any) -> str:
     try:
         digest = compute_digest(arrays, ARRAYS)
     except UsageError:
-        # The value has no arrays. Reading the data reports that with more detail.
+        # The value has no arrays, or is a dataset. Reading the data reports what is wrong with more detail.
         digest = compute_digest(type(arrays).__name__, ARRAYS)
     source = f"{PREFIX}arrays_{digest[:12]}"
     _objects[source] = (lambda: arrays), {}

@@ -6,12 +6,11 @@ KerasTuner itself keeps the books of a trial: scores, retries, consecutive failu
 import inspect
 import traceback
 from collections.abc import Collection, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from keras_sweep.errors import UsageError
-from keras_sweep.process.digest import compute_digest
+from keras_sweep.process.user_objects import register_arrays
 from keras_sweep.search.keras_tuner.oracle import ORACLES
 from keras_sweep.space.search_space import Params
 from keras_sweep.trial.result import Result
@@ -48,13 +47,6 @@ def list_users(tuner: Any) -> list[type]:
     return [kind for kind in type(tuner).__mro__ if not kind.__module__.startswith(OURS)]
 
 
-def _hash_if_possible(value: Any) -> str:
-    """Return the digest of a value, or its type's name if its changes can't be detected, as with a dataset."""
-    with suppress(UsageError):
-        return compute_digest(value, "value")
-    return type(value).__name__
-
-
 class RunTrial:
     """An objective function: makes a trial of KerasTuner, and calls `run_trial` with it."""
 
@@ -64,7 +56,7 @@ class RunTrial:
         self.first: Any = None  # what trial 0 returned or raised: `run_first` ran it to see its hyperparameters
         self.__name__, self.__signature__ = type(tuner).__name__, inspect.signature(self.__call__)
         code = [item for kind in list_users(tuner) for item in vars(kind).items() if inspect.isfunction(item[1])]
-        parts = [*kwargs, *map(_hash_if_possible, (*args, *kwargs.values()))]
+        parts = [*kwargs, *map(register_arrays, (*args, *kwargs.values()))]  # names with digests of the values
         # process/digest.py reads `__wrapped__` in place of this object, since the tuner's state changes.
         self.__wrapped__ = [code, *(getattr(tuner, name) for name in SETTINGS), parts]
 
