@@ -20,7 +20,7 @@ from keras_sweep.training.checkpoint import TrainingState
 from keras_sweep.training.fit.training import After, FitTraining
 from keras_sweep.training.lane import Scored
 from keras_sweep.training.outcome import read_numbers
-from keras_sweep.trial.plan import training_plan
+from keras_sweep.trial.plan import CallbackTrial, training_plan
 from keras_sweep.trial.result import Seconds, Suggestion
 
 FUNCTION_RETURNED = "the objective function returned"  # how messages of errors begin
@@ -59,8 +59,7 @@ class FunctionTraining(FitTraining):
     """A call of an objective function. An epoch is what it reports, and its result is the trial's value."""
 
     def __init__(self, spec: SweepSpec, suggestion: Suggestion, files: Path | None, started: float) -> None:
-        self.rows, self.end_row, self.end_weights, self.tested_weights = [], None, (), ()
-        self.scored, self.has_stopped, self.can_set_weights, self.first_rate = Scored(), False, True, 0.0
+        self.rows, self.can_set_weights, self.first_rate = [], True, 0.0
         self.plan, self._spec, self._suggestion = training_plan(spec, suggestion.params), spec, suggestion
         self._files, self._started = files, started
 
@@ -74,8 +73,7 @@ class FunctionTraining(FitTraining):
         with without_tensorflow():
             keras.utils.set_random_seed(self.plan.seed)
         with preserve_process(), TemporaryDirectory(prefix="sweep-") as spare:
-            kind = "trial" if self._suggestion.recipe is None else "finalist"
-            folder = Path(spare) if self._files is None else self._files / f"{kind}-{number}"
+            folder = (self._files or Path(spare)) / CallbackTrial.from_suggestion(self._suggestion).name
             values = dict(self.plan.model_arguments)
             offered = dict(zip(OFFERED, (values, self._report, number, folder, self.plan.seed), strict=True))
             arguments = _select_arguments(function, values, offered)

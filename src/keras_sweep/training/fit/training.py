@@ -41,6 +41,12 @@ After: TypeAlias = Callable[[dict[str, float]], bool]  # receives an epoch's met
 class FitTraining:
     """A compiled model and the progress of its training."""
 
+    tested_weights: Weights = ()  # validated in the last epoch; only kept if `can_set_weights`
+    end_row: dict[str, float] | None = None  # replaces the last row if that does not score `end_weights`
+    end_weights: Weights = ()  # after `fit` returned
+    scored = Scored()
+    has_stopped = False  # whether `after` has ended the training
+
     def __init__(
         self,
         spec: SweepSpec,
@@ -56,12 +62,7 @@ class FitTraining:
         from keras import Model
 
         self.rows: list[dict[str, float]] = []  # the curve, a row per epoch
-        self.tested_weights: Weights = ()  # validated in the last epoch; only kept if `can_set_weights`
         self._testing_weights: Weights = ()  # validated in the current epoch
-        self.end_row: dict[str, float] | None = None  # replaces the last row if that does not score `end_weights`
-        self.end_weights: Weights = ()  # after `fit` returned
-        self.scored = Scored()
-        self.has_stopped = False  # whether `after` has ended the training
         self.model, self.plan = model, training_plan(spec, suggestion.params)
         self.data = data
         self._spec, self._suggestion, self._emit = spec, suggestion, emit
