@@ -27,6 +27,7 @@ from keras_sweep.process.user_code import guard_user_code
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
 from keras_sweep.space.search_space import Condition, Objective, Parameter, Params, SearchSpace, sort_parameters
 from keras_sweep.space.sweep_spec import MODEL_PREFIX, SweepSpec
+from keras_sweep.trial.plan import training_plan
 
 DEFAULT_OBJECTIVE = "default_objective"  # KerasTuner's name of a number that `fit` returns
 RETURNED = "the model's `fit` returned"  # how messages of errors begin
@@ -173,12 +174,7 @@ def explore_space(spec: SweepSpec, build: Callable[[Any], Any], fit: Fit | None,
     space file gives `model.NAME` a range or a value, the space file wins. Raises ModelError if no build gives a Keras
     model, or if the space file names a hyperparameter that the model does not have."""
     space = spec.space
-    constants = {
-        name.removeprefix(MODEL_PREFIX): value
-        for name, value in space.constants.items()
-        if name.startswith(MODEL_PREFIX)
-    }
-    fixed = {**spec.model.arguments, **constants}
+    fixed = training_plan(spec, space.constants).model_arguments
     exploration = Exploration(build if fit is None else _add_fit(build, fit, spec, data), fixed)
     exploration.run()
     listed = [parameter.name for parameter in space.parameters if parameter.name.startswith(MODEL_PREFIX)]
