@@ -178,7 +178,7 @@ class Tuner(keras_tuner.Tuner):  # type: ignore[misc]
         call = trials.RunTrial(self, args, kwargs if asks else {"verbose": 0, **kwargs})
         if self._folder.exists():
             tree = read_yaml_file(self._folder.space, read_facts(self._folder).space)[1].plain
-            parameters, start = tree["parameters"], tree["search"].get("start", ())
+            parameters, start = tree["parameters"], tree["search"].get("start", [])
         else:
             self._folder.make()
             first: Any = call.run_first(Path(self.get_trial_dir("0")), self._common["search"]["seed"]) if asks else None
@@ -191,11 +191,11 @@ class Tuner(keras_tuner.Tuner):  # type: ignore[misc]
                 hp.merge(known, overwrite=False)
 
             parameters = _search_space(build, MODEL_PREFIX)
-            start = [{name: value for name, value in first.values.items() if name in parameters}] if asks else ()
+            start = [{name: value for name, value in first.values.items() if name in parameters}] if asks else []
             if self._sampler == "hyperband" or not parameters:
                 parameters["epochs"] = getattr(self.oracle, "max_epochs", 1)
         call.searched = parameters.keys() - {"epochs"}
-        search = {**self._common["search"], **({"start": start} if any(start) else {})}
+        search = {**self._common["search"], "start": start}
         return Spec(objective=call, parameters=parameters, **self._common | {"search": search, "finalists": "none"})
 
     @property

@@ -133,7 +133,6 @@ def mirror_results(oracle: Any, results: Sequence[Result], names: dict[str, str]
     hyperparameter."""
     for result in results:
         params = {names[name]: value for name, value in result.params.items() if name in names}
-        oracle.hyperparameters.values = params | oracle.hyperparameters.values
         epochs = {"epochs": result.params["epochs"]} if hasattr(oracle, "max_epochs") else {}
         trial = make_trial(oracle, result.number, params | epochs, names.values())
         if oracle.trials.setdefault(trial.trial_id, trial) is not trial:
