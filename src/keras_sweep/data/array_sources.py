@@ -53,7 +53,7 @@ FEWER = (
     "Limit it with `.take(n)`. Or, if it is the training dataset of a pair (training, validation), set "
     "`data: {python: ..., steps_per_epoch: 100}`"
 )
-ANEW = "Create it inside the function: `data: {python: ..., steps_per_epoch: 100}` calls the function for each trial"
+RENEW = "Create it inside the function: `data: {python: ..., steps_per_epoch: 100}` calls the function for each trial"
 _OTHER_NAMES = {f"{letter}_val": f"{letter}_validation" for letter in LETTERS}
 
 
@@ -124,7 +124,7 @@ def call_python(data: DataSpec, folder: Path) -> SourceRows:
         begin: Callable[[], Any] = (lambda: function()[0]) if calls_again else (lambda: dataset)
         if isinstance(dataset, Iterator):
             if begin() is dataset:
-                raise DataError(f"{place} gives a generator that can't begin again for the next trial", hint=ANEW)
+                raise DataError(f"{place} gives a generator that can't begin again for the next trial", hint=RENEW)
             begin = partial(_repeat, begin)
         stream = Stream(begin, returned.steps) if returned.steps else None
         return replace(source_rows, stream=stream, notices=(*source_rows.notices, *returned.notices))
