@@ -51,7 +51,9 @@ def parse_point(given: str | Mapping[str, Any] | None, *, is_of_keras: bool = Tr
             rule = f"`--add` must have KEY=VALUE without spaces for each parameter, but got {quote(given)}"
             raise UsageError(rule, hint=hint)
         given = values
-    return None if given is None else {name: parse_value(name * is_of_keras, value) for name, value in given.items()}
+    if given is None:
+        return None
+    return {name: parse_value(name if is_of_keras else "", value) for name, value in given.items()}
 
 
 def _set_value(root: Node, path: tuple[str, ...], value: Node, option: str) -> Node:
