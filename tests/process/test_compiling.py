@@ -37,6 +37,7 @@ def test_programs_are_kept_where_the_user_alone_can_write(tmp_path: Path) -> Non
     assert kept(tmp_path / "compiled") == (said, files)  # the second process compiles nothing new
 
 
+@pytest.mark.posix
 def test_a_folder_that_others_can_write_to_is_not_used(tmp_path: Path) -> None:
     (tmp_path / "open" / "compiled").mkdir(parents=True)
     (tmp_path / "open" / "compiled").chmod(0o777)
