@@ -105,11 +105,12 @@ def _find_telling_columns(train: RawRows, classes: bool) -> Iterator[str]:
     x, y = train.x, train.y.reshape(-1)
     if len(y) != len(train) or len(x.shape) != 2 or x.shape[1] < 2:
         return
-    import polars as pl
-
     rows = np.random.default_rng(0).permutation(len(y))[: min(SAMPLE, MOST_NUMBERS // x.shape[1])]
     x, names = x[rows], getattr(x, "columns", range(x.shape[1]))
-    x = x if isinstance(x, np.ndarray) else x.select(pl.all().rank("dense")).to_numpy()
+    if not isinstance(x, np.ndarray):
+        import polars as pl
+
+        x = x.select(pl.all().rank("dense")).to_numpy()
     ranks = np.unique(y[rows], return_inverse=True)[1]
     distance: Any = np.not_equal if classes else lambda a, b: np.abs(a - b)
     typical = distance(ranks[:, None], ranks).mean()

@@ -18,7 +18,6 @@ from keras_sweep.errors import UsageError
 from keras_sweep.files.atomic import replacing
 from keras_sweep.models.build import dense
 from keras_sweep.models.hyper_model import is_hyper_model
-from keras_sweep.models.inspect_model import first_model
 from keras_sweep.process.backend import DEFAULTS, DISTRIBUTION, LIMITS, USUAL, keras_config, without_tensorflow
 from keras_sweep.process.user_code import load_python, select_accepted
 from keras_sweep.process.user_objects import display_name, is_object_name
@@ -86,7 +85,7 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
     else:
         model = _model_lines(spec, plan, data)
     optimizer = f"keras.optimizers.{type(make_optimizer(plan)).__name__}({_arguments(plan.optimizer_arguments)})"
-    if spec.model.kind != "dense" and brings_optimizer(spec, first_model(spec, data)[0]):
+    if brings_optimizer(spec, data):
         optimizer = "type(model.optimizer).from_config(model.optimizer.get_config())  # the model's own"
         if "learning_rate" in plan.optimizer_arguments:
             rate_lines = [f"optimizer.learning_rate = {plan.optimizer_arguments['learning_rate']!r}"]

@@ -10,6 +10,7 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError
 from keras_sweep.models.build import build_with_fit
 from keras_sweep.models.hyper_model import has_own_fit
+from keras_sweep.models.inspect_model import first_model
 from keras_sweep.models.own_compile import own_arguments, own_optimizer
 from keras_sweep.process.backend import clear_session, without_tensorflow
 from keras_sweep.process.user_code import load_python
@@ -87,8 +88,9 @@ def compile_trial(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> tupl
     # The arguments of an overridden `compile` are unknown, so its result is kept.
     has_own_compile = type(model).compile is not keras.Model.compile
     keeps_compile = spec.own and (has_own_compile if model.compiled else fit and "loss" in spec.own)
-    if brings_optimizer(spec, model) or keeps_compile:
-        optimizer: Any = getattr(model, "optimizer", None) if keeps_compile else own_optimizer(model)
+    own = None if "optimizer" in spec.space.names else own_optimizer(model)
+    if own is not None or keeps_compile:
+        optimizer: Any = getattr(model, "optimizer", None) if keeps_compile else own
         if optimizer is not None and "learning_rate" in plan.optimizer_arguments:
             optimizer.learning_rate = plan.optimizer_arguments["learning_rate"]
     else:
@@ -109,9 +111,11 @@ def _build_seeded_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -
     return build_with_fit(spec, plan.model_arguments, data)
 
 
-def brings_optimizer(spec: SweepSpec, model: Any) -> bool:
-    """Return whether the model's own `compile` set an optimizer that no parameter `optimizer` of the space replaces."""
-    return "optimizer" not in spec.space.names and getattr(model, "optimizer", None) is not None
+def brings_optimizer(spec: SweepSpec, data: SearchData) -> bool:
+    """Return whether models are compiled with an optimizer, and the space names none. Raises ModelError."""
+    if spec.model.kind == "dense" or "optimizer" in spec.space.names:
+        return False
+    return getattr(first_model(spec, data)[0], "optimizer", None) is not None
 
 
 def fits_itself(spec: SweepSpec) -> bool:

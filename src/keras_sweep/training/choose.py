@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import UsageError
-from keras_sweep.models.inspect_model import draw_models, first_model
+from keras_sweep.models.inspect_model import draw_models
 from keras_sweep.models.own_compile import plain_parts
 from keras_sweep.process.backend import DISTRIBUTION, LIMITS, how_to_set, keras_config
 from keras_sweep.search.engines import find_sampler
@@ -112,7 +112,7 @@ def _why_not_compiled(spec: SweepSpec, data: SearchData) -> str | None:
 
 
 def _find_unsupported_part(spec: SweepSpec, data: SearchData) -> str | None:
-    if spec.model.kind == "dense" or not (spec.own or brings_optimizer(spec, first_model(spec, data)[0])):
+    if spec.model.kind == "dense" or not (spec.own or brings_optimizer(spec, data)):
         return None
     parts = (plain_parts(spec, model) for model in draw_models(spec, data))
     return next((part for part in parts if isinstance(part, str)), None)

@@ -65,7 +65,8 @@ def test_models_that_convolve_loop_or_are_large_train_one_lane_a_program(data, m
     params = {**ADAM, **{f"model.{name}": value for name, value in arguments.items()}}
     programs, signature = Programs(spec, data, device=Device(lanes=8)), make_signature(training_plan(spec, params))
     assert programs.find_lane_limit(signature) == limit
-    assert (programs.choose_effort(signature) is Effort.FULL) == (model == "recurrent")  # compiled as `fit` does
+    if model in ("convolutional", "recurrent"):  # with low effort, steps would take several times as long
+        assert programs.choose_effort(signature) is Effort.MEDIUM
 
 
 @pytest.mark.parametrize(("gigabytes", "lanes"), [(32, 64), (1, 64), (1 / 64, 9)])

@@ -12,7 +12,6 @@ from keras_sweep.data.arrays import Array, Arrays
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError
 from keras_sweep.models.build import build_model
-from keras_sweep.models.inspect_model import first_model
 from keras_sweep.models.own_compile import plain_parts
 from keras_sweep.process.compiling import Effort, effort
 from keras_sweep.space.distributions import Float
@@ -86,9 +85,8 @@ class Programs:
     @cached_property
     def has_own_optimizer(self) -> bool:
         """Whether the user's models are compiled with an optimizer, and the space names none."""
-        if self._spec.model.kind != "dense":
-            with suppress(ModelError):  # each trial reports the error
-                return brings_optimizer(self._spec, first_model(self._spec, self._get_data(0))[0])
+        with suppress(ModelError):  # each trial reports the error
+            return brings_optimizer(self._spec, self._get_data(0))
         return False
 
     def make_plan(self, params: Params) -> TrainingPlan:
@@ -264,11 +262,10 @@ class Programs:
 
     def _choose_effort(self, signature: Signature) -> Effort:
         template = self.get_template(signature)
-        # With less effort, an LSTM compiles at most a third faster, and steps take three to seven times as long.
-        if template.has_loop:
-            return Effort.FULL
         compile_effort = effort(self._count_steps(signature.batch_size) * self._count_numbers(signature))
-        return Effort.MEDIUM if template.has_convolution and compile_effort is Effort.LOW else compile_effort
+        # With low effort, steps of a convolution or an LSTM take three to seven times as long.
+        needs_more = (template.has_convolution or template.has_loop) and compile_effort is Effort.LOW
+        return Effort.MEDIUM if needs_more else compile_effort
 
     def _count_numbers(self, signature: Signature) -> int:
         template = self.get_template(signature)
