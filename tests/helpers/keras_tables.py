@@ -31,20 +31,23 @@ def keras_tables(known: Mapping[str, Any]) -> dict[str, Any]:
     losses = {name for name, item in LOSSES.items() if name.islower() and not inspect.isclass(item)}
     losses -= set(OTHER_LOSSES)
     metrics, others = _metrics(), dict(sorted(_metrics_of_arguments().items()))
+    each, optimizers = metrics | others, _optimizers()
+    arguments = {name: default for parts in reversed(optimizers.values()) for name, default in parts.items()}
+    bounds = known.get("optimizer_arguments", {})
     return {
         "keras": keras.__version__,
-        "losses": sorted(losses),
-        "metrics_to_maximize": sorted(name for name, (_, direction) in metrics.items() if direction == "up"),
-        "metrics_to_minimize": sorted(name for name, (_, direction) in metrics.items() if direction == "down"),
+        "metrics_to_maximize": sorted(name for name, (_, direction) in each.items() if direction == "up"),
+        "metrics_to_minimize": sorted(name for name, (_, direction) in each.items() if direction == "down"),
         "loss_arguments": {name: _arguments(_class_of(name), "axis", "ignore_class") for name in sorted(losses)},
         "metric_arguments": {
             name: _arguments(kind)
             for name, (kind, _) in (*sorted(metrics.items()), *others.items())
             if name not in ACCURACY
         },
-        "metrics_of_arguments": {name: direction for name, (_, direction) in others.items()},
+        "metrics_of_arguments": list(others),
         "activations": sorted(ACTIVATIONS),
-        "optimizers": _optimizers(known.get("optimizers", {})),
+        "optimizer_arguments": {name: bounds.get(name) or _kind(default) for name, default in arguments.items()},
+        "optimizers": {name: list(parts) for name, parts in optimizers.items()},
     }
 
 
@@ -99,13 +102,13 @@ def _arguments(kind: type, *others: str) -> list[str]:
     return [name for name in inspect.signature(kind).parameters if name not in left_out]
 
 
-def _optimizers(known: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """What each optimizer takes that may be searched, and what each argument may be."""
+def _optimizers() -> dict[str, dict[str, Any]]:
+    """What each optimizer takes that may be searched: argument -> default."""
     classes = {name.lower(): item for name, item in public("optimizers").items()}
     others = {name.lower() for name in named(OPTIMIZERS_LEFT_OUT)}
     return {
         name: {
-            argument.name: known.get(name, {}).get(argument.name) or _kind(argument.default)
+            argument.name: argument.default
             for argument in inspect.signature(classes[name]).parameters.values()
             if argument.name not in OTHER_ARGUMENTS
         }

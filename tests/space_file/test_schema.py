@@ -8,7 +8,7 @@ import pytest
 from pydantic import Field
 
 from keras_sweep.space_file.faults import Faults, Rule
-from keras_sweep.space_file.keras_tables import OPTIMIZERS, Kind, make_kind
+from keras_sweep.space_file.keras_tables import ARGUMENTS, OPTIMIZERS, Kind, make_kind
 from keras_sweep.space_file.sections import DENSE_ARGUMENTS, Loss, Metric
 from keras_sweep.space_file.yaml_tree import Node, parse_yaml
 from tests.helpers.bad_files import BAD_FILES, FUNCTION
@@ -42,7 +42,8 @@ def test_the_schema_is_json_and_says_what_keys_are_for() -> None:
 
 
 VALUES = (True, False, -1, 0, 1, 2, 3, 0.0, 0.5, 1.5, 2**32 - 1, 2**32, "a", "mse", "relu", "", [1], [0.5])
-KINDS = {**DENSE_ARGUMENTS, **OPTIMIZERS["adam"], "loss": make_kind(Loss), "metric": make_kind(Metric)}
+ADAM = {name: ARGUMENTS[name] for name in OPTIMIZERS["adam"]}
+KINDS = {**DENSE_ARGUMENTS, **ADAM, "loss": make_kind(Loss), "metric": make_kind(Metric)}
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@
 """
 
 import json
-from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
@@ -15,15 +14,15 @@ from keras_sweep.space.data_spec import STRICT
 
 TABLES = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
 
-# Losses that `compile(loss=...)` accepts as text and that need only labels and outputs.
-LOSSES: tuple[str, ...] = tuple(TABLES["losses"])
-METRICS_TO_MAXIMIZE: tuple[str, ...] = tuple(TABLES["metrics_to_maximize"])
-# Metrics that `compile(metrics=[...])` accepts as text without arguments. Keras logs each under this name.
-METRICS: tuple[str, ...] = tuple(sorted({*METRICS_TO_MAXIMIZE, *TABLES["metrics_to_minimize"]}))
-# Metric that needs an argument -> "up" if more is better; below, name -> arguments of losses and of metrics.
-METRICS_OF_ARGUMENTS: Mapping[str, str] = TABLES["metrics_of_arguments"]
 LOSS_ARGUMENTS: Mapping[str, Sequence[str]] = TABLES["loss_arguments"]
 METRIC_ARGUMENTS: Mapping[str, Sequence[str]] = TABLES["metric_arguments"]
+# Losses that `compile(loss=...)` accepts as text and that need only labels and outputs.
+LOSSES = tuple(LOSS_ARGUMENTS)
+METRICS_TO_MAXIMIZE: tuple[str, ...] = tuple(TABLES["metrics_to_maximize"])
+ALL_METRICS = frozenset({*METRICS_TO_MAXIMIZE, *TABLES["metrics_to_minimize"]})
+METRICS_OF_ARGUMENTS: tuple[str, ...] = tuple(TABLES["metrics_of_arguments"])  # each needs an argument
+# Metrics that `compile(metrics=[...])` accepts as text without arguments. Keras logs each under this name.
+METRICS = tuple(sorted(ALL_METRICS.difference(METRICS_OF_ARGUMENTS)))
 ACTIVATIONS: tuple[str, ...] = tuple(TABLES["activations"])
 
 Kind: TypeAlias = TypeAdapter[Any]  # validates values of a parameter or key, in `Faults.check_value`
@@ -41,20 +40,15 @@ def _make_argument_kind(kind: str, null: bool = False, **bounds: Any) -> Kind:
     return make_kind(Annotated[number | None if null else number, Field(**bounds)])
 
 
-# Optimizer -> argument -> kind, without `name` and `exclude_layers`, and without optimizers that wrap an optimizer.
-OPTIMIZERS: Mapping[str, dict[str, Kind]] = {
-    optimizer: {name: _make_argument_kind(**argument) for name, argument in arguments.items()}
-    for optimizer, arguments in TABLES["optimizers"].items()
-}
-# All arguments, each with the kind of the first optimizer that has it.
-ARGUMENTS: Mapping[str, Kind] = ChainMap(*OPTIMIZERS.values())
+# Optimizer -> arguments, without `name` and `exclude_layers`, and without optimizers that wrap an optimizer.
+OPTIMIZERS: Mapping[str, Sequence[str]] = TABLES["optimizers"]
+ARGUMENTS = {name: _make_argument_kind(**argument) for name, argument in TABLES["optimizer_arguments"].items()}
 
 
 def is_maximized(metric: str) -> bool | None:
     """Return whether greater values of a metric (or `val_` metric) are better; None for a metric that Keras lacks."""
     name = metric.removeprefix("val_")
-    known = {**dict.fromkeys(METRICS), **METRICS_OF_ARGUMENTS, "loss": None}
-    return (name in METRICS_TO_MAXIMIZE or known[name] == "up") if name in known else None
+    return name in METRICS_TO_MAXIMIZE if name in ALL_METRICS or name == "loss" else None
 
 
 def list_optimizers_with(argument: str) -> tuple[str, ...]:
