@@ -1,5 +1,6 @@
 """Compare the specs (checked space files) of two runs. Each difference has a dotted key: `metric.goal`."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -27,7 +28,7 @@ def flatten_spec(spec: SweepSpec) -> dict[str, Any]:
         **({"search.seeds": spec.search.seeds} if spec.search.seeds > 1 else {}),
         "search.generation": spec.search.generation,
         **({"search.pace": spec.search.pace} if spec.search.pace else {}),
-        **({"search.start": _to_plain(spec.search.start)} if spec.search.start else {}),
+        **(_flatten("search.start", spec.search.start) if spec.search.start else {}),
         **({"search.learn_from": spec.search.learn_from} if spec.search.learn_from else {}),
         **_flatten("search.options", spec.search.options or {}),
         "epochs.take": "best" if spec.objective.take_best else "last",
@@ -59,7 +60,7 @@ def _flatten(key: str, value: Any) -> dict[str, Any]:
         return {
             leaf: plain for name, inner in value.items() for leaf, plain in _flatten(f"{key}.{name}", inner).items()
         }
-    return {key: _to_plain(value)}
+    return {key: json.loads(json.dumps(value))}
 
 
 def describe_computation(flat: Mapping[str, Any], metric: str) -> str:
@@ -102,9 +103,3 @@ def describe_distribution(distribution: Distribution) -> dict[str, Any]:
     kind = float if isinstance(distribution, Float) else int
     ends = {"min": kind(distribution.low), "max": kind(distribution.high)}
     return {**ends, "log": distribution.log, "q": distribution.step}
-
-
-def _to_plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _to_plain(inner) for name, inner in value.items()}
-    return [_to_plain(item) for item in value] if isinstance(value, tuple | list) else value
