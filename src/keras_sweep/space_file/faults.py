@@ -102,8 +102,9 @@ class Faults:
 
     def warn(self, path: Place, text: str) -> None:
         node = self.root.at(*path)
-        place = f"line {node.line}: " if node.line and node.option is None else ""
-        self._warnings.append((node.line or 0, f"{place}{join_path(path)}: {escape(text)}"))
+        line = node.line if node.option is None else None
+        place = f"line {line}: " if line else ""
+        self._warnings.append((line or 0, f"{place}{join_path(path)}: {escape(text)}"))
 
     def check_value(self, kind: TypeAdapter[Any], path: Place, value: object) -> bool:
         """Return whether the validator `kind` allows the value at `path`. If not, add the faults."""

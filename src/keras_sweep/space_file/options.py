@@ -76,21 +76,12 @@ def _parse_set(root: Node, text: str, option: str) -> tuple[tuple[str, ...], Nod
     if not equals or not key:
         raise TreeError(Fault("must be KEY=VALUE", hint="as in `--set learning_rate.max=0.1`"))
     try:
-        tree = parse_yaml(f"value: {text}")
+        tree = parse_yaml(f"value: {text}", option)
     except TreeError as error:
         raise TreeError(Fault(f"the value can't be read: {error.faults[0].rule}")) from None
     if not isinstance(tree.value, dict) or list(tree.value) != ["value"]:
         raise TreeError(Fault(f"the value must be a single YAML value, but got {quote(text)}"))
-    return _resolve_key(root, key.split(".")), _mark_option(tree.value["value"], option)
-
-
-def _mark_option(node: Node, option: str) -> Node:
-    value = node.value
-    if isinstance(value, dict):
-        value = {key: _mark_option(below, option) for key, below in value.items()}
-    elif isinstance(value, list):
-        value = [_mark_option(below, option) for below in value]
-    return Node(value, None, option)
+    return _resolve_key(root, key.split(".")), tree.value["value"]
 
 
 def _resolve_key(root: Node, parts: list[str]) -> tuple[str, ...]:

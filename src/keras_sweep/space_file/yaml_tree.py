@@ -91,13 +91,14 @@ def decode_text(raw: bytes) -> str:
         raise TreeError(Fault(rule, line=raw[: error.start].count(b"\n") + 1)) from None
 
 
-def parse_yaml(text: str) -> Node:
-    """Parse a YAML text. Raises TreeError with all faults, or with the first fault that stops the parser."""
+def parse_yaml(text: str, option: str | None = None) -> Node:
+    """Parse a YAML text. Raises TreeError with all faults, or with the first fault that stops the parser. `option`: the
+    option of the command that has the text, if it is not a file's."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError
     from ruamel.yaml.reader import ReaderError
 
-    builder = _Builder(YAML(typ="safe", pure=True).parse(text))
+    builder = _Builder(YAML(typ="safe", pure=True).parse(text), option)
     line = None
     try:
         root = builder.document()
@@ -122,9 +123,10 @@ def parse_yaml(text: str) -> Node:
 
 
 class _Builder:
-    def __init__(self, events: Iterator[Any]) -> None:
+    def __init__(self, events: Iterator[Any], option: str | None) -> None:
         self.faults: list[Fault] = []
         self._events = events
+        self._option = option
         self._anchors: dict[str, Node] = {}
         self._nodes = 0
 
@@ -164,7 +166,7 @@ class _Builder:
             value = [self._node(item, (*path, index)) for index, item in items]
         else:
             value = self._map(path) if kind == "MappingStartEvent" else self._scalar(event, key, line)
-        node = Node(value, line, nodes=self._nodes - before)
+        node = Node(value, line, self._option, self._nodes - before)
         if event.anchor is not None:
             self._anchors[event.anchor] = node
         return node
