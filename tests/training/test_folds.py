@@ -227,18 +227,14 @@ def test_a_share_of_right_rows_is_that_of_their_count_whatever_float32_made_of_i
 
 
 def test_each_fold_says_what_its_own_weights_make_of_the_rows_that_it_left_out(data):
-    epochs, model = [], dense()
-    draw = np.random.default_rng(0)
-    for _ in range(2):  # epochs, each with the weights of all folds
-        epochs.append(tuple(draw.normal(size=array.shape) for _ in data.folds for array in model.get_weights()))
-    found = fold_outputs(make_spec(), data, ADAM, epochs)
-    assert len(found) == 2
-    for outputs, weights in zip(found, epochs, strict=True):
-        for index, fold in enumerate(data.folds):
-            model.set_weights(list(weights[2 * index : 2 * index + 2]))
-            np.testing.assert_allclose(outputs[fold.held], model.predict(data.train.x[fold.held], verbose=0), atol=1e-6)
+    model, draw = dense(), np.random.default_rng(0)
+    weights = tuple(draw.normal(size=array.shape) for _ in data.folds for array in model.get_weights())
+    outputs = fold_outputs(make_spec(), data, ADAM, weights)
+    for index, fold in enumerate(data.folds):
+        model.set_weights(list(weights[2 * index : 2 * index + 2]))
+        np.testing.assert_allclose(outputs[fold.held], model.predict(data.train.x[fold.held], verbose=0), atol=1e-6)
     said = []
-    fold_outputs(make_spec(), data, ADAM, epochs[:1], lambda model, x: said.append(x.shape) or x)
+    fold_outputs(make_spec(), data, ADAM, weights, lambda model, x: said.append(x.shape) or x)
     assert said == [(len(fold.held), 64) for fold in data.folds]
 
 

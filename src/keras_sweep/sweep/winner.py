@@ -153,7 +153,7 @@ def compute_validation_outputs(
     """Return the trained model's outputs for the validation rows, computed by `call(model, x)`. With folds, `weights`
     has the weights of all folds' models in order, and each row is predicted by the model that was not trained on it."""
     if data.folds:
-        (outputs,) = fold_outputs(spec, data, result.params, [weights], call)
+        outputs = fold_outputs(spec, data, result.params, weights, call)
         return each(partial(np.asarray, dtype=np.float32), outputs)
     model = build_trained_model(spec, result, weights, data)
     return each(np.asarray, call(model, data.validation.x))

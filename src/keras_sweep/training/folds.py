@@ -19,24 +19,20 @@ def fold_outputs(
     spec: SweepSpec,
     data: SearchData,
     params: Params,
-    weights: Sequence[Weights],
+    weights: Weights,
     call: Callable[[Any, Arrays], Arrays] = call_model,
-) -> list[Arrays]:
-    """Return the out-of-fold outputs [N, ...] of all N rows, for each item of `weights`.
+) -> Arrays:
+    """Return the out-of-fold outputs [N, ...] of all N rows.
 
-    An item holds the weights of all folds' models, fold after fold. `call(model, inputs)` returns a model's outputs.
+    `weights`: of all folds' models, fold after fold. `call(model, inputs)` returns a model's outputs.
     """
-    parts = []
+    outputs, count = [], len(weights) // len(data.folds)
     for index in range(len(data.folds)):
         rows = data.fold(index)
         model = compile_model(spec, training_plan(spec, params), rows)
-        outputs = []
-        for after_epoch in weights:
-            count = len(after_epoch) // len(data.folds)
-            model.set_weights(list(after_epoch[count * index : count * (index + 1)]))
-            outputs.append(call(model, rows.validation.x))
-        parts.append(outputs)
-    return [each(lambda *by_fold: join_fold_rows(by_fold, data), *outputs) for outputs in zip(*parts, strict=True)]
+        model.set_weights(list(weights[count * index : count * (index + 1)]))
+        outputs.append(call(model, rows.validation.x))
+    return each(lambda *by_fold: join_fold_rows(by_fold, data), *outputs)
 
 
 def build_trained_model(spec: SweepSpec, data: SearchData, params: Params, weights: Weights) -> tuple[Any, Arrays]:

@@ -131,7 +131,7 @@ class FitPrograms:
     def predict(self, lane: Lane, state: TrainingState) -> Arrays:
         """Return the outputs [N, ...] on the validation rows; with folds, the out-of-fold outputs."""
         if self.data.folds:
-            return fold_outputs(self.spec, self.data, lane.suggestion.params, [state.trainable])[0]
+            return fold_outputs(self.spec, self.data, lane.suggestion.params, state.trainable)
         return call_model(*self.model(lane, state))
 
 
