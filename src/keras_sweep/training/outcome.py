@@ -85,13 +85,7 @@ def make_result(
     right: Array | None = None,  # [N] whether each row was predicted correctly at that epoch, if the runner knows
     pruned_at: int | None = None,  # the epoch after which the pruner stopped the trial
 ) -> Result:
-    """Return the result of a completed or pruned trial; a FAIL if a goal besides the objective has no finite value.
-
-    `epoch` (from 1) is the scored epoch, `weights` are from it, and `rows` are the validation rows. `predict()` returns
-    the outputs on `rows`, and `model()` (Keras model, input rows). `right` [N]: whether a row is predicted right, if
-    known. `is_validation_score`: whether the value is a score on `rows`. `reason`: a remark on the trial's end.
-    `pruned_at`: the trial's last epoch, if pruned.
-    """
+    """Return the result of a completed or pruned trial; a FAIL if a goal besides the objective has no finite value."""
     name, scores, rows_value = spec.objective.name, None, None
     value = curve[name][epoch - 1]
     can_win = pruned_at is None or spec.objective.take_best
@@ -195,11 +189,6 @@ def is_transient(error: BaseException) -> bool:
     return False
 
 
-def is_by_rows(spec: SweepSpec, metric: str) -> bool:
-    """Return whether `row_values` may compute the metric: False for a Keras metric with arguments, which it ignores."""
-    return "python" in spec.metric_arguments.get(metric.removeprefix("val_"), ("python",))
-
-
 @dataclass(frozen=True, slots=True)
 class LoggedMetric:
     """A logged value of a metric, with the inputs to compute the metric for each row."""
@@ -212,30 +201,29 @@ class LoggedMetric:
     predict: Callable[[], Arrays]  # outputs on `rows`
 
     def row_scores(self) -> tuple[RowScores | None, float | None]:
-        output = self._restrict_to_output()
-        is_supported = not self.spec.outputs or is_row_by_row(output.metric, output.spec.loss)
-        if not (is_supported and is_by_rows(output.spec, output.metric)):
+        inputs = self._find_inputs()
+        if inputs is None or (self.spec.outputs and not is_row_by_row(*inputs[:2])):
             return None, None  # row scores need a metric of a single output
-        row_function = make_row_function(output.spec, output.metric, output.arguments)
-        return row_scores(output.metric, output.spec.loss, output.value, output.rows, output.predict, row_function)
+        return row_scores(*inputs)
 
     def standard_error(self) -> float | None:
-        """Return the standard error of `value`; None if no formula fits, or the metric combines several outputs."""
-        output = self._restrict_to_output()
-        if output.spec.outputs or not is_by_rows(output.spec, output.metric):
-            return None
-        row_function = make_row_function(output.spec, output.metric, output.arguments)
-        return standard_error(output.metric, output.spec.loss, output.value, output.rows, output.predict, row_function)
+        inputs = self._find_inputs()
+        return None if inputs is None else standard_error(*inputs)
 
-    def _restrict_to_output(self) -> LoggedMetric:
-        """Return an output's own metric: "val_price_mae" becomes "val_mae" of output "price". Else return `self`."""
-        if (place := self.spec.find_output(self.metric)) is None:
-            return self
-        (name, metric), spec = place, self.spec
-        single, rows = spec.output(name), replace(self.rows, y=spec.part(self.rows.y, name))
-        return LoggedMetric(
-            single, single.loss_arguments, metric, self.value, rows, lambda: spec.part(self.predict(), name)
-        )
+    def _find_inputs(self) -> tuple[str, str, float, Rows, Callable[[], Any], PerRow] | None:
+        """Return the arguments of `row_scores` and `standard_error`: for "val_price_mae", "val_mae" of output "price".
+
+        None if the metric combines several outputs, or is Keras's with arguments, which `row_values` ignores.
+        """
+        spec, metric, arguments, rows, predict = self.spec, self.metric, self.arguments, self.rows, self.predict
+        if (place := spec.find_output(metric)) is not None:
+            name, metric = place
+            spec, rows = spec.output(name), replace(rows, y=spec.part(rows.y, name))
+            arguments, predict = spec.loss_arguments, lambda: self.spec.part(self.predict(), name)
+        has_arguments = "python" not in spec.metric_arguments.get(metric.removeprefix("val_"), ("python",))
+        if spec.outputs or has_arguments:
+            return None
+        return metric, spec.loss, self.value, rows, predict, make_row_function(spec, metric, arguments)
 
 
 def standard_error(
