@@ -2,10 +2,9 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import Enum
 from functools import cache
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -44,28 +43,23 @@ def effort(numbers: float) -> Effort:
     return Effort.MEDIUM if numbers <= MEDIUM else Effort.FULL
 
 
-def enable_compile_cache() -> Path | None:
-    """Cache compiled programs in a folder of the user's cache, and return the folder.
+def enable_compile_cache() -> None:
+    """Let JAX cache compiled programs in a folder of the user's cache, unless the user has set another cache.
 
-    A cached program is machine code, so nobody else may own the folder or write to it. Returns None if the backend is
-    not JAX, if the folder can't be created safely, or if the user has set another cache.
+    A cached program is machine code, so nobody else may own the folder or write to it. Otherwise nothing is cached.
     """
     import keras
 
     if keras.backend.backend() != "jax":  # other backends need not import JAX
-        return None
+        return
     import jax
 
     if jax.config.jax_compilation_cache_dir:  # set by JAX_COMPILATION_CACHE_DIR or a user's module
-        return None
-    try:
-        folder = user_cache("compiled")
-    except OSError:
-        return None
-    jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-    return folder
+        return
+    with suppress(OSError):
+        jax.config.update("jax_compilation_cache_dir", str(user_cache("compiled")))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
 @cache
