@@ -8,10 +8,10 @@ side by side, and the matrix product uses the kernels as they are stored. A step
 on a CPU. The arithmetic matches Keras's, operation by operation.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import chain
 from typing import Any, TypeAlias
 
 import jax
@@ -52,13 +52,8 @@ class _ArrayLayout:
     shape: tuple[int, ...]  # of a lane. Arrays are NumPy's, or JAX's during tracing
     lanes: int
 
-    @property
-    def array_shape(self) -> tuple[int, ...]:
-        if len(self.shape) == 2:  # XLA emits the gradient of a kernel in this shape
-            return self.shape[1] * self.lanes, self.shape[0]
-        return (math.prod(self.shape) * self.lanes,)
-
     def to_array(self, view: Any) -> Any:
+        # XLA emits the gradient of a kernel in this shape.
         return view.reshape(self.shape[0], -1).T if len(self.shape) == 2 else view.ravel()
 
     def to_view(self, array: Any) -> Any:
@@ -88,14 +83,16 @@ class FlatLayout:
         self._traced_rate: Any = None  # array, set during tracing
         self._is_softmax = is_softmax_regression(template)
         self._variables = [
-            keras.Variable(np.zeros(layout.array_shape, weights.dtype), dtype=str(weights.dtype), name=f"variable_{i}")
+            keras.Variable(
+                layout.stack([np.zeros_like(weights)] * lanes), dtype=str(weights.dtype), name=f"variable_{i}"
+            )
             for i, (layout, weights) in enumerate(zip(self._layouts, template.trainable, strict=True))
         ]
         self._optimizers = [self._build_optimizers(variable) for variable in self._variables]  # [variable][variant]
         # For each optimizer variable, the layout of its trainable variable. None if lanes share the optimizer variable.
         self._slot_layouts = [
-            layout if tuple(optimizer_variable.shape) == layout.array_shape else None
-            for layout, optimizers in zip(self._layouts, self._optimizers, strict=True)
+            layout if optimizer_variable.shape == variable.shape else None
+            for layout, variable, optimizers in zip(self._layouts, self._variables, self._optimizers, strict=True)
             for optimizer in optimizers
             for optimizer_variable in optimizer.variables
         ]
@@ -110,12 +107,9 @@ class FlatLayout:
 
     @cached_property
     def _initial_slots(self) -> Arrays:
-        return tuple(
-            np.array(slot.value)
-            for variable in self._template.model.trainable_variables
-            for optimizer in self._build_optimizers(variable)
-            for slot in optimizer.variables
-        )
+        optimizers = chain.from_iterable(self._optimizers)
+        slots = [slot.value for optimizer in optimizers for slot in optimizer.variables]
+        return self.copy_lane(([variable.value for variable in self._variables], [], slots), 0).optimizer
 
     def initial_state(self, own_model: OwnModel | None = None) -> TrainingState:
         """Return a lane's state before its first epoch. `own_model`: the lane's model; None if all models are equal."""
