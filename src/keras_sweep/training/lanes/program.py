@@ -99,12 +99,11 @@ class Program:
         options: Any = Effort.MEDIUM.options if needs_less_effort else self._compile_options
         with ThreadPoolExecutor(1) as executor:
             validation = executor.submit(lowered_validation.compile, options)
-            if template.signature.masked:
-                self._epoch_program = self._compile(self._train_masked_epoch, state, step_numbers, *batches, self._rows)
-            elif template.has_convolution:
+            if template.has_convolution:
                 self._epoch_program = self._build_steps(state, step_numbers, *batches)
             else:
-                self._epoch_program = self._compile(self._train_epoch, state, step_numbers, *batches, self._rows)
+                train: Any = self._train_masked_epoch if template.signature.masked else self._train_epoch
+                self._epoch_program = self._compile(train, state, step_numbers, *batches, self._rows)
             self._validation_program = validation.result()
 
     def with_data(self, template: Template, data: DeviceData) -> Program:
