@@ -17,14 +17,15 @@ class Counted:
 
     def __init__(self, remaining: int) -> None:
         self.remaining = remaining
-        self.taken = []
+        self.taken = 0  # segments
 
     @property
     def training(self) -> bool:
         return self.remaining > 0
 
     def take(self, other) -> None:
-        self.taken.append(other)
+        assert other is not self
+        self.taken += 1
         self.remaining -= 1
 
 
@@ -47,7 +48,7 @@ class Pool:
 
     def end(self, group, error: Exception | None = None) -> None:
         future = next(future for one, future in self.begun if one is group and not future.done())
-        future.set_result(Segment(group, [])) if error is None else future.set_exception(error)
+        future.set_result(Segment(Counted(group.remaining), [])) if error is None else future.set_exception(error)
 
 
 def test_the_group_with_the_most_left_is_next_and_only_so_many_train_at_once():
@@ -57,7 +58,7 @@ def test_the_group_with_the_most_left_is_next_and_only_so_many_train_at_once():
     pool.segments.set([short, long, longer, done])
     assert pool.groups == [longer, long] and pool.segments.is_working
     pool.end(longer)  # six are left, more than of any other
-    assert pool.groups == [long, longer] and longer.taken == [longer]
+    assert pool.groups == [long, longer] and longer.taken == 1
     longer.remaining = 0
     pool.end(longer)
     assert pool.groups == [long, short]
@@ -82,7 +83,7 @@ def test_a_lost_segment_is_told_and_trained_again_only_once_it_is_set():
     pool = Pool(1)
     pool.segments.set([group])
     pool.end(group, error)
-    assert pool.groups == [] and group.taken == []
+    assert pool.groups == [] and group.taken == 0
     ((ended, segment),) = pool.segments.next()
     assert ended is group and segment.exception() is error
     pool.segments.set([group])
@@ -123,12 +124,12 @@ def test_while_all_stand_still_no_group_takes_up_its_segment():
     pool = Pool(1)
     pool.segments.set([group])
     ended = threading.Thread(target=pool.end, args=(group,))
-    with pool.segments.hold():
+    with pool.segments.lock:
         ended.start()
         ended.join(0.05)
-        assert ended.is_alive() and group.taken == []
+        assert ended.is_alive() and group.taken == 0
     ended.join()
-    assert group.taken == [group]
+    assert group.taken == 1
 
 
 class Sent:
@@ -149,10 +150,10 @@ class Sent:
 
 def test_a_worker_trains_a_copy_of_the_group_on_programs_of_its_own_and_sends_it_back_at_rest():
     programs = SimpleNamespace()
-    worker = SimpleNamespace(tool=lambda device, make: (programs, device, make), stopping=lambda: False)
+    worker = SimpleNamespace(get_programs=lambda make: (programs, make), stopping=lambda: False)
     ended = train_segment(worker, CPU, pickle.dumps(Sent()), 7)
-    report, (of_worker, device, make), stopping = ended.reports
+    report, (of_worker, make), stopping = ended.reports
     assert (ended.group, report.epoch, stopping()) == ("at rest", 7, False)
-    assert of_worker is programs and device is CPU
-    assert type(make(make_spec(), digits())) is Programs
+    made = make(make_spec(), digits())
+    assert of_worker is programs and type(made) is Programs and made._device is CPU
     assert train_segment(worker, CPU, pickle.dumps(Sent()), 7, 0.0).reports[-1]()  # a while is over

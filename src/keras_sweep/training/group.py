@@ -97,11 +97,6 @@ class Group(ABC):
             reports.append(Report(failure=Failure.from_error(error)))
         return Segment(self, reports)
 
-    def next_stop(self, most: int) -> int:
-        """Return the next epoch at which a lane has a rung or ends; at most `most` epochs after the current epoch."""
-        ends = {epoch for lane in self.lanes if lane.training for epoch in (*lane.rungs, lane.plan.epochs)}
-        return min(*(epoch for epoch in ends if epoch > self.epoch), self.epoch + most)
-
     @abstractmethod
     def segment_end(self) -> int:
         """Return the epoch up to which a worker trains before it returns the group."""
@@ -118,8 +113,6 @@ class Group(ABC):
 
     def take(self, source: Any) -> None:
         """Copy the progress from `source`, a copy of this group that trained in another process."""
-        if source is self:
-            return
         mine = {lane.number: lane for lane in self.lanes}
         for lane in source.lanes:
             mine[lane.number].copy_progress(lane)

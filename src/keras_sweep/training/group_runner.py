@@ -170,7 +170,7 @@ class GroupRunner(Runner):
                         ended += self._pause_segments(segments, tell_phase)
                 yield from self._read_segments(ended, generation, watch)
                 if writes and self._checkpoint is not None:
-                    with self._wall.part("checkpoint"), segments.hold():
+                    with self._wall.part("checkpoint"), segments.lock:
                         generation.write(self._checkpoint)
                 if stops:
                     return

@@ -28,7 +28,7 @@ class Controls:
 
     def __init__(self, training: Training, learning_rate: float) -> None:
         # The callbacks use only this much of a model. The runner keeps the weights of `epoch_to_restore`.
-        self._optimizer = SimpleNamespace(learning_rate=_round_to_float32(learning_rate))
+        self._optimizer = SimpleNamespace(learning_rate=np.float32(learning_rate))
         self._model = SimpleNamespace(optimizer=self._optimizer, stop_training=False, get_weights=tuple)
         self._epochs = 0
         self._callbacks = make_control_callbacks(training)
@@ -54,7 +54,7 @@ class Controls:
         logs = dict(row)
         for callback in self._callbacks:
             callback.on_epoch_end(self._epochs, logs)
-        self._optimizer.learning_rate = _round_to_float32(self._optimizer.learning_rate)
+        self._optimizer.learning_rate = np.float32(self._optimizer.learning_rate)
         self._epochs += 1
         return logs
 
@@ -80,10 +80,6 @@ def make_control_callbacks(training: Training) -> list[Any]:
     kinds = {"early_stopping": keras.callbacks.EarlyStopping, "reduce_lr_on_plateau": keras.callbacks.ReduceLROnPlateau}
     sections = ((kind, getattr(training, name)) for name, kind in kinds.items())
     return [kind(**asdict(section)) for kind, section in sections if section is not None]
-
-
-def _round_to_float32(learning_rate: float) -> float:
-    return float(np.float32(learning_rate))
 
 
 class LaneEnd(Enum):

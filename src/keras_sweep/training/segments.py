@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -37,12 +37,12 @@ class Segments:
         self._groups: list[Group] = []
         self._busy: set[Group] = set()
         self._lost: set[Group] = set()  # groups whose segment was lost; the next `set` trains it again
-        self._changed = threading.Condition()
+        self.lock = threading.Condition()  # while a caller holds it, ended segments do not change their groups
         self._paused = False
 
     def set(self, groups: Sequence[Group]) -> None:
         """Replace the groups to train, end a pause, and begin segments. Segments that workers lost train again."""
-        with self._changed:
+        with self.lock:
             self._paused = False
             self._lost.clear()
             self._groups = [group for group in groups if group.training]
@@ -51,7 +51,7 @@ class Segments:
     @property
     def is_working(self) -> bool:
         """Whether a group still trains, or `next` has not yet returned an ended segment."""
-        with self._changed:
+        with self.lock:
             return bool(self._groups or self._busy) or not self._ended.empty()
 
     def next(self) -> list[tuple[Group, Future[Segment]]]:
@@ -65,17 +65,13 @@ class Segments:
 
     def pause(self, meanwhile: Callable[[], None]) -> list[tuple[Group, Future[Segment]]]:
         """Begin no segment until `set`. Call `meanwhile` until no group trains. Return [(group, ended segment)]."""
-        with self._changed:
+        with self.lock:
             self._paused = True
         while True:
             meanwhile()
-            with self._changed:
-                if self._changed.wait_for(lambda: not self._busy, LOOK_SECONDS):
+            with self.lock:
+                if self.lock.wait_for(lambda: not self._busy, LOOK_SECONDS):
                     return [self._ended.get() for _ in range(self._ended.qsize())]
-
-    def hold(self) -> AbstractContextManager[bool]:
-        """Return a lock. While the caller holds the lock, ended segments do not change their groups."""
-        return self._changed
 
     def _begin(self) -> None:
         """Begin the next segment of idle groups, until `at_once` groups train. The caller holds the lock."""
@@ -90,15 +86,15 @@ class Segments:
 
     def _end(self, group: Group, segment: Future[Segment]) -> None:
         """Update the group after its segment, and begin the next segment. Runs in the thread that trained the group."""
-        with self._changed:
+        with self.lock:
             self._busy.remove(group)
-            if error_of(segment) is None:
-                group.take(segment.result().group)
-            else:
+            if error_of(segment) is not None:
                 self._lost.add(group)
+            elif segment.result().group is not group:  # a worker has trained a copy
+                group.take(segment.result().group)
             self._ended.put((group, segment))
             self._begin()
-            self._changed.notify_all()
+            self.lock.notify_all()
 
 
 def train_segment(task: Task, device: Device | None, pickled: bytes, until: int, seconds: float = math.inf) -> Segment:
@@ -107,7 +103,7 @@ def train_segment(task: Task, device: Device | None, pickled: bytes, until: int,
     The limit gives other groups a turn. On equal processors, neither the worker nor the length of segments changes
     results. Without `device`, `fit` trains the group. A pickled group is a copy, so no thread sees it half-trained.
     """
-    programs = task.tool(device, partial(_make_programs, device))
+    programs = task.get_programs(partial(_make_programs, device))
     group: Group = pickle.loads(pickled)
     end = time.monotonic() + seconds
 

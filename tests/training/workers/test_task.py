@@ -129,13 +129,10 @@ def test_other_data_and_a_model_that_is_not_there_are_said(workers: Watched) -> 
 
 
 def test_what_a_worker_makes_it_makes_once(workers: Watched) -> None:
-    def tools(worker: Task) -> Any:
-        made: list[int] = []
-        for key in ("a", "a", "b"):
-            worker.tool(key, lambda spec, data: made.append(len(data.train)) or spec.name)  # type: ignore[func-returns-value]
-        return made, worker.tool("a", pytest.fail)
+    def programs(worker: Task) -> Any:
+        return worker.get_programs(lambda spec, data: (spec.name, len(data.train))), worker.get_programs(pytest.fail)
 
-    assert shared(workers).submit(tools).result() == ([len(DATA.train)] * 2, "digits")
+    assert shared(workers).submit(programs).result() == (("digits", len(DATA.train)),) * 2
 
 
 def test_a_worker_looks_at_the_flag_again_only_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,7 +51,9 @@ class LaneGroup(Group):
         self._state: Any = None  # of the program
 
     def segment_end(self) -> int:
-        return self.next_stop(self._programs.segment_epochs(self.signature))
+        ends = {epoch for lane in self.lanes if lane.training for epoch in (*lane.rungs, lane.plan.epochs)}
+        most: int = self.epoch + self._programs.segment_epochs(self.signature)
+        return min(*(epoch for epoch in ends if epoch > self.epoch), most)
 
     def at_rest(self) -> Self:
         copied = super().at_rest()
@@ -61,9 +63,8 @@ class LaneGroup(Group):
 
     def take(self, other: LaneGroup) -> None:
         super().take(other)
-        if other is not self:
-            own_lanes = {lane.number: lane for lane in self.lanes}
-            self._count, self._places = other._count, [own_lanes[lane.number] for lane in other._places]
+        own_lanes = {lane.number: lane for lane in self.lanes}
+        self._count, self._places = other._count, [own_lanes[lane.number] for lane in other._places]
 
     @property
     def _in_place(self) -> Sequence[Lane]:
@@ -130,24 +131,22 @@ class LaneGroup(Group):
     def _choose_program(self) -> Program | FoldedProgram:
         program = self._program
         if program is None and self._count:
-            program = self._programs.get_program(self.signature, self._count)
-            self._move_lanes(program, self._places)
+            program = self._move_lanes(self._places, self._count)
         active, count = self._find_active_lanes(self.epoch)
-        if program is None or count != program.lanes:
-            program = self._programs.get_program(self.signature, count)
-            self._move_lanes(program, active)
-        return program
+        return program if program is not None and count == program.lanes else self._move_lanes(active, count)
 
     def _find_active_lanes(self, epoch: int) -> tuple[list[Lane], int]:
         """Return the lanes in the program after `epoch` epochs, and the program's lane count, empty lanes included."""
         active = [lane for lane in self.lanes if lane.has_place(epoch)]
         return active, self._programs.count_places(self.signature, len(self.lanes), len(active))
 
-    def _move_lanes(self, program: Program | FoldedProgram, lanes: Sequence[Lane]) -> None:
+    def _move_lanes(self, lanes: Sequence[Lane], count: int) -> Program | FoldedProgram:
+        program: Program | FoldedProgram = self._programs.get_program(self.signature, count)
         states = [self.state(lane) or program.layout.initial_state(lane.own) for lane in lanes]
         self._program, self._places, self._begins = program, list(lanes), {}
         empty_places = program.lanes - len(lanes)
         self._state = program.layout.stack([*states, *[states[0]] * empty_places])
+        return program
 
     def _collect_numbers(self, lanes: Sequence[Lane]) -> Numbers:
         per_lane = [[lane.per_lane.get(name, PLACEHOLDER) for lane in lanes] for name in self.signature.per_lane]

@@ -85,20 +85,18 @@ class Task:
         self.data = (whole(self.spec, data) if self.is_whole else data).with_seeds(self.spec.search.seeds)
         if self.data.fingerprint != self.fingerprint:
             raise UsageError("the worker's data differ from the sweep's", hint="Copy the data files to the worker")
-        self._tools: dict[Hashable, Any] = {}
+        self._programs: Any = None
         self._looked, self._stops = 0.0, False
         if self.is_alone:  # loky collects garbage after each call, which would scan all these objects
             gc.collect()
             gc.freeze()
         return self
 
-    def tool(self, key: Hashable, make: Callable[[SweepSpec, SearchData], Tool]) -> Tool:
-        """Return the object stored under `key`. The first call creates the object with `make`."""
+    def get_programs(self, make: Callable[[SweepSpec, SearchData], Any]) -> Any:
+        """Return the programs that train the sweep here. The first call creates them with `make`."""
         with _making:
-            if key not in self._tools:
-                self._tools[key] = make(self.spec, self.data)
-            tool: Tool = self._tools[key]
-            return tool
+            self._programs = self._programs or make(self.spec, self.data)
+            return self._programs
 
     def stopping(self) -> bool:
         if time.monotonic() - self._looked > LOOK_SECONDS:
