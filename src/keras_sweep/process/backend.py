@@ -11,7 +11,7 @@ import platform
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from multiprocessing.pool import ThreadPool
@@ -114,15 +114,11 @@ def without_tensorflow() -> Iterator[None]:
         known = "_available" in vars(lazy)  # Keras 3.15: `available` returns it
     except ImportError:  # another Keras imports TensorFlow, which is only slower
         known = False
-    if not known or keras.backend.backend() == "tensorflow" or "tensorflow" in sys.modules:
+    with ExitStack() as stack:
+        if known and keras.backend.backend() != "tensorflow" and "tensorflow" not in sys.modules:
+            stack.callback(setattr, lazy, "_available", lazy._available)  # noqa: SLF001  # Keras 3.15
+            lazy._available = False  # noqa: SLF001  # Keras 3.15
         yield
-        return
-    before = lazy._available  # noqa: SLF001  # Keras 3.15
-    lazy._available = False  # noqa: SLF001  # Keras 3.15
-    try:
-        yield
-    finally:
-        lazy._available = before  # noqa: SLF001  # Keras 3.15
 
 
 @cache
