@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_sweep.data.arrays import Array, ravel_column
+from keras_sweep.data.labels import LOSS_NEEDS
 from keras_sweep.data.search_data import Rows
 from keras_sweep.process.compiling import Effort
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -15,13 +16,8 @@ from keras_sweep.trial.row_scores import OF_ALL_ROWS, RowScores, from_outputs, f
 
 ACCURACIES = frozenset({"accuracy", "acc", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy"})
 TOP_K = frozenset({"top_k_categorical_accuracy", "sparse_top_k_categorical_accuracy"})
-LOSSES = frozenset(
-    {"sparse_categorical_crossentropy", "categorical_crossentropy", "binary_crossentropy", "bce"}
-    | {"categorical_focal_crossentropy", "binary_focal_crossentropy", "kl_divergence", "kld", "poisson"}
-    | {"categorical_hinge", "hinge", "squared_hinge", "huber", "log_cosh"}
-    | {"mean_squared_error", "mse", "mean_absolute_error", "mae", "mean_absolute_percentage_error", "mape"}
-    | {"mean_squared_logarithmic_error", "msle", "cosine_similarity"}
-)  # means over rows; a row's value depends only on its own output and label
+# Means over rows: a row's value depends only on its own output and label. The two others mix rows.
+LOSSES = frozenset(LOSS_NEEDS) - {"dice", "tversky"}
 LEAST_MISMATCH = 1e-2  # smallest relative difference that neither rounding nor ties between classes explain
 CLOSE = 1e-3  # maximal relative difference between the mean over rows and the logged value
 
