@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from keras_sweep.space.sweep_spec import Training
+from keras_sweep.space.sweep_spec import WATCHING, Training
 from keras_sweep.training import checkpoint
 from keras_sweep.training.checkpoint import TrainingState
 from keras_sweep.training.outcome import make_curve
@@ -77,9 +77,8 @@ def make_control_callbacks(training: Training) -> list[Any]:
     """Create Keras's `EarlyStopping` and `ReduceLROnPlateau`, in this order, as far as `training` configures them."""
     import keras
 
-    kinds = {"early_stopping": keras.callbacks.EarlyStopping, "reduce_lr_on_plateau": keras.callbacks.ReduceLROnPlateau}
-    sections = ((kind, getattr(training, name)) for name, kind in kinds.items())
-    return [kind(**asdict(section)) for kind, section in sections if section is not None]
+    sections = (getattr(training, name) for name in WATCHING)  # their classes are named as Keras's
+    return [getattr(keras.callbacks, type(section).__name__)(**asdict(section)) for section in sections if section]
 
 
 class LaneEnd(Enum):

@@ -42,8 +42,7 @@ class LiveTrial:
         return len(self.parts) == len(self.begins) and all(part.rows for part in self.parts)
 
     def state(self) -> TrainingState:
-        states = [part.state() for part in self.parts]
-        return states[0] if len(states) == 1 else join_states(states)
+        return join_states([part.state() for part in self.parts])
 
     @property
     def seconds(self) -> Seconds:

@@ -81,7 +81,6 @@ class FlatLayout:
         self._lanes = lanes
         self._layouts = [_ArrayLayout(tuple(map(int, weights.shape)), lanes) for weights in template.trainable]
         self._traced_rate: Any = None  # array, set during tracing
-        self._is_softmax = is_softmax_regression(template)
         self._variables = [
             keras.Variable(
                 layout.stack([np.zeros_like(weights)] * lanes), dtype=str(weights.dtype), name=f"variable_{i}"
@@ -183,7 +182,7 @@ class FlatLayout:
         """
         trainable, other, slots = state
         optimizer_numbers, model_numbers, width_masks = numbers
-        if self._is_softmax:
+        if is_softmax_regression(self._template):
             gradients, metrics = softmax_gradients(self._template, self._lanes, trainable, metrics, x, y)
         else:
             forward = self._template.make_forward(training=True)

@@ -71,13 +71,6 @@ class LaneGeneration(TrainingGeneration):
         used_keys = set(compress(keys, is_due))
         return [(trial, own) for trial, own, key in zip(trials, own_models, keys, strict=True) if key in used_keys]
 
-    @property
-    def programs(self) -> list[tuple[int, int]]:
-        """For each signature, (number of programs to compile, number of trials that use these programs)."""
-        trials = Counter(self._programs.to_shared_signature(lane.signature) for lane in self.lanes.values())
-        programs = Counter(signature for signature, _ in self._programs.needed_keys)
-        return [(count, trials[signature]) for signature, count in programs.items()]
-
     def _regroup(self, waiting: Sequence[Group]) -> None:
         survivors = []
         for group in waiting:
@@ -193,7 +186,10 @@ class CompiledRunner(GroupRunner):
         generation = LaneGeneration(self._spec, self._programs, self._ends, Watch(emit=emit))
         with self._wall.part("build"):
             generation.fill(trials, wanted)
-        return generation.programs
+        to_shared = self._programs.to_shared_signature
+        trials_by_signature = Counter(to_shared(lane.signature) for lane in generation.lanes.values())
+        programs = Counter(signature for signature, _ in self._programs.needed_keys)
+        return [(count, trials_by_signature[signature]) for signature, count in programs.items()]
 
     def _train_here(self, stack: ExitStack, _stopping: Callable[[], bool], _tell: Tell) -> tuple[Train, int]:
         policy = keras.config.dtype_policy()  # each thread has its own policy
