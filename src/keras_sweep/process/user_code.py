@@ -228,20 +228,20 @@ def guard_user_code(what: str, folder: Path, error: type[UsageError], *, hint: s
     with preserve_process():
         try:
             yield
-        except BaseException as fault:
-            if isinstance(fault, SweepError) or not is_user_error(fault):  # a signal, or an error that is clear already
-                raise
+        except SweepError:  # it is clear already
+            raise
+        except user_errors() as fault:
             message = f"{what}: {describe_user_error(fault, folder)}"
             if isinstance(fault, ImportError) and "tensorflow" in str(fault).lower():
                 require_backend("tensorflow", f": {message}")
             raise error(message, hint=hint) from fault
 
 
-def is_user_error(fault: BaseException) -> bool:
-    """Check whether user code raised the exception, and not Ctrl-C."""
-    if isinstance(fault, KeyboardInterrupt):  # while a sweep runs, Ctrl-C raises nothing
-        return signal.getsignal(signal.SIGINT) is not signal.default_int_handler
-    return isinstance(fault, Exception | SystemExit)
+def user_errors() -> tuple[type[BaseException], ...]:
+    """Return the exceptions that user code may raise, for `except user_errors()`: all but Ctrl-C."""
+    # While a sweep runs, Ctrl-C raises nothing, so the user's code has raised a KeyboardInterrupt.
+    can_be_ctrl_c = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    return (Exception, SystemExit) if can_be_ctrl_c else (Exception, SystemExit, KeyboardInterrupt)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from keras_sweep.process.user_code import is_user_error
+from keras_sweep.process.user_code import user_errors
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.checkpoint import LatestCheckpoint, TrainingState
 from keras_sweep.training.group import Group
@@ -59,9 +59,7 @@ class TrainingGeneration(ABC):
                     return None
             try:
                 lane = self._make_lane(suggestion, own_model, wanted=suggestion.number in wanted)
-            except BaseException as error:  # a user's model may raise anything when it is built
-                if not is_user_error(error):
-                    raise
+            except user_errors() as error:  # a user's model may raise anything when it is built
                 unbuilt.append((suggestion, error))
                 continue
             self.lanes[lane.number] = lane
@@ -152,7 +150,7 @@ class TrainingGeneration(ABC):
             lanes[lane.number] = {"end": None if lane.end is None else lane.end.name, "seconds": asdict(lane.seconds)}
             states += [lane.last, lane.best]
         for group in self.groups:
-            if group.has_epochs_left and group.moves:
+            if group.moves and not group.finished and any(lane.training for lane in group.lanes):
                 places, count = group.places()
                 numbers = [lane.number for lane in group.lanes]
                 groups.append({"lanes": numbers, "epoch": group.epoch, "places": places, "count": count})

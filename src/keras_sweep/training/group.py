@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self, TypeAlias
 
-from keras_sweep.process.user_code import is_user_error
+from keras_sweep.process.user_code import user_errors
 from keras_sweep.space.search_space import Objective
 from keras_sweep.training.checkpoint import TrainingState
 from keras_sweep.training.lane import Lane, LaneEnd
@@ -65,11 +65,6 @@ class Group(ABC):
         return sum(max(lane.plan.epochs - self.epoch, 0) for lane in self.lanes if lane.training)
 
     @property
-    def has_epochs_left(self) -> bool:
-        """Whether any lane still trains, even if nobody needs its result."""
-        return not self.finished and any(lane.training for lane in self.lanes)
-
-    @property
     def training(self) -> bool:
         """Whether any lane whose result is needed still trains."""
         return not self.finished and any(lane.training and lane.is_needed for lane in self.lanes)
@@ -90,9 +85,7 @@ class Group(ABC):
 
         try:
             self._train(until, stopping, report)
-        except BaseException as error:  # tracing runs the user's model, which may raise anything, even `SystemExit`
-            if not is_user_error(error):
-                raise
+        except user_errors() as error:  # tracing runs the user's model, which may raise anything, even `SystemExit`
             self.finished = True
             reports.append(Report(failure=Failure.from_error(error)))
         return Segment(self, reports)

@@ -72,7 +72,7 @@ def group_of(*lanes, objective=OBJECTIVE, programs=None, epoch=0, begins=None, *
 
 def test_a_group_trains_to_an_epoch_and_reports_each():
     group = group_of(lane_of(0, 3), lane_of(1, 1))
-    assert (group.remaining, group.training, group.has_epochs_left, group.places()) == (4, True, True, ([], 0))
+    assert (group.remaining, group.training, group.places()) == (4, True, ([], 0))
     segment = group.train(2)
     assert segment.group is group and [report.epoch for report in segment.reports] == [1, 2]
     first, second = segment.reports
@@ -92,14 +92,14 @@ def test_a_group_stops_where_it_is_asked_to_or_nobody_needs_its_numbers():
     assert group_of(lane_of(0)).train(3, lambda: True).reports == []
     group = group_of(lane_of(0, 3, rungs=(2,), wanted=False))
     assert [report.epoch for report in group.train(3).reports] == [1, 2]
-    assert group.has_epochs_left and not group.training
+    assert group.lanes[0].training and not group.training
 
 
 def test_a_program_that_raises_ends_its_group_and_the_failure_is_told():
     group = group_of(lane_of(0), objective=Objective("val_auc", Goal.MAXIMIZE))
     (report,) = group.train(3).reports
     assert report.failure.reason == "the metric 'val_auc' was not logged, only loss, val_accuracy"
-    assert (group.finished, group.training, group.has_epochs_left) == (True, False, False)
+    assert (group.finished, group.training) == (True, False)
 
 
 def test_a_lane_whose_weights_are_no_numbers_diverges_and_keeps_its_place():

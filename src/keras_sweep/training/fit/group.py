@@ -19,7 +19,7 @@ from typing import TypeVar
 
 from keras_sweep.data.arrays import each
 from keras_sweep.models.hyper_model import RETURNED
-from keras_sweep.process.user_code import is_user_error
+from keras_sweep.process.user_code import user_errors
 from keras_sweep.space.search_space import Objective
 from keras_sweep.training.build_trial import call_model
 from keras_sweep.training.checkpoint import TrainingState, join_states
@@ -173,9 +173,7 @@ class FitGroup(Group):
         note(Report())
         try:
             train(note)
-        except BaseException as error:
-            if not is_user_error(error):
-                raise
+        except user_errors() as error:
             note(Report(len(lane.rows) + 1, failure=Failure.from_error(error)))
         _, start = notes.popleft()
         if notes and (notes[-1][0].ended or notes[-1][0].failure):
@@ -273,9 +271,7 @@ class FitGroup(Group):
         """Call `train` with the training of fold number `fold`. Raises TrialFailed, whose reason names the fold."""
         try:
             return train(self._get_part(live, fold))
-        except BaseException as error:
-            if not is_user_error(error):
-                raise
+        except user_errors() as error:
             failure = Failure.from_error(error)
             where = f"{self._programs.data.folds[fold].kind} {fold + 1} of {len(self._programs.data.folds)}"
             raise TrialFailed(replace(failure, reason=f"{where}: {failure.reason}")) from error

@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_sweep.data.arrays import cut, leaves
 from keras_sweep.data.search_data import Rows, SearchData
-from keras_sweep.process.user_code import is_user_error
+from keras_sweep.process.user_code import user_errors
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import ModelSpec, SweepSpec
 from keras_sweep.training.fit.training import generator_states
@@ -68,9 +68,7 @@ def _find_model_problem(spec: SweepSpec, data: SearchData) -> str | None:
     try:
         template = Template(spec, make_signature(plan), data)
         layout = choose_layout(template, 2)  # traces the model
-    except BaseException as error:  # the runner reports the error for each trial
-        if not is_user_error(error):
-            raise
+    except user_errors():  # the runner reports the error for each trial
         return None
     for name in ("train_step", "test_step", "compute_metrics", "fit", "evaluate"):
         if getattr(type(template.model), name) is not getattr(keras.Model, name):
@@ -78,9 +76,7 @@ def _find_model_problem(spec: SweepSpec, data: SearchData) -> str | None:
     generators = generator_states()
     try:
         program = _trace_step(template, layout, Rows(cut(data.train.x, 0, 2), data.train.y[:2]))
-    except BaseException as error:
-        if not is_user_error(error):
-            raise
+    except user_errors() as error:
         return f"its layers can't train several trials in a program: {_first_line(error)}"
     if generator_states() != generators:
         return "a layer draws random numbers from Python or NumPy"

@@ -16,7 +16,7 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.models.build import build_model
 from keras_sweep.process.backend import without_tensorflow
 from keras_sweep.process.compiling import Effort, use_fast_initializers
-from keras_sweep.process.user_code import is_user_error
+from keras_sweep.process.user_code import user_errors
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import averages
@@ -256,9 +256,7 @@ def build_own_model(
     state = np.random.get_state()
     try:
         model = build_model(spec, arguments, data)
-    except BaseException as error:  # reported when the trial's template is created
-        if not is_user_error(error):
-            raise
+    except user_errors():  # reported when the trial's template is created
         return None
     # If building draws from NumPy's generator, the order of the rows changes.
     if any(not np.array_equal(before, after) for before, after in zip(state, np.random.get_state(), strict=True)):
