@@ -94,7 +94,7 @@ class RecordedSweep:
             if hashlib.sha256(text).hexdigest() != self.facts.comparison:
                 return None
             content = json.loads(text)
-            return Comparison.from_json(content) if content["digest"] == self.digest else None
+            return Comparison.from_json(content) if content.pop("digest") == self.digest else None
         except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return None
 

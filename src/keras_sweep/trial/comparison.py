@@ -69,15 +69,12 @@ class Comparison:
     def from_json(cls, fields: Mapping[str, Any]) -> Comparison:
         """Build a comparison from the result of `to_json`. Raises LookupError or TypeError for other data."""
         estimate, more = fields["estimate"], fields["more"]
-        return cls(
-            best=fields["best"],
-            estimate=None if estimate is None else Estimate(**estimate),
-            behind={int(number): Behind(*distance) for number, distance in fields["behind"].items()},
-            method=fields["method"],
-            rows=fields["rows"],
-            more=None if more is None else MoreTrials(**more),
-            all_rows=fields.get("all_rows"),
-        )
+        parts = {
+            "estimate": estimate and Estimate(**estimate),
+            "behind": {int(number): Behind(*distance) for number, distance in fields["behind"].items()},
+            "more": more and MoreTrials(**more),
+        }
+        return cls(**{**fields, **parts})
 
 
 def compare_by_value(results: Sequence[Result], objective: Objective) -> Comparison:
