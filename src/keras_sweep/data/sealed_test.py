@@ -2,7 +2,6 @@
 the search, `seal` checks that test rows can be evaluated, and returns their fingerprint."""
 
 from dataclasses import replace
-from typing import Any
 
 from keras_sweep.data.search_data import Rows, SearchData, fingerprint
 from keras_sweep.data.source import Features, image_set
@@ -22,19 +21,14 @@ def seal(encoding: Encoding) -> tuple[int, str | None]:
     return len(rows), fingerprint(rows)
 
 
-def open_test(spec: SweepSpec, data: SearchData, like: SearchData | None = None) -> Rows:
+def open_test(spec: SweepSpec, data: SearchData, like: SearchData | None = None, *, exported: bool = False) -> Rows:
     """Return the encoded test rows of `data`, the search's data. `like` is the data that the model trained on, if it is
-    other data: preprocessing of `like`, if any, encodes x. Raises DataError if there are no test rows, or if any rows
-    have changed since the search."""
+    other data: preprocessing of `like`, if any, encodes x. If `exported`, x is as the exported model takes it. Raises
+    DataError if there are no test rows, or if any rows have changed since the search."""
     rows, raw = _open_rows(spec, data)
-    return rows if like is None or like.preprocessing is None else replace(rows, x=like.preprocessing.transform(raw))
-
-
-def open_raw_test(spec: SweepSpec, data: SearchData, like: SearchData) -> tuple[Any, Rows]:
-    """Return (x of the test rows as the exported model takes x, encoded test rows). `data`: the rows of the search.
-    `like`: the rows that the model trained on, whose preprocessing prepares x. Raises the errors of `open_test`."""
-    rows, raw = _open_rows(spec, data)
-    return (rows.x if like.preprocessing is None else like.preprocessing.inputs(raw)), rows
+    if like is None or like.preprocessing is None:
+        return rows
+    return replace(rows, x=like.preprocessing.inputs(raw) if exported else like.preprocessing.transform(raw))
 
 
 def _open_rows(spec: SweepSpec, data: SearchData) -> tuple[Rows, Features]:

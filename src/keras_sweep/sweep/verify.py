@@ -8,7 +8,7 @@ from typing import Any
 
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.raw_rows import raw_rows, whole
-from keras_sweep.data.sealed_test import open_raw_test
+from keras_sweep.data.sealed_test import open_test
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.errors import ChangedSweep, DataError, ModelError, RecordError, SweepError, UsageError
 from keras_sweep.files.plain import file_digest
@@ -126,8 +126,8 @@ def verify_model(
     looks = None
     if test:
         emit(PhaseBegan("test"))
-        x, rows, looks = _open_test_rows(spec, card, data, trained_rows, home)
-        scores = model.evaluate(x, rows.labels, sample_weight=rows.weights, **_QUIET)
+        rows, looks = _open_test_rows(spec, card, data, trained_rows, home)
+        scores = model.evaluate(rows.x, rows.labels, sample_weight=rows.weights, **_QUIET)
         checks += _compare_scores("test ", card.test or {}, scores, rows)
     checked = [_find_card_key(check.name) for check in checks]
     if f"validation.{card.metric.name}" in checked:
@@ -245,14 +245,13 @@ def _check_validation(
 
 def _open_test_rows(
     spec: SweepSpec, card: Card, data: SearchData, trained_rows: SearchData, home: RecordedSweep | None
-) -> tuple[Any, Rows, int | None]:
-    """Open the test rows, and count the evaluation in the sweep `home`. Return (x as the model takes it, encoded rows,
-    new count or None without `home`). `trained_rows` are the rows that trained the model."""
+) -> tuple[Rows, int | None]:
+    """Open the test rows, and count the evaluation in the sweep `home`. Return (rows as the model takes them, new count
+    or None without `home`). `trained_rows` are the rows that trained the model."""
     if card.data.test_fingerprint != data.test_fingerprint:
         message = f"the test rows of {data.name} have changed since the card was written"
         raise DataError(message, hint="Restore the old rows")
     if home is None:
-        return (*open_raw_test(spec, data, trained_rows), None)
+        return open_test(spec, data, trained_rows, exported=True), None
     with SweepLock(home.folder), StudyFile.open(home.folder) as study:
-        x, rows = open_raw_test(spec, data, trained_rows)
-        return x, rows, count_look(study)
+        return open_test(spec, data, trained_rows, exported=True), count_look(study)
