@@ -124,6 +124,7 @@ def test_a_head_sorts_the_table_by_mouse_and_by_keyboard(tab: Tab) -> None:
 def test_what_was_brushed_sorted_and_scrolled_is_there_after_a_reload(tab: Tab) -> None:
     x, top, foot = axis_of(tab, "learning_rate")
     tab.drag((x, top + 2), (x, (top + foot) / 2))
+    tab.click("fieldset[data-axis=optimizer] input")
     tab.click("#board th:nth-child(2) button")
     tab.click("#space summary")
     tab.run("scrollTo(0, 700)")
@@ -135,6 +136,7 @@ def test_what_was_brushed_sorted_and_scrolled_is_there_after_a_reload(tab: Tab) 
     tab.settle()
     assert tab.run(SHOWN_ROWS) == before
     assert len(before) < 12
+    assert not tab.run("document.querySelector('fieldset[data-axis=optimizer] input').checked")
     assert tab.run("document.querySelector('[data-axis=learning_rate] .sel').getAttribute('visibility')") == "visible"
     assert tab.run("scrollY") == 700
     assert tab.run("document.getElementById('space').open")

@@ -22,7 +22,8 @@
     const place = fieldset(axis.name);
     return place && { boxes: [...place.querySelectorAll("[type=checkbox]")], from: place.querySelector(".from"), to: place.querySelector(".to") };
   });
-  const states = form ? [...form.querySelectorAll("[data-states] input")] : [];
+  const inputs = form ? [...form.querySelectorAll("input")] : [];
+  const states = inputs.filter((input) => input.closest("[data-states]"));
 
   /** The condition on an axis; null where every trial meets it. */
   function condition(index) {
@@ -38,9 +39,12 @@
     return low === -Infinity && high === Infinity ? null : (value) => value !== null && value >= low && value <= high;
   }
 
+  let pressed = false; // whether a pointer is down
+  for (const kind of ["pointerdown", "pointerup", "pointercancel"])
+    addEventListener(kind, () => { pressed = kind === "pointerdown"; });
+
   // The layout of a long table takes longer than a frame, so while you brush an axis the table waits for a pause.
   const MANY = 500;
-  let dragging = false;
   let tableSoon = 0;
   const rows = [...document.querySelectorAll("tr[data-t]")];
   function filterTable() {
@@ -62,7 +66,7 @@
       }
     }
     clearTimeout(tableSoon);
-    if (dragging && trials.length > MANY) tableSoon = setTimeout(filterTable, 300);
+    if (pressed && trials.length > MANY) tableSoon = setTimeout(filterTable, 300);
     else filterTable();
     count.textContent = visible.toLocaleString("en");
     brushes.forEach((brush) => brush.draw());
@@ -122,7 +126,7 @@
     }
     brushes.push({ draw });
     let start = null;
-    hit.addEventListener("pointerdown", (event) => { start = pointer(event); dragging = true; hit.setPointerCapture(event.pointerId); event.preventDefault(); });
+    hit.addEventListener("pointerdown", (event) => { start = pointer(event); hit.setPointerCapture(event.pointerId); event.preventDefault(); });
     hit.addEventListener("pointermove", (event) => {
       if (start === null) return;
       const now = pointer(event);
@@ -131,10 +135,9 @@
     hit.addEventListener("pointerup", (event) => {
       if (start !== null && Math.abs(pointer(event) - start) < 3) choose(null, null);
       start = null;
-      dragging = false;
       applySoon();
     });
-    hit.addEventListener("pointercancel", () => { start = null; dragging = false; applySoon(); });
+    hit.addEventListener("pointercancel", () => { start = null; applySoon(); });
   }
   if (form) {
     form.addEventListener("input", applySoon);
@@ -193,11 +196,11 @@
   });
 
   // A page of a running sweep reloads; the history keeps what was brushed, sorted and scrolled. ------------------------
+  const nameOf = (input) => `${input.closest("fieldset").dataset.axis} ${input.ariaLabel ?? input.parentElement.textContent}`;
   function state() {
     const sorted = heads.findIndex((head) => head.getAttribute("aria-sort") !== "none");
     return {
-      ranges: Object.fromEntries(page.axes.map((axis, index) => [axis.name, fields[index] && (axis.choices ? field_choices(index) : [fields[index].from.value, fields[index].to.value])])),
-      states: states.filter((box) => !box.checked).map((box) => box.value),
+      form: Object.fromEntries(inputs.map((input) => [nameOf(input), input.type === "checkbox" ? input.checked : input.value])),
       sort: [heads[sorted]?.textContent, heads[sorted]?.getAttribute("aria-sort")],
       scroll: [scrollX, scrollY],
       table: [...document.querySelectorAll(".scroll, .wide")].map((element) => [element.scrollLeft, element.scrollTop]),
@@ -206,17 +209,11 @@
       follow: document.getElementById("follow")?.checked ?? true,
     };
   }
-  function field_choices(index) {
-    return fields[index].boxes.filter((box) => !box.checked).map((box) => page.axes[index].choices[Number(box.value)]);
-  }
   function restore(saved) {
-    page.axes.forEach((axis, index) => {
-      const range = saved.ranges?.[axis.name];
-      if (!range || !fields[index]) return;
-      if (axis.choices) fields[index].boxes.forEach((box) => { box.checked = !range.includes(axis.choices[Number(box.value)]); });
-      else [fields[index].from.value, fields[index].to.value] = range;
-    });
-    states.forEach((box) => { box.checked = !saved.states?.includes(box.value); });
+    for (const input of inputs) {
+      const value = saved.form[nameOf(input)]; // undefined: a choice that the page did not have before
+      if (value !== undefined) input[input.type === "checkbox" ? "checked" : "value"] = value;
+    }
     const sorted = heads.findIndex((head) => head.textContent === saved.sort?.[0]);
     if (sorted >= 0 && (sorted > 0 || saved.sort[1] === "descending")) sortBy(sorted, saved.sort[1] === "descending" ? -1 : 1);
     saved.open?.forEach((id) => document.getElementById(id)?.setAttribute("open", ""));
@@ -236,15 +233,12 @@
   }
   for (const kind of ["input", "click", "pointerup", "scroll", "toggle", "reset"])
     addEventListener(kind, rememberSoon, { capture: true, passive: true });
-  if (history.state?.ranges) restore(history.state);
+  if (history.state?.form) restore(history.state);
   else apply();
   if (page.running) {
-    let busy = false;
-    addEventListener("pointerdown", () => { busy = true; });
-    addEventListener("pointerup", () => { busy = false; });
     setInterval(() => {
       const editing = document.activeElement?.matches("#filter input");
-      if (document.getElementById("follow").checked && !busy && !editing && !document.hidden) {
+      if (document.getElementById("follow").checked && !pressed && !editing && !document.hidden) {
         history.replaceState(state(), "");
         location.reload();
       }
