@@ -77,16 +77,11 @@ def _replace_infinite(value: Any) -> Any:
     return [_replace_infinite(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _csv_cell(value: Value) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool | tuple):
-        return strict_json(value)
-    if isinstance(value, int | float):
-        return repr(value)
-    text = str(value)
-    is_formula = text.startswith(FORMULA_STARTS) and not NUMBER.fullmatch(text)
-    return escape("'" + text if is_formula else text)
+def _csv_cell(value: Value) -> Value:
+    if not isinstance(value, str):
+        return strict_json(value) if isinstance(value, bool | tuple) else value
+    is_formula = value.startswith(FORMULA_STARTS) and not NUMBER.fullmatch(value)
+    return escape("'" + value if is_formula else value)
 
 
 def _markdown_line(cells: Sequence[str]) -> str:

@@ -268,16 +268,16 @@ def _ties_text(tied: Sequence[LeaderboardRow], comparison: Comparison | None) ->
 
 
 def _front_notes(rows: Sequence[LeaderboardRow], objective: Objective) -> list[str]:
-    names = [goal.name for goal in objective.further]
-    chosen = [f"the winner has the best {objective.name} of trials with {objective.where}"] if objective.where else []
-    if not names:
-        return [*map(escape, chosen)]
-    count = pluralize(sum(row.front is True for row in rows), "trial")
-    better = f"no other trial is as good in {join([objective.name, *names], 'and')} and better in a goal"
-    notes = [f"{ON_FRONT} {count} on the front: {escape(better)}; `--where front=true` shows them"]
+    names, notes = [goal.name for goal in objective.further], []
+    if names:
+        count = pluralize(sum(row.front is True for row in rows), "trial")
+        better = f"no other trial is as good in {join([objective.name, *names], 'and')} and better in a goal"
+        notes.append(f"{ON_FRONT} {count} on the front: {escape(better)}; `--where front=true` shows them")
     if "predict_seconds" in names:
         notes.append("predict_seconds: the median of 50 calls with 32 rows, on the machine that trained")
-    return [*notes, *map(escape, chosen)]
+    if objective.where:
+        notes.append(escape(f"the winner has the best {objective.name} of trials with {objective.where}"))
+    return notes
 
 
 def _order_notes(rows: Sequence[LeaderboardRow], objective: Objective) -> list[str]:
