@@ -191,32 +191,24 @@ def _luck_widths(rows: Floats, whole: Floats) -> Floats:
 def _interval(
     scores: Scores, best: int, value: float, extra: float, spread: float, *, share: bool
 ) -> tuple[float, float] | None:
-    rows = scores.shape[1]
-    z = NormalDist().inv_cdf((1 + LEVEL) / 2)
-    # For a metric of all rows together, the spread over bags is the standard error.
+    centre, z = value, NormalDist().inv_cdf((1 + LEVEL) / 2)
     if not isinstance(scores, MeanScores):
-        return _interval_around(value, z * spread, z * extra) if spread > 0 else None
-    best_rows = scores.rows[best].astype(np.float64)
-    if share:
+        half = z * spread  # for a metric of all rows together, the spread over bags is the standard error
+    elif share:
+        best_rows = scores.rows[best].astype(np.float64)
         mean, variance = float(best_rows.mean()), float(best_rows.var())
         # The number of rows of right and wrong with the same variance. It exceeds n for means of several trainings,
         # and is below n for weighted rows, whose scores leave [0, 1].
         least = 1.0 if best_rows.max() <= 1 else 0.0
         effective = len(best_rows) * max(mean * (1 - mean) / variance, least) if variance > 0 else len(best_rows)
         centre, half = wilson_interval(min(max(value, 0.0), 1.0), effective, z)
-        return _interval_around(centre, half, z * extra)
-    deviation = float(best_rows.std(ddof=1))
-    if not deviation > 0:
-        return None
-    from scipy.special import stdtrit
+    else:
+        from scipy.special import stdtrit
 
-    students_t = float(stdtrit(rows - 1, (1 + LEVEL) / 2))
-    return _interval_around(value, students_t * deviation / math.sqrt(rows), z * extra)
-
-
-def _interval_around(centre: float, half: float, extra: float) -> tuple[float, float]:
-    width = math.hypot(half, extra)
-    return centre - width, centre + width
+        rows, deviation = scores.shape[1], float(scores.rows[best].astype(np.float64).std(ddof=1))
+        half = float(stdtrit(rows - 1, (1 + LEVEL) / 2)) * deviation / math.sqrt(rows)
+    width = math.hypot(half, z * extra)
+    return (centre - width, centre + width) if half > 0 else None
 
 
 def wilson_interval(share: float, rows: float, z: float) -> tuple[float, float]:

@@ -175,7 +175,7 @@ def sample_lines(data: SearchData, console: Console) -> Iterator[Text]:
     groups = samples_by_class(data, 1 if data.classes else 10)
     rows = [(label, int(row)) for label, group in enumerate(groups) for row in group]
     names = data.class_names if data.classes else None
-    pictures = [_shrink(picture_of(data, row)) for _, row in rows]
+    pictures = [shrink(picture_of(data, row), TERMINAL_SIDE) for _, row in rows]
     width = pictures[0].shape[1]
     if width > console.width:
         return
@@ -208,9 +208,9 @@ def _draw_shades(picture: Pixels) -> Iterator[Text]:
     return (Text("".join(SHADES[level] for level in line).rstrip(), no_wrap=True) for line in levels)
 
 
-def _shrink(picture: Pixels) -> Pixels:
-    """Shrink a picture to at most TERMINAL_SIDE pixels a side. Each new pixel is the mean of a square of pixels."""
-    factor = -(-max(picture.shape[:2]) // TERMINAL_SIDE)
+def shrink(picture: Pixels, side: int) -> Pixels:
+    """Shrink a picture to at most `side` pixels a side. Each new pixel is the mean of a square of pixels."""
+    factor = -(-max(picture.shape[:2]) // side)
     height, width = (size // factor * factor for size in picture.shape[:2])
     squares = picture[:height, :width].reshape(height // factor, factor, width // factor, factor, *picture.shape[2:])
     return np.asarray(squares.mean(axis=(1, 3)).astype(np.uint8))

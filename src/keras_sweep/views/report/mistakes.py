@@ -12,7 +12,7 @@ from markupsafe import escape as escape_html
 from keras_sweep.data.arrays import by_name
 from keras_sweep.space.text import escape, pluralize
 from keras_sweep.sweep.validation_outputs import Missed, ValidationOutputs
-from keras_sweep.views.data_view import picture_of, png_bytes
+from keras_sweep.views.data_view import picture_of, png_bytes, shrink
 from keras_sweep.views.leaderboard.rows import is_number
 from keras_sweep.views.report.drawings import draw_axes, figure, label, line_path, px
 from keras_sweep.views.report.facts import Axis
@@ -20,7 +20,7 @@ from keras_sweep.views.terminal.text import number_text, shorten
 
 MOST_PICTURES = 24
 MOST_ROWS = 20
-LARGEST_SIDE = 64  # pixels of a picture; larger pictures are thinned
+LARGEST_SIDE = 64  # pixels of a picture; larger pictures are shrunk
 MOST_CLASSES = 40  # of a drawing
 SIDE, LARGEST_CELL, LEAST_FOR_TEXT = 300, 34, 17  # pixels
 MATRIX_LEFT, MATRIX_TOP = 100, 10
@@ -91,9 +91,7 @@ def _cell_text(value: object) -> str:
 
 
 def _picture_url(outputs: ValidationOutputs, row: int) -> str:
-    picture = picture_of(outputs.data, row, outputs.data.validation)
-    step = -(-max(picture.shape[:2]) // LARGEST_SIDE)
-    png = png_bytes(np.ascontiguousarray(picture[::step, ::step]))
+    png = png_bytes(shrink(picture_of(outputs.data, row, outputs.data.validation), LARGEST_SIDE))
     return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
