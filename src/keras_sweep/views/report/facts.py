@@ -107,7 +107,7 @@ class Scale:
         step = next(factor * unit for factor in STEPS if factor * unit >= raw * (1 - 1e-9))
         first = math.ceil(self.low / step - 1e-9)
         ticks = [float(f"{index * step:.12g}") for index in range(first, first + 2 * most + 1)]
-        return [tick for tick in ticks if tick <= self.high + step * 1e-9] or [self.low]
+        return [tick for tick in ticks if self.low - step * 1e-9 <= tick <= self.high + step * 1e-9] or [self.low]
 
     def _position(self, value: float) -> float:
         return math.log10(max(value, 5e-324)) if self.log else value
