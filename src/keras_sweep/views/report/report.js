@@ -17,9 +17,8 @@
   const shown = new Map(trials.map((number) => [number, true]));
 
   // Filters: what the form says. ---------------------------------------------------------------------------------------
-  const fieldset = (name) => form && [...form.querySelectorAll("fieldset")].find((element) => element.dataset.axis === name);
   const fields = page.axes.map((axis) => {
-    const place = fieldset(axis.name);
+    const place = form?.querySelector(`[data-axis="${CSS.escape(axis.name)}"]`);
     return place && { boxes: [...place.querySelectorAll("[type=checkbox]")], from: place.querySelector(".from"), to: place.querySelector(".to") };
   });
   const inputs = form ? [...form.querySelectorAll("input")] : [];
@@ -72,11 +71,10 @@
     brushes.forEach((brush) => brush.draw());
   }
 
-  let waiting = false;
+  let frame = 0;
   function applySoon() {
-    if (waiting) return;
-    waiting = true;
-    requestAnimationFrame(() => { waiting = false; apply(); });
+    cancelAnimationFrame(frame);
+    frame = requestAnimationFrame(apply);
   }
 
   // Brushing: a stretch of an axis fills in the form. ------------------------------------------------------------------
@@ -182,12 +180,11 @@
     }
   }
   function words(number) {
-    const values = page.trials[number];
-    const lines = page.axes.map((axis, index) => {
-      const value = values[index];
-      return value === null ? null : `${axis.name} ${axis.choices ? axis.choices[value] : Number(value.toPrecision(4))}`;
+    const lines = page.axes.flatMap((axis, index) => {
+      const value = page.trials[number][index];
+      return value === null ? [] : `${axis.name} ${axis.choices ? axis.choices[value] : Number(value.toPrecision(4))}`;
     });
-    return [`trial ${number}`, ...lines.filter((line) => line !== null)].join("\n");
+    return [`trial ${number}`, ...lines].join("\n");
   }
   addEventListener("pointerover", (event) => {
     const element = event.target.closest?.("[data-t]");

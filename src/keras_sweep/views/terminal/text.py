@@ -36,13 +36,10 @@ def number_text(value: float, digits: int = 3) -> str:
     exact = repr(value).removesuffix(".0")
     if len(exact) <= 7 and "e" not in exact:
         return exact
-    text = f"{value:.{digits}g}"
-    if "e" in text:
-        mantissa, exponent = text.split("e")
-        if 0 <= int(exponent) <= 6:
-            return f"{value:.0f}"
-        return f"{mantissa}e{int(exponent)}"
-    return text
+    mantissa, _, exponent = f"{value:.{digits}g}".partition("e")
+    if not exponent:
+        return mantissa
+    return f"{value:.0f}" if 0 <= int(exponent) <= 6 else f"{mantissa}e{int(exponent)}"
 
 
 def value_text(value: Value) -> str:
