@@ -90,9 +90,15 @@ def test_a_format_whose_package_is_missing_is_refused_with_the_command_that_inst
     assert "pip install 'keras-sweep[onnx]'" in ended.err
 
 
+def test_a_format_that_is_not_known_is_refused_with_all_that_are(finished: Path) -> None:
+    ended = sweep("export", "digits", "--format", "pickle", cwd=finished)
+    assert (ended.code, ended.out) == (2, "")
+    assert "there is no export format 'pickle'. Choose from keras, onnx, savedmodel, litert" in ended.err
+
+
 def test_a_conversion_that_is_interrupted_leaves_nothing(finished: Path, tmp_path: Path) -> None:
     process = Started(finished, "--format", "savedmodel", "-o", str(tmp_path / "model"), command=("export", "digits"))
-    wait_for(lambda: bool(list(tmp_path.glob(".model.*/request.json"))), process)
+    wait_for(lambda: bool(list(tmp_path.glob(".model.*/call"))), process)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does at Ctrl-C
     _, said = process.communicate()
     assert process.returncode == 130, said
@@ -102,8 +108,7 @@ def test_a_conversion_that_is_interrupted_leaves_nothing(finished: Path, tmp_pat
 @pytest.mark.soak
 def test_a_conversion_that_is_killed_takes_its_process_and_its_rows_with_it(finished: Path, tmp_path: Path) -> None:
     process = Started(finished, "--format", "savedmodel", "-o", str(tmp_path / "model"), command=("export", "digits"))
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    wait_for(lambda: bool(list(tmp_path.glob(".model.*/request.json")) and children.read_text()), process)
+    wait_for(lambda: bool(list(tmp_path.glob(".model.*/*.part"))), process)  # its process writes
     process.send_signal(signal.SIGKILL)  # it alone, whose own process sees that it is gone
     wait_for(lambda: list(tmp_path.iterdir()) == [])
 

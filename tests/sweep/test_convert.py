@@ -2,11 +2,8 @@
 
 import json
 import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,7 +12,7 @@ import pytest
 from keras_sweep.data.search_data import Rows
 from keras_sweep.errors import ModelError, SweepError
 from keras_sweep.sweep import convert
-from keras_sweep.sweep.convert import convert_model, difference, main, name_inputs
+from keras_sweep.sweep.convert import convert_model, difference, name_inputs
 from tests.helpers.command import python
 from tests.helpers.factory import digits, make_spec
 
@@ -28,8 +25,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_sweep.data.arrays import by_name
-from keras_sweep.sweep.convert import main
+from keras_sweep.sweep.convert import try_to_convert
 
 draw = np.random.default_rng(0)
 
@@ -68,11 +64,9 @@ for case in sys.argv[1:]:
     folder = Path(case)
     folder.mkdir()
     model.save(folder / "model.keras")
-    np.savez(folder / "rows.npz", **by_name("train", x), **by_name("x", x))
-    request = {"format": format, "quantize": None, "source": "dense", "folder": ".", "keras_config": None}
-    suffix = ".tflite" if format == "litert" else ""
-    (folder / "request.json").write_text(json.dumps({**request, "path": str(folder / f"model{suffix}")}))
-    main(folder)
+    path = folder / ("model.tflite" if format == "litert" else "model")
+    answer = try_to_convert(folder / "model.keras", path, format, None, "dense", Path(), None, x, x)
+    (folder / "answer.json").write_text(json.dumps(answer))
 """
 CASES = ["series-litert", "several-litert", "rough-onnx", "rough-savedmodel", "texts-savedmodel", "texts-onnx"]
 
@@ -118,10 +112,9 @@ def answering(monkeypatch: pytest.MonkeyPatch, **answer: Any) -> dict[str, Any]:
     """Has the process answer this; what it is asked, with the rows that it is given."""
     asked: dict[str, Any] = {}
 
-    def process(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
-        with np.load(folder / "rows.npz") as rows:
-            asked.update(request, rows=dict(rows))
-        Path(request["path"]).write_bytes(b"a model")
+    def process(file: Path, path: Path, *arguments: Any) -> dict[str, Any]:
+        asked.update(zip(("format", "quantize", "source", "code", "config", "train", "x"), arguments, strict=True))
+        path.write_bytes(b"a model")
         return {"greatest_difference": 1e-5, "rows": 256, **answer}
 
     monkeypatch.setattr(convert, "_ask_process", process)
@@ -136,9 +129,9 @@ def test_both_models_are_compared_on_the_first_validation_rows_and_int8_is_shown
     assert said == {"name": "onnx", "greatest_difference": 1e-5, "rows": 256, "opset": 18}
     assert (tmp_path / "a.onnx").read_bytes() == b"a model"
     assert (asked["format"], asked["quantize"], asked["source"]) == ("onnx", None, "dense")
-    assert asked["folder"] == str(tmp_path) and asked["keras_config"]["dtype_policy"] == "float32"
-    np.testing.assert_array_equal(asked["rows"]["x"], data.validation.x[:256])
-    shown = asked["rows"]["train"]
+    assert asked["code"] == tmp_path and asked["config"]["dtype_policy"] == "float32"
+    shown = asked["train"]
+    np.testing.assert_array_equal(asked["x"], data.validation.x[:256])
     assert len(shown) == 256
     np.testing.assert_array_equal(shown[[0, -1]], data.train.x[[0, -1]])
 
@@ -188,7 +181,7 @@ def test_a_quantized_model_is_scored_on_all_validation_rows_beside_the_one_of_fl
 ) -> None:
     import keras
 
-    asked, data = answering(monkeypatch), digits(300, 300)
+    data = digits(300, 300)
     model = keras.Sequential([keras.Input((64,)), keras.layers.Dense(10, activation="softmax")])
     loss = "sparse_categorical_crossentropy"
     model.compile(loss=loss, metrics=["accuracy"])
@@ -196,11 +189,11 @@ def test_a_quantized_model_is_scored_on_all_validation_rows_beside_the_one_of_fl
     right[np.arange(300), data.validation.y] = 0.91
     half = right.copy()
     half[:150] = half[:150, ::-1]
-    np.savez(tmp_path / "outputs.npz", **{"float32/0": right, "int8/0": half})
+    asked = answering(monkeypatch, outputs={"float32": [right], "int8": [half]})
     for name, scores in (("val_accuracy", (1.0, 0.5)), ("val_loss", (0.0943, 2.3497))):
         spec = make_spec(objective=replace(make_spec().objective, name=name))
         said = convert_model(model, tmp_path, tmp_path / "a.tflite", spec, data, "litert", "int8")["quantized"]
-        assert said["metric"] == name and len(asked["rows"]["x"]) == 300
+        assert said["metric"] == name and len(asked["x"]) == 300
         assert (said["float32"], said["int8"]) == pytest.approx(scores, abs=0.01)
     model.compiled = False  # a loop of the user's trains it: nothing scores it
     assert "quantized" not in convert_model(model, tmp_path, tmp_path / "b.tflite", spec, data, "litert", "int8")
@@ -225,39 +218,39 @@ def test_inputs_have_names_that_every_format_takes() -> None:
     np.testing.assert_array_equal(plain.predict(x["2nd"], verbose=0), x["2nd"])
 
 
+def describe_process(file: Path, *arguments: str) -> dict[str, Any]:
+    if arguments:
+        os._exit(1)
+    return {name: os.environ[name] for name in convert.ENVIRONMENT} | {"file": str(file)}
+
+
 def test_the_process_runs_on_tensorflow_without_an_accelerator_and_its_end_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ran: list[Any] = []
-
-    def run(command: list[str], env: dict[str, str], **how: Any) -> Any:
-        ran.append((command, env, how))
-        return SimpleNamespace(returncode=code, stderr="first  line\n" + "x" * 400 + " the end")
-
-    monkeypatch.setattr(subprocess, "run", run)
-    (tmp_path / "answer.json").write_text('{"rows": 3}')
-    code = 0
-    assert convert._ask_process(tmp_path, {"format": "onnx"}) == {"rows": 3}
-    assert json.loads((tmp_path / "request.json").read_text()) == {"format": "onnx"}
-    ((command, env, how),) = ran
-    assert command == [sys.executable, "-P", "-m", "keras_sweep.sweep.convert", str(tmp_path), str(os.getpid())]
-    assert (env["KERAS_BACKEND"], env["CUDA_VISIBLE_DEVICES"]) == ("tensorflow", "-1") and how["capture_output"]
-    assert env["PYTHONPATH"].split(os.pathsep) == [place for place in sys.path if place] and "PATH" in env
-    code = -9
-    said = convert._ask_process(tmp_path, {})["error"]
-    assert said.startswith("the process ended with -9: xxx") and said.endswith("x the end") and len(said) == 327
+    monkeypatch.setattr(convert, "try_to_convert", describe_process)
+    file = tmp_path / "model.keras"
+    assert convert._ask_process(file) == convert.ENVIRONMENT | {"file": str(file)}
+    assert convert._ask_process(file, "end") == {"error": "a worker process ended: it was killed or ran out of memory"}
 
 
-def test_whatever_is_raised_there_is_the_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "request.json").write_text("{}")
-    for error, said in (
-        (ModelError("no\n such  module", hint="Make it"), "no such module"),
-        (ValueError("x" * 999), "ValueError: " + "x" * 288),
-    ):
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        ("ModelError('no\\n such  module', hint='Make it')", "no such module"),
+        ("ValueError('x' * 999)", "ValueError: " + "x" * 288),
+    ],
+)
+def test_whatever_is_raised_there_is_the_answer(error: str, said: str, tmp_path: Path) -> None:
+    program = f"""
+import json, sys
+from keras_sweep.errors import ModelError
+from keras_sweep.sweep import convert
 
-        def raises(request: Any, folder: Path, error: Exception = error) -> Any:
-            raise error
+def raises():
+    raise {error}
 
-        monkeypatch.setattr(convert, "convert_request", raises)
-        main(tmp_path)
-        assert json.loads((tmp_path / "answer.json").read_text()) == {"error": said}
+convert.convert_file = raises
+json.dump(convert.try_to_convert(), open("answer.json", "w"))
+"""
+    python(program, cwd=tmp_path).ok()
+    assert json.loads((tmp_path / "answer.json").read_text()) == {"error": said}

@@ -1,23 +1,18 @@
 """Convert a `.keras` model to ONNX, SavedModel or LiteRT. The new file is kept only if the outputs agree.
 
-A process that runs Keras on JAX can't change to TensorFlow. So `convert_model` starts `python -m
-keras_sweep.sweep.convert FOLDER PARENT`. The new process reads `request.json`, `model.keras` and `rows.npz` in FOLDER,
-and writes `answer.json`. It ends when process PARENT ends.
+A process that runs Keras on JAX can't change to TensorFlow. So `convert_model` starts a process that converts.
 """
 
 import errno
-import json
 import os
 import re
-import subprocess
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from keras_sweep.data.arrays import Array, Arrays, arrays_by_name, by_name, cut, each, leaves
+from keras_sweep.data.arrays import Array, Arrays, cut, each, leaves
 from keras_sweep.data.raw_rows import raw_rows
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.errors import ModelError, SweepError
@@ -27,7 +22,7 @@ from keras_sweep.process.user_code import load_python
 from keras_sweep.process.user_objects import is_object_name
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.system import disk
-from keras_sweep.system.processes import end_with_parent
+from keras_sweep.system.processes import list_cores
 
 ROWS = 256  # validation rows to compare outputs, and training rows to calibrate int8
 MOST_APART = 1e-4  # difference of outputs, relative to the largest output if that is above 1
@@ -56,18 +51,10 @@ def convert_model(
     train, x = raw_rows(spec, data)
     # Rows from all parts, because a file may be sorted.
     places = np.linspace(0, len(leaves(train)[0]) - 1, ROWS).astype(int)
-    rows = by_name("train", each(lambda array: array[places], train)) | by_name("x", x if quantize else cut(x, 0, ROWS))
-    texts = each(lambda array: array.astype(str) if array.dtype.kind == "O" else array, rows)
-    np.savez(folder / "rows.npz", allow_pickle=False, **texts)
-    request = {
-        "format": format,
-        "quantize": quantize,
-        "source": spec.model.source,
-        "folder": str(spec.folder.absolute()),
-        "keras_config": keras_config(),
-    }
-    work = folder / part.name.lstrip(".")  # in `folder`: after a kill, the next export removes both
-    answer = _ask_process(folder, request | {"path": str(work.absolute())})
+    rows = each(lambda array: array[places], train), x if quantize else cut(x, 0, ROWS)
+    file, folder_of_code = folder.absolute() / "model.keras", spec.folder.absolute()
+    work = file.with_name(part.name.lstrip("."))  # in `folder`: after a kill, the next export removes both
+    answer = _ask_process(file, work, format, quantize, spec.model.source, folder_of_code, keras_config(), *rows)
     if "error" in answer:
         if os.strerror(errno.ENOSPC) in answer["error"]:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -79,16 +66,15 @@ def convert_model(
             f"the {format} file gives other outputs than the .keras file: on {answer['rows']} validation rows they "
             f"differ by {answer['greatest_difference']:.2g}, more than {MOST_APART}. Nothing was written"
         )
+    outputs = answer.pop("outputs", {})
     if quantize and model.compiled:
-        with np.load(folder / "outputs.npz", allow_pickle=False) as file:
-            outputs = arrays_by_name(dict(file))
         scores = {name: _score(model, data.validation, parts, spec.objective.name) for name, parts in outputs.items()}
         answer["quantized"] = {"metric": spec.objective.name, **scores}
     disk.rename(work, part)
     return {"name": format, **answer}
 
 
-def _score(model: Any, rows: Rows, outputs: tuple[Array, ...], metric: str) -> float:
+def _score(model: Any, rows: Rows, outputs: list[Array], metric: str) -> float:
     import keras
 
     name = metric.removeprefix("val_")
@@ -98,15 +84,17 @@ def _score(model: Any, rows: Rows, outputs: tuple[Array, ...], metric: str) -> f
     return float(model.compute_loss(**arguments) if name == "loss" else model.compute_metrics(None, **arguments)[name])
 
 
-def _ask_process(folder: Path, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Run `convert_request(request, folder)` in a new process with TensorFlow. Return its facts, or {"error": text}."""
-    (folder / "request.json").write_text(json.dumps(request), "utf-8")
-    command = [sys.executable, "-P", "-m", "keras_sweep.sweep.convert", str(folder.absolute()), str(os.getpid())]
-    environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    run = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", errors="replace", check=False)
-    if run.returncode:
-        return {"error": f"the process ended with {run.returncode}: {' '.join(run.stderr.split())[-MOST_SAID:]}"}
-    return dict(json.loads((folder / "answer.json").read_text("utf-8")))
+def _ask_process(file: Path, *arguments: Any) -> dict[str, Any]:
+    """Call `convert_file` in a new process with TensorFlow. Return its facts, or {"error": text}."""
+    from keras_sweep.training.workers.processes import PoolProcess
+
+    process = PoolProcess(list_cores(), file.with_name("call"), ENVIRONMENT)
+    try:
+        return dict(process.call(try_to_convert, file, *arguments))
+    except ChildProcessError as error:
+        return {"error": str(error)}
+    finally:
+        process.end()
 
 
 def write_onnx(model: Any, path: str, rows: dict[str, Array]) -> Written:
@@ -172,7 +160,7 @@ def name_inputs(model: Any, x: Arrays) -> tuple[Any, dict[str, str]]:
     for key, array in parts.items():
         plain = re.sub(r"^(?![a-zA-Z])", "x", re.sub(r"\W", "_", key, flags=re.ASCII))
         names[key] = f"{plain}_{len(names)}" if plain in names.values() else plain
-        kind = "string" if array.dtype.kind == "U" else str(array.dtype)
+        kind = "string" if array.dtype.kind in "OU" else str(array.dtype)
         inputs[key] = keras.Input(array.shape[1:] or (1,), dtype=kind, name=names[key])
     symbols = tuple(inputs.values())
     arguments = inputs if isinstance(x, dict) else symbols if isinstance(x, tuple) else symbols[0]
@@ -187,50 +175,50 @@ def difference(ours: Array, theirs: Array) -> float:
     return float(np.abs(first - second).max() / max(1.0, np.abs(first).max()))
 
 
-def convert_request(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Convert `model.keras` in `folder`, and return facts about the new file. `convert_model` builds `request`: the
-    format, the path of the new file, `quantize`, the model's source, the folder of user code, and Keras's settings."""
+def try_to_convert(*arguments: Any) -> dict[str, Any]:
+    """Return the facts of `convert_file`, or {"error": text}, because some errors of TensorFlow can't be pickled."""
+    for descriptor in (1, 2):  # TensorFlow and its converters print remarks
+        os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+    try:
+        return convert_file(*arguments)
+    except Exception as error:
+        message = error.message if isinstance(error, SweepError) else f"{type(error).__name__}: {error}"
+        return {"error": " ".join(message.split())[:MOST_SAID]}
+
+
+def convert_file(
+    file: Path, path: Path, format: str, quantize: str | None, source: str, code: Path, config: Any, train: Any, x: Any
+) -> dict[str, Any]:
+    """Convert the `.keras` file `file` to `path`, and return facts about the new file.
+
+    `source` is the model's in the space file, `code` the folder of user code, and `config` Keras's settings. `train`
+    and `x` are training and validation rows. With `quantize`, the facts have the `outputs` for `x`, with 8-bit and with
+    float numbers.
+    """
     import keras
     import tensorflow
 
-    use_keras_config(request["keras_config"])
-    sources = objects_in_file(folder / "model.keras", request["source"], compiled=False)
-    objects = {name: load_python(place, Path(request["folder"]), ModelError) for name, place in sources.items()}
+    use_keras_config(config)
+    sources = objects_in_file(file, source, compiled=False)
+    objects = {name: load_python(place, code, ModelError) for name, place in sources.items()}
     # The waiting parent process has just written this file, from code that its user trusts.
-    opened = keras.models.load_model(folder / "model.keras", custom_objects=objects, compile=False, safe_mode=False)
+    opened = keras.models.load_model(file, custom_objects=objects, compile=False, safe_mode=False)
     # An adapted layer holds tensors, which ONNX can't name.
     for layer in opened.layers:
         if isinstance(layer, keras.layers.Normalization) and layer.built:
             layer.mean, layer.variance = np.asarray(layer.mean), np.asarray(layer.variance)
-    with np.load(folder / "rows.npz", allow_pickle=False) as file:
-        arrays = {name: array if array.ndim > 1 else array[:, None] for name, array in file.items()}  # texts: [N]
-    model, names = name_inputs(opened, arrays_by_name(arrays)["x"])
-    train, rows = (dict(zip(names.values(), leaves(part), strict=True)) for part in arrays_by_name(arrays).values())
+    train, x = (each(lambda array: array if array.ndim > 1 else array[:, None], part) for part in (train, x))  # texts
+    model, names = name_inputs(opened, x)
+    train, rows = (dict(zip(names.values(), leaves(part), strict=True)) for part in (train, x))
     tensors = each(tensorflow.constant, rows)
     inputs = tensors if len(tensors) > 1 else tensors.popitem()[1]
     ours = keras.tree.flatten(model.predict(inputs, batch_size=ROWS, verbose=0))
-    theirs, facts = WRITERS[request["format"]](model, request["path"], rows)
+    theirs, facts = WRITERS[format](model, str(path), rows)
     largest = float(np.max([difference(*both) for both in zip(ours, theirs, strict=True)]))  # NaN if an output has NaN
     answer = {"greatest_difference": largest, "rows": len(ours[0]), "inputs": names, **facts}
-    if request["quantize"]:
+    if quantize:
         shown = [{name: array[row : row + 1] for name, array in train.items()} for row in range(ROWS)]
         options = {"optimizations": [tensorflow.lite.Optimize.DEFAULT], "representative_dataset": lambda: iter(shown)}
-        theirs, _ = write_litert(model, request["path"], rows, **options)
-        outputs: dict[str, Any] = by_name("float32", tuple(ours)) | by_name(request["quantize"], tuple(theirs))
-        np.savez(folder / "outputs.npz", **outputs)
+        theirs, _ = write_litert(model, str(path), rows, **options)
+        answer["outputs"] = {"float32": ours, quantize: theirs}
     return answer
-
-
-def main(folder: Path) -> None:
-    """Convert as `request.json` in `folder` says. Write the facts or {"error": text} to `answer.json` in `folder`."""
-    try:
-        answer = convert_request(json.loads((folder / "request.json").read_text("utf-8")), folder)
-    except Exception as error:
-        message = error.message if isinstance(error, SweepError) else f"{type(error).__name__}: {error}"
-        answer = {"error": " ".join(message.split())[:MOST_SAID]}
-    (folder / "answer.json").write_text(json.dumps(answer), "utf-8")
-
-
-if __name__ == "__main__":
-    end_with_parent(int(sys.argv[2]), Path(sys.argv[1]))
-    main(Path(sys.argv[1]))
