@@ -81,7 +81,8 @@ def test_what_only_some_sweeps_have_is_said_where_they_have_it():
         metric_arguments={"f_beta": {"beta": 2.0}},
         outputs={"digit": Output("mse", metrics=("mae",), weight=2.0)},
     )
-    said = card(result(1, measured={"parameters": 650.0}), spec=spec, refit=REFIT)
+    facts = replace(FACTS, goals=further)
+    said = card(result(1, measured={"parameters": 650.0}), spec=spec, refit=REFIT, facts=facts)
     assert said["goals"]["parameters"] == 650 and said["goals"]["val_loss"] == said["validation"]["val_loss"]
     assert said["loss_arguments"] == {"from_logits": True}
     assert said["metric_arguments"] == {"f_beta": {"beta": 2.0}}

@@ -82,22 +82,14 @@ def build_card(
     training on all rows, or is None if the file has the model of the search. Once the model's file is written, the
     caller adds `sha256`, the digest of the file.
     """
-    trial, comparison = sweep.results[training.recipe], sweep.comparison
-    estimate = comparison.estimate if comparison.best == training.recipe else None
-    goals = {goal.name: training.goal(goal.name) for goal in spec.objective.further}
     arguments = {
         "loss_arguments": dict(training_plan(spec, training.params).loss_arguments),
         "metric_arguments": {name: dict(values) for name, values in spec.metric_arguments.items()},
     }
     return {
         "sweep": spec.name,
-        "trial": training.recipe,
-        "trials": len(sweep.results),
-        "params": dict(training.params),
-        "seed": training.params.get("seed", spec.search.seed),
-        **seeds_record(trial, spec.search.seed),
+        **training_record(sweep, training, refit),
         "epoch": training.epoch,
-        "refit": refit_record(refit),
         "model": {"source": spec.model.source, "arguments": dict(spec.model.arguments)},
         "open": opening,
         "loss": spec.loss,
@@ -105,16 +97,31 @@ def build_card(
         **{name: values for name, values in arguments.items() if values},
         **({"outputs": {name: asdict(output) for name, output in spec.outputs.items()}} if spec.outputs else {}),
         "metric": {"name": spec.objective.name, "goal": spec.objective.goal.value},
-        **({"goals": goals} if goals else {}),
         "engine": training.engine,
         "runner": training.runner,
         "data": data_record(spec, data),
-        "validation": validation_record(training),
-        "estimate": None if estimate is None else asdict(estimate),
-        "test": test_record(sweep.facts, training),
         "versions": get_versions(),
         "keras_config": keras_config(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def training_record(sweep: RecordedSweep, training: Result, refit: Refit | None) -> dict[str, Any]:
+    """Return the keys of the card of `training` whose values are in the sweep's record, with `refit` as its refit."""
+    comparison, seed = sweep.comparison, sweep.facts.seed
+    estimate = comparison.estimate if comparison.best == training.recipe else None
+    goals = {goal.name: training.goal(goal.name) for goal in sweep.objective.further}
+    return {
+        "trial": training.recipe,
+        "params": dict(training.params),
+        "seed": training.params.get("seed", seed),
+        "validation": validation_record(training),
+        **({"goals": goals} if goals else {}),
+        "refit": refit_record(refit),
+        "test": test_record(sweep.facts, training),
+        **seeds_record(sweep.results[training.recipe], seed),
+        "trials": len(sweep.results),
+        "estimate": None if estimate is None else asdict(estimate),
     }
 
 

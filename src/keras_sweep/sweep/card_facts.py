@@ -3,12 +3,12 @@
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.recorded_sweep import RecordedSweep
-from keras_sweep.sweep.card import is_card_of, refit_record, seeds_record, test_record, validation_record
+from keras_sweep.sweep.card import is_card_of, refit_record, training_record, validation_record
 from keras_sweep.trial.result import Result
 
 # `verify_model` checks these keys itself: they name the sweep, the file and the rows.
@@ -69,26 +69,17 @@ def _find_recorded(card: Mapping[str, Any], home: RecordedSweep) -> tuple[dict[s
     if not candidates:
         return {}, f"no trial of the sweep {home.folder.name!r} has the scores of the card"
     match = next((training for training in candidates if is_card_of(card, training, facts.seed)), candidates[0])
-    known = {
-        "trial": match.recipe,
-        "params": dict(match.params),
-        "seed": match.params.get("seed", facts.seed),
-        "validation": validation_record(match),
-    }
-    if home.objective.further:
-        known["goals"] = {goal.name: match.goal(goal.name) for goal in home.objective.further}
-    # Without a recorded refit, `sweep export` refit the model for the file.
-    if (refit := facts.refit_of(match)) is not None:
-        known["refit"] = refit_record(refit)
-    test, card_test = test_record(facts, match), card.get("test")
+    known = training_record(home, match, facts.refit_of(match))
+    if known["refit"] is None:  # `sweep export` refit the model for the file
+        del known["refit"]
+    test, card_test = known.pop("test"), card.get("test")
     if test and card_test:
         has_more_looks = _is_count_below(card_test.get("looks"), test["looks"])
         known["test"] = {**test, "looks": card_test["looks"]} if has_more_looks else test
     if _is_count_below(card.get("trials"), trials):  # new trials change the estimate and the scores over seeds
-        return known, "the sweep has more trials now"
-    seeds = seeds_record(home.results[match.recipe], facts.seed)
-    estimate = home.comparison.estimate if home.comparison.best == match.recipe else None
-    return {**known, **seeds, "trials": trials, "estimate": estimate and asdict(estimate)}, ""
+        changing = ("trials", "seeds", "estimate")
+        return {name: known[name] for name in known if name not in changing}, "the sweep has more trials now"
+    return known, ""
 
 
 def _has_scores_of(card: Mapping[str, Any], training: Result, facts: Facts) -> bool:
