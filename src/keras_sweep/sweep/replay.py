@@ -49,17 +49,19 @@ class Gap:
     relative: float  # |ours - theirs| / |theirs|; infinite if they differ and are not both finite
 
 
-def gap(metric: str, ours: float, theirs: float, rows: int, weights: Array | None = None) -> Gap:
+def gap(
+    metric: str, ours: float, theirs: float, rows: int, weights: Array | None = None, *, tolerance: float = RELATIVE
+) -> Gap:
     """Compare `ours` with `theirs`, two values of a metric over `rows` rows, and return how far apart they are.
 
     Two accuracies are equal to rounding if a single row explains the difference, or with row `weights` the heaviest
-    row. Values of other metrics are equal to rounding if their relative difference is at most `RELATIVE` (1e-5).
+    row. Values of other metrics are equal to rounding if their relative difference is at most `tolerance`.
     """
     if ours == theirs or (math.isnan(ours) and math.isnan(theirs)):
         return Gap(Match.EQUAL, 0.0)
     if not (math.isfinite(ours) and math.isfinite(theirs)):
         return Gap(Match.PARTED, math.inf)
-    is_close = math.isclose(ours, theirs, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
+    is_close = math.isclose(ours, theirs, rel_tol=tolerance, abs_tol=ABSOLUTE)
     if rows and (metric.endswith("accuracy") or metric.removeprefix("val_") == "acc"):
         apart = abs(ours - theirs) * (rows if weights is None else float(weights.sum(dtype=float) / weights.max()))
         is_close = apart <= ROWS and (weights is not None or abs(apart - round(apart)) <= WHOLE * max(1.0, rows / 1e5))

@@ -1,6 +1,5 @@
 """Open an exported model, and check that the numbers in its card are reproduced."""
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -237,9 +236,7 @@ def _check_validation(
         return checks
     now = LoggedMetric(spec, spec.loss_arguments, metric, value, rows, predict).standard_error()
     if now is not None:
-        match = Match.ROUNDING if math.isclose(stderr, now, rel_tol=STDERR) else Match.PARTED
-        relative = abs(stderr - now) / now if now else math.inf
-        checks.append(Check("stderr", stderr, now, Gap(Match.EQUAL if stderr == now else match, relative)))
+        checks.append(Check("stderr", stderr, now, gap("stderr", now, stderr, 0, tolerance=STDERR)))
     return checks
 
 
