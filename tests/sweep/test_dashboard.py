@@ -67,9 +67,9 @@ def test_a_click_that_would_write_is_refused_and_the_record_stays_as_it_is(serve
 def test_the_database_itself_is_open_for_reading_alone(folder):
     import optuna
 
-    from keras_sweep.sweep.dashboard import _read_only_storage
+    from keras_sweep.sweep.optuna_storage import open_read_only
 
-    storage = _read_only_storage(folder)
+    storage = open_read_only(folder.study)
     before = folder.study.read_bytes()
     with pytest.raises(optuna.exceptions.StorageInternalError):
         storage.set_study_user_attr(1, "metric", "another")

@@ -87,7 +87,7 @@ def test_begun_anew_a_sweep_may_learn_from_what_it_was_itself(tmp_path: Path) ->
         (
             f"batch_size: {SIZE}",
             "batch_size: 128",
-            f"no trial that fits this search. Change `parameters`; skipped .*`batch_size` is {SIZE}",
+            f"no trial that fits the space. Change `parameters`; skipped .*`batch_size` is {SIZE}",
         ),
     ],
 )
@@ -118,7 +118,7 @@ OPTIMIZERS = Parameter("optimizer", Categorical(("adam", "sgd")))
 def fit(*given: dict[str, object], where: tuple[str, ...] = ()) -> tuple[list[Result], list[str]]:
     """Those of these trials that fit a space."""
     space = SearchSpace((RATE, UNITS, OPTIMIZERS, FOR_SGD), {"epochs": 3}, where)
-    return select_fitting(space, [result(number, 0.5, params=params) for number, params in enumerate(given)])
+    return select_fitting(space, [result(number, 0.5, params=params) for number, params in enumerate(given)], "it")
 
 
 USUAL = {"learning_rate": 0.05, "units": 8, "optimizer": "adam"}
@@ -129,7 +129,9 @@ def test_trials_that_fit_have_the_names_and_values_of_the_space_and_numbers_from
     assert [one.number for one in kept] == [0] and [one.suggestion.generation for one in kept] == [0]
     assert kept[0].params == {"epochs": 3, "learning_rate": 0.1, "model.units": 8, "optimizer": "adam"}
     assert len(notes) == 1
-    assert fit({**USUAL, "epochs": 3})[0] and not fit({**USUAL, "epochs": 4})[0]
+    assert fit({**USUAL, "epochs": 3})[0]
+    with pytest.raises(UsageError, match="it has no trial that fits the space"):
+        fit({**USUAL, "epochs": 4})
 
 
 @pytest.mark.parametrize(
@@ -155,5 +157,6 @@ def test_a_trial_that_continues_one_that_is_left_out_continues_none() -> None:
         made = result(number, 0.5, params={"learning_rate": rate})
         return replace(made, suggestion=replace(made.suggestion, continues=continues, generation=3))
 
-    kept, _ = select_fitting(space, [trial(0, 9.0, None), trial(1, 0.05, None), trial(2, 0.05, 1), trial(3, 0.05, 0)])
+    trials = [trial(0, 9.0, None), trial(1, 0.05, None), trial(2, 0.05, 1), trial(3, 0.05, 0)]
+    kept, _ = select_fitting(space, trials, "it")
     assert [(one.number, one.suggestion.continues) for one in kept] == [(0, None), (1, 0), (2, None)]

@@ -234,7 +234,7 @@ def test_trials_that_do_not_fit_are_counted_with_the_reason(storage: Path) -> No
     assert len(kept.results) == 8 - small
     assert kept.notes == (*imported.notes, f"skipped {small} trials: `where` forbids it")
     narrow = SearchSpace((OPTIMIZER,))
-    with pytest.raises(UsageError, match=r"no trial of .* fits the space.*the space has no `batch_size`"):
+    with pytest.raises(UsageError, match=r"has no trial that fits the space.*the space has no `batch_size`"):
         fit_to_space(imported, replace(sweep, space=narrow))
     with pytest.raises(UsageError, match="was run to maximize val_accuracy, but this sweep is run to minimize val_acc"):
         fit_to_space(imported, search_spec(SPACE, "optuna", "tpe", goal=Goal.MINIMIZE))

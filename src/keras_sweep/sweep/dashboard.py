@@ -5,7 +5,6 @@ only requests to a loopback name. So a web page can't reach the server by DNS re
 """
 
 import socketserver
-import sqlite3
 import wsgiref.simple_server as wsgi
 from typing import Any
 
@@ -43,7 +42,9 @@ def create_server(folder: SweepFolder, port: int) -> Server:
     except ModuleNotFoundError:
         raise MissingPackage("optuna-dashboard is not installed", hint="pip install 'keras-sweep[dashboard]'") from None
     read_facts(folder)  # raises RecordError
-    dashboard = optuna_dashboard.wsgi(_read_only_storage(folder))
+    from keras_sweep.sweep.optuna_storage import open_read_only
+
+    dashboard = optuna_dashboard.wsgi(open_read_only(folder.study))
 
     def guard(environ: dict[str, Any], start_response: Any) -> Any:
         host = str(environ.get("HTTP_HOST", "")).rpartition(":")[0] or str(environ.get("HTTP_HOST", ""))
@@ -57,11 +58,3 @@ def create_server(folder: SweepFolder, port: int) -> Server:
     except (OSError, OverflowError) as error:
         message = f"port {port} of {HOST} is not available: {getattr(error, 'strerror', None) or error}"
         raise UsageError(message, hint="Choose another port with `--port`. `--port 0` uses any free port") from error
-
-
-def _read_only_storage(folder: SweepFolder) -> Any:
-    import optuna
-
-    uri = f"{folder.study.absolute().as_uri()}?mode=ro"
-    engine = {"creator": lambda: sqlite3.connect(uri, uri=True, check_same_thread=False)}
-    return optuna.storages.RDBStorage("sqlite://", engine_kwargs=engine, skip_table_creation=True)

@@ -43,20 +43,19 @@ def load_earlier_trials(spec: SweepSpec, fingerprint: str, sweeps: Path | None, 
         hint = "Use the same `data` and `split` in both space files"
         raise UsageError(f"{where} had other rows: some of them may be test rows now", hint=hint)
     engine = f"{IMPORTED}{folder.name}"
-    fit, notes = select_fitting(spec.space, (replace(r, engine=engine, finalists=(), final=False) for r in results))
-    if not fit:
-        hint = "; ".join(("Change `parameters`", *notes))
-        raise UsageError(f"{where} has no trial that fits this search", hint=hint)
+    trials = (replace(r, engine=engine, finalists=(), final=False) for r in results)
+    fit, notes = select_fitting(spec.space, trials, where)
     guide = f"the search learns from {pluralize(len(fit), 'trial')} of {folder.name!r}"
     for text in (f"{guide}, before its own {spec.search.trials:,}", *notes):
         emit(Noticed(text))
     return fit
 
 
-def select_fitting(space: SearchSpace, results: Iterable[Result]) -> tuple[list[Result], list[str]]:
+def select_fitting(space: SearchSpace, results: Iterable[Result], where: str) -> tuple[list[Result], list[str]]:
     """Select the trials that fit the space. Return (trials numbered from 0, notes why other trials were skipped). For
     example, a trial's `units` is renamed to `model.units` if the space has this name but no `units`. If a trial lacks a
-    constant of the space, the constant is added."""
+    constant of the space, the constant is added. Raises UsageError, which names the source `where`, if no trial fits.
+    """
     fitting: list[Result] = []
     numbers: dict[int, int] = {}
     skipped: Counter[str] = Counter()
@@ -71,7 +70,11 @@ def select_fitting(space: SearchSpace, results: Iterable[Result]) -> tuple[list[
         continues = numbers.get(continued) if continued is not None else None
         suggestion = replace(result.suggestion, number=len(fitting), params=params, generation=0, continues=continues)
         fitting.append(replace(result, suggestion=suggestion))
-    return fitting, [f"skipped {pluralize(count, 'trial')}: {problem}" for problem, count in sorted(skipped.items())]
+    notes = [f"skipped {pluralize(count, 'trial')}: {problem}" for problem, count in sorted(skipped.items())]
+    if not fitting:
+        hint = "; ".join(("Change `parameters`", *notes))
+        raise UsageError(f"{where} has no trial that fits the space", hint=hint)
+    return fitting, notes
 
 
 def _fit_params(space: SearchSpace, recorded: Params) -> Params:

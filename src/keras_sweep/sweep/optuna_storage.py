@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import optuna
 from optuna.distributions import CategoricalDistribution, distribution_to_json
@@ -116,9 +115,7 @@ def fit_to_space(imported: Imported, spec: SweepSpec) -> Imported:
         message = f"{source} was run to {theirs.goal} {theirs.name}, but this sweep is run to {ours.goal} {ours.name}"
         hint = "Choose another metric of the study with `--metric`, or change `metric` in the space file"
         raise UsageError(message, hint=hint)
-    fit, notes = select_fitting(spec.space, imported.results)
-    if not fit:
-        raise UsageError(f"no trial of {source} fits the space", hint="; ".join(("Change `parameters`", *notes)))
+    fit, notes = select_fitting(spec.space, imported.results, source)
     names = {UNNAMED: ours.name}
     results = (replace(r, curve={names.get(name, name): curve for name, curve in r.curve.items()}) for r in fit)
     return replace(imported, objective=ours, results=tuple(results), notes=(*imported.notes, *notes))
@@ -143,8 +140,11 @@ def _open_file(path: Path) -> BaseStorage:
     with path.open("rb") as file:
         if file.read(1) == b"{":
             return JournalStorage(JournalFileBackend(str(path)))
-    uri = f"file:{quote(str(path.resolve()))}?mode=ro"
-    connect = partial(sqlite3.connect, uri, uri=True, check_same_thread=False)
+    return open_read_only(path)
+
+
+def open_read_only(path: Path) -> RDBStorage:
+    connect = partial(sqlite3.connect, f"{path.resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False)
     return RDBStorage("sqlite://", engine_kwargs={"creator": connect})
 
 
