@@ -105,6 +105,13 @@ def test_rows_are_equal_only_if_each_byte_is(kind: str) -> None:
     assert any(equal) and not all(equal)
 
 
+@pytest.mark.parametrize("kind", ["float32", "float64", "int8", "table"])
+def test_no_two_rows_of_signs_pass_as_equal(kind: str) -> None:
+    signs = np.stack(np.meshgrid(*[[-1, 1]] * 12), axis=-1).reshape(-1, 12)
+    rows = pl.DataFrame(signs) if kind == "table" else signs.astype(kind)
+    assert len(np.unique(leaks._hash(rows))) == len(signs) == 4096
+
+
 @pytest.mark.parametrize(
     ("name", "values", "more"),
     [

@@ -13,9 +13,9 @@ from keras_sweep.space.text import format_yaml_list, itemize
 
 LEAST_ROWS, LEAST_SHARE = 3, 0.015  # of held-out rows that equal a training row: fewer hardly change a score
 SAMPLE, MOST_NUMBERS = 1_000, 2_000_000  # check columns on at most this many training rows, and numbers
-ODD = np.array([[0x9E3779B97F4A7C15], [0xD6E8FEB86659FD93]], np.uint64)  # multipliers of the halves of a hash
-HALF, BLOCK = np.uint64(32), 1 << 20  # bits of a half word; bytes of rows that are hashed at once
-Hashes: TypeAlias = npt.NDArray[np.uint64]  # [2, N], the two halves of each row's hash
+ODD = np.uint64(0x9E3779B97F4A7C15)  # multiplies a hash before another hash is added to it
+HALF, BLOCK = np.uint64(32), 1 << 20  # bits of half a hash; bytes of rows that are hashed at once
+Hashes: TypeAlias = npt.NDArray[np.uint64]  # [N], a hash for each row
 LEAST_APART, TELLS_ALL = 20, 0.95  # neighbours that differ by chance; the measure of a rule that is 99 % right
 
 
@@ -40,9 +40,9 @@ def _pair(parts: Parts, extract: Callable[..., Array]) -> Iterator[tuple[str, An
 def _find_copies(parts: Parts) -> Iterator[str]:
     counts: dict[str, Any] = {}
     # Each row has a hash of its features, and a hash of its features and label.
-    for part, held, train in _pair(parts, lambda rows: np.stack((x := _hash(rows.x), x * ODD + _hash(rows.y))).T):
-        alike = _are_in(held.T[0], train.T[0])
-        relabelled = ~_are_in(held.T[1][:, alike], train.T[1]) if alike.any() else alike
+    for part, held, train in _pair(parts, lambda rows: np.stack((x := _hash(rows.x), x * ODD + _hash(rows.y)), axis=1)):
+        alike = _are_in(held[:, 0], train[:, 0])
+        relabelled = ~_are_in(held[alike, 1], train[:, 1])
         counts[part] = counts.get(part, 0) + np.array([len(alike), alike.sum(), relabelled.sum()])
     shares = [
         f"{alike:,} of {rows:,} {part}rows{f' ({relabelled:,} with another label)' if relabelled else ''}"
@@ -54,37 +54,32 @@ def _find_copies(parts: Parts) -> Iterator[str]:
 
 
 def _are_in(held: Hashes, train: Hashes) -> npt.NDArray[np.bool_]:
-    """Return whether each hash in `held`, [2, N], is in `train`. Both halves of 64 bits count, so that two rows pass as
-    equal with a chance of 2 ** -128."""
-    train, order = train[:, train[0].argsort()], held[0].argsort()  # sorted on both sides: several times faster
-    place = np.searchsorted(train[0], held[0, order]).clip(max=train.shape[1] - 1)
-    are_in = np.empty(len(order), bool)
-    are_in[order] = (train[:, place] == held[:, order]).all(axis=0)
-    return are_in
+    """Return whether each hash in `held` is in `train`. This is several times faster than `np.isin`."""
+    train = np.sort(train)
+    return np.asarray(train[np.searchsorted(train, held).clip(max=len(train) - 1)] == held)
 
 
 def _hash(rows: Features) -> Hashes:
     if isinstance(rows, dict | tuple):
         return reduce(lambda sums, hashes: sums * ODD + hashes, map(_hash, leaves(rows)))
     if not isinstance(rows, np.ndarray):
-        return np.stack([rows.hash_rows(seed).to_numpy() for seed in (0, 1)])
-    if rows.dtype.kind == "O":
-        return np.array([[hash(f"{row}{end}") for row in rows.tolist()] for end in ("", " ")]).view(np.uint64)
+        return rows.hash_rows().to_numpy()
+    if rows.dtype.kind == "O":  # texts
+        return np.fromiter((hash(str(row)) for row in rows.tolist()), np.int64, len(rows)).view(np.uint64)
     parts = np.array_split(rows, 1 + rows.nbytes // BLOCK)
-    return np.concatenate([_hash_bytes(part.reshape(len(part), -1)) for part in parts], axis=1)
+    return np.concatenate([_hash_bytes(part.reshape(len(part), -1)) for part in parts])
 
 
 def _hash_bytes(rows: Array) -> Hashes:
-    """Hash the bytes of each row, 8 at once. Each step brings high bits down, then multiplies by an odd number."""
+    """Hash rows as sums of their words of 32 bits, times random numbers of 64 bits. The high halves of two such sums
+    make a hash, which two different rows share with a chance of at most 2 ** -60 (Lemire and Kaser, Strongly universal
+    string hashing is fast, 2014)."""
     count = rows.shape[1] * rows.itemsize
-    padded = np.zeros((len(rows), -(-count // 8) * 8), np.uint8)
+    padded = np.zeros((len(rows), -(-count // 4) * 4), np.uint8)
     padded[:, :count] = np.ascontiguousarray(rows).view(np.uint8)
-    hashes = np.zeros((2, len(rows)), np.uint64)
-    for word in padded.view(np.uint64).T:
-        hashes ^= word
-        hashes ^= hashes >> HALF
-        hashes *= ODD
-    return hashes
+    factors = np.random.default_rng(0).integers(0, 1 << 64, (padded.shape[1] // 4, 2), np.uint64)
+    first, second = (padded.view(np.uint32) @ factors).T
+    return np.asarray((first >> HALF << HALF) | (second >> HALF))
 
 
 def _find_cut_groups(parts: Parts) -> Iterator[str]:
