@@ -61,8 +61,10 @@ def can_use_any_batch_size(spec: SweepSpec, template: Template, rows: Rows) -> b
         return False
     if spec.model.kind == "dense":
         return True
+    if not has_independent_layers(template.model):
+        return False
     with template.tracing:
-        return has_independent_layers(template.model) and not has_stateful_test_step(template, rows)
+        return not (template.other and has_stateful_test_step(template, rows))
 
 
 def has_independent_layers(model: Any) -> bool:
