@@ -341,8 +341,9 @@ def test_the_winner_is_needed_and_what_there_is_in_its_place_is_said():
     foreign = result(0, 0.9, engine="import/wandb")
     with pytest.raises(RecordError, match=r"the sweep 'dense' has only imported trials"):
         dense([foreign]).require_winner()
-    with pytest.raises(RecordError, match=r"no trial of the sweep 'dense' has completed: 1 of 2 ended like trial"):
-        dense([replace(foreign, state=TrialState.FAIL, value=None), failed]).require_winner()
+    with pytest.raises(RecordError, match=r"'dense' has completed: 1 of 1 ended like trial 1") as refused:
+        dense([foreign, replace(failed, suggestion=replace(failed.suggestion, number=1))]).require_winner()
+    assert "`sweep show dense 1` shows more. If trials diverge, lower the learning rate" in refused.value.hint
     with pytest.raises(RecordError, match=r"no trial of the sweep 'dense' has completed\. Run the sweep") as refused:
         dense([]).require_winner()
     assert refused.value.message == "no trial of the sweep 'dense' has completed"

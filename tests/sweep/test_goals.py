@@ -68,7 +68,7 @@ def test_another_where_chooses_anew_among_the_same_trials(tmp_path: Path) -> Non
     assert [one.value for one in large.trials] == values
     assert (hidden, large.best.params["model.hidden"]) == ((), (16,))
     assert json.loads((large.path / "card.json").read_text())["goals"] == {"parameters": 1210}
-    with pytest.raises(ks.SweepError, match=r"no trial meets `parameters < 9`"):
+    with pytest.raises(ks.SweepError, match=r"no trial of the sweep 'goals' meets `parameters < 9`"):
         run("parameters < 9")
     with pytest.raises(ks.SweepError, match=r"no trial of the sweep 'goals' meets `parameters < 9`"):
         ks.open("goals", sweeps_dir=tmp_path / "sweeps").load_model()

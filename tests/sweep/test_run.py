@@ -272,9 +272,9 @@ def test_where_no_trial_completes_the_error_says_how_they_ended_and_what_helps(t
         with pytest.raises(SweepError) as raised:
             Ran(tmp_path, trials=2, text=HUGE)()
         assert str(raised.value) == (
-            "no trial completed: 2 of 2 ended like trial 0: diverged (loss inf, val_loss inf in epoch 1). `sweep "
-            "show plain 0` shows more. If trials diverge, lower the learning rate, or scale inputs and target to "
-            "about -1 to 1"
+            "no trial of the sweep 'plain' has completed: 2 of 2 ended like trial 0: diverged (loss inf, val_loss inf "
+            "in epoch 1). `sweep show plain 0` shows more. If trials diverge, lower the learning rate, or scale inputs "
+            "and target to about -1 to 1"
         )
 
 

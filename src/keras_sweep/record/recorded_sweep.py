@@ -25,7 +25,7 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective
 from keras_sweep.trial.comparison import PAIRED, Comparison, compare_by_value, drop_lonely_ties
 from keras_sweep.trial.ranking import best_training, can_win, comparable, is_imported, order_key, winner
-from keras_sweep.trial.result import Result
+from keras_sweep.trial.result import DIVERGED, Result
 
 if TYPE_CHECKING:
     from keras_sweep.record.study_file import StudyFile
@@ -109,15 +109,19 @@ class RecordedSweep:
         """Return the winner. Raises RecordError, which says why, if no trial can win."""
         if self.best is not None:
             return self.best
-        name, results, objective = self.folder.name, self.results, self.objective
-        if results and all(is_imported(result) for result in results):
+        name = self.folder.name
+        trained = [trial for trial in self.results if not is_imported(trial)]
+        if not self.results:
+            raise RecordError(f"no trial of the sweep {name!r} has completed", hint="Run the sweep")
+        if not trained:
             message = f"the sweep {name!r} has only imported trials, which have no weights and can't win"
             raise RecordError(message, hint="Train trials with `sweep run` and the space file of the sweep")
-        if objective.where and any(comparable(result, objective) for result in results):
-            raise RecordError(f"no trial of the sweep {name!r} meets `{objective.where}`", hint=CHOOSE_AGAIN)
-        why = f": {why_none(results)}" if results else ""
-        hint = "Fix the cause, then run the sweep again" if results else "Run the sweep"
-        raise RecordError(f"no trial of the sweep {name!r} has completed{why}", hint=hint)
+        if any(comparable(trial, self.objective) for trial in trained):
+            raise RecordError(f"no trial of the sweep {name!r} meets `{self.objective.where}`", hint=CHOOSE_AGAIN)
+        hint = f"`sweep show {name} {trained[0].number}` shows more"
+        if any(trial.reason == DIVERGED for trial in trained):
+            hint += ". If trials diverge, lower the learning rate, or scale inputs and target to about -1 to 1"
+        raise RecordError(f"no trial of the sweep {name!r} has completed: {why_none(trained)}", hint=hint)
 
     def training(self, number: int | None) -> Result:
         """Return the trial `number`. If `number` is None, return the winner's training with the best seed.

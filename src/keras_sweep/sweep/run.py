@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_sweep.data.image_folder import walk_folder
-from keras_sweep.errors import RecordError, SweepError, UsageError
+from keras_sweep.errors import RecordError, UsageError
 from keras_sweep.files.plain import file_digest, plain_errors
 from keras_sweep.process.backend import describe_config_changes, keras_config
 from keras_sweep.process.stop_request import StopRequest
@@ -21,7 +21,7 @@ from keras_sweep.process.wall_time import WallTime
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.reader import read_facts
-from keras_sweep.record.recorded_sweep import CHOOSE_AGAIN, RecordedSweep, why_none
+from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.trial_record import TrialRecord, list_waiting
 from keras_sweep.search.engines import complete_point, make_engine
@@ -48,8 +48,8 @@ from keras_sweep.training.checkpoint import read_kept_epochs
 from keras_sweep.training.choose import RUNNERS
 from keras_sweep.training.workers.pool import workers_of
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
-from keras_sweep.trial.ranking import comparable, is_imported, winner
-from keras_sweep.trial.result import DIVERGED, Result
+from keras_sweep.trial.ranking import is_imported
+from keras_sweep.trial.result import Result
 
 KEPT_APART = ("study.db", "run.log", "lock", "files/")  # prefixes of files that every run writes: not in the digest
 
@@ -146,7 +146,7 @@ def run_sweep(
             ended = replace(ended, model=model, comparison=recorded.comparison)
             if is_whole and reason in SEARCHED and options.add is None:
                 digest = digest_state(inputs, folder, sweep.study.facts, training, test=options.test)
-        return _end(sweep, ended, digest)
+        return _end(sweep, recorded, ended, digest)
 
 
 def _open_to_run(sweep: OpenSweep, spec: SweepSpec, options: RunOptions, stack: contextlib.ExitStack) -> None:
@@ -197,9 +197,9 @@ def _find_unfinished(sweep: OpenSweep, recorded: int, total: int) -> tuple[tuple
     return tuple(waiting), {number: epochs[number] for number in numbers if epochs.get(number)}
 
 
-def _end(sweep: OpenSweep, ended: SweepEnded, digest: str | None) -> SweepEnded:
+def _end(sweep: OpenSweep, recorded: RecordedSweep, ended: SweepEnded, digest: str | None) -> SweepEnded:
     """Record the run's seconds and `digest`, the hash by which a later run sees that nothing is left; None: incomplete.
-    Emit and return `ended` with the seconds. Raises SweepError if there is no winner, unless the run was stopped."""
+    Emit and return `ended` with the seconds. Raises RecordError if there is no winner, unless the run was stopped."""
     with contextlib.suppress(OSError):  # not empty if trials were stopped in training
         sweep.folder.checkpoints.rmdir()
     seconds, earlier = sweep.wall.total(), sweep.study.facts.seconds
@@ -212,18 +212,9 @@ def _end(sweep: OpenSweep, ended: SweepEnded, digest: str | None) -> SweepEnded:
         sweep.emit(Noticed(resumes if trained or ended.kept or ended.waiting else nothing))
     ended = replace(ended, seconds=seconds)
     sweep.emit(ended)
-    if trained and not is_out_of_time and not sweep.stop.signalled and winner(trained, sweep.spec.objective) is None:
-        raise _explain_no_winner(sweep.spec, trained)
+    if trained and not is_out_of_time and not sweep.stop.signalled:
+        recorded.require_winner()
     return ended
-
-
-def _explain_no_winner(spec: SweepSpec, trials: Sequence[Result]) -> SweepError:
-    if any(comparable(trial, spec.objective) for trial in trials):
-        return SweepError(f"no trial meets `{spec.objective.where}`", hint=CHOOSE_AGAIN)
-    hint = f"`sweep show {spec.name} {trials[0].number}` shows more"
-    if any(trial.reason == DIVERGED for trial in trials):
-        hint += ". If trials diverge, lower the learning rate, or scale inputs and target to about -1 to 1"
-    return SweepError(f"no trial completed: {why_none(trials)}", hint=hint)
 
 
 def describe_inputs(spec: SweepSpec) -> str:
