@@ -6,6 +6,7 @@ The model is a plain dictionary: number of a trial to what an uninterrupted sear
 import os
 import shutil
 import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -98,8 +99,8 @@ class AnyOrder(RuleBasedStateMachine):
     def _session(self, more: int, *, dies_at: int | None = None, stop_after: int | None = None) -> None:
         """So many trials more, and then finalists, unless something comes between."""
         trials = min(self.done + more, len(self.expected))
-        lock = SweepLock(self.folder)
-        lock.acquire()
+        held = ExitStack()
+        held.enter_context(SweepLock(self.folder))
         study = open_study(self.folder, self.spec, "abc")
         record = TrialRecord(study, self.spec.objective, kept=3)
         runner = Weighing(dies_at=dies_at)
@@ -112,11 +113,11 @@ class AnyOrder(RuleBasedStateMachine):
         except Killed:
             self.abandoned.append(study)
             note = self.folder.owner.read_bytes()
-            lock.release()  # as the system does for a dead process, whose note stays
+            held.close()  # as the system does for a dead process, whose note stays
             self.folder.owner.write_bytes(note)
         else:
             study.close()
-            lock.release()
+            held.close()
         done = len(RecordedSweep.read(self.folder).results)
         assert self.done <= done <= trials
         assert done == trials or stop or dies_at is not None

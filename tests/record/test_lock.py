@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +62,11 @@ def folder(tmp_path: Path) -> SweepFolder:
 
 def test_the_second_process_is_told_who_holds_it(folder: SweepFolder) -> None:
     with held(folder) as process:
-        with pytest.raises(SweepBusy) as caught:
-            SweepLock(folder).acquire()
-        with pytest.raises(SweepBusy):  # only a process of another host's can be overruled
-            SweepLock(folder, force=True).acquire()
+        with pytest.raises(SweepBusy) as caught, SweepLock(folder):
+            pass
+        # Only a process of another host's can be overruled.
+        with pytest.raises(SweepBusy), SweepLock(folder, force=True):
+            pass
     assert caught.value.exit_code == 3
     text = str(caught.value)
     assert f"process {process.pid} on {socket.gethostname()} since 20" in text
@@ -90,15 +91,15 @@ def test_a_removed_file_lets_no_second_process_in(folder: SweepFolder, removed: 
         for name in removed:
             (folder.path / name).unlink()
         for force in (False, True):
-            with pytest.raises(SweepBusy, match="runs in"):
-                SweepLock(folder, force=force).acquire()
+            with pytest.raises(SweepBusy, match="runs in"), SweepLock(folder, force=force):
+                pass
     with SweepLock(folder) as lock:
         assert lock.taken_over is None
 
 
 def test_the_lock_file_that_another_host_holds_is_not_taken_by_force_either(folder: SweepFolder) -> None:
-    with FileLock(folder.lock), pytest.raises(SweepBusy):
-        SweepLock(folder, force=True).acquire()
+    with FileLock(folder.lock), pytest.raises(SweepBusy), SweepLock(folder, force=True):
+        pass
     with SweepLock(folder) as lock:
         assert lock.taken_over is None
 
@@ -119,8 +120,11 @@ def test_a_note_says_whether_its_process_still_lives(folder: SweepFolder) -> Non
 def test_the_lock_of_another_host_is_taken_only_by_force(folder: SweepFolder) -> None:
     note = {"pid": 1234, "host": "elsewhere", "since": "2026-01-31T12:00:00+01:00", "command": "sweep run dense.yaml"}
     folder.owner.write_text(json.dumps(note))
-    with pytest.raises(SweepBusy, match=r"process 1234 on elsewhere since 2026-01-31 12:00.*--force"):
-        SweepLock(folder).acquire()
+    with (
+        pytest.raises(SweepBusy, match=r"process 1234 on elsewhere since 2026-01-31 12:00.*--force"),
+        SweepLock(folder),
+    ):
+        pass
     assert json.loads(folder.owner.read_text()) == note
     with SweepLock(folder, force=True) as lock:
         assert lock.taken_over == Owner(**note)  # type: ignore[arg-type]
@@ -145,8 +149,8 @@ def test_a_note_that_makes_no_sense_is_no_obstacle(folder: SweepFolder, note: by
     with SweepLock(folder) as lock:
         assert lock.taken_over is None
         folder.owner.write_bytes(note)
-        with pytest.raises(SweepBusy, match="runs in another process"):
-            SweepLock(folder).acquire()
+        with pytest.raises(SweepBusy, match="runs in another process"), SweepLock(folder):
+            pass
 
 
 def test_a_note_can_not_write_to_the_terminal(folder: SweepFolder) -> None:
@@ -154,17 +158,15 @@ def test_a_note_can_not_write_to_the_terminal(folder: SweepFolder) -> None:
     assert read_owner(folder) == Owner(9, "?[2J", "a?b", "?")
 
 
-def test_a_lock_can_be_taken_again_and_released_twice(folder: SweepFolder) -> None:
+def test_a_lock_can_be_taken_again(folder: SweepFolder) -> None:
     lock = SweepLock(folder)
     for _ in range(2):
-        lock.acquire()
-        assert lock.taken_over is None
-        assert getattr(read_owner(folder), "pid", None) == os.getpid()
-        with pytest.raises(SweepBusy):
-            SweepLock(folder).acquire()
-        lock.release()
+        with lock:
+            assert lock.taken_over is None
+            assert getattr(read_owner(folder), "pid", None) == os.getpid()
+            with pytest.raises(SweepBusy), SweepLock(folder):
+                pass
         assert not folder.owner.exists()
-        lock.release()
 
 
 @pytest.mark.posix
@@ -200,8 +202,8 @@ def test_a_fresh_sweep_takes_the_lock_of_the_new_folder(tmp_path: Path) -> None:
         owner = read_owner(folder)
         assert owner.pid == os.getpid()
         assert read_owner(moved) is None
-        with pytest.raises(SweepBusy):
-            SweepLock(folder).acquire()
+        with pytest.raises(SweepBusy), SweepLock(folder):
+            pass
     assert not folder.owner.exists()
     assert len(RecordedSweep.read(moved).results) == 12
 
@@ -209,11 +211,11 @@ def test_a_fresh_sweep_takes_the_lock_of_the_new_folder(tmp_path: Path) -> None:
 @pytest.mark.posix
 def test_releasing_the_lock_of_a_folder_moved_away_leaves_the_new_ones_note(tmp_path: Path) -> None:
     folder = new_folder(tmp_path)
-    old = SweepLock(folder)
-    old.acquire()
+    old = ExitStack()
+    old.enter_context(SweepLock(folder))
     set_aside(folder.path)
     with SweepLock(folder):
-        old.release()
+        old.close()
         assert read_owner(folder) is not None
-        with pytest.raises(SweepBusy):
-            SweepLock(folder).acquire()
+        with pytest.raises(SweepBusy), SweepLock(folder):
+            pass

@@ -150,10 +150,13 @@ def test_what_is_no_file_of_the_sweep_is_refused(tmp_path: Path, name: str, kind
     path.unlink(missing_ok=True)
     {"a link": link_to(target), "a pipe": os.mkfifo, "a socket": socket_at}[kind](path)
     before = target.stat()
-    with pytest.raises(RecordError, match=f"{name} is {kind}.*, but a sweep writes only to its own files. Nothing was"):
-        SweepLock(folder).acquire()
-    with pytest.raises(RecordError, match="then run the same command again"):
-        SweepLock(folder).acquire()
+    with (
+        pytest.raises(RecordError, match=f"{name} is {kind}.*, but a sweep writes only to its own files. Nothing was"),
+        SweepLock(folder),
+    ):
+        pass
+    with pytest.raises(RecordError, match="then run the same command again"), SweepLock(folder):
+        pass
     if name in DATABASE:
         for read in (StudyFile.open, RecordedSweep.read):
             with pytest.raises(RecordError, match=f"{name} is {kind}, not a file"):

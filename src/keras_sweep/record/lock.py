@@ -43,7 +43,7 @@ class Owner:
 
 
 class SweepLock:
-    """The lock of a sweep, held from `acquire` (or the start of a `with`) to `release` or the process's death."""
+    """The lock of a sweep, held from the start of a `with` block to its end or the process's death."""
 
     def __init__(self, folder: SweepFolder, *, force: bool = False) -> None:
         """Create the lock, not yet held. `force`: ignore a `lock.json` that names a process on another host."""
@@ -52,7 +52,7 @@ class SweepLock:
         self._force = force
         self._held = ExitStack()  # closing it releases the locks
 
-    def acquire(self) -> None:
+    def __enter__(self) -> Self:
         """Acquire the lock, and wait at most half a second for it.
         Raises SweepBusy if another process holds the lock, or a process on another host may hold it. Raises RecordError
         if the disk fails, the file system has no locks, or the folder contains a link."""
@@ -83,26 +83,20 @@ class SweepLock:
             atomic.write_text(self.folder.owner, json.dumps(asdict(owner)) + "\n")
             stack.callback(self._remove_note, descriptor)
             self._held = stack.pop_all()
-
-    def move_aside(self) -> SweepFolder:
-        """Rename the folder to `NAME~1` (or the next free number), and lock a new folder `NAME`. Return the renamed
-        folder. Raises SweepBusy or RecordError, as `acquire` does."""
-        if disk.IS_WINDOWS:
-            self.release()  # Windows renames no folder with an open file, which the lock is
-        moved = SweepFolder(set_aside(self.folder.path))
-        with self._held:  # the old lock lasts until the new folder is locked
-            self.acquire()
-        return moved
-
-    def release(self) -> None:
-        self._held.close()
-
-    def __enter__(self) -> Self:
-        self.acquire()
         return self
 
     def __exit__(self, *raised: object) -> None:
-        self.release()
+        self._held.close()
+
+    def move_aside(self) -> SweepFolder:
+        """Rename the folder to `NAME~1` (or the next free number), and lock a new folder `NAME`. Return the renamed
+        folder. Raises SweepBusy or RecordError, as `__enter__` does."""
+        if disk.IS_WINDOWS:
+            self._held.close()  # Windows renames no folder with an open file, which the lock is
+        moved = SweepFolder(set_aside(self.folder.path))
+        with self._held:  # the old lock lasts until the new folder is locked
+            self.__enter__()
+        return moved
 
     def _lock_folder(self, stack: ExitStack) -> int | None:
         deadline = time.monotonic() + _PATIENCE
