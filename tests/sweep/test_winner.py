@@ -16,13 +16,8 @@ from keras_sweep.space.sweep_spec import EarlyStopping, Finish, SearchSettings, 
 from keras_sweep.sweep import open_sweep
 from keras_sweep.sweep.events import WinnerRefitted
 from keras_sweep.sweep.open_sweep import OpenSweep
-from keras_sweep.sweep.winner import (
-    build_final_model,
-    build_trained_model,
-    compute_validation_outputs,
-    evaluate,
-    refit_winner,
-)
+from keras_sweep.sweep.winner import build_final_model, evaluate, refit_winner
+from keras_sweep.training.folds import compute_validation_outputs
 from keras_sweep.trial.events import Noticed
 from keras_sweep.trial.row_scores import arrays_digest
 from tests.helpers.factory import digits, make_spec
@@ -179,13 +174,13 @@ def test_a_winner_is_refit_once_and_forgotten_where_that_is_asked_for_no_longer(
 
 def test_a_function_that_gives_another_model_now_is_named():
     with pytest.raises(ModelError, match=r"now returns another model than for trial 3: ") as refused:
-        build_trained_model(SPEC, TRIAL, WEIGHTS[:1], DATA)
+        compute_validation_outputs(SPEC, TRIAL.params, WEIGHTS[:1], DATA, name=TRIAL.name)
     assert refused.value.hint == "Make the model depend only on the function's arguments"
 
 
 def test_outputs_are_of_the_validation_rows():
     spec = make_spec(search=SearchSettings())
-    outputs = compute_validation_outputs(spec, TRIAL, WEIGHTS, DATA)
+    outputs = compute_validation_outputs(spec, PARAMS, WEIGHTS, DATA)
     logits = DATA.validation.x @ WEIGHTS[0] + WEIGHTS[1]
     expected = np.exp(logits - logits.max(axis=1, keepdims=True))
     np.testing.assert_allclose(outputs, expected / expected.sum(axis=1, keepdims=True), rtol=1e-5)

@@ -11,7 +11,7 @@ from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import Training, UserCallback
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.fit.runner import FitRunner
-from keras_sweep.training.folds import build_trained_model, fold_outputs, join_scores
+from keras_sweep.training.folds import compute_validation_outputs, join_scores
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial.result import Suggestion, TrialState
 from tests.helpers import own_callbacks
@@ -229,21 +229,27 @@ def test_a_share_of_right_rows_is_that_of_their_count_whatever_float32_made_of_i
 def test_each_fold_says_what_its_own_weights_make_of_the_rows_that_it_left_out(data):
     model, draw = dense(), np.random.default_rng(0)
     weights = tuple(draw.normal(size=array.shape) for _ in data.folds for array in model.get_weights())
-    outputs = fold_outputs(make_spec(), data, ADAM, weights)
+    outputs = compute_validation_outputs(make_spec(), ADAM, weights, data)
     for index, fold in enumerate(data.folds):
         model.set_weights(list(weights[2 * index : 2 * index + 2]))
         np.testing.assert_allclose(outputs[fold.held], model.predict(data.train.x[fold.held], verbose=0), atol=1e-6)
     said = []
-    fold_outputs(make_spec(), data, ADAM, weights, lambda model, x: said.append(x.shape) or x)
+    compute_validation_outputs(make_spec(), ADAM, weights, data, lambda model, x: said.append(x.shape) or x)
     assert said == [(len(fold.held), 64) for fold in data.folds]
 
 
-def test_the_model_of_a_trial_is_that_of_its_first_fold_and_takes_the_rows_that_it_left_out(data):
-    weights = tuple(np.full(shape, place, np.float32) for place in (1, 2, 3) for shape in ((64, 10), (10,)))
-    model, x = build_trained_model(make_spec(), data, ADAM, weights)
-    assert [array.max() for array in model.get_weights()] == [1.0, 1.0]
-    np.testing.assert_array_equal(x, data.train.x[data.folds[0].held])
+@pytest.mark.parametrize("runner", RUNNERS)
+@pytest.mark.parametrize("folds", [True, False], ids=["folds", "one split"])
+def test_the_model_of_a_trial_is_that_of_its_first_fold_and_takes_the_rows_that_it_left_out(
+    data, runner, folds, monkeypatch
+):
+    models = []
+    monkeypatch.setattr("keras_sweep.training.outcome.count_flops", lambda *given: models.append(given) or 1.0)
+    objective = Objective("val_accuracy", Goal.MAXIMIZE, further=(Objective("flops", Goal.MINIMIZE),))
+    rows = data if folds else digits(64, 32)
+    (result,) = train(RUNNERS[runner](make_spec(objective=objective), rows), TRIALS[:1]).values()
+    ((model, x),) = models
+    assert len(result.weights) == (6 if folds else 2)
+    assert [array.tobytes() for array in model.get_weights()] == [array.tobytes() for array in result.weights[:2]]
+    np.testing.assert_array_equal(x, data.train.x[data.folds[0].held] if folds else rows.validation.x)
     assert type(model.optimizer) is keras.optimizers.Adam
-    whole = digits(64, 32)
-    model, x = build_trained_model(make_spec(), whole, ADAM, weights[2:4])
-    assert [array.max() for array in model.get_weights()] == [2.0, 2.0] and x is whole.validation.x

@@ -142,7 +142,9 @@ class SearchData:
         return Rows(dataset, np.empty(0)), {"steps_per_epoch": self.stream.steps, "shuffle": can_shuffle}
 
     def fold(self, index: int) -> SearchData:
-        """Return a copy of the data with the training and validation rows of fold `index`, from 0."""
+        """Return a copy of the data with the rows of fold `index`, from 0. Without folds, return the data itself."""
+        if not self.folds:
+            return self
         fold = self.folds[index]
         is_seed, name = fold.kind == "seed", f"{self.fingerprint} {fold.kind} {index}"
         train, held = self.train if is_seed else (fold.rows or self.train).take(fold.train), self.take_held(fold)

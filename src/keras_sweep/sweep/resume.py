@@ -23,9 +23,9 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import pluralize
 from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.sweep.replay import weights_of
-from keras_sweep.sweep.winner import compute_validation_outputs
 from keras_sweep.system.disk import is_open_to_others
 from keras_sweep.training.build_trial import call_model, predict_rows
+from keras_sweep.training.folds import compute_validation_outputs
 from keras_sweep.training.outcome import LoggedMetric
 from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.plan import training_plan
@@ -195,7 +195,7 @@ def _recompute_scores(sweep: OpenSweep, trial: Result) -> RowScores | None:
         return None
     arguments, name = training_plan(spec, trial.params).loss_arguments, spec.objective.name
     for call in (call_model, predict_rows):  # the runner used a plain call or a compiled call
-        predict = partial(compute_validation_outputs, spec, trial, weights, data, call)
+        predict = partial(compute_validation_outputs, spec, trial.params, weights, data, call, trial.name)
         scores, _ = LoggedMetric(spec, arguments, name, trial.value, data.validation, predict).row_scores()
         scores = scores and scores.average(spec.search.seeds)
         if scores is not None and scores.digest == trial.scores_digest:

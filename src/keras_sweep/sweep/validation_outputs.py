@@ -20,8 +20,9 @@ from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.saved import has_bits, load_weights_of, select_scored
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.sweep.open_sweep import OpenSweep
-from keras_sweep.sweep.winner import as_probabilities, compute_validation_outputs
+from keras_sweep.sweep.winner import as_probabilities
 from keras_sweep.system.processes import limit_process, list_cores
+from keras_sweep.training.folds import compute_validation_outputs
 from keras_sweep.trial.comparison import PAIRED
 from keras_sweep.trial.ranking import order_key
 from keras_sweep.trial.result import Result
@@ -99,7 +100,8 @@ def compute_winner_outputs(sweep: OpenSweep, best: Result) -> ValidationOutputs:
     if (pictures := image_set(sweep.recorded_spec.data)) is not None and pictures.find() is None:
         raise DataError(f"the files of {pictures.name} are not on this machine", hint="`sweep data` fetches them")
     spec, data = sweep.load(best)
-    outputs = compute_validation_outputs(spec, best, load_weights_of(sweep.folder, best), data)
+    weights = load_weights_of(sweep.folder, best)
+    outputs = compute_validation_outputs(spec, best.params, weights, data, name=best.name)
     if not isinstance(outputs, np.ndarray):
         raise DataError("the predictions of a model with several outputs can't be drawn")
     table: Any = None if data.preprocessing is None else read_parts(spec).validation.x

@@ -5,24 +5,20 @@ The model has the recorded weights, or is trained again on all training and vali
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, replace
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from keras_sweep.data.arrays import Arrays, each
 from keras_sweep.data.raw_rows import whole
 from keras_sweep.data.sealed_test import open_test
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.errors import ChangedSweep, Interrupted, ModelError, RecordError, SweepError
 from keras_sweep.files.arrays import write_arrays
 from keras_sweep.models.own_compile import can_validate
-from keras_sweep.process.compiling import use_fast_initializers
-from keras_sweep.process.user_objects import display_name
 from keras_sweep.record.facts import Facts, Refit, TestScores
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.saved import delete_others, load_weights, weights_file
@@ -33,8 +29,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.events import TestEvaluated, WinnerRefitted
 from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.sweep.replay import tell_as_phases, weights_of
-from keras_sweep.training.build_trial import compile_model, fits_itself, predict_rows
-from keras_sweep.training.folds import fold_outputs
+from keras_sweep.training.build_trial import build_trained_model, fits_itself, predict_rows
 from keras_sweep.training.outcome import LoggedMetric, read_numbers
 from keras_sweep.training.runner import Watch
 from keras_sweep.trial.events import Noticed
@@ -78,14 +73,18 @@ def build_final_model(sweep: OpenSweep, training: Result) -> tuple[Any, SearchDa
     spec, data = sweep.load(training)
     refit = sweep.study.facts.refit_of(training)
     if refit is None and not data.folds:
-        return build_trained_model(spec, training, weights_of(sweep, training), data), data, None
-    rows = whole(spec, data)
-    weights = refit_weights(sweep.folder, refit)
-    if weights is None or refit is None:
+        weights: Weights | None = weights_of(sweep, training)
+    else:
+        data = whole(spec, data)
+        weights = refit_weights(sweep.folder, refit)
+    if weights is None:
         reason = "with folds it has several models" if refit is None else "its weights are missing or damaged"
-        sweep.emit(Noticed(f"{training.name} is trained on all {len(rows.train):,} rows, since {reason}"))
-        weights, refit = train_on_all(sweep, training, rows)
-    return build_trained_model(spec, training, weights, rows), rows, refit
+        sweep.emit(Noticed(f"{training.name} is trained on all {len(data.train):,} rows, since {reason}"))
+        weights, refit = train_on_all(sweep, training, data)
+    model = build_trained_model(spec, training.params, weights, data, training.name)
+    if (optimizer := getattr(model, "optimizer", None)) is not None:  # a user's own loop may need none
+        optimizer.build(model.trainable_variables)  # else loading the file causes a warning
+    return model, data, refit
 
 
 def train_on_all(
@@ -126,37 +125,6 @@ def train_on_all(
     scores = {name.removeprefix("val_"): value for name, value in again.metrics.items() if name.startswith("val_")}
     numbers, digest = (training.recipe, training.finalist_seed), arrays_digest(again.weights)
     return again.weights, Refit(*numbers, again.epochs, len(rows.train), scores, digest)
-
-
-@use_fast_initializers()
-def build_trained_model(spec: SweepSpec, result: Result, weights: Weights, data: SearchData) -> Any:
-    """Return the trial's compiled `keras.Model` with these weights. It takes rows as in `data.train.x`. Raises
-    ModelError if the weights do not fit the model."""
-    model = compile_model(spec, training_plan(spec, result.params), data)
-    try:
-        model.set_weights(list(weights[: len(model.weights)] if spec.search.seeds > 1 else weights))  # the first seed's
-    except ValueError as error:
-        fault = f"{display_name(spec.model.source)} now returns another model than for {result.name}"
-        raise ModelError(f"{fault}: {error}", hint="Make the model depend only on the function's arguments") from error
-    if (optimizer := getattr(model, "optimizer", None)) is not None:  # a user's own loop may need none
-        optimizer.build(model.trainable_variables)  # else loading the file causes a warning
-    return model
-
-
-def compute_validation_outputs(
-    spec: SweepSpec,
-    result: Result,
-    weights: Weights,
-    data: SearchData,
-    call: Callable[[Any, Arrays], Arrays] = predict_rows,
-) -> Arrays:
-    """Return the trained model's outputs for the validation rows, computed by `call(model, x)`. With folds, `weights`
-    has the weights of all folds' models in order, and each row is predicted by the model that was not trained on it."""
-    if data.folds:
-        outputs = fold_outputs(spec, data, result.params, weights, call)
-        return each(partial(np.asarray, dtype=np.float32), outputs)
-    model = build_trained_model(spec, result, weights, data)
-    return each(np.asarray, call(model, data.validation.x))
 
 
 def as_probabilities(outputs: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:

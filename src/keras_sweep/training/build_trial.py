@@ -14,10 +14,13 @@ from keras_sweep.models.inspect_model import first_model
 from keras_sweep.models.own_compile import own_arguments, own_optimizer
 from keras_sweep.process.backend import clear_session, without_tensorflow
 from keras_sweep.process.user_code import load_python
+from keras_sweep.process.user_objects import display_name
+from keras_sweep.space.search_space import Params
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import copy_value
 from keras_sweep.training.losses import compile_arguments
-from keras_sweep.trial.plan import TrainingPlan
+from keras_sweep.trial.plan import TrainingPlan, training_plan
+from keras_sweep.trial.result import Weights
 
 # True if another program's threads draw from this process's random generators. A thread may draw between the seed and
 # the weights, so `compile_trial` then builds a model again until two builds in a row are equal.
@@ -69,6 +72,20 @@ def keras_schedule(start: float, kind: str, steps: int, warmup: float) -> Any:
 
 def compile_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> Any:
     return compile_trial(spec, plan, data)[0]
+
+
+def build_trained_model(
+    spec: SweepSpec, params: Params, weights: Weights, data: SearchData, name: str = "this trial"
+) -> Any:
+    """Return a trial's compiled `keras.Model` with these weights. It takes rows as in `data.train.x`. Raises
+    ModelError, which calls the trial `name`, if the weights do not fit the model."""
+    model = compile_model(spec, training_plan(spec, params), data)
+    try:
+        model.set_weights(list(weights[: len(model.weights)] if spec.search.seeds > 1 else weights))  # the first seed's
+    except ValueError as error:
+        fault = f"{display_name(spec.model.source)} now returns another model than for {name}"
+        raise ModelError(f"{fault}: {error}", hint="Make the model depend only on the function's arguments") from error
+    return model
 
 
 def compile_trial(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> tuple[Any, partial[Any] | None]:

@@ -9,38 +9,29 @@ from keras_sweep.data.arrays import Array, Arrays, each
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.search_space import Params
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.training.build_trial import call_model, compile_model
+from keras_sweep.training.build_trial import build_trained_model, predict_rows
 from keras_sweep.training.row_values import ACCURACIES, TOP_K
-from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Weights
 
 
-def fold_outputs(
+def compute_validation_outputs(
     spec: SweepSpec,
-    data: SearchData,
     params: Params,
     weights: Weights,
-    call: Callable[[Any, Arrays], Arrays] = call_model,
+    data: SearchData,
+    call: Callable[[Any, Arrays], Arrays] = predict_rows,
+    name: str = "this trial",
 ) -> Arrays:
-    """Return the out-of-fold outputs [N, ...] of all N rows.
-
-    `weights`: of all folds' models, fold after fold. `call(model, inputs)` returns a model's outputs.
-    """
-    outputs, count = [], len(weights) // len(data.folds)
-    for index in range(len(data.folds)):
+    """Return the trained model's outputs [N, ...] for the validation rows, computed by `call(model, x)`. With folds,
+    `weights` has the weights of all folds' models in order, and each row is predicted by the model that was not trained
+    on it. Raises as `build_trained_model`."""
+    outputs, folds = [], max(len(data.folds), 1)
+    count = len(weights) // folds
+    for index in range(folds):
         rows = data.fold(index)
-        model = compile_model(spec, training_plan(spec, params), rows)
-        model.set_weights(list(weights[count * index : count * (index + 1)]))
+        model = build_trained_model(spec, params, weights[count * index : count * (index + 1)], rows, name)
         outputs.append(call(model, rows.validation.x))
     return each(lambda *by_fold: join_fold_rows(by_fold, data), *outputs)
-
-
-def build_trained_model(spec: SweepSpec, data: SearchData, params: Params, weights: Weights) -> tuple[Any, Arrays]:
-    """Return (compiled Keras model, validation inputs); with folds, the first fold's, from `weights` of all folds."""
-    rows = data.fold(0) if data.folds else data
-    model = compile_model(spec, training_plan(spec, params), rows)
-    model.set_weights(list(weights[: len(weights) // max(len(data.folds), 1)]))
-    return model, rows.validation.x
 
 
 def join_scores(name: str, values: Sequence[Any], rows: Sequence[Array], weights: Array | None) -> Any:
@@ -62,7 +53,10 @@ def join_scores(name: str, values: Sequence[Any], rows: Sequence[Array], weights
 
 
 def join_fold_rows(parts: Sequence[Array], data: SearchData) -> Array:
-    """Join `parts`, an array per fold with its validation rows' values, into [N, ...] in the order of all N rows."""
+    """Join `parts`, an array per fold with its validation rows' values, into [N, ...] in the order of all N rows.
+    Without folds, return the only part."""
+    if not data.folds:
+        return parts[0]
     joined = np.concatenate(parts)
     together = np.empty_like(joined)
     together[np.concatenate([fold.held for fold in data.folds])] = joined

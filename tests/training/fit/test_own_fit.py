@@ -11,7 +11,7 @@ from keras_sweep.models.hyper_model import make_hyper_parameters
 from keras_sweep.process.user_objects import register_function
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import EarlyStopping, ModelSpec, Training, UserCallback
-from keras_sweep.sweep.winner import build_trained_model
+from keras_sweep.training.build_trial import build_trained_model
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.trial.result import TrialState
@@ -59,7 +59,7 @@ def test_phases_are_one_curve_whose_best_epoch_counts():
     result, spec = trained("phases")
     assert len(result.curve["val_accuracy"]) == 4
     assert result.value == max(result.curve["val_accuracy"])
-    model = build_trained_model(spec, result, result.weights, DATA)
+    model = build_trained_model(spec, result.params, result.weights, DATA)
     assert model.evaluate(DATA.validation.x, DATA.validation.y, verbose=0)[1] == pytest.approx(result.value)
 
 
@@ -93,7 +93,7 @@ def test_a_number_that_it_returns_joins_the_curve_by_a_name_of_its_own_and_has_n
     np.testing.assert_equal(result.curve[name], (np.nan, number))
     assert (result.value, result.epoch) == (number, 2)
     assert (result.stderr, result.scores, result.rows_value) == (None, None, None)
-    assert len(result.weights) == len(build_trained_model(spec, result, result.weights, DATA).weights)
+    assert len(result.weights) == len(build_trained_model(spec, result.params, result.weights, DATA).weights)
 
 
 @pytest.mark.parametrize("metric", ["val_loss", "val_accuracy", "loss"])
@@ -147,7 +147,7 @@ def test_weights_that_a_callback_of_its_own_sets_back_are_not_those_of_the_best_
 
     result, spec = trained(Back(), {**GUIDE, "epochs": 4})
     assert result.epoch == 3
-    scores = build_trained_model(spec, result, result.weights, DATA).evaluate(*DATA.validation.arrays, verbose=0)
+    scores = build_trained_model(spec, result.params, result.weights, DATA).evaluate(*DATA.validation.arrays, verbose=0)
     assert scores[1] == pytest.approx(result.value)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.space.sweep_spec import ModelSpec, Training, UserCallback
-from keras_sweep.sweep.winner import build_trained_model
+from keras_sweep.training.build_trial import build_trained_model
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.fit.training import SET_LATER
 from keras_sweep.training.workers.pool import ExecutorPool
@@ -31,7 +31,7 @@ def spec_of(name, **changes):
 
 def evaluated(spec, result, data):
     """The score of a trial's weights on the validation rows."""
-    model = build_trained_model(spec, result, result.weights, data)
+    model = build_trained_model(spec, result.params, result.weights, data)
     return model.evaluate(data.validation.x, data.validation.y, verbose=0, return_dict=True)["accuracy"]
 
 

@@ -13,11 +13,11 @@ from keras_sweep.data.arrays import Arrays
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.process.backend import clear_session, collect_only_new_garbage
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.training.build_trial import call_model, compile_trial, fits_itself
+from keras_sweep.training.build_trial import build_trained_model, call_model, compile_trial, fits_itself
 from keras_sweep.training.checkpoint import TrainingState, join_states, split_state
 from keras_sweep.training.fit.function import FunctionTraining
 from keras_sweep.training.fit.training import FitTraining, OwnFitTraining
-from keras_sweep.training.folds import build_trained_model, fold_outputs
+from keras_sweep.training.folds import compute_validation_outputs
 from keras_sweep.training.lane import Lane
 from keras_sweep.training.row_values import find_pooled_metrics
 from keras_sweep.trial.events import Listener, PhaseBegan
@@ -104,7 +104,7 @@ class FitPrograms:
             if self.spec.function:
                 live.parts.append(FunctionTraining(self.spec, live.suggestion, self.files, started))
                 return live.parts[fold]
-            data = self.data.fold(fold) if self.data.folds else self.data
+            data = self.data.fold(fold)
             model, fit = compile_trial(self.spec, training_plan(self.spec, live.suggestion.params), data)
             kind = FitTraining if fit is None else OwnFitTraining
             begins, is_refit = live.begins[fold], data.train is data.validation
@@ -123,14 +123,16 @@ class FitPrograms:
         """Return (Keras model in this state, validation inputs). With folds, both are the first fold's."""
         live = self._live
         if live is None or live.suggestion != lane.suggestion or self.data.folds:
-            return build_trained_model(self.spec, self.data, lane.suggestion.params, state.trainable)
+            rows, first = self.data.fold(0), split_state(state, max(len(self.data.folds), 1))[0]
+            return build_trained_model(self.spec, lane.suggestion.params, first.trainable, rows), rows.validation.x
         live.parts[0].model.set_weights(list(state.trainable))
         return live.parts[0].model, self.data.validation.x
 
     def predict(self, lane: Lane, state: TrainingState) -> Arrays:
         """Return the outputs [N, ...] on the validation rows; with folds, the out-of-fold outputs."""
         if self.data.folds:
-            return fold_outputs(self.spec, self.data, lane.suggestion.params, state.trainable)
+            params = lane.suggestion.params
+            return compute_validation_outputs(self.spec, params, state.trainable, self.data, call_model)
         return call_model(*self.model(lane, state))
 
 

@@ -17,9 +17,9 @@ from keras_sweep.process.compiling import Effort, effort
 from keras_sweep.space.distributions import Float
 from keras_sweep.space.search_space import Params
 from keras_sweep.space.sweep_spec import MODEL_PREFIX, SweepSpec
-from keras_sweep.training.build_trial import brings_optimizer
+from keras_sweep.training.build_trial import brings_optimizer, build_trained_model
 from keras_sweep.training.checkpoint import TrainingState, split_state
-from keras_sweep.training.folds import build_trained_model, join_fold_rows
+from keras_sweep.training.folds import join_fold_rows
 from keras_sweep.training.lane import Lane
 from keras_sweep.training.lanes import signature as signatures
 from keras_sweep.training.lanes.flat import can_use_flat_layout
@@ -66,16 +66,16 @@ class Programs:
         self._device = device
         self._model_parameters = [param for param in spec.space.parameters if param.name.startswith(MODEL_PREFIX)]
         self._build_lock = threading.Lock()  # building uses global random generators
-        self._templates = lru_cache(CACHE_SIZE)(lambda signature, fold: Template(spec, signature, self._get_data(fold)))
+        self._templates = lru_cache(CACHE_SIZE)(lambda signature, fold: Template(spec, signature, data.fold(fold)))
         self._own_models = lru_cache(CACHE_SIZE)(self._make_own_model)
         self._own_optimizers = lru_cache(CACHE_SIZE)(
-            lambda arguments: plain_parts(spec, build_model(spec, from_key(arguments), self._get_data(0)))
+            lambda arguments: plain_parts(spec, build_model(spec, from_key(arguments), data.fold(0)))
         )
         self._programs_lock = threading.Lock()
         self._programs: Callable[[Key], ProgramEntry] = lru_cache(CACHE_SIZE)(lambda _key: (threading.Lock(), {}))
         self.choose_effort = cache(self._choose_effort)  # small, so the cache is unlimited
         self.can_use_any_batch_size = cache(
-            lambda signature: can_use_any_batch_size(spec, self.get_template(signature), self._get_data(0).train)
+            lambda signature: can_use_any_batch_size(spec, self.get_template(signature), data.fold(0).train)
         )
 
     @property
@@ -86,7 +86,7 @@ class Programs:
     def has_own_optimizer(self) -> bool:
         """Whether the user's models are compiled with an optimizer, and the space names none."""
         with suppress(ModelError):  # each trial reports the error
-            return brings_optimizer(self._spec, self._get_data(0))
+            return brings_optimizer(self._spec, self._data.fold(0))
         return False
 
     def make_plan(self, params: Params) -> TrainingPlan:
@@ -148,24 +148,21 @@ class Programs:
 
     def model(self, lane: Lane, state: TrainingState) -> tuple[Any, Arrays]:
         """Return the lane's trained Keras model and validation inputs. With folds, the model of the first fold."""
-        weights = self.weights(lane, state)
+        template, part = self._split_by_fold(lane, state)[0]
+        weights, rows = template.weights(part, lane.own), self._data.fold(0)
         with self._build_lock:
-            return build_trained_model(self._spec, self._data, lane.suggestion.params, weights)
+            return build_trained_model(self._spec, lane.suggestion.params, weights, rows), rows.validation.x
 
     def predict(self, lane: Lane, state: TrainingState) -> Array:
         """Return a lane's outputs [rows, ...] on validation rows. With folds, each model predicts its held-out rows."""
-        folds = self._data.folds
-        inputs = [self._data.take_held(fold).x for fold in folds] or [self._data.validation.x]
+        inputs = [self._data.take_held(fold).x for fold in self._data.folds] or [self._data.validation.x]
         parts = zip(self._split_by_fold(lane, state), inputs, strict=True)
         outputs = [template.predict(part, x, lane.own) for (template, part), x in parts]
-        return join_fold_rows(outputs, self._data) if folds else outputs[0]
+        return join_fold_rows(outputs, self._data)
 
     def _split_by_fold(self, lane: Lane, state: TrainingState) -> list[tuple[Template, TrainingState]]:
         states = split_state(state, max(len(self._data.folds), 1))
         return [(self.get_template(lane.signature, fold), part) for fold, part in enumerate(states)]
-
-    def _get_data(self, fold: int) -> SearchData:
-        return self._data.fold(fold) if self._data.folds else self._data
 
     def to_shared_signature(self, signature: Signature) -> Signature:
         """Return the signature with seed 0, so that trials with different seeds share a program.
@@ -201,11 +198,11 @@ class Programs:
         steps = self._count_steps(batch_size)
         widen = (lambda weights: effort(steps * weights) is not Effort.FULL) if widens else None
         options = {"widen": widen, "activations": list_activations(self._spec)}
-        return build_own_model(self._spec, from_key(arguments), seed, self._get_data(0), **options)
+        return build_own_model(self._spec, from_key(arguments), seed, self._data.fold(0), **options)
 
     def _count_steps(self, batch_size: int) -> int:
         """Return the most training steps that a trial of the space can take with this batch size."""
-        return math.ceil(len(self._get_data(0).train) / batch_size) * self._most_epochs
+        return math.ceil(len(self._data.fold(0).train) / batch_size) * self._most_epochs
 
     def narrow(self, signature: Signature, variant: OptimizerVariant) -> Signature:
         """Return the signature with only the optimizers (variants) that can share a program with `variant`."""
@@ -224,7 +221,7 @@ class Programs:
         # Rows beyond a trial's batch size get weight 0. So full batches and the short last batch share a step, too.
         if not has_independent_rows(signature.structure, training=True) or self.choose_effort(signature) is Effort.FULL:
             return signature
-        rows, size = len(self._get_data(0).train), signature.batch_size
+        rows, size = len(self._data.fold(0).train), signature.batch_size
         least, most = self._spec.space.get_bounds("batch_size", DEFAULT_BATCH_SIZE)
         layer_outputs = self.get_template(signature).layer_outputs
 
@@ -273,7 +270,7 @@ class Programs:
 
     def segment_epochs(self, signature: Signature) -> int:
         """Return how many epochs a worker trains before it reports: about a second of work, but at least an epoch."""
-        steps = math.ceil(len(self._get_data(0).train) / signature.batch_size) * max(len(self._data.folds), 1)
+        steps = math.ceil(len(self._data.fold(0).train) / signature.batch_size) * max(len(self._data.folds), 1)
         return max(int(SEGMENT // (steps * self._count_numbers(signature) * self.find_lane_limit(signature))), 1)
 
     def count_places(self, signature: Signature, group_size: int, active: int) -> int:
