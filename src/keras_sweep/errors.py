@@ -14,11 +14,13 @@ class SweepError(Exception):
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
         self.message = message
-        self.hint = hint
+        # In a fault of a space file, this hint is in brackets and begins with a small letter.
+        self.hint = "D" + hint[1:] if hint and hint.startswith("did you mean") else hint
 
     def __str__(self) -> str:
-        stop = "" if self.message.endswith((".", "?", "!")) else "."
-        return f"{self.message}{stop} {self.hint}" if self.hint else self.message
+        message = self.message.strip()
+        stop = "" if message.endswith((".", "?", "!")) else "."
+        return f"{message}{stop} {self.hint}" if self.hint else message
 
     def __reduce__(self) -> Any:
         return type(self).__new__, (type(self), *self.args), vars(self)  # `__init__` of a subclass may take others

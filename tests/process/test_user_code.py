@@ -42,7 +42,7 @@ def test_two_folders_may_use_one_module_name(tmp_path: Path) -> None:
     [
         *((source, "must be `module:function`") for source in ("model", "model:", ":build", "a/b:build", "model:b()")),
         ("nowhere_c:build", r"there is no module 'nowhere_c'.*Put it into"),
-        ("near_d:bild_model", r"near_d.py has no `bild_model`. did you mean `build_model`\?"),
+        ("near_d:bild_model", r"near_d.py has no `bild_model`. Did you mean `build_model`\?"),
         *(
             (source, r"not a module of Python\. Name a function in a module beside")
             for source in ("os:system", "builtins:exec", "subprocess:run", "os.path:join", "importlib:reload")

@@ -63,7 +63,7 @@ def test_the_newest_sweep_is_found_without_a_name(tmp_path: Path) -> None:
 def test_an_unknown_name_is_answered_with_the_known_ones(tmp_path: Path) -> None:
     for name in ("dense", "adam"):
         begun(tmp_path, name, 0)
-    with pytest.raises(UsageError, match=r"no sweep 'dence'.*Did you mean 'dense'\?"):
+    with pytest.raises(UsageError, match=r"no sweep 'dence'.*Did you mean `dense`\?"):
         find("dence", tmp_path)
     with pytest.raises(UsageError, match=r"Choose from 'adam', 'dense'"):
         find("other", tmp_path)

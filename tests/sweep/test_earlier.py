@@ -77,7 +77,7 @@ def test_begun_anew_a_sweep_may_learn_from_what_it_was_itself(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("learn_from: earlier", "learn_from: earlie", "there is no sweep 'earlie' in .*sweeps. Did you mean 'earlier'"),
+        ("learn_from: earlier", "learn_from: earlie", "there is no sweep 'earlie' in .*sweeps. Did you mean `earlier`"),
         (
             "data: digits",
             "split: {seed: 1}\ndata: digits",

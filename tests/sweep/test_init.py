@@ -135,7 +135,7 @@ def test_a_source_is_named_from_the_space_files_folder_or_by_its_own_name(folder
     assert data_of("data")[0] == {"images": "data"} and data_of("digits") == ("digits", [])
     must = r"must be a \.csv, \.tsv, \.parquet or \.npz file, .*, but got"
     for name, fault, hint in (
-        ("digit", must, "did you mean `digits`?"),
+        ("digit", must, "Did you mean `digits`?"),
         ("rows.xls", must, "Name a file, or "),
         ("no.csv", "there is no file", "Name a file, or "),
     ):

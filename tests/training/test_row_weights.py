@@ -137,7 +137,7 @@ def test_classes_are_named_as_the_labels_do_or_by_their_numbers(data, labels, wa
         (replace, {"1.5": 2.0}, "names the class .1.5."),
         (PETS, {"bird": 2}, "the classes of digits are cat, dog, owl"),
         (NUMBERS, {0: 2.0}, r"names the class '?0'?, but the classes of digits are 1, 2, 4"),
-        (named("setosa", "virginica"), {"virginika": 2.0}, r"Did you mean 'virginica'\?"),
+        (named("setosa", "virginica"), {"virginika": 2.0}, r"Did you mean `virginica`\?"),
         (one_column, {2: 2.0}, "the classes of digits are 0 to 1"),
         (lambda data: with_labels(data, lambda y: np.eye(4)[y % 4], classes=None), {4: 2.0}, "digits are 0 to 3"),
         (of_numbers, "balanced", "the labels of digits are numbers"),

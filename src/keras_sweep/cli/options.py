@@ -15,7 +15,7 @@ from typer.core import TyperCommand
 import keras_sweep as ks
 from keras_sweep.api.edge import names_of
 from keras_sweep.errors import UsageError
-from keras_sweep.space.text import find_nearest
+from keras_sweep.space.text import did_you_mean
 from keras_sweep.views.terminal.console import print_answer, print_notice, stderr_console, stdout_console
 
 if TYPE_CHECKING:
@@ -66,9 +66,8 @@ def choice(name: str, help: str, known: Collection[str] | str, metavar: str = "N
             return None
         names = names_of(known) if isinstance(known, str) else known
         if value not in names:
-            suggestion = find_nearest(value, names)
-            hint = f"Did you mean {suggestion!r}?" if suggestion else None
-            raise UsageError(f"`{param.opts[0]}` must be one of {', '.join(names)}, but got {value!r}", hint=hint)
+            rule = f"must be one of {', '.join(names)}, but got {value!r}"
+            raise UsageError(f"`{param.opts[0]}` {rule}", hint=did_you_mean(value, names))
         return value
 
     return option(name, metavar, help, callback=check)

@@ -15,7 +15,7 @@ from keras_sweep.data.image_sets import IMAGE_SETS, ImageSet
 from keras_sweep.data.search_data import Fold, Rows, Stream
 from keras_sweep.errors import DataError
 from keras_sweep.space.data_spec import DataSpec, find_source
-from keras_sweep.space.text import find_nearest, join
+from keras_sweep.space.text import did_you_mean, join
 
 if TYPE_CHECKING:
     import polars as pl
@@ -114,6 +114,5 @@ def read_sklearn_set(name: str) -> SourceRows:
 
 def unknown_name(name: str, sweeps: Sequence[str] = ()) -> DataError:
     """Return the error for a name that is neither a data set nor in `sweeps`. The hint has the nearest known name."""
-    near = find_nearest(name, (*DATA_NAMES, *sweeps))
-    hint = f"Did you mean `{near}`?" if near else f"Choose from {join(DATA_NAMES)}"
+    hint = did_you_mean(name, (*DATA_NAMES, *sweeps)) or f"Choose from {join(DATA_NAMES)}"
     return DataError(f"there is no data set {'or sweep ' if sweeps else ''}{name!r}", hint=hint)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from keras_sweep.errors import RecordError, UsageError
 from keras_sweep.files.plain import kind_of, plain_errors
-from keras_sweep.space.text import check_sweep_name, find_nearest, itemize
+from keras_sweep.space.text import check_sweep_name, did_you_mean, itemize
 from keras_sweep.system import disk
 
 DEFAULT_SWEEPS_DIR = "sweeps"
@@ -136,8 +136,7 @@ def find(name: str | None, option: str | os.PathLike[str] | None = None) -> Swee
     if name is None:
         raise UsageError(f"there is no sweep in {sweeps}", hint=hint)
     names = [folder.name for folder in existing]
-    near = find_nearest(name, names)
-    hint = f"Did you mean {near!r}?" if near else f"Choose from {itemize(sorted(names), 8)}" if names else hint
+    hint = did_you_mean(name, names) or (f"Choose from {itemize(sorted(names), 8)}" if names else hint)
     raise UsageError(f"there is no sweep {name!r} in {sweeps}", hint=hint)
 
 

@@ -12,7 +12,7 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from keras_sweep.errors import UsageError
-from keras_sweep.space.text import find_nearest, join
+from keras_sweep.space.text import did_you_mean, join
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -23,8 +23,7 @@ Member = TypeVar("Member")
 def find_member(members: Mapping[str, Member], noun: str, name: str) -> Member:
     """Return `members[name]`. Raises UsageError "there is no NOUN NAME", and suggests the nearest name or all names."""
     if name not in members:
-        near = find_nearest(name, members)
-        hint = f"Did you mean `{near}`?" if near else f"Choose from {join(members)}"
+        hint = did_you_mean(name, members) or f"Choose from {join(members)}"
         raise UsageError(f"there is no {noun} {name!r}", hint=hint)
     return members[name]
 

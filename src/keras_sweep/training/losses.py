@@ -16,7 +16,7 @@ from keras_sweep.process.user_objects import display_name
 from keras_sweep.space.data_spec import TargetScale
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.sweep_spec import ClassWeight, SweepSpec, is_user_function
-from keras_sweep.space.text import find_nearest, join, quote
+from keras_sweep.space.text import did_you_mean, join, quote
 
 LEAST = 1e-6  # smallest 1 + value that `log` transforms
 
@@ -192,7 +192,7 @@ def class_weights(class_weight: ClassWeight, data: SearchData) -> dict[int, floa
             known_classes = join(names) if names else f"0 to {count - 1}"
             raise UsageError(
                 f"`class_weight` names the class {quote(name)}, but the classes of {data.name} are {known_classes}",
-                hint=f"Did you mean {near!r}?" if (near := find_nearest(name, names)) else "Name it as in the labels",
+                hint=did_you_mean(name, names) or "Name it as in the labels",
             )
         weights_by_number[number] = float(weight)
     return weights_by_number

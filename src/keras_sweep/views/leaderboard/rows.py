@@ -12,7 +12,7 @@ from keras_sweep.errors import UsageError
 from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.space.distributions import Scalar, Value
 from keras_sweep.space.search_space import Objective, Params
-from keras_sweep.space.text import escape, find_nearest, itemize
+from keras_sweep.space.text import did_you_mean, escape, itemize
 from keras_sweep.trial.comparison import Comparison, compare_by_value, usable_error
 from keras_sweep.trial.ranking import (
     SeedScores,
@@ -302,9 +302,8 @@ def _find_key(key: str, keys: Collection[str], option: str) -> str:
     """Return `key`, or the key of the column with the header `key`. Else raise UsageError, which names `option`."""
     if key in keys or key in HEADS:
         return key if key in keys else HEADS[key]
-    near = find_nearest(key, keys)
     known = ", ".join(name for name in keys if not name.startswith(("params.", "metrics.")))
-    hint = f"Did you mean `{near}`? Choose from {known}" if near else f"Choose from {known}"
+    hint = f"{did_you_mean(key, keys) or ''} Choose from {known}".strip()
     raise UsageError(f"`{option}`: no trial has {key!r}", hint=hint)
 
 

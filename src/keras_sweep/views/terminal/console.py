@@ -101,16 +101,9 @@ def error_lines(error: BaseException) -> list[str]:
         return _list_lines(title, faults, MOST_FAULTS, escape(error.hint or ""))
     if isinstance(error, ChangedSweep) and error.changes:
         return list(map(escape, _list_lines(f"{error.title}:", error.changes, MOST_FAULTS, error.hint)))
-    if isinstance(error, SweepError):
-        message = error.message.strip()
-        if error.hint:
-            hint = error.hint.strip()
-            # In a fault of a space file the hint is in brackets and begins with a small letter.
-            if hint.startswith("did you mean"):
-                hint = "D" + hint[1:]
-            message += ("" if message.endswith((".", "?", "!")) else ".") + f" {hint}"
-        return [_one_line(message)]
     message = _one_line(str(error))
+    if isinstance(error, SweepError):
+        return [message]
     return [f"{type(error).__name__}: {message}" if message else type(error).__name__]
 
 
