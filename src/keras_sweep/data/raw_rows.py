@@ -2,19 +2,17 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from keras_sweep.data.arrays import Array, by_name, each
 from keras_sweep.data.search_data import Rows, SearchData, fingerprint
-from keras_sweep.data.source import Parts, RawRows, image_set
+from keras_sweep.data.source import Parts, image_set
 from keras_sweep.data.split import fit_encoding, read_parts
 from keras_sweep.errors import DataError
 from keras_sweep.files.atomic import replacing
 from keras_sweep.space.sweep_spec import SweepSpec
-
-AnyRows = TypeVar("AnyRows", bound=Rows)
 
 
 def raw_rows(spec: SweepSpec, data: SearchData) -> tuple[Any, Any]:
@@ -23,7 +21,7 @@ def raw_rows(spec: SweepSpec, data: SearchData) -> tuple[Any, Any]:
         return data.train.x, data.validation.x
     parts = read_parts(spec)
     if data.train is data.validation:
-        x = data.preprocessing.inputs(_merge_raw(parts).x)
+        x = data.preprocessing.inputs(_merge_rows(parts).x)
         return x, x
     return data.preprocessing.inputs(parts.train.x), data.preprocessing.inputs(parts.validation.x)
 
@@ -37,7 +35,8 @@ def rows_in_order(spec: SweepSpec, data: SearchData) -> Rows:
     if (pictures := image_set(spec.data)) is not None:
         images, labels = pictures.search_arrays()
         return Rows(images.reshape(len(images), -1) / 255.0, labels)
-    return data.train if data.folds else _concatenate_rows(data.train, data.validation)
+    rows: Rows = _merge_rows(data)
+    return rows
 
 
 def whole(spec: SweepSpec, data: SearchData) -> SearchData:
@@ -46,10 +45,10 @@ def whole(spec: SweepSpec, data: SearchData) -> SearchData:
     if data.folds:
         return replace(data, folds=(), fingerprint=f"{data.fingerprint} without folds")
     if data.preprocessing is None:
-        rows, preprocessing = _concatenate_rows(data.train, data.validation), None
+        rows, preprocessing = _merge_rows(data), None
     else:
         parts = read_parts(spec)
-        raw = _merge_raw(parts)
+        raw = _merge_rows(parts)
         encoding = fit_encoding(spec, replace(parts, train=raw, validation=raw, test=None))
         rows, preprocessing = encoding.rows("train"), encoding.preprocessing
     return replace(data, train=rows, validation=rows, preprocessing=preprocessing, fingerprint=fingerprint(rows))
@@ -72,18 +71,16 @@ def save_rows(path: Path, spec: SweepSpec, data: SearchData) -> None:
         np.savez(file, allow_pickle=False, **arrays)
 
 
-def _merge_raw(parts: Parts) -> RawRows:
-    return parts.train if parts.folds else _concatenate_rows(parts.train, parts.validation)
-
-
-def _concatenate_rows(train: AnyRows, validation: AnyRows) -> AnyRows:
-    both, weights = (train, validation), None
+def _merge_rows(parts: Parts | SearchData) -> Any:
+    if parts.folds:
+        return parts.train
+    both, weights = (parts.train, parts.validation), None
     if any(part.weights is not None for part in both):
         weights = np.concatenate(
             [np.ones(len(part), np.float32) if part.weights is None else part.weights for part in both]
         )
-    x, y = (each(_concatenate, *parts) for parts in ((train.x, validation.x), (train.y, validation.y)))
-    return type(train)(x, y, weights)
+    x, y = each(_concatenate, *(part.x for part in both)), each(_concatenate, *(part.y for part in both))
+    return type(parts.train)(x, y, weights)
 
 
 def _concatenate(*parts: Any) -> Any:
