@@ -97,8 +97,7 @@ def train_on_all(
     """
     spec, _ = sweep.load(training)
     # A `fit` in phases trains more epochs than its argument says.
-    changes = {} if fits_itself(spec) else {"epochs": training.epoch or training.epochs}
-    params = {**training.params, **changes}
+    params = training.params if fits_itself(spec) else {**training.params, "epochs": training.epoch or training.epochs}
     params = {name: value for name, value in params.items() if not name.startswith("training.early_stopping.")}
     single = replace(
         spec,
