@@ -80,10 +80,10 @@ def apply_own_compile(spec: SweepSpec, model: Any, *, trains_itself: bool) -> Sw
     for section in (key for key in WATCHING if getattr(spec.training, key) is not None):
         monitored[f"training.{section}.monitor"] = getattr(spec.training, section).monitor
     for key, name in monitored.items():
-        recorded += [metric.removeprefix("val_") for metric in recorded] if not key.startswith("metric.") else []
-        if name not in recorded and not trains_itself:
-            rule = f"must be a recorded metric ({join(recorded)}), but got {quote(name)}"
-            raise SpaceFileError(spec.file, [Fault(rule, key, hint=did_you_mean(name, recorded))])
+        names = recorded + [metric.removeprefix("val_") for metric in recorded if not key.startswith("metric.")]
+        if name not in names and not trains_itself:
+            rule = f"must be a recorded metric ({join(names)}), but got {quote(name)}"
+            raise SpaceFileError(spec.file, [Fault(rule, key, hint=did_you_mean(name, names))])
     return replace(spec, own=tuple(key for key in keys_left if key == "loss" or metrics))
 
 
