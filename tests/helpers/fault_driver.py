@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -101,7 +102,8 @@ def main() -> None:
             found, status = os.waitpid(job["poll"], os.WNOHANG)
             answer({"code": os.waitstatus_to_exitcode(status) if found else None})
             continue
-        (Path(job["output"]) / "out").touch()
+        for name in ("out", "err"):  # a child that is killed at once creates none
+            Path(job["output"], name).touch()
         calls = Path(job["output"]) / "calls"
         started = time.monotonic()
         child = os.fork()
@@ -205,8 +207,9 @@ def _ended(child: int, job: dict[str, Any]) -> int:
         if found:
             return os.waitstatus_to_exitcode(status)
         if number is not None and _is_time(job, time.monotonic() - started):
-            os.killpg(child, number)
-            number = None
+            with suppress(ProcessLookupError):  # the child is not yet the first of its group
+                os.killpg(child, number)
+                number = None
         time.sleep(0.002)
 
 

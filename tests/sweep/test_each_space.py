@@ -1,7 +1,9 @@
 """Whatever a space asks for, its winner is replayed, exported, verified, reported and scored by the same numbers."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import keras
 import pytest
 
 import keras_sweep as ks
@@ -23,10 +25,11 @@ IN_LONG = (
 @pytest.fixture(
     scope="module", params=["tuner", "own_loss", *(pytest.param(one, marks=pytest.mark.soak) for one in IN_LONG)]
 )
-def sweep(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ks.Sweep:
+def sweep(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ks.Sweep]:
     folder: Path = tmp_path_factory.mktemp("each")
     write_whole(folder, request.param)
-    return ks.run(folder / f"{request.param}.yaml", sweeps_dir=folder / "sweeps", listener=quiet)
+    yield ks.run(folder / f"{request.param}.yaml", sweeps_dir=folder / "sweeps", listener=quiet)
+    keras.distribution.set_distribution(None)  # the model of `spread` sets it for the process
 
 
 def test_plain_fit_has_the_numbers_of_its_record(sweep: ks.Sweep) -> None:
