@@ -10,14 +10,9 @@ The medians of the rounds are written to never_slower.json, which keeps what it 
 the docs say of them what `--sentence` prints. `--quick` and `--trials` write nothing.
 
 The rows of 2026-11-28 are of one round, with short commands beside it now and then, and with the packages that users
-have: Keras imports matplotlib and pandas where they are, two seconds of every process. Digits, deep_table, diabetes,
-hyper_model and table vary the structure of a table's model. Three rounds of hyper_model two hours before, quiet, were
-9.8 s for 21.0, 0.47, and three the day after, on another host, 10.2 s for 18.9, 0.57: most of its ten seconds are the
-start that any run has, 2.6 s in which XLA compiles the drawing of weights in eight shapes, and one in which Optuna
-makes its tables. Before lanes shared structures and programs were compiled by the work that they do, `table` with its
-32 trials took 79 s of CPU by lanes and 68 s by fit. The rows of
-2026-11-30 are of one round beside other programs of less priority, those of lstm and reference of two rounds. By the
-lanes lstm takes as long as before that day: 0.97 in three pairs.
+have: Keras imports matplotlib and pandas where they are, two seconds of every process. The rows of 2026-12-01 are of a
+quiet machine, three rounds of lstm, reference and moons, one of the others. Digits, deep_table, diabetes, hyper_model
+and table vary the structure of a table's model.
 """
 
 from __future__ import annotations
