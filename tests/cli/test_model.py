@@ -93,7 +93,7 @@ def test_a_format_whose_package_is_missing_is_refused_with_the_command_that_inst
 def test_a_format_that_is_not_known_is_refused_with_all_that_are(finished: Path) -> None:
     ended = sweep("export", "digits", "--format", "pickle", cwd=finished)
     assert (ended.code, ended.out) == (2, "")
-    assert "there is no export format 'pickle'. Choose from keras, onnx, savedmodel, litert" in ended.err
+    assert "`--format` must be one of keras, onnx, savedmodel, litert, but got 'pickle'" in ended.err
 
 
 def test_a_conversion_that_is_interrupted_leaves_nothing(finished: Path, tmp_path: Path) -> None:

@@ -35,8 +35,7 @@ def rows_in_order(spec: SweepSpec, data: SearchData) -> Rows:
     if (pictures := image_set(spec.data)) is not None:
         images, labels = pictures.search_arrays()
         return Rows(images.reshape(len(images), -1) / 255.0, labels)
-    rows: Rows = _merge_rows(data)
-    return rows
+    return _merge_rows(data)  # type: ignore[no-any-return]
 
 
 def whole(spec: SweepSpec, data: SearchData) -> SearchData:

@@ -130,9 +130,8 @@ def _build_seeded_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -
 
 def brings_optimizer(spec: SweepSpec, data: SearchData) -> bool:
     """Return whether models are compiled with an optimizer, and the space names none. Raises ModelError."""
-    if spec.model.kind == "dense" or "optimizer" in spec.space.names:
-        return False
-    return getattr(first_model(spec, data)[0], "optimizer", None) is not None
+    is_left_out = spec.model.kind != "dense" and "optimizer" not in spec.space.names
+    return is_left_out and getattr(first_model(spec, data)[0], "optimizer", None) is not None
 
 
 def fits_itself(spec: SweepSpec) -> bool:

@@ -121,19 +121,21 @@ class FitPrograms:
 
     def model(self, lane: Lane, state: TrainingState) -> tuple[Any, Arrays]:
         """Return (Keras model in this state, validation inputs). With folds, both are the first fold's."""
-        live = self._live
-        if live is None or live.suggestion != lane.suggestion or self.data.folds:
-            rows, first = self.data.fold(0), split_state(state, max(len(self.data.folds), 1))[0]
-            return build_trained_model(self.spec, lane.suggestion.params, first.trainable, rows), rows.validation.x
-        live.parts[0].model.set_weights(list(state.trainable))
-        return live.parts[0].model, self.data.validation.x
+        with _trial_lock:
+            live = self._live
+            if live is None or live.suggestion != lane.suggestion or self.data.folds:
+                rows, first = self.data.fold(0), split_state(state, max(len(self.data.folds), 1))[0]
+                return build_trained_model(self.spec, lane.suggestion.params, first.trainable, rows), rows.validation.x
+            live.parts[0].model.set_weights(list(state.trainable))
+            return live.parts[0].model, self.data.validation.x
 
     def predict(self, lane: Lane, state: TrainingState) -> Arrays:
         """Return the outputs [N, ...] on the validation rows; with folds, the out-of-fold outputs."""
-        if self.data.folds:
-            params = lane.suggestion.params
-            return compute_validation_outputs(self.spec, params, state.trainable, self.data, call_model)
-        return call_model(*self.model(lane, state))
+        with _trial_lock:
+            if self.data.folds:
+                params = lane.suggestion.params
+                return compute_validation_outputs(self.spec, params, state.trainable, self.data, call_model)
+            return call_model(*self.model(lane, state))
 
 
-_trial_lock = threading.Lock()  # held by the thread that trains
+_trial_lock = threading.RLock()  # held by the thread that trains or builds a model, which seeds random generators
