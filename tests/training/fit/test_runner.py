@@ -4,6 +4,7 @@ import random
 import subprocess
 import sys
 from dataclasses import astuple
+from threading import Thread
 from types import SimpleNamespace
 
 import keras
@@ -11,10 +12,11 @@ import numpy as np
 import pytest
 
 from keras_sweep.training.fit import training as fit_training
+from keras_sweep.training.fit.programs import FitPrograms
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.fit.training import FitTraining, generator_states, set_generator_states
 from keras_sweep.training.runner import StopsAt, Watch
-from keras_sweep.trial.result import Suggestion
+from keras_sweep.trial.result import Seconds, Suggestion
 from tests.helpers.factory import make_spec
 from tests.helpers.lane_trials import Watching, fitted, suggestions, train
 from tests.helpers.plain_fit import dense, plain_fit
@@ -150,3 +152,20 @@ assert torch.rand(3).tolist() == expected
 @pytest.mark.soak
 def test_pytorchs_generator_too():
     subprocess.run([sys.executable, "-c", TORCH], check=True, timeout=120)
+
+
+def test_a_model_is_built_only_while_no_other_thread_trains(data):
+    programs, built = FitPrograms(make_spec(), data, is_worker=False), []
+    first, other = (
+        SimpleNamespace(suggestion=trial, seconds=Seconds(), training=True)
+        for trial in suggestions(ADAM, {**ADAM, "optimizer": "sgd"})
+    )
+    with programs.open_trial(first, 0, None) as live:
+        state = programs.get_part(live, 0).state()
+        numbers = np.random.get_state()[1]
+        thread = Thread(target=lambda: built.append(programs.model(other, state)))
+        thread.start()
+        thread.join(0.5)  # far longer than a build takes
+        assert not built and np.array_equal(np.random.get_state()[1], numbers)
+    thread.join()
+    assert len(built) == 1
