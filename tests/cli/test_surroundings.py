@@ -132,6 +132,16 @@ def test_a_signal_that_is_ignored_as_nohup_has_it_ends_nothing():
     assert process([sys.executable, "-c", code]).code == 0
 
 
+@pytest.mark.parametrize(("set_to", "seen"), [({}, "20"), ({"OPENBLAS_THREAD_TIMEOUT": "26"}, "26")])
+def test_idle_threads_of_openblas_sleep_soon_unless_the_user_decides(set_to, seen):
+    code = "import atexit, os, sys\n"
+    code += "atexit.register(lambda: print(os.environ['OPENBLAS_THREAD_TIMEOUT'], 'numpy' in sys.modules))\n"
+    code += "sys.argv = ['sweep', '--help']\nfrom keras_sweep.cli.start import main\nmain()"
+    others = {name: value for name, value in os.environ.items() if name != "OPENBLAS_THREAD_TIMEOUT"}
+    # NumPy reads the variable when it is imported.
+    assert process([sys.executable, "-c", code], environment=others | set_to).out.splitlines()[-1] == f"{seen} False"
+
+
 @pytest.mark.parametrize("words", ["leaderboard digits", pytest.param("data digits", marks=pytest.mark.soak)])
 def test_an_answer_that_nobody_reads_is_no_fault(finished: Path, words: str) -> None:
     command = f"{sys.executable} -m keras_sweep {words} | true; exit ${{PIPESTATUS[0]}}"

@@ -97,7 +97,7 @@ def test_on_another_backend_than_jax_nothing_is_kept(monkeypatch: pytest.MonkeyP
 
 
 def built(*, fast: bool) -> tuple[list[Any], str]:
-    """The initial weights of a model, and its configuration as a file has it."""
+    """The initial weights of a model and its optimizer, and the model's configuration as a file has it."""
     keras.backend.clear_session()
     keras.utils.set_random_seed(3)
     layers = keras.layers
@@ -109,7 +109,9 @@ def built(*, fast: bool) -> tuple[list[Any], str]:
         x = layers.Conv1D(3, 2, kernel_initializer="he_normal")(x)
         x = layers.Dense(5, kernel_initializer=drawn_in_order)(x)
         model = keras.Model(inputs, layers.Dense(2, kernel_initializer="lecun_normal")(x))
-    return model.get_weights(), model.to_json()
+        model.compile("adam")
+        model.optimizer.build(model.trainable_variables)
+    return [*model.get_weights(), *(variable.numpy() for variable in model.optimizer.variables)], model.to_json()
 
 
 def test_initial_weights_of_less_effort_are_equal_to_the_bit_and_saved_as_those_of_keras() -> None:

@@ -4,6 +4,7 @@ The exception KeyboardInterrupt can get lost in the garbage collector, in import
 While `sweep run` trains, Ctrl-C only asks the sweep to stop (`process/stop_request.py`).
 """
 
+import os
 import signal
 import warnings
 
@@ -18,6 +19,8 @@ def main() -> None:
             signal.signal(number, lambda _number, _frame: end_now("interrupted"))
     # With PYTHONWARNINGS=error, a deprecation warning of a library would end a sweep.
     warnings.filters[:] = [rule for rule in warnings.filters if rule[0] != "error"]  # type: ignore[index]
+    # Otherwise each thread of OpenBLAS spins for 2 ** 28 cycles before it sleeps, also when NumPy is imported.
+    os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "20")
     from keras_sweep.cli.main import main
 
     main()

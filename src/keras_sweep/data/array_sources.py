@@ -292,10 +292,8 @@ def _make_rows(arrays: Sequence[Any], part: str, place: str, how: Split) -> RawR
     else:
         rows = read_arrays(x, checked.input_array, what, _count_rows(y))
     count = len(leaves(rows)[0])
-    if y is None:
-        y = np.zeros((count, 0), np.float32)
-    else:
-        y = read_arrays(y, checked.label_array, f"`y{part}` of {place}", count)
+    labels = f"`y{part}` of {place}"
+    y = np.zeros((count, 0), np.float32) if y is None else read_arrays(y, checked.label_array, labels, count)
     counts = {**by_name(f"x{part}", rows), **by_name(f"y{part}", y)}
     for key, array in counts.items():
         if len(array) != count:

@@ -96,8 +96,7 @@ class ImageSet:
         folders.append(DEBIAN_FOLDER / self.folder)
         with contextlib.suppress(OSError):  # the user may have no cache
             folders.append(user_cache(self.folder))
-        whole = (path for path in folders if all((path / file).is_file() for file in self.files))
-        return next(whole, None)
+        return next((path for path in folders if all((path / file).is_file() for file in self.files)), None)
 
     def locate(self) -> Path:
         """Return the folder that has all files of the set, after a download if necessary. Raises DataError."""

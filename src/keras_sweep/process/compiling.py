@@ -15,7 +15,8 @@ from keras_sweep.files.atomic import user_cache
 # Upper limits of the numbers (weights and layer outputs) that the longest trial computes. LOW adds 50 ns per number.
 LOW, MEDIUM = 4e6, 1e8
 # Names of Keras's initializers that have equal bits with medium effort: its `normal` has not.
-FAST = {"zeros": "Zeros", "uniform": "RandomUniform", "random_uniform": "RandomUniform", "orthogonal": "Orthogonal"}
+FAST = {"zeros": "Zeros", "ones": "Ones", "orthogonal": "Orthogonal"}
+FAST |= dict.fromkeys(("uniform", "random_uniform"), "RandomUniform")
 FAST |= {f"{who}_{what}": f"{who}_{what}" for who in ("glorot", "he", "lecun") for what in ("uniform", "normal")}
 
 
@@ -105,10 +106,10 @@ def _make_fast(kind: Any) -> Any:
     import jax
     import keras
 
-    generator = keras.random.SeedGenerator(0, "seed")
-
     @cache
     def compile_draw(config: str, shape: tuple[int, ...], dtype: str) -> Any:
+        generator = keras.random.SeedGenerator(0, "seed")
+
         def draw(seed: Any) -> Any:
             with keras.StatelessScope([(generator.state, seed)]):
                 return kind(**{**json.loads(config), "seed": generator})(shape, dtype)
@@ -119,7 +120,7 @@ def _make_fast(kind: Any) -> Any:
         def __call__(self, shape: Any, dtype: Any = None) -> Any:
             dtype, config = keras.backend.standardize_dtype(dtype), self.get_config()
             if "seed" not in config:
-                return jax.device_put(np.zeros(shape, dtype))
+                return jax.device_put(np.full(shape, float(kind is keras.initializers.Ones), dtype))
             if not isinstance(self.seed, int):
                 return super().__call__(shape, dtype)
             seed = np.array([self.seed, 0], "uint32")  # as Keras seeds a draw

@@ -151,9 +151,7 @@ def forget_edited_modules(sources: Iterable[str] | None = None, folder: Path = P
 
 def _find_user_file(name: str) -> Path | None:
     file = getattr(sys.modules.get(name), "__dict__", {}).get("__file__")
-    if not isinstance(file, str) or name == "__main__" or is_installed(name):
-        return None
-    return Path(file).resolve()
+    return None if not isinstance(file, str) or name == "__main__" or is_installed(name) else Path(file).resolve()
 
 
 def _list_code_files(name: str, path: Path) -> set[Path]:

@@ -223,8 +223,7 @@ def _convert_to_reals(parameter: Parameter) -> Parameter:
         choices = (float(value) if type(value) is int else value for value in drawn.choices)
         return replace(parameter, distribution=replace(drawn, choices=tuple(choices)))
     if isinstance(drawn, Int) and not drawn.log:  # the same values: a log range has no step
-        real = Float(float(drawn.low), float(drawn.high), step=float(drawn.step))
-        return replace(parameter, distribution=real)
+        return replace(parameter, distribution=Float(float(drawn.low), float(drawn.high), step=float(drawn.step)))
     return parameter
 
 

@@ -19,6 +19,7 @@ from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.errors import ChangedSweep, Interrupted, ModelError, RecordError, SweepError
 from keras_sweep.files.arrays import write_arrays
 from keras_sweep.models.own_compile import can_validate
+from keras_sweep.process.compiling import use_fast_initializers
 from keras_sweep.record.facts import Facts, Refit, TestScores
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.saved import delete_others, load_weights, weights_file
@@ -83,7 +84,8 @@ def build_final_model(sweep: OpenSweep, training: Result) -> tuple[Any, SearchDa
         weights, refit = train_on_all(sweep, training, data)
     model = build_trained_model(spec, training.params, weights, data, training.name)
     if (optimizer := getattr(model, "optimizer", None)) is not None:  # a user's own loop may need none
-        optimizer.build(model.trainable_variables)  # else loading the file causes a warning
+        with use_fast_initializers():
+            optimizer.build(model.trainable_variables)  # else loading the file causes a warning
     return model, data, refit
 
 

@@ -22,7 +22,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.system import disk
 from keras_sweep.trial.result import Suggestion
 
-VERSION = 5
+VERSION = 6
 CHECKPOINT_SECONDS = 60.0  # between two checkpoints
 FILE = "training.npz"  # the trials in training, inside the checkpoints folder
 

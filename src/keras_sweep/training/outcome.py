@@ -141,8 +141,7 @@ class Failure:
         if isinstance(error, TrialFailed):
             return error.failure
         reason = strip_styles(str(error)) if isinstance(error, SweepError) else describe_error(error)
-        text = "".join(traceback.format_exception(error))
-        return cls(reason, strip_styles(text)[-20_000:], is_transient(error))
+        return cls(reason, strip_styles("".join(traceback.format_exception(error)))[-20_000:], is_transient(error))
 
 
 class TrialFailed(Exception):

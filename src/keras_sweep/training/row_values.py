@@ -24,8 +24,7 @@ CLOSE = 1e-3  # maximal relative difference between the mean over rows and the l
 
 def is_row_by_row(metric: str, loss: str) -> bool:
     """Return whether `row_values` can compute the metric ("val_accuracy", "loss"). `loss`: the loss's name."""
-    name = _metric_name(metric, loss)
-    return name in ACCURACIES | TOP_K | LOSSES
+    return _metric_name(metric, loss) in ACCURACIES | TOP_K | LOSSES
 
 
 def is_mean_over_rows(spec: SweepSpec, metric: str) -> bool:

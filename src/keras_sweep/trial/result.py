@@ -136,9 +136,7 @@ class Result:
 
     def goal(self, name: str) -> float | None:
         """Return the value of the goal `name`, a metric at the scored epoch or a measure like "flops"; else None."""
-        if name == "train_seconds":
-            return self.seconds.training
-        return self.measured.get(name, self.metrics.get(name))
+        return self.seconds.training if name == "train_seconds" else self.measured.get(name, self.metrics.get(name))
 
     @property
     def epochs(self) -> int:

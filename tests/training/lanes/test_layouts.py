@@ -12,7 +12,7 @@ from keras_sweep.training.lanes.packing import Device
 from keras_sweep.training.lanes.program import choose_layout
 from keras_sweep.training.lanes.programs import Programs
 from keras_sweep.training.lanes.runner import CompiledRunner
-from keras_sweep.training.lanes.signature import list_optimizer_variants, make_signature
+from keras_sweep.training.lanes.signature import OptimizerVariant, list_optimizer_variants, make_signature
 from keras_sweep.training.lanes.stacked import StackedLayout
 from keras_sweep.training.lanes.template import Template
 from keras_sweep.trial.plan import training_plan
@@ -52,6 +52,23 @@ def test_what_works_element_by_element_lies_flat_and_the_rest_is_stacked(data, s
 
 
 @pytest.mark.parametrize(
+    ("model", "lanes", "variants", "kind"),
+    [
+        ("recurrent", 1, ("adam",), StackedLayout),
+        (None, 1, ("adam",), FlatLayout),
+        ("recurrent", 2, ("adam",), FlatLayout),  # on an accelerator
+        ("recurrent", 1, ("adam", "sgd"), FlatLayout),  # a program for trials of both
+        ("recurrent", 1, (OptimizerVariant("adam", per_lane=("beta_1",)),), FlatLayout),
+    ],
+)
+def test_a_recurrent_model_is_stacked_where_no_other_shares_its_program(data, model, lanes, variants, kind):
+    spec = user_spec(model) if model else make_spec()
+    offers = tuple(OptimizerVariant(each) if isinstance(each, str) else each for each in variants)
+    template = Template(spec, make_signature(training_plan(spec, ADAM), offers), data)
+    assert type(choose_layout(template, lanes)) is kind
+
+
+@pytest.mark.parametrize(
     ("model", "arguments", "limit"),
     [
         ("convolutional", {}, 1),
@@ -87,8 +104,9 @@ def test_there_one_thread_trains_all_trials_of_a_generation_in_one_program(data)
 
 @pytest.mark.soak
 @pytest.mark.full_effort
-def test_a_lane_alone_has_the_bits_of_fit_where_it_is_stacked(data):
-    spec, trials = user_spec("convolutional"), suggestions(ADAM)
+@pytest.mark.parametrize("model", ["convolutional", "recurrent"])
+def test_a_lane_alone_has_the_bits_of_fit_where_it_is_stacked(data, model):
+    spec, trials = user_spec(model), suggestions(ADAM)
     assert lanes(spec, data, trials)[0].curve["loss"] == fitted(spec, data, trials)[0].curve["loss"]
 
 

@@ -48,9 +48,7 @@ def value_text(value: Value) -> str:
         return json.dumps(value)
     if isinstance(value, int | float):
         return number_text(value)
-    if isinstance(value, str):
-        return escape(value)
-    return "[" + ", ".join(value_text(item) for item in value) + "]"
+    return escape(value) if isinstance(value, str) else "[" + ", ".join(map(value_text, value)) + "]"
 
 
 def params_text(params: Mapping[str, Value]) -> str:
