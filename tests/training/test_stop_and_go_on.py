@@ -103,13 +103,14 @@ MOMENTA = [{"optimizer": "sgd", "momentum": momentum} for momentum in (0.9, 0.5,
     [
         (CompiledRunner, user_spec("convolutional", take_best=True), [{"learning_rate": 0.3}, {}]),
         pytest.param(FitRunner, user_spec("convolutional", take_best=True), [{}], marks=pytest.mark.soak),
+        pytest.param(CompiledRunner, user_spec("recurrent"), [{"learning_rate": 0.3}, {}], marks=pytest.mark.soak),
         pytest.param(CompiledRunner, make_spec(), AVERAGED, marks=pytest.mark.soak),  # in short by fit
         (FitRunner, make_spec(), AVERAGED),
         (CompiledRunner, make_spec((Parameter("momentum", Float(0.0, 1.0)),)), MOMENTA),
         pytest.param(CompiledRunner, SHARING, OWN_MODELS, marks=pytest.mark.soak),
     ],
     ids=[
-        *("dropout, moving averages and best weights, lanes", "and by fit"),
+        *("dropout, moving averages and best weights, lanes", "and by fit", "a recurrent model, alone in its program"),
         *("averages of the weights, lanes", "averages, by fit"),
         *("numbers of lanes of one program", "other depths, penalties and batch sizes"),
     ],

@@ -221,8 +221,7 @@ def _join(pictures: list[Pixels], axis: int) -> Pixels:
     shape = list(pictures[0].shape)
     shape[axis] = GAP
     gap = np.zeros(shape, np.uint8)
-    parts = [part for picture in pictures for part in (picture, gap)][:-1]
-    return np.concatenate(parts, axis=axis)
+    return np.concatenate([part for picture in pictures for part in (picture, gap)][:-1], axis=axis)
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:

@@ -239,7 +239,8 @@ class FitGroup(Group):
                 if keeps_every_epoch:
                     weights[done] = part.scored_state().trainable
                 self._programs.emit(PhaseBegan(f"training {kind} {len(by_fold) + 1} of {count}, epoch {done} is done"))
-                return not (stopping() or is_over or has_diverged(row))
+                interrupted = stopping()
+                return not (interrupted or is_over or has_diverged(row))
 
             part.train(0, epochs, after)
             if not interrupted:
