@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
+from loky.process_executor import _ExecutorManagerThread
 
 from keras_sweep.errors import DataError, TableError
 from keras_sweep.system.processes import list_cores
 from keras_sweep.training.workers import processes as module
-from keras_sweep.training.workers.processes import ProcessPool
+from keras_sweep.training.workers.processes import PoolProcess, ProcessPool
 from tests.helpers.long_sweep import wait_for
 
 
@@ -115,6 +117,24 @@ def test_the_flag_is_read_wherever_it_is_sent(two: ProcessPool) -> None:
 
 def test_what_every_call_needs_stands_in_a_file_of_its_own(two: ProcessPool) -> None:
     assert [two.spread(text).read_bytes() for text in (b"rows", b"others")] == [b"rows", b"others"]
+
+
+@pytest.mark.posix
+def test_a_signal_while_a_process_starts_leaves_no_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    start, before = _ExecutorManagerThread.start, set(psutil.Process().children())
+
+    def start_late(thread: Any) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.2)  # meanwhile the main thread could raise
+        start(thread)
+
+    monkeypatch.setattr(_ExecutorManagerThread, "start", start_late)
+    process = PoolProcess(list_cores()[:1], tmp_path / "call", {})
+    with pytest.raises(KeyboardInterrupt):
+        process.call(os.getpid)
+    process.end()
+    left = set(psutil.Process().children()) - before
+    assert not [child for child in left if "resource_tracker" not in " ".join(child.cmdline())]
 
 
 def end() -> None:

@@ -120,8 +120,7 @@ class LaneGroup(Group):
                 yield count
 
     def places(self) -> tuple[list[int], int]:
-        count = self._program.lanes if self._program else self._count
-        return [lane.number for lane in self._places], count
+        return [lane.number for lane in self._places], self._program.lanes if self._program else self._count
 
     def state(self, lane: Lane) -> TrainingState | None:
         if self._program is None:

@@ -157,8 +157,7 @@ class Programs:
         """Return a lane's outputs [rows, ...] on validation rows. With folds, each model predicts its held-out rows."""
         inputs = [self._data.take_held(fold).x for fold in self._data.folds] or [self._data.validation.x]
         parts = zip(self._split_by_fold(lane, state), inputs, strict=True)
-        outputs = [template.predict(part, x, lane.own) for (template, part), x in parts]
-        return join_fold_rows(outputs, self._data)
+        return join_fold_rows([template.predict(part, x, lane.own) for (template, part), x in parts], self._data)
 
     def _split_by_fold(self, lane: Lane, state: TrainingState) -> list[tuple[Template, TrainingState]]:
         states = split_state(state, max(len(self._data.folds), 1))

@@ -108,7 +108,9 @@ class PoolProcess:
             self._pool = ProcessPoolExecutor(1, initializer=start_process, initargs=initargs, env=self._env)
         write_call(self._file, cloudpickle.dumps((function, arguments)))
         try:
-            self._pool.submit(call_from_file, self._file).result()
+            with ThreadPoolExecutor(1) as thread:  # a signal, raised in the main thread, can't cut loky's start in two
+                future = thread.submit(self._pool.submit, call_from_file, self._file).result()
+            future.result()
             return pickle.loads(self._file.read_bytes())
         except BrokenExecutor as error:
             self.end()
