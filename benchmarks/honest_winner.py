@@ -61,18 +61,18 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads wait for each 
 import numpy as np
 from printed import print_machine, print_table
 
+from keras_sweep.honest.best_set import find_best_set
 from keras_sweep.honest.estimate import FirstChoice, estimate_winner
 from keras_sweep.honest.scores import MeanScores
-from keras_sweep.honest.ties import find_ties
-from keras_sweep.record.candidates import first_choice
 from keras_sweep.record.reader import add_finalists
 from keras_sweep.space.sweep_spec import Finalists, SweepSpec
 from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep.finalists import choose_finalists
 from keras_sweep.training.runner import Watch
 from keras_sweep.trial.comparison import Estimate
-from keras_sweep.trial.ranking import winner
+from keras_sweep.trial.ranking import unsteadiness, winner
 from keras_sweep.trial.result import Result, Suggestion, TrialState
+from keras_sweep.trial.units import Units
 
 HERE = Path(__file__).parent
 SPACES = HERE.parent / "search_spaces"
@@ -182,7 +182,8 @@ def alike(share: float, size: int) -> list[str]:
         right = (rng.random((TRIALS, size)) < share).astype(np.float32)
         values = right.mean(1)
         best = int(values.argmax())
-        estimate = estimate_winner(MeanScores(right), best, index, naive=float(values[best]), share=True)
+        units = Units.from_rows(size)
+        estimate = estimate_winner(MeanScores(right), best, units, index, naive=float(values[best]), share=True)
         assert estimate is not None
         found.append(estimate)
         lucky.append((float(values[best]) - share) / error)
@@ -286,9 +287,10 @@ def repetition(table: Table, size: int, rng: np.random.Generator, *, replaced: b
     assert best is not None and best.value is not None
     place, true = best.number, float(truth[seed, best.number])
     scores, draw = MeanScores(drawn[seed]), int(rng.integers(2**32))
-    estimate = estimate_winner(scores, place, draw, naive=best.value, share=True)
+    units = Units.from_rows(size)
+    estimate = estimate_winner(scores, place, units, draw, naive=best.value, share=True)
     assert estimate is not None
-    ties = find_ties(scores, place, draw, share=True)[2]
+    ties = find_best_set(scores, place, draw, share=True).members
     error = math.sqrt(true * (1 - true) / size)
     luck = float(drawn[seed].mean() - truth[seed].mean())
     recipes = truth[unused].mean(0)
@@ -297,7 +299,9 @@ def repetition(table: Table, size: int, rng: np.random.Generator, *, replaced: b
     assert final is not None
     seeds = [seed, *new]
     recipes_again = [one.number for one in finals if one.final]
-    first = first_choice(scores, search, recipes_again, len(seeds), table.spec.objective)
+    errors = np.array([one.stderr or 0.0 for one in search])
+    unsteady = np.array([unsteadiness(one, table.spec.objective) for one in search])
+    first = FirstChoice(scores, errors, unsteady, recipes_again, len(seeds))
     after = final_estimate(recipes_again, final.number, drawn[seeds], first, draw)
     true_after = float(truth[seeds, final.number].mean())
     luck_after = float(drawn[seeds].mean() - truth[seeds].mean())
@@ -326,7 +330,8 @@ def final_estimate(recipes: Sequence[int], best: int, drawn: np.ndarray, first: 
     means = drawn[:, recipes].mean(0)
     place = list(recipes).index(best)
     naive = float(means[place].mean())
-    estimate = estimate_winner(MeanScores(means), place, draw, naive=naive, share=True, after=first)
+    units = Units.from_rows(means.shape[1])
+    estimate = estimate_winner(MeanScores(means), place, units, draw, naive=naive, share=True, after=first)
     assert estimate is not None
     return estimate
 

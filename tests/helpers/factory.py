@@ -11,7 +11,7 @@ from keras_sweep.space.search_space import Goal, Objective, Parameter, Params, S
 from keras_sweep.space.sweep_spec import SearchSettings, SweepSpec
 from keras_sweep.testing import small_sweep
 from keras_sweep.testing.small_sweep import EPOCHS, LEARNING_RATE, MOMENTUM, OPTIMIZER, SPACE, digits
-from keras_sweep.training.outcome import standard_error
+from keras_sweep.training.logged_metric import LoggedMetric
 
 __all__ = ["EPOCHS", "LEARNING_RATE", "MOMENTUM", "OPTIMIZER", "SPACE", "accuracy_error", "digits", "make_spec"]
 
@@ -36,4 +36,4 @@ def make_spec(
 
 def accuracy_error(share: float, rows: int) -> float | None:
     """The standard error of an accuracy on so many validation rows; no outputs of a model are needed."""
-    return standard_error("val_accuracy", "mse", share, Rows(np.zeros(rows), np.zeros(rows)), pytest.fail)
+    return LoggedMetric("val_accuracy", "mse", share, Rows(np.zeros(rows), np.zeros(rows)), pytest.fail).standard_error()

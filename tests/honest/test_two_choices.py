@@ -7,6 +7,7 @@ import pytest
 
 from keras_sweep.honest.estimate import FirstChoice, estimate_winner
 from keras_sweep.honest.scores import MeanScores, MetricScores, auc
+from keras_sweep.trial.units import Units
 
 ROWS, RECIPES, SEEDS, TOP = 300, 48, 4, 5
 
@@ -37,7 +38,7 @@ def test_the_estimate_after_two_choices_is_right_on_average() -> None:
         best = int(means.mean(1).argmax())
         score, true = float(means[best].mean()), float(truth[:, places[best]].mean())
         after = first_choice(right[0], unsteady, places)
-        found = estimate_winner(MeanScores(means), best, index, naive=score, share=True, after=after)
+        found = estimate_winner(MeanScores(means), best, Units.from_rows(ROWS), index, naive=score, share=True, after=after)
         error = np.sqrt(true * (1 - true) / ROWS)
         luck = float(right.mean() - truth.mean())  # of the draw, which is nobody's choice
         biases.append((found.value - true - luck) / error)
@@ -116,9 +117,9 @@ def test_without_a_bag_that_has_a_score_of_every_finalist_there_is_no_winner_and
     choice = first_choice(np.ones((3, 4), np.float32), np.zeros(3), [0, 1])
     worth, its = choice.winners(np.ones(3), np.zeros((0, 3)), np.ones(2), np.zeros((0, 2)), np.random.default_rng(0))
     assert (worth.size, its.size) == (0, 0)
-    never = MetricScores([[lambda weights: np.where(weights.max(1) > 1, np.nan, 0.5)]] * 2, 40)
+    never = MetricScores([[lambda weights: np.where(weights.max(1) > 1, np.nan, 0.5)]] * 2, Units.from_rows(40))
     after = FirstChoice(never, np.zeros(2), np.zeros(2), [0, 1], 3)
-    assert estimate_winner(never, 0, 42, naive=0.5, share=True, after=after) is None
+    assert estimate_winner(never, 0, Units.from_rows(40), 42, naive=0.5, share=True, after=after) is None
 
 
 def test_bags_on_which_a_finalist_has_no_score_are_left_out() -> None:
@@ -127,10 +128,10 @@ def test_bags_on_which_a_finalist_has_no_score_are_left_out() -> None:
     labels[0] = 1  # every third bag has none of class 1, and no AUC
     outputs = random.random((5, 12))
     outputs[:, 0] += 0.3
-    first = MetricScores([[auc(each / 1.3, labels)] for each in outputs], 12)
+    first = MetricScores([[auc(each / 1.3, labels)] for each in outputs], Units.from_rows(12))
     values = first.evaluate(np.ones((1, 12), np.float32))[0]
     after = FirstChoice(first, np.full(5, 0.1), np.arange(5.0), [0, 1], 2)
-    found = estimate_winner(MetricScores(first.metrics[:2], 12), 0, 42, naive=float(values[0]), share=True, after=after)
+    found = estimate_winner(first.take(np.arange(2)), 0, Units.from_rows(12), 42, naive=float(values[0]), share=True, after=after)
     assert 0 <= found.low < found.value < found.high <= 1
     assert found.value != found.naive
 
@@ -138,5 +139,6 @@ def test_bags_on_which_a_finalist_has_no_score_are_left_out() -> None:
 def test_where_all_recipes_are_alike_the_score_stands() -> None:
     row = (np.random.default_rng(0).random((1, ROWS)) < 0.8).astype(np.float32)
     after = first_choice(np.repeat(row, 8, 0), np.zeros(8), [0, 3])
-    found = estimate_winner(MeanScores(np.repeat(row, 2, 0)), 0, 42, naive=float(row.mean()), share=True, after=after)
+    means = MeanScores(np.repeat(row, 2, 0))
+    found = estimate_winner(means, 0, Units.from_rows(ROWS), 42, naive=float(row.mean()), share=True, after=after)
     assert found.value == pytest.approx(found.naive, abs=1e-12)

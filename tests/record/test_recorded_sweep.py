@@ -21,7 +21,7 @@ from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.sweep.validation_outputs import find_missed_rows
-from keras_sweep.trial.comparison import PAIRED, compare_by_value
+from keras_sweep.trial.comparison import compare_by_value
 from keras_sweep.trial.ranking import unsteadiness
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 from keras_sweep.trial.row_scores import RowScores, from_outputs, from_values
@@ -79,7 +79,7 @@ def test_trials_are_compared_with_the_greatest_accuracy_or_the_least_loss(folder
     sweep = scored(folder, rows, objective)
     comparison, values = sweep.compare(), [one.value for one in sweep.results]
     best = int(np.argmax(values) if maximize else np.argmin(values))
-    assert (comparison.best, comparison.method, comparison.rows) == (best, PAIRED, 80)
+    assert (comparison.best, comparison.method, comparison.rows) == (best, 80)
     signed = np.float32(rows) * (1 if maximize else -1)
     naive = values[best]
     assert comparison.estimate == estimate_winner(
@@ -179,7 +179,7 @@ def test_a_lone_finalist_with_the_winners_rows_has_no_estimate(folder):
     rows = np.random.default_rng(0).random((3, 40)) < 0.7
     sweep = with_seeds(folder, rows, {1: rows[:2]})
     comparison = sweep.compare()
-    assert (comparison.best, comparison.method, comparison.estimate) == (1, PAIRED, None)
+    assert (comparison.best, comparison.method, comparison.estimate) == (1, None)
 
 
 def test_with_the_scores_of_the_winner_or_of_more_than_half_lost_values_alone_compare(folder):
@@ -189,7 +189,7 @@ def test_with_the_scores_of_the_winner_or_of_more_than_half_lost_values_alone_co
         assert sweep.compare().method == PAIRED
         scores_file(folder, number).unlink()
     comparison = sweep.compare()
-    assert (comparison.method, comparison.best) == (PAIRED, 5)
+    assert (comparison.method, comparison.best) == (5)
     assert {number for number, one in comparison.behind.items() if one.stderr is not None} == {3, 4}
     scores_file(folder, 3).unlink()
     assert sweep.compare() == compare_by_value(sweep.results, ACCURACY)

@@ -16,6 +16,7 @@ from keras_sweep.record import saved
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.trial.row_scores import Kind, arrays_digest, from_outputs, from_values
+from keras_sweep.trial.units import Units
 from tests.helpers.records import DENSE, SPEC, identical, new_study
 from tests.helpers.results import result
 
@@ -23,13 +24,15 @@ SMALL = (np.arange(5, dtype=np.float32), np.ones((2, 2)))
 SCORES = from_values(np.ones(9))
 
 
-def test_every_truncation_is_found_and_every_altered_byte_is_or_is_harmless(tmp_path: Path) -> None:
+@pytest.mark.parametrize("scores", [SCORES, replace(SCORES, units=Units.from_groups(np.arange(9) // 2))])
+def test_every_truncation_is_found_and_every_altered_byte_is_or_is_harmless(tmp_path: Path, scores) -> None:
     path = tmp_path / "000000.npz"
 
-    def load(path: Path) -> list[float]:
-        return saved.load_scores(path, SCORES.digest).values().tolist()
+    def load(path: Path) -> list[list[float]]:
+        loaded = saved.load_scores(path, scores.digest)
+        return [loaded.values().tolist(), [] if loaded.units is None else loaded.units.codes.tolist()]
 
-    saved.save_scores(path, SCORES)
+    saved.save_scores(path, scores)
     whole, wanted = path.read_bytes(), load(path)
     for size in range(len(whole)):
         path.write_bytes(whole[:size])
@@ -115,6 +118,64 @@ def test_scores_come_back_bit_for_bit(tmp_path: Path, scores) -> None:
 
 def test_scores_on_disk_name_their_version_kind_and_rows() -> None:
     assert json.loads(saved.scores_text(from_values(np.arange(3) / 2))) == {"version": 1, "kind": "values", "rows": 3}
+
+
+PATIENTS = Units.from_groups(np.array([7, 3, 7]), "patients")
+BY_PATIENT = from_values(np.arange(3) / 2, PATIENTS)
+
+
+@pytest.mark.parametrize(
+    "scores",
+    [BY_PATIENT, from_values(np.ones(3), PATIENTS), from_outputs(np.ones((3, 2)), np.zeros(3), units=PATIENTS)],
+    ids=["values", "bits", "outputs"],
+)
+def test_scores_come_back_with_their_units(tmp_path: Path, scores) -> None:
+    saved.save_scores(tmp_path / "000000.npz", scores)
+    loaded = saved.load_scores(tmp_path / "000000.npz", scores.digest)
+    assert (loaded.kind, loaded.rows, loaded.digest) == (scores.kind, 3, scores.digest)
+    assert identical(loaded.arrays, scores.arrays)
+    assert loaded.units.codes.tolist() == [1, 0, 1] and loaded.units.codes.dtype == np.int32
+    assert loaded.units.describe() == PATIENTS.describe()
+
+
+def test_scores_of_other_units_and_without_units_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "000000.npz"
+    others = [Units(np.array(codes, np.int32), 2, "patients") for codes in ([0, 1, 0], [0, 0, 1])]
+    for scores in (*(replace(BY_PATIENT, units=units) for units in others), replace(BY_PATIENT, units=None)):
+        saved.save_scores(path, scores)
+        with pytest.raises(RecordError, match="differ from those in the record"):
+            saved.load_scores(path, BY_PATIENT.digest)
+
+
+@pytest.mark.parametrize(
+    ("codes", "changes"),
+    [
+        (np.array([1, 0, 1], np.int64), {}),
+        (np.array([1, 0, 1], np.float32), {}),
+        (np.array([1, 0], np.int32), {}),
+        (np.array([[1], [0], [1]], np.int32), {}),
+        (np.array([-1, 0, 1], np.int32), {}),
+        (np.array([1, 0, 2], np.int32), {}),
+        (np.array([0, 0, 0], np.int32), {}),
+        (PATIENTS.codes, {"count": 3}),
+        (PATIENTS.codes, {"count": 2.0}),
+        (PATIENTS.codes, {"count": None}),
+        (PATIENTS.codes, {"count": 10**9}),
+        (PATIENTS.codes, {"units": 7}),
+        (PATIENTS.codes, {"units": ["patients"]}),
+        (PATIENTS.codes, {"units": None}),  # an array without a meaning
+        (None, {}),
+    ],
+)
+def test_damaged_units_are_refused(tmp_path: Path, codes, changes) -> None:
+    about = {**json.loads(saved.scores_text(BY_PATIENT)), **changes}
+    arrays = (*BY_PATIENT.arrays, *([] if codes is None else [codes]))
+    write_arrays(tmp_path / "000000.npz", arrays, text=json.dumps(about))
+    with pytest.raises(RecordError, match=r"000000\.npz are damaged"):
+        saved.load_scores(tmp_path / "000000.npz", arrays_digest(arrays, "values 3"))
+    if codes is not None or changes:
+        with pytest.raises(ValueError, match=r"do not fit the array of their numbers|must have \(type, length\)"):
+            saved.make_scores("values", 3, arrays, about["units"], about["count"])
 
 
 def test_a_trial_and_a_finalist_of_the_same_number_have_files_of_their_own(tmp_path: Path) -> None:

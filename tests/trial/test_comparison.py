@@ -8,7 +8,7 @@ import pytest
 
 from keras_sweep.trial.comparison import (
     MARGINAL,
-    PAIRED,
+   
     Behind,
     Comparison,
     Estimate,
@@ -25,14 +25,14 @@ from tests.helpers.results import ACCURACY, LOSS, result
 def test_a_comparison_comes_back_from_json_as_it_was():
     estimate = Estimate(0.8546, 0.8482, 0.8608, 0.8573, "bootstrap")
     behind = {36: Behind(0.0, None, True), 7: Behind(0.0007, 0.0015, True), 9: Behind(0.02, 0.002, False)}
-    for one in (Comparison(), Comparison(36, estimate, behind, PAIRED, 12_000, MoreTrials(32, 0.001, 0.004), 24_000)):
+    for one in (Comparison(), Comparison(36, estimate, behind, 12_000, MoreTrials(32, 0.001, 0.004), 24_000)):
         assert Comparison.from_json(json.loads(json.dumps(one.to_json()))) == one
 
 
 def compared(results: list[Result], objective=ACCURACY) -> dict[int, tuple[float | None, bool]]:
     """By trial how far it is behind, and whether it ties."""
     comparison = compare_by_value(results, objective)
-    assert (comparison.method, comparison.estimate, comparison.rows, comparison.more) == (MARGINAL, None, None, None)
+    assert (comparison.method, comparison.estimate, comparison.rows, comparison.more) == (None, None, None)
     assert all(one.stderr is None for one in comparison.behind.values())
     return {number: (round(one.behind, 9), one.tie) for number, one in comparison.behind.items()}
 

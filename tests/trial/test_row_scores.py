@@ -8,6 +8,7 @@ from keras_sweep.trial.row_scores import (
     from_outputs,
     from_values,
 )
+from keras_sweep.trial.units import Units
 
 RIGHT = np.random.default_rng(0).random(12_001) < 0.85
 
@@ -59,3 +60,39 @@ def test_a_digest_is_of_types_shapes_and_values_however_they_lie_in_memory():
         assert arrays_digest([other]) != same
     assert from_values(np.array([1, 0])).digest.startswith("bits:")
     assert from_values(np.array([True, False])).kind is Kind.BITS
+
+
+GROUPS = Units.from_groups(np.array([4, 4, 9, 4, 9, 9]))
+
+
+def test_units_are_in_the_digest():
+    right = np.array([True, False, True, True, False, True])
+    others = [None, GROUPS, Units.from_groups(np.array([4, 9, 9, 4, 9, 9])), Units.from_rows(6)]
+    assert len({from_values(right, units).digest for units in others}) == 4
+    assert from_values(right, Units.from_groups(np.array([0, 0, 1, 0, 1, 1]))).digest == from_values(right, GROUPS).digest
+    assert from_outputs(right, right, units=GROUPS).digest != from_outputs(right, right).digest
+
+
+def test_some_rows_keep_their_units():
+    places = np.array([1, 3, 5])
+    for scores in (
+        from_values(np.arange(6) / 2, GROUPS),
+        from_values(np.ones(6), GROUPS),
+        from_outputs(np.arange(6.0), np.ones(6), units=GROUPS),
+    ):
+        some = scores.take(places)
+        assert (some.rows, some.units.codes.tolist(), some.units.count) == (3, [0, 0, 1], 2)
+    assert from_values(np.ones(6)).take(places).units is None
+
+
+def test_the_mean_over_models_that_scored_the_same_rows_has_the_units_of_these_rows():
+    values = np.array([1, 0, 1, 0, 0.5, 0.25])  # of three rows, by two models
+    mean = from_values(values, Units.from_rows(3).repeat(2)).average(2)
+    assert mean.values().tolist() == [0.5, 0.25, 0.625]
+    assert mean.units is None or (mean.units.are_rows and mean.units.describe() == "3 rows")
+    grouped = from_values(values, Units.from_groups(np.array(["a", "b", "a"])).repeat(2)).average(2)
+    assert grouped.units.codes.tolist() == [0, 1, 0] and grouped.units.describe() == "3 rows in 2 groups"
+    assert from_values(values).average(2).units is None
+    scores = from_values(values, GROUPS)
+    assert scores.average(1) is scores
+    assert from_outputs(values, values).average(2) is None

@@ -7,7 +7,7 @@ from optuna.distributions import distribution_to_json
 
 from keras_sweep.record.facts import TestScores
 from keras_sweep.sweep.events import EndReason, SweepEnded
-from keras_sweep.trial.comparison import PAIRED, Behind, Comparison, Estimate, MoreTrials
+from keras_sweep.trial.comparison import Behind, Comparison, Estimate, MoreTrials
 from keras_sweep.trial.ranking import SeedScores
 from keras_sweep.trial.result import Suggestion, TrialState
 from keras_sweep.views.importance import Importance
@@ -59,7 +59,7 @@ def test_the_end_says_all_there_is_to_say():
 def test_with_finalists_and_importance_the_end_is_the_best_point_its_test_and_what_to_do_next():
     estimate = Estimate(0.8546, 0.8482, 0.8608, 0.857, "bootstrap")
     behind = {one.number: Behind(0.001, 0.0015, tie=False) for one in RESULTS if one.state is TrialState.COMPLETE}
-    compared = Comparison(50, estimate, behind, PAIRED, 12_000, more=MoreTrials(32, 0.0017, 0.0033))
+    compared = Comparison(50, estimate, behind, 12_000, more=MoreTrials(32, 0.0017, 0.0033))
     again = replace(RESULTS[50], suggestion=Suggestion(0, {**RESULTS[50].params, "seed": 43}, recipe=50))
     best = replace(RESULTS[50], finalists=(again,), final=True)
     ended = replace(ENDED, comparison=compared, results=(*RESULTS[:50], best, *RESULTS[51:]))
@@ -89,7 +89,7 @@ def test_odd_names_are_escaped_cut_and_quoted():
 def test_a_test_score_beyond_chance_is_laid_to_the_rows_and_not_to_luck():
     for score, said in ((0.8413, True), (0.8490, False)):
         estimate = Estimate(0.8546, 0.8482, 0.8608, 0.857, "bootstrap")
-        ended = replace(ENDED, comparison=Comparison(50, estimate, {}, PAIRED, 12_000))
+        ended = replace(ENDED, comparison=Comparison(50, estimate, {}, 12_000))
         text = text_of(ended, looked(50, {"accuracy": score}, {"accuracy": 0.0036}, 1))
         words = "The test score is 1.33 points worse than expected, and not by chance: the test rows"
         assert (words in text) is said

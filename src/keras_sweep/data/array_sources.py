@@ -308,7 +308,7 @@ def _make_rows(arrays: Sequence[Any], part: str, place: str, how: Split) -> RawR
 
         what = f"`{how.by}{part}` of {place}"
         groups = find_group_columns(rows) if keys is None else {str(how.by): rank_values(keys, count, how, what)}
-    return RawRows(rows, y, row_weights, groups)
+    return RawRows(rows, y, row_weights, places=groups)
 
 
 def _count_rows(y: Any) -> int | None:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from keras_sweep.data.arrays import Array, Arrays, by_name, each, leaves, ravel_column
 from keras_sweep.space.text import itemize
+from keras_sweep.trial.units import Units
 
 if TYPE_CHECKING:
     from keras_sweep.data.table_preprocessing import TablePreprocessing
@@ -26,6 +27,7 @@ class Rows:
     x: Arrays  # [N, ...], float32 unless the user's function returns another type
     y: Arrays  # [N] or [N, 1] class indices or targets; [N, C] shares of classes; [N, ...] other labels
     weights: Array | None = None  # [N] float32, for losses and metrics; None: all rows count alike
+    units: Units | None = None  # what is drawn independently, as groups of rows; None: each row
 
     def __len__(self) -> int:
         return len(leaves(self.x)[0])
@@ -46,7 +48,8 @@ class Rows:
 
     def take(self, rows: npt.NDArray[np.integer]) -> Rows:
         """Copy the rows with these numbers. The copy shares no memory with the other rows."""
-        return Rows(*(each(lambda array: array[rows], arrays) for arrays in self.arrays))
+        units = None if self.units is None else self.units.take(rows)
+        return replace(Rows(*(each(lambda array: array[rows], arrays) for arrays in self.arrays)), units=units)
 
     @property
     def classes(self) -> npt.NDArray[np.intp]:
@@ -161,9 +164,11 @@ class SearchData:
         rows, train = self.validation, np.arange(len(self.train), dtype=np.int32)
         held = np.arange(len(rows) * seeds, dtype=np.int32).reshape(seeds, -1)
         repeated = (each(lambda array: np.concatenate([array] * seeds), arrays) for arrays in rows.arrays[1:])
+        units = (rows.units or Units.from_rows(len(rows))).repeat(seeds)
         folds = tuple(Fold(train, numbers, rows, "seed") for numbers in held)
         note = f"every trial trains with {seeds} seeds: its values are means, and its model has the first seed"
-        return replace(self, validation=Rows(rows.x, *repeated), folds=folds, notices=(*self.notices, note))
+        validation = replace(Rows(rows.x, *repeated), units=units)
+        return replace(self, validation=validation, folds=folds, notices=(*self.notices, note))
 
 
 def fingerprint(*parts: Rows, folds: Sequence[Fold] = ()) -> str:

@@ -31,7 +31,7 @@ class RawRows(Rows):
 
     def take(self, rows: npt.NDArray[np.integer]) -> RawRows:
         base = Rows.take(self, rows)
-        return RawRows(base.x, base.y, base.weights, {name: ranks[rows] for name, ranks in self.places.items()})
+        return RawRows(base.x, base.y, base.weights, places={name: ranks[rows] for name, ranks in self.places.items()})
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,10 @@ from keras_sweep.data.labels import LabelForm, fit_labels, has_classes, loss_nee
 from keras_sweep.data.search_data import Fold, Rows
 from keras_sweep.data.source import Parts, RawRows, SourceRows, read_source
 from keras_sweep.errors import DataError
-from keras_sweep.space.data_spec import Split
+from keras_sweep.space.data_spec import SeriesOptions, Split
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import itemize, pluralize
+from keras_sweep.trial.units import Units
 
 if TYPE_CHECKING:
     from keras_sweep.data.table_preprocessing import TablePreprocessing
@@ -156,7 +157,18 @@ class Encoding:
         if raw.weights is not None and not raw.weights.any():
             raise DataError(f"all weights of the {what} are 0", hint="Give some rows a weight above zero")
         y = each(lambda labels, array: labels.encode(array, what), self.labels, raw.y)
-        return Rows(x, y, None if raw.weights is None else copy_if_view(raw.weights))
+        return Rows(x, y, None if raw.weights is None else copy_if_view(raw.weights), self._find_units(raw))
+
+    def _find_units(self, raw: RawRows) -> Units | None:
+        """Return what is drawn independently in the rows `raw`: groups, or blocks of time. None: each row."""
+        how, options = self.spec.data.split, self.spec.data.options
+        if self.parts.source.series is not None:
+            horizon = options.horizon if isinstance(options, SeriesOptions) else 1
+            return Units.from_times(np.arange(len(raw)), least=horizon)
+        ranks = raw.places.get(how.by or "")
+        if ranks is None:
+            return None
+        return Units.from_groups(ranks) if how.groups else Units.from_times(ranks)
 
     def encode_search(self) -> tuple[Rows, Rows]:
         """Return encoded (training, validation) rows. With folds, both have all but test rows. Raises DataError."""

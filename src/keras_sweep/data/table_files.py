@@ -82,7 +82,7 @@ def read_table(data: DataSpec, place: str, load: Load) -> SourceRows:
     x: Features = features
     if options.text is not None:
         x = np.array(frame[options.text].cast(pl.String).fill_null("").to_list(), object)
-    rows = RawRows(x, arrays[0], None if weights is None else arrays[1], groups)
+    rows = RawRows(x, arrays[0], None if weights is None else arrays[1], places=groups)
     return SourceRows(Path(place).name, rows, notices=notices, leaks=find_order(frame) if by is None else (), ways=ways)
 
 

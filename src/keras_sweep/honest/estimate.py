@@ -1,14 +1,14 @@
 """Estimate the winner's expected score on new rows: its score minus the optimism of choosing the best of K models.
 
-In: the scores of K models on n validation rows. Out: an estimate with a 95 % interval. The idea is to repeat the choice
-on bootstrap bags of rows, and to measure how much of the chosen model's score is luck.
+In: the scores of K models on n units, like validation rows. Out: an estimate with a 95 % interval. The idea is to
+repeat the choice on bootstrap bags of units, and to measure how much of the chosen model's score is luck.
 
 Tsamardinos, Greasidou and Borboudakis 2018, "Bootstrapping the out-of-sample predictions for efficient and accurate
 cross-validation" (BBC), https://doi.org/10.1007/s10994-018-5714-4: choose in the bag, score out of the bag, average. In
-a bag of n rows the noise has twice the variance of the noise in the real choice. If the models differ, BBC therefore
+a bag of n units the noise has twice the variance of the noise in the real choice. If the models differ, BBC therefore
 subtracts too much, up to 1.5 times the optimism. So bags here are LARGER times as large, and the luck of a chosen model
 counts LARGER times: Oliveira, Lei and Tibshirani 2021, "Unbiased risk estimation in the normal means problem via
-coupled bootstrap techniques", https://arxiv.org/abs/2111.09447. With bags of n rows this is BBC.
+coupled bootstrap techniques", https://arxiv.org/abs/2111.09447. With bags of n units this is BBC.
 """
 
 import math
@@ -18,13 +18,14 @@ from statistics import NormalDist
 
 import numpy as np
 
-from keras_sweep.honest.scores import Floats, MeanScores, Places, Scores, draw_bags
+from keras_sweep.honest.scores import MeanScores, Places, Scores, draw_bags
+from keras_sweep.honest.standard_error import LEVEL, Floats, effective_rows, quantile, wilson_interval
 from keras_sweep.trial.comparison import Estimate
 from keras_sweep.trial.ranking import LEADING
+from keras_sweep.trial.units import Units
 
 ROUNDS = 500  # bags
-LARGER = 2  # rows of a bag divided by n: larger bags have less bias, but more variance
-LEVEL = 0.95  # confidence of the interval, and of all comparisons with the winner together
+LARGER = 2  # units of a bag divided by n: larger bags have less bias, but more variance
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class FirstChoice:
     """The search's choice of finalists, which comes before the choice of the winner by the mean over seeds.
 
     New seeds remove the luck of the first seed, but not the luck of the rows. So both choices are repeated in each bag,
-    a bootstrap sample of the rows. A model's luck in a bag is its score in the bag minus its score on all rows.
+    a bootstrap sample of the units. A model's luck in a bag is its score in the bag minus its score on all rows.
 
     A bag may choose a configuration that was no finalist and has no mean over seeds. This mean is estimated by the
     score with the first seed, plus the finalists' average change by new seeds. Its luck in a bag is the finalists'
@@ -89,6 +90,7 @@ class FirstChoice:
 def estimate_winner(
     scores: Scores,
     best: int,
+    units: Units,
     seed: int,
     *,
     naive: float,
@@ -96,19 +98,20 @@ def estimate_winner(
     maximize: bool = True,
     after: FirstChoice | None = None,
 ) -> Estimate | None:
-    """Estimate the winner's expected score on new rows, with its 95 % interval; None if the rows allow no interval.
+    """Estimate the winner's expected score on new rows, with its 95 % interval; None if the units allow no interval.
 
     Args:
         scores: all models that could have won; larger is better (for a loss its negative).
         best: the index of the winner.
-        seed: the seed of the bags, bootstrap samples of the rows.
+        units: the units of the rows, for the words of `Estimate.method`.
+        seed: the seed of the bags, bootstrap samples of the units.
         naive: the winner's score on these rows, in the metric's own direction.
         share: whether the metric, like accuracy, is in [0, 1]. For a mean over rows the interval is Wilson's.
         maximize: whether a larger metric is better. The estimate is in the metric's direction.
         after: the choice of finalists, if any. Then `scores` are their means over seeds, ordered as `after.places`.
     """
-    models, rows = scores.shape
-    if rows < 2:
+    models, count = scores.shape
+    if count < 2:
         return None
     sign = 1.0 if maximize else -1.0
     optimism, spread = _optimism(scores, best, seed, after, share=share)
@@ -120,7 +123,9 @@ def estimate_winner(
     value, low, high = (min(max(sign * number, least), most) for number in (value, *bounds[:: int(sign)]))
     words = "Wilson's" if share and isinstance(scores, MeanScores) else "normal"
     chosen = "" if after is None else f" (means over {after.seeds} seeds, chosen among {after.scores.shape[0]} trials)"
-    method = f"bootstrap bias corrected over {models} of the models{chosen}, {words} interval at 95 %, {rows} rows"
+    method = (
+        f"bootstrap bias corrected over {models} of the models{chosen}, {words} interval at 95 %, {units.describe()}"
+    )
     return Estimate(value, low, high, naive, method)
 
 
@@ -128,27 +133,27 @@ def _metric_range(scores: Scores, *, share: bool, maximize: bool) -> tuple[float
     """Return a metric's (least, greatest) value: (0, 1) if `share`, (0, inf) for errors >= 0, else (-inf, inf)."""
     if share:
         return 0.0, 1.0
-    rows = scores.rows if isinstance(scores, MeanScores) else scores.evaluate(np.ones((1, scores.shape[1]), np.float32))
-    return (0.0 if not maximize and bool((rows <= 0).all()) else -math.inf), math.inf
+    values = scores.sums if isinstance(scores, MeanScores) else scores.values
+    return (0.0 if not maximize and bool((values <= 0).all()) else -math.inf), math.inf
 
 
 def _optimism(scores: Scores, best: int, seed: int, after: FirstChoice | None, *, share: bool) -> tuple[float, float]:
-    """Return (optimism: the luck in the winner's score, standard deviation of the score over samples of n rows).
+    """Return (optimism: the luck in the winner's score, standard deviation of the score over samples of n units).
 
-    Each bag, a bootstrap sample of LARGER * n rows, chooses its best model (if `after`, finalists first). A model's
+    Each bag, a bootstrap sample of LARGER * n units, chooses its best model (if `after`, finalists first). A model's
     luck is its score in the bag minus its score on all rows. Its worth is its score on all rows minus LARGER times its
     luck. The optimism is the mean over bags of the winner's worth minus the chosen model's worth: 0 for a single model.
     """
-    rows = scores.shape[1]
+    units = scores.shape[1]
     score_sets = [scores] if after is None else [scores, after.scores]
-    wholes = [models.evaluate(np.ones((1, rows), np.float32))[0].astype(np.float64) for models in score_sets]
+    wholes = [models.values for models in score_sets]
     blocks = [
         [models.evaluate(bag).astype(np.float64) - whole for models, whole in zip(score_sets, wholes, strict=True)]
-        for bag in draw_bags(np.random.default_rng([seed, 1]), rows, ROUNDS, LARGER * rows)
+        for bag in draw_bags(np.random.default_rng([seed, 1]), units, ROUNDS, LARGER * units)
     ]
     luck, *early = (np.concatenate(parts) for parts in zip(*blocks, strict=True))  # [bags, models] each
     whole, best_luck, candidates = wholes[0], luck[:, best].copy(), score_sets[-1]
-    widths = _luck_widths(candidates.rows, wholes[-1]) if share and isinstance(candidates, MeanScores) else 1.0
+    widths = _luck_widths(candidates) if share and isinstance(candidates, MeanScores) else 1.0
     if after is None:
         luck *= widths
         in_bag = whole + luck
@@ -168,54 +173,43 @@ def _optimism(scores: Scores, best: int, seed: int, after: FirstChoice | None, *
     return optimism, math.sqrt(LARGER) * float(np.nanstd(best_luck)) if np.isfinite(best_luck).any() else math.nan
 
 
-def _luck_widths(rows: Floats, whole: Floats) -> Floats:
-    """Return [K] factors to enlarge the models' luck in bags. `rows` [K, n]: scores in [0, 1]. `whole`: their means.
+def _luck_widths(scores: MeanScores) -> Floats:
+    """Return [K] factors to enlarge the models' luck in bags. `scores` are shares, in [0, 1].
 
     If a model is lucky, its mean is closer to 1 than its true mean, so its rows vary too little from bag to bag. For
     equal models, the mean of all models estimates the true mean better and gives the factors. The more the models
     differ, the closer the factors are to 1. If the models differ by four standard errors or more, the factors are 1.
     """
-    models, count = rows.shape
-    variance, chance = whole * (1 - whole), 0.0
+    models, count = scores.shape
+    values = np.clip(scores.values, 0, 1)
+    variance, chance, wider = values * (1 - values), 0.0, count / (count - 1)
     if models > 1:  # the variance that chance alone gives to the scores of equal models
-        chance = float((rows - rows.mean(0)).var(1, dtype=np.float64).mean()) * models / (models - 1) / (count - 1)
+        parts = scores.parts
+        apart = parts - parts.mean(0)
+        chance = float(np.einsum("ku,ku->k", apart, apart, dtype=np.float64).mean()) * models / (models - 1) * wider
     if not chance > 0:
         return np.ones(models)
-    observed = float(whole.var(ddof=1))
+    observed = float(values.var(ddof=1))
     excess = (observed / chance - 1) / math.sqrt(2 / (models - 1))
-    centre = whole.mean() + max(1 - chance / max(observed, chance), 0.0) * (whole - whole.mean())
-    wider = np.sqrt(centre * (1 - centre) * count / (count - 1) / np.where(variance > 0, variance, np.inf))
-    return np.asarray(1 + min(max((4 - excess) / 3, 0.0), 1.0) * (np.where(variance > 0, wider, 1.0) - 1))
+    centre = values.mean() + max(1 - chance / max(observed, chance), 0.0) * (values - values.mean())
+    factors = np.sqrt(centre * (1 - centre) * wider / np.where(variance > 0, variance, np.inf))
+    return np.asarray(1 + min(max((4 - excess) / 3, 0.0), 1.0) * (np.where(variance > 0, factors, 1.0) - 1))
 
 
 def _interval(
     scores: Scores, best: int, value: float, extra: float, spread: float, *, share: bool
 ) -> tuple[float, float] | None:
-    centre, z = value, NormalDist().inv_cdf((1 + LEVEL) / 2)
+    units, z = scores.shape[1], NormalDist().inv_cdf((1 + LEVEL) / 2)
+    t = quantile((1 + LEVEL) / 2, units)
     if not isinstance(scores, MeanScores):
-        half = z * spread  # for a metric of all rows together, the spread over bags is the standard error
+        # For a metric of all rows together, the spread over bags is the standard error.
+        centre, half = value, t * spread * math.sqrt(units / (units - 1))
     elif share:
-        best_rows = scores.rows[best].astype(np.float64)
-        mean, variance = float(best_rows.mean()), float(best_rows.var())
-        # The number of rows of right and wrong with the same variance. It exceeds n for means of several trainings,
-        # and is below n for weighted rows, whose scores leave [0, 1].
-        least = 1.0 if best_rows.max() <= 1 else 0.0
-        effective = len(best_rows) * max(mean * (1 - mean) / variance, least) if variance > 0 else len(best_rows)
-        centre, half = wilson_interval(min(max(value, 0.0), 1.0), effective, z)
+        # Wilson's interval knows the variance of right and wrong rows. Otherwise the variance is estimated.
+        factor = z if scores.are_binary else t
+        effective = effective_rows(float(scores.values[best]), float(scores.errors[best]), units)
+        centre, half = wilson_interval(min(max(value, 0.0), 1.0), effective, factor)
     else:
-        from scipy.special import stdtrit
-
-        rows, deviation = scores.shape[1], float(scores.rows[best].astype(np.float64).std(ddof=1))
-        half = float(stdtrit(rows - 1, (1 + LEVEL) / 2)) * deviation / math.sqrt(rows)
+        centre, half = value, t * float(scores.errors[best])
     width = math.hypot(half, z * extra)
     return (centre - width, centre + width) if half > 0 else None
-
-
-def wilson_interval(share: float, rows: float, z: float) -> tuple[float, float]:
-    """Return the centre and half width of Wilson's interval for a `share` of `rows` rows. `z` is 1.96 for 95 %.
-
-    Wilson 1927, "Probable inference, the law of succession, and statistical inference".
-    """
-    spread = z * z / rows
-    centre = (share + spread / 2) / (1 + spread)
-    return centre, math.sqrt(share * (1 - share) * spread + spread * spread / 4) / (1 + spread)

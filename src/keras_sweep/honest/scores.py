@@ -1,22 +1,26 @@
-"""Scores of K models on the same n rows, and on bootstrap bags of these rows. Larger is always better.
+"""Scores of K models on the same rows, and on bootstrap bags of their U units. Larger is always better.
 
 The order of the models must not depend on their scores, so order them by trial number. If two models are equal on a
 bag, the first counts as best. An order by rank would bias this by 0.4 standard errors.
 
 A metric of all rows together, like AUC, is a function of row weights, so that it can be computed again on a bag. These
-metrics follow Keras 3 (keras/src/metrics), including its thresholds, with row weights as `sample_weight`.
+metrics follow Keras 3 (keras/src/metrics), including its thresholds, with row weights as `sample_weight`. Where Keras
+divides 0 by 0, they have Keras's value: a model that predicts no positive has the precision 0.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-Floats: TypeAlias = npt.NDArray[np.floating]
+from keras_sweep.honest.standard_error import Floats, standard_errors, unit_parts
+from keras_sweep.trial.units import Units
+
 Places: TypeAlias = npt.NDArray[np.intp]  # indices of models
-Metric: TypeAlias = Callable[[Floats], Floats]  # [B, n] row weights -> [B] values; NaN if undefined on these rows
+Metric: TypeAlias = Callable[[Floats], Floats]  # [B, N] row weights -> [B] values; NaN if undefined on these rows
 
 BLOCK, BLOCK_BYTES = 100, 80_000_000  # bags at once, and their bytes
 THRESHOLDS = 200  # the default of `keras.metrics.AUC`
@@ -24,18 +28,50 @@ THRESHOLDS = 200  # the default of `keras.metrics.AUC`
 
 @dataclass(frozen=True)
 class MeanScores:
-    """Scores of K models by a mean over rows, like accuracy. `rows`: values per row [K, n], averaged over seeds."""
+    """Scores of K models by a mean over rows, like accuracy."""
 
-    rows: Floats  # [K, n] float32
+    sums: Floats  # [K, U] float32, sums over the rows of each unit
+    sizes: Floats | None = None  # [U] the number of each unit's rows; None: a row each
+
+    @classmethod
+    def from_rows(cls, rows: Floats, units: Units) -> "MeanScores":
+        """Build scores from values per row, [K, N]."""
+        return cls(units.sum(rows), None if units.are_rows else np.bincount(units.codes).astype(np.float32))
 
     @property
     def shape(self) -> tuple[int, int]:
-        return self.rows.shape[0], self.rows.shape[1]  # K, n
+        return self.sums.shape[0], self.sums.shape[1]  # K, U
+
+    @cached_property
+    def values(self) -> Floats:
+        """The models' scores on all rows, [K] float64."""
+        rows = self.shape[1] if self.sizes is None else self.sizes.sum(dtype=np.float64)
+        return np.asarray(self.sums.sum(1, dtype=np.float64) / rows)
+
+    @property
+    def parts(self) -> Floats:
+        """Each unit's part in how far the scores are from the truth, [K, U]."""
+        return unit_parts(self.sums, np.ones(self.shape[1]) if self.sizes is None else self.sizes)
+
+    @cached_property
+    def errors(self) -> Floats:
+        """The standard errors of the scores, [K]."""
+        return standard_errors(self.parts)
+
+    @property
+    def are_binary(self) -> bool:
+        """Whether each unit is a row, and each row is right (1) or wrong (0)."""
+        return self.sizes is None and bool(((self.sums == 0) | (self.sums == 1)).all())
+
+    def take(self, models: Places) -> "MeanScores":
+        """Return the scores of the models with these indices."""
+        return MeanScores(self.sums[models], self.sizes)
 
     def evaluate(self, weights: Floats) -> Floats:
-        """Return the means of K models in B bags [B, K], NaN if all weights are 0. `weights`: [B, n] row weights."""
+        """Return the means of K models in B bags [B, K], NaN if all weights are 0. `weights`: [B, U] unit weights."""
+        total = weights.sum(1) if self.sizes is None else weights @ self.sizes
         with np.errstate(invalid="ignore"):
-            return np.asarray((weights @ self.rows.T) / weights.sum(1, keepdims=True))
+            return np.asarray((weights @ self.sums.T) / total[:, None])
 
 
 @dataclass(frozen=True)
@@ -43,30 +79,40 @@ class MetricScores:
     """Scores of K models by a metric of all rows together, like AUC, which is computed again on each bootstrap bag."""
 
     metrics: Sequence[Sequence[Metric]]  # [K][seeds]; a model's score is the mean over its seeds
-    rows: int
+    units: Units
     sign: float = 1.0  # -1 for a metric whose least value is best
 
     @property
     def shape(self) -> tuple[int, int]:
-        return len(self.metrics), self.rows  # K, n
+        return len(self.metrics), self.units.count  # K, U
+
+    @cached_property
+    def values(self) -> Floats:
+        """The models' scores on all rows, [K] float64."""
+        return np.asarray(self.evaluate(np.ones((1, self.units.count), np.float32))[0], np.float64)
+
+    def take(self, models: Places) -> "MetricScores":
+        """Return the scores of the models with these indices."""
+        return MetricScores([self.metrics[model] for model in models], self.units, self.sign)
 
     def evaluate(self, weights: Floats) -> Floats:
-        """Return the metric of K models in B bags [B, K], NaN if it is undefined. `weights`: [B, n] row weights."""
+        """Return the metric of K models in B bags [B, K], NaN if it is undefined. `weights`: [B, U] unit weights."""
+        row_weights = weights[:, self.units.codes]
         with np.errstate(invalid="ignore", divide="ignore"):
-            values = [np.mean([metric(weights) for metric in seeds], axis=0) for seeds in self.metrics]
+            values = [np.mean([metric(row_weights) for metric in seeds], axis=0) for seeds in self.metrics]
         return np.asarray(self.sign * np.stack(values, axis=1))
 
 
 Scores: TypeAlias = MeanScores | MetricScores
 
 
-def draw_bags(rng: np.random.Generator, rows: int, rounds: int, draws: int | None = None) -> Iterator[Floats]:
-    """Yield `rounds` bootstrap samples of `draws` rows (None: `rows`) in blocks [B, rows]: how often a row is drawn."""
-    block = max(min(BLOCK, BLOCK_BYTES // (4 * rows)), 1)
+def draw_bags(rng: np.random.Generator, units: int, rounds: int, draws: int | None = None) -> Iterator[Floats]:
+    """Yield `rounds` bootstrap samples of `draws` units (None: `units`) in blocks [B, U]: how often a unit is drawn."""
+    block = max(min(BLOCK, BLOCK_BYTES // (4 * units)), 1)
     for start in range(0, rounds, block):
-        bags = np.empty((min(block, rounds - start), rows), np.float32)
+        bags = np.empty((min(block, rounds - start), units), np.float32)
         for bag in bags:
-            bag[:] = np.bincount(rng.integers(rows, size=draws or rows, dtype=np.int32), minlength=rows)
+            bag[:] = np.bincount(rng.integers(units, size=draws or units, dtype=np.int32), minlength=units)
         yield bags
 
 
@@ -132,7 +178,12 @@ def root_mean_squared_error(outputs: Floats, labels: Floats) -> Metric:
 
 def _ratio(above: npt.NDArray[np.bool_], below: npt.NDArray[np.bool_]) -> Metric:
     numerators, denominators = (part.reshape(len(part), -1).sum(1).astype(np.float64) for part in (above, below))
-    return lambda weights: np.asarray((weights @ numerators) / (weights @ denominators))
+
+    def evaluate(weights: Floats) -> Floats:
+        above, below = weights @ numerators, weights @ denominators
+        return np.asarray(np.where(below > 0, above / np.where(below > 0, below, 1.0), 0.0))
+
+    return evaluate
 
 
 # Names in a space file -> metrics

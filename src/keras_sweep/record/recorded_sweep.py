@@ -23,14 +23,14 @@ from keras_sweep.record.facts import Facts, Refit
 from keras_sweep.record.reader import reading
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective
-from keras_sweep.trial.comparison import PAIRED, Comparison, compare_by_value, drop_lonely_ties
+from keras_sweep.trial.comparison import Comparison, compare_by_value, drop_lonely_ties
 from keras_sweep.trial.ranking import best_training, can_win, comparable, is_imported, order_key, winner
 from keras_sweep.trial.result import DIVERGED, Result
 
 if TYPE_CHECKING:
     from keras_sweep.record.study_file import StudyFile
 
-VERSION = 5  # of the comparison's file
+VERSION = 6  # of the comparison's file
 MOST_BYTES = 64 * 2**20  # of the comparison's file
 CHOOSE_AGAIN = "Change `where` in `finish: {choose: ...}`. Then the same command chooses again among these trials"
 
@@ -72,7 +72,7 @@ class RecordedSweep:
         objective, best, by_value = self.objective, self.best, compare_by_value(self.results, self.objective)
         if best is None or not best.scores_digest:
             return by_value
-        from keras_sweep.honest.ties import more_trials  # here, since reading a saved comparison needs no NumPy
+        from keras_sweep.honest.best_set import more_trials  # here, since reading a saved comparison needs no NumPy
         from keras_sweep.record.candidates import Candidates
 
         candidates = Candidates.load(self.folder, self.results, best, objective, self.facts.seed)
@@ -83,8 +83,8 @@ class RecordedSweep:
             values = [trial.value for trial in self.results if can_win(trial, objective) and trial.value is not None]
             more = more_trials([-objective.key(value) for value in values], behind)
         estimate = candidates.estimate()
-        rows, all_rows = candidates.rows, candidates.all_rows
-        return Comparison(best.number, estimate, drop_lonely_ties(behind), PAIRED, rows, more, all_rows)
+        units, ties = candidates.units, drop_lonely_ties(behind)
+        return Comparison(best.number, estimate, ties, len(units), more, candidates.all_rows, units.describe())
 
     @cached_property
     def comparison_in_record(self) -> Comparison | None:
@@ -131,7 +131,7 @@ class RecordedSweep:
     def keep_comparison(self, study: StudyFile) -> None:
         """Save the comparison in a file, and the file's digest in `study`. Raises RecordError.
         Does nothing if the comparison is saved already, or was made without scores on each row."""
-        if self.comparison_in_record is None and self.comparison.method == PAIRED:
+        if self.comparison_in_record is None and self.comparison.rows is not None:
             text = json.dumps({"digest": self.digest, **self.comparison.to_json()}) + "\n"
             study.set_attributes({"comparison": hashlib.sha256(text.encode()).hexdigest()})
             write_text(self.folder.comparison, text)

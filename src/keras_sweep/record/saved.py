@@ -21,7 +21,7 @@ from keras_sweep.trial.result import Result, Weights
 from keras_sweep.trial.row_scores import Kind, RowScores, arrays_digest
 
 _FILE = re.compile(r"[0-9]{6,}\.npz")
-MOST_COMPARED = 256  # best trials; a worse trial adds nothing to the winner's estimate
+MOST_COMPARED = 1_000  # best trials
 BEST_WITH_VALUES = 32  # best trials that keep losses or outputs; all trials keep right or wrong, a bit per row
 
 
@@ -78,7 +78,7 @@ def scores_file(folder: SweepFolder, number: int) -> Path:
 
 
 def save_scores(path: Path, scores: RowScores) -> None:
-    write_arrays(path, scores.arrays, text=scores_text(scores))
+    write_arrays(path, scores.to_arrays(), text=scores_text(scores))
 
 
 def load_scores_of(folder: SweepFolder, trial: Result) -> RowScores:
@@ -95,8 +95,9 @@ def load_scores(path: Path, digest: str | None) -> RowScores:
 
 
 def scores_text(scores: RowScores) -> str:
-    """Return the JSON text at the start of a scores file: version, kind and number of rows of `scores`."""
-    return json.dumps({"version": 1, "kind": scores.kind.value, "rows": scores.rows})
+    """Return the JSON text at the start of a scores file: version, kind, number of rows, and units if not rows."""
+    units = {} if scores.units is None else {"units": scores.units.name, "count": scores.units.count}
+    return json.dumps({"version": 1, "kind": scores.kind.value, "rows": scores.rows, **units})
 
 
 def parse_scores(text: str, arrays: Sequence[object], digest: str | None) -> RowScores:
@@ -104,7 +105,7 @@ def parse_scores(text: str, arrays: Sequence[object], digest: str | None) -> Row
     Raises ValueError if the content is damaged, or the digest of the scores is not `digest`."""
     try:
         about = json.loads(text)
-        scores = make_scores(about["kind"], about["rows"], tuple(arrays))
+        scores = make_scores(about["kind"], about["rows"], tuple(arrays), about.get("units"), about.get("count"))
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"the text in the file is damaged ({error})") from error
     if scores.digest != digest:
@@ -112,10 +113,23 @@ def parse_scores(text: str, arrays: Sequence[object], digest: str | None) -> Row
     return scores
 
 
-def make_scores(kind: str, rows: int, arrays: tuple[Any, ...]) -> RowScores:
-    """Build scores of `rows` rows from arrays. `kind` is a value of `Kind`, like "bits".
-    Raises ValueError if the arrays do not fit `kind` and `rows`."""
-    scores = RowScores(Kind(kind), rows, arrays)
+def make_scores(
+    kind: str, rows: int, arrays: tuple[Any, ...], units: str | None = None, count: int | None = None
+) -> RowScores:
+    """Build scores of `rows` rows from arrays. `kind` is a value of `Kind`, like "bits". If `units` names the units of
+    the rows, `count` is their number, and the last array has the unit of each row. Raises ValueError if the arrays do
+    not fit."""
+    known = None
+    if units is not None:
+        from keras_sweep.trial.units import Units
+
+        *rest, codes = arrays
+        arrays = tuple(rest)
+        is_number = isinstance(count, int) and isinstance(units, str) and codes.dtype == "int32"
+        if not is_number or codes.shape != (rows,) or not rows or codes.min() < 0 or codes.max() + 1 != count:
+            raise ValueError(f"{count} units of {rows} rows do not fit the array of their numbers")
+        known = Units(codes, int(count or 0), units)
+    scores = RowScores(Kind(kind), rows, arrays, known)
     forms = {Kind.BITS: [("uint8", -(-rows // 8))], Kind.VALUES: [("float32", rows)]}
     expected = forms.get(scores.kind, [("float32", rows)] * min(max(len(arrays), 2), 3))
     forms_read = [(str(array.dtype), len(array) if array.ndim else -1) for array in arrays]

@@ -101,7 +101,7 @@ class TrialRecord:
             "weights": len(weights),
             "scores": None if scores is None else saved.scores_text(scores),
         }
-        write_arrays(path, (*weights, *(scores.arrays if scores is not None else ())), text=json.dumps(about))
+        write_arrays(path, (*weights, *(scores.to_arrays() if scores is not None else ())), text=json.dumps(about))
         self._waiting[result.number] = path
         return light
 

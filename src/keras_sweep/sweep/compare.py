@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from keras_sweep.errors import UsageError
-from keras_sweep.record.candidates import load_seeds, pair_scores
+from keras_sweep.record.candidates import compare_models, load_seeds
 from keras_sweep.record.facts import Facts, TestScores
 from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder
@@ -147,9 +147,10 @@ def _pair_winners(comparison: SideBySide) -> tuple[dict[str, Behind], int | None
     if not all(row_scores) or len(forms) > 1 or len({side.best.rows for side in sides}) > 1:
         return {}, None
     best = next(index for index, side in enumerate(sides) if side is comparison.first)
-    away, errors, ties = pair_scores(row_scores, best, objective, sides[0].facts.seed % 2**64)
+    found = compare_models(row_scores, best, objective, sides[0].facts.seed % 2**64)
+    distances = zip(found.behind.tolist(), found.stderr.tolist(), found.members.tolist(), strict=True)
     behind = {
-        side.name: Behind(float(away[index]), None if index == best else float(errors[index]), bool(ties[index]))
-        for index, side in enumerate(sides)
+        side.name: Behind(distance, None if index == best else error, is_member)
+        for index, (side, (distance, error, is_member)) in enumerate(zip(sides, distances, strict=True))
     }
     return behind, row_scores[0][0].rows

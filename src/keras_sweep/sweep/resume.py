@@ -7,6 +7,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from keras_sweep.data.arrays import Array
 from keras_sweep.errors import ChangedSweep, RecordError
 from keras_sweep.files.arrays import write_arrays
 from keras_sweep.files.atomic import write_text
@@ -24,9 +25,15 @@ from keras_sweep.space.text import pluralize
 from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.sweep.replay import weights_of
 from keras_sweep.system.disk import is_open_to_others
-from keras_sweep.training.build_trial import call_model, predict_rows
+from keras_sweep.training.build_trial import (
+    added_losses,
+    build_trained_model,
+    call_model,
+    may_add_losses,
+    predict_rows,
+)
 from keras_sweep.training.folds import compute_validation_outputs
-from keras_sweep.training.outcome import LoggedMetric
+from keras_sweep.training.logged_metric import LoggedMetric, number_batches
 from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Result
@@ -193,10 +200,19 @@ def _recompute_scores(sweep: OpenSweep, trial: Result) -> RowScores | None:
         weights = saved.load_weights_of(sweep.folder, trial)
     except RecordError:
         return None
-    arguments, name = training_plan(spec, trial.params).loss_arguments, spec.objective.name
+    plan, name = training_plan(spec, trial.params), spec.objective.name
+    compute = partial(compute_validation_outputs, spec, trial.params, weights, data, name=trial.name)
+
+    def add() -> Array | None:
+        first = weights[: len(weights) // max(len(data.folds), 1)]
+        model = build_trained_model(spec, trial.params, first, data.fold(0), trial.name)
+        return compute(added_losses) if may_add_losses(model) else None
+
     for call in (call_model, predict_rows):  # the runner used a plain call or a compiled call
-        predict = partial(compute_validation_outputs, spec, trial.params, weights, data, call, trial.name)
-        scores, _ = LoggedMetric(spec, arguments, name, trial.value, data.validation, predict).row_scores()
+        batches = partial(number_batches, data, plan.batch_size)
+        facts: dict[str, Any] = {"predict": partial(compute, call), "batches": batches, "added": add}
+        logged = LoggedMetric.from_spec(spec, plan.loss_arguments, name, trial.value, data.validation, **facts)
+        scores, _ = logged.row_scores()
         scores = scores and scores.average(spec.search.seeds)
         if scores is not None and scores.digest == trial.scores_digest:
             return scores

@@ -23,7 +23,6 @@ from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.sweep.winner import as_probabilities
 from keras_sweep.system.processes import limit_process, list_cores
 from keras_sweep.training.folds import compute_validation_outputs
-from keras_sweep.trial.comparison import PAIRED
 from keras_sweep.trial.ranking import order_key
 from keras_sweep.trial.result import Result
 
@@ -128,7 +127,7 @@ def find_missed_rows(sweep: RecordedSweep) -> Missed | None:
     candidates = filter(has_bits, select_scored(same_rows, sweep.objective))
     ranked = sorted(candidates, key=lambda trial: order_key(trial, sweep.objective))
     ties = [trial for trial in ranked if trial.number in behind and behind[trial.number].tie]
-    tied = sweep.comparison.method == PAIRED and len(ties) >= FEWEST_TIES
+    tied = sweep.comparison.rows is not None and len(ties) >= FEWEST_TIES
     loaded = load_scores(sweep.folder, ties if tied else ranked[:GOOD_TRIALS])
     if not loaded:
         return None

@@ -1,9 +1,11 @@
 """Open an exported model, and check that the numbers in its card are reproduced."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.raw_rows import raw_rows, whole
@@ -27,9 +29,9 @@ from keras_sweep.sweep.open_sweep import backend_of
 from keras_sweep.sweep.replay import STDERR, Gap, Match, gap
 from keras_sweep.sweep.trust import ask_for_trust
 from keras_sweep.sweep.winner import count_look
-from keras_sweep.training.build_trial import predict_rows
+from keras_sweep.training.build_trial import added_losses, may_add_losses, predict_rows
+from keras_sweep.training.logged_metric import LoggedMetric
 from keras_sweep.training.losses import compile_arguments
-from keras_sweep.training.outcome import LoggedMetric
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
 from keras_sweep.trial.plan import DEFAULT_BATCH_SIZE
 
@@ -116,7 +118,12 @@ def verify_model(
     if card.refit is not None:
         checks = _compare_scores("refit ", card.refit.scores, scores, rows)
     else:
-        checks = _check_validation(spec, card, scores, rows, lambda: predict_rows(model, x))
+        facts_of_rows: dict[str, Any] = {
+            "predict": lambda: predict_rows(model, x),
+            "batches": lambda: np.arange(len(rows)) // batch_size,
+            "added": lambda: added_losses(model, x) if may_add_losses(model) else None,
+        }
+        checks = _check_validation(spec, card, scores, rows, facts_of_rows)
     if not checks:
         raise ModelError(
             f"{path} can't compute the scores of its card: your own `fit` or `test_step` computed them",
@@ -126,7 +133,7 @@ def verify_model(
     if test:
         emit(PhaseBegan("test"))
         rows, looks = _open_test_rows(spec, card, data, trained_rows, home)
-        scores = model.evaluate(rows.x, rows.labels, sample_weight=rows.weights, **_QUIET)
+        scores = model.evaluate(rows.x, rows.labels, sample_weight=rows.weights, batch_size=batch_size, **_QUIET)
         checks += _compare_scores("test ", card.test or {}, scores, rows)
     checked = [_find_card_key(check.name) for check in checks]
     if f"validation.{card.metric.name}" in checked:
@@ -222,9 +229,9 @@ def _compare_scores(prefix: str, recorded: Mapping[str, Any], scores: Mapping[st
 
 
 def _check_validation(
-    spec: SweepSpec, card: Card, scores: Mapping[str, float], rows: Rows, predict: Callable[[], Any]
+    spec: SweepSpec, card: Card, scores: Mapping[str, float], rows: Rows, facts_of_rows: Mapping[str, Any]
 ) -> list[Check]:
-    """Check the card's validation scores, value and standard error. `predict` returns the outputs for `rows`."""
+    """Check the card's validation scores, value and standard error. `facts_of_rows` are arguments of `LoggedMetric`."""
     if card.first_seed:  # `validation` has means over the seeds
         return _compare_scores("first_seed ", card.first_seed, scores, rows)
     in_card, metric = card.validation, card.metric.name
@@ -234,7 +241,7 @@ def _check_validation(
         checks.append(Check(f"value ({metric})", ranked, scored, gap(metric, scored, ranked, len(rows))))
     if stderr is None or (value := scores.get(metric.removeprefix("val_"))) is None:
         return checks
-    now = LoggedMetric(spec, spec.loss_arguments, metric, value, rows, predict).standard_error()
+    now = LoggedMetric.from_spec(spec, spec.loss_arguments, metric, value, rows, **facts_of_rows).standard_error()
     if now is not None:
         checks.append(Check("stderr", stderr, now, gap("stderr", now, stderr, 0, tolerance=STDERR)))
     return checks

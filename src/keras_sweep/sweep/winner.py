@@ -30,8 +30,15 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.events import TestEvaluated, WinnerRefitted
 from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.sweep.replay import tell_as_phases, weights_of
-from keras_sweep.training.build_trial import build_trained_model, fits_itself, predict_rows
-from keras_sweep.training.outcome import LoggedMetric, read_numbers
+from keras_sweep.training.build_trial import (
+    added_losses,
+    build_trained_model,
+    fits_itself,
+    may_add_losses,
+    predict_rows,
+)
+from keras_sweep.training.logged_metric import LoggedMetric
+from keras_sweep.training.outcome import read_numbers
 from keras_sweep.training.runner import Watch
 from keras_sweep.trial.events import Noticed
 from keras_sweep.trial.plan import training_plan
@@ -189,16 +196,23 @@ def count_look(study: StudyFile) -> int:
 
 def evaluate(spec: SweepSpec, trial: Result, model: Any, rows: Rows, data: SearchData) -> TestScores:
     """Return a trained model's scores on `rows`, their standard errors, and the accuracy of each class of `data`."""
-    arguments = training_plan(spec, trial.params).loss_arguments
-    options = {"sample_weight": rows.weights, "verbose": 0, "return_dict": True}
+    # A loss may depend on the batch size, which is then the validation's.
+    plan = training_plan(spec, trial.params)
+    options = {"sample_weight": rows.weights, "batch_size": plan.batch_size, "verbose": 0, "return_dict": True}
     scores = read_numbers(model.evaluate(rows.x, rows.labels, **options))
-    predict = cache(lambda: predict_rows(model, rows.x))
-    logged = [LoggedMetric(spec, arguments, name, value, rows, predict) for name, value in scores.items()]
+    facts: dict[str, Any] = {
+        "predict": cache(lambda: predict_rows(model, rows.x)),
+        "batches": lambda: np.arange(len(rows)) // plan.batch_size,
+        "added": cache(lambda: added_losses(model, rows.x) if may_add_losses(model) else None),
+    }
+    logged = [
+        LoggedMetric.from_spec(spec, plan.loss_arguments, name, value, rows, **facts) for name, value in scores.items()
+    ]
     errors = {score.metric: score.standard_error() for score in logged}
     known_errors = {name: error for name, error in errors.items() if error is not None}
     per_class = None
     if data.classes is not None:
-        labels, right = rows.classes, as_probabilities(predict()).argmax(axis=1) == rows.classes
+        labels, right = rows.classes, as_probabilities(facts["predict"]()).argmax(axis=1) == rows.classes
         counts = np.ones(len(rows)) if rows.weights is None else rows.weights.astype(np.float64)
         by_class = [(name, counts * (labels == index)) for index, name in enumerate(data.names_of_classes)]
         per_class = {name: float(np.average(right, weights=weights)) for name, weights in by_class if weights.any()}

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_sweep.data.arrays import Arrays, cut, each, leaves
+from keras_sweep.data.arrays import Array, Arrays, cut, each, leaves
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError
 from keras_sweep.models.build import build_with_fit
@@ -158,3 +158,40 @@ def call_model(model: Any, x: Arrays) -> Arrays:
 def predict_rows(model: Any, x: Arrays) -> Arrays:
     """Return the outputs [N, ...] of `model.predict` for N rows `x`. The last digits may differ from `call_model`."""
     return each(np.asarray, model.predict(x, batch_size=ROWS, verbose=0))
+
+
+def may_add_losses(model: Any) -> bool:
+    """Return whether layers of the model may add losses that depend on the rows: by an activity regularizer, or by
+    `add_loss` in the user's own code."""
+    if getattr(model, "activity_regularizer", None) is not None or not type(model).__module__.startswith("keras."):
+        return True
+    wrapped = getattr(model, "layer", None)
+    return any(map(may_add_losses, [*getattr(model, "layers", ()), *([] if wrapped is None else [wrapped])]))
+
+
+def added_losses(model: Any, x: Arrays) -> Array:
+    """Return the losses that layers add for each of N rows `x`, with the penalties on weights, [N].
+
+    Each row is a batch of its own. NaN if that needs another backend than JAX, or a layer fails for a single row.
+    """
+    import keras
+
+    count = len(leaves(x)[0])
+    unknown = np.full(count, np.nan)
+    if keras.backend.backend() != "jax":
+        return unknown
+    import jax
+
+    groups = (model.trainable_variables, model.non_trainable_variables)
+    values = [[variable.value for variable in group] for group in groups]
+
+    def add(row: Any) -> Any:
+        batch = each(lambda array: array[None], row)
+        return sum(model.stateless_call(*values, batch, training=False, return_losses=True)[2])
+
+    try:
+        compute = jax.jit(jax.vmap(add))
+        parts = [np.asarray(compute(cut(x, start, start + ROWS))) for start in range(0, count, ROWS)]
+    except Exception:  # a user's layer may raise anything
+        return unknown
+    return np.concatenate(parts).astype(np.float64)

@@ -6,10 +6,12 @@ from abc import abstractmethod
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError
@@ -18,10 +20,13 @@ from keras_sweep.process.compiling import enable_compile_cache
 from keras_sweep.process.wall_time import WallTime
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import join
-from keras_sweep.training.checkpoint import CHECKPOINT_SECONDS, LatestCheckpoint
+from keras_sweep.training.build_trial import added_losses, may_add_losses
+from keras_sweep.training.checkpoint import CHECKPOINT_SECONDS, LatestCheckpoint, TrainingState
+from keras_sweep.training.folds import compute_validation_outputs
 from keras_sweep.training.generation import TrainingGeneration
 from keras_sweep.training.group import Group, Report, Segment, Tell
 from keras_sweep.training.lane import EndStates, Lane, LaneEnd
+from keras_sweep.training.logged_metric import number_batches
 from keras_sweep.training.outcome import Failure, find_scored_epoch, make_failure, make_result, trial_objective
 from keras_sweep.training.runner import Runner, Watch
 from keras_sweep.training.segments import Segments, train_segment
@@ -245,6 +250,14 @@ class GroupRunner(Runner):
             raise ModelError(str(result.reason))
         return result
 
+    def _compute_added_losses(self, lane: Lane, state: TrainingState) -> npt.NDArray[np.float64] | None:
+        """Return the losses that layers add for each validation row, [N]; None if no layer does."""
+        if self._spec.function or not may_add_losses(self._programs.get_architecture(lane, state)):
+            return None
+        weights = self._programs.weights(lane, state)
+        params = lane.suggestion.params
+        return np.asarray(compute_validation_outputs(self._spec, params, weights, self._data, added_losses))
+
     def _make_result(self, lane: Lane) -> Result:
         if lane.end is LaneEnd.DIVERGED:
             return make_failure(lane.suggestion, Failure(DIVERGED), lane.curve, lane.seconds)
@@ -266,6 +279,8 @@ class GroupRunner(Runner):
                 right=np.unpackbits(state.right[0], count=len(rows.y)).astype(bool) if state.right else None,
                 predict=lambda: self._programs.predict(lane, state),
                 model=lambda: self._programs.model(lane, state),
+                batches=partial(number_batches, self._data, lane.plan.batch_size),
+                added=lambda: self._compute_added_losses(lane, state),
                 is_validation_score=scored.is_validation_score,
                 reason="; ".join(filter(None, (timed, scored.reason))) or None,
                 pruned_at=len(lane.rows) if lane.end is LaneEnd.PRUNED else None,

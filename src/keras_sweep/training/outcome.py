@@ -19,15 +19,12 @@ from keras_sweep.data.arrays import Array, Arrays, cut
 from keras_sweep.data.search_data import Rows
 from keras_sweep.errors import ModelError, SweepError, UsageError
 from keras_sweep.process.user_code import describe_error
-from keras_sweep.space.distributions import Value
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import strip_styles
-from keras_sweep.training.losses import make_row_function
-from keras_sweep.training.row_values import ACCURACIES, TOP_K, PerRow, is_row_by_row, penalty, row_scores, row_values
+from keras_sweep.training.logged_metric import LoggedMetric
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Curve, Result, Seconds, Suggestion, TrialState, Weights
-from keras_sweep.trial.row_scores import RowScores, from_values
 
 ROWS = 32  # per call of `predict_on_batch`
 CALLS, FIRST_CALLS = 50, 3  # the first calls compile and are not counted
@@ -84,21 +81,18 @@ def make_result(
     reason: str | None = None,  # what to know about the end of a completed trial
     right: Array | None = None,  # [N] whether each row was predicted correctly at that epoch, if the runner knows
     pruned_at: int | None = None,  # the epoch after which the pruner stopped the trial
+    **row_facts: Any,  # of `LoggedMetric`: `batches`, `mask`, `added`
 ) -> Result:
     """Return the result of a completed or pruned trial; a FAIL if a goal besides the objective has no finite value."""
     name, scores, rows_value = spec.objective.name, None, None
     value = curve[name][epoch - 1]
     can_win = pruned_at is None or spec.objective.take_best
-    if right is not None and rows.weights is None:  # with weights, rows count differently
-        is_consistent = abs(float(right.astype(np.float64).mean()) - value) * len(rows) < 0.5
-        scores = from_values(right) if is_consistent else None
-    logged = LoggedMetric(
-        spec, training_plan(spec, suggestion.params).loss_arguments, name, value, rows, cache(predict)
-    )
+    arguments = training_plan(spec, suggestion.params).loss_arguments
+    logged = LoggedMetric.from_spec(spec, arguments, name, value, rows, cache(predict), right=right, **row_facts)
     is_validation_score = (
         name.startswith("val_") and not spec.function and (is_validation_score or pruned_at is not None)
     )
-    if scores is None and can_win and is_validation_score:
+    if logged.has_right_rows or (can_win and is_validation_score):
         with suppress(Exception):  # calling a user's layer again may raise anything; the trial then has no row scores
             scores, rows_value = logged.row_scores()
     scores = scores and scores.average(spec.search.seeds)
@@ -186,71 +180,6 @@ def is_transient(error: BaseException) -> bool:
             return True
         cause = cause.__cause__
     return False
-
-
-@dataclass(frozen=True, slots=True)
-class LoggedMetric:
-    """A logged value of a metric, with the inputs to compute the metric for each row."""
-
-    spec: SweepSpec
-    arguments: Mapping[str, Value]  # of the loss
-    metric: str  # "val_accuracy"
-    value: float
-    rows: Rows
-    predict: Callable[[], Arrays]  # outputs on `rows`
-
-    def row_scores(self) -> tuple[RowScores | None, float | None]:
-        inputs = self._find_inputs()
-        if inputs is None or (self.spec.outputs and not is_row_by_row(*inputs[:2])):
-            return None, None  # row scores need a metric of a single output
-        return row_scores(*inputs)
-
-    def standard_error(self) -> float | None:
-        inputs = self._find_inputs()
-        return None if inputs is None else standard_error(*inputs)
-
-    def _find_inputs(self) -> tuple[str, str, float, Rows, Callable[[], Any], PerRow] | None:
-        """Return the arguments of `row_scores` and `standard_error`: for "val_price_mae", "val_mae" of output "price".
-
-        None if the metric combines several outputs, or is Keras's with arguments, which `row_values` ignores.
-        """
-        spec, metric, arguments, rows, predict = self.spec, self.metric, self.arguments, self.rows, self.predict
-        if (place := spec.find_output(metric)) is not None:
-            name, metric = place
-            spec, rows = spec.output(name), replace(rows, y=spec.part(rows.y, name))
-            arguments, predict = spec.loss_arguments, lambda: self.spec.part(self.predict(), name)
-        has_arguments = "python" not in spec.metric_arguments.get(metric.removeprefix("val_"), ("python",))
-        if spec.outputs or has_arguments:
-            return None
-        return metric, spec.loss, self.value, rows, predict, make_row_function(spec, metric, arguments)
-
-
-def standard_error(
-    metric: str, loss: str, value: float, rows: Rows, predict: Callable[[], Array], row_function: PerRow = None
-) -> float | None:
-    """Return the standard error of a metric's logged `value`; None if it is unknown.
-
-    `loss` names the loss, and `predict()` returns the outputs on `rows`. `row_function` is from `make_row_function`.
-    """
-    is_share, count, by_values = metric.removeprefix("val_") in ACCURACIES | TOP_K, float(len(rows)), None
-    if count > 1 and (rows.weights is not None or not is_share):
-        values = row_values(metric, loss, rows, predict, row_function)
-        if values is not None and row_function is not None:
-            if penalty(metric, value, float(values.mean())) is None:
-                return None
-            is_share = bool(np.isin(values, (0, 1)).all())
-        by_values = None if values is None else float(values.std(ddof=1) / math.sqrt(count))
-    if rows.weights is not None:  # effective number of equally weighted rows: Kish 1965, "Survey sampling"
-        weights = rows.weights.astype(np.float64)
-        count = float(weights.sum() ** 2 / (weights**2).sum())
-    if is_share:
-        # A share p of right rows has the error sqrt(p (1 - p) / n), which is 0 if every row is right. Half of Wilson's
-        # 68.3 % interval (z = 1) is never 0, and is larger if p is below 0.15 or above 0.85. The difference is visible
-        # only with few rows. Wilson 1927, "Probable inference, the law of succession, and statistical inference".
-        variance = max(value * (1 - value), 0.0) / count
-        wilson = math.sqrt(variance + 1 / (4 * count**2)) / (1 + 1 / count)
-        return max(math.sqrt(variance) if by_values is None else by_values, wilson)
-    return by_values
 
 
 def measure_goals(spec: SweepSpec, weights: Weights, model: Callable[[], tuple[Any, Arrays]]) -> dict[str, float]:

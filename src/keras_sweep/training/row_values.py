@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from keras_sweep.data.arrays import Array, ravel_column
+from keras_sweep.data.arrays import Array
 from keras_sweep.data.labels import LOSS_NEEDS
 from keras_sweep.data.search_data import Rows
 from keras_sweep.process.compiling import Effort
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.trial.row_scores import OF_ALL_ROWS, RowScores, from_outputs, from_values
 
 ACCURACIES = frozenset({"accuracy", "acc", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy"})
 TOP_K = frozenset({"top_k_categorical_accuracy", "sparse_top_k_categorical_accuracy"})
@@ -52,15 +51,24 @@ def score_all_rows(metric: Any, rows: Rows, outputs: Array) -> float:
 
 
 PerRow = Callable[[Any, Any], Any] | None
+MEAN, WEIGHTED_MEAN = "sum_over_batch_size", "mean_with_sample_weight"  # reductions of a loss, by Keras's names
 
 
 def row_values(
-    metric: str, loss: str, rows: Rows, predict: Callable[[], Array], row_function: PerRow = None
+    metric: str,
+    loss: str,
+    rows: Rows,
+    predict: Callable[[], Array],
+    row_function: PerRow = None,
+    *,
+    reduction: str = MEAN,
+    batches: Array | None = None,
+    mask: Array | None = None,
 ) -> npt.NDArray[np.float64] | None:
     """Return [N] float64, the contribution of each row to a metric; None if the metric is no known mean over rows.
 
     `metric` is the name in Keras's logs ("val_accuracy", "val_loss"), `loss` the loss's name. `predict()` returns
-    outputs [N, ...]. `row_function` is from `make_row_function`. `weigh_values` weighs the result if rows have weights.
+    outputs [N, ...]. `row_function` is from `make_row_function`. The other arguments are those of `contribute`.
     """
     import keras
 
@@ -76,32 +84,64 @@ def row_values(
     function = _compile(function) if keras.backend.backend() == "jax" else function
     labels = y if row_function is not None and y.ndim == outputs.ndim else _reshape_labels(y, outputs)
     try:
-        contributions = np.asarray(keras.ops.convert_to_numpy(function(labels, outputs)), np.float64)
+        values = np.asarray(keras.ops.convert_to_numpy(function(labels, outputs)), np.float64)
     except Exception:  # a user's function may only accept batches
         if row_function is None:
             raise
         return None
-    if contributions.shape[:1] != outputs.shape[:1]:  # a single number for all rows
+    if values.shape[:1] != outputs.shape[:1]:  # a single number for all rows
         return None
-    if name == "cosine_similarity" and not metric.endswith("loss"):
-        contributions = -contributions  # Keras flips the sign of the loss, which is minimized
-    values: npt.NDArray[np.float64] = contributions.reshape(len(outputs), -1).mean(axis=1)
-    return values if rows.weights is None else weigh_values(metric, values, rows.weights)
+    is_loss = metric.removeprefix("val_") == "loss"
+    if name == "cosine_similarity" and not is_loss:
+        values = -values  # Keras flips the sign of the loss, which is minimized
+    if not is_loss:
+        reduction, batches = WEIGHTED_MEAN, None
+    return contribute(values, rows.weights, reduction=reduction, batches=batches, mask=mask)
 
 
-def weigh_values(metric: str, values: npt.NDArray[np.float64], weights: Array) -> npt.NDArray[np.float64]:
-    """Weigh the row `values` [N] with sample `weights` [N]. The result's plain mean is Keras's value for weighted rows.
+def contribute(
+    values: npt.NDArray[np.float64],
+    weights: Array | None = None,
+    *,
+    reduction: str = MEAN,
+    batches: Array | None = None,
+    mask: Array | None = None,
+) -> npt.NDArray[np.float64]:
+    """Return what each row contributes to a loss or metric, [N]. The plain mean is the value that Keras logs.
 
-    For a loss, Keras divides the weighted sum by the number of rows. A metric is the weighted mean m. Linearized, a row
-    with value v and weight w contributes m + w (v - m) / mean(w). The plain standard error of these values is the
-    weighted mean's, also for differences of trials and for bootstrap samples. Sources: Cochran 1977, "Sampling
-    techniques", chapter 6; Gatz and Smith 1995, "The standard error of a weighted mean concentration".
+    A loss is computed in each batch, and batches count by their rows. In a batch, it is the weighted sum of `values`
+    divided by their number, not masked; by nothing for the reduction "sum"; by the sum of weights for
+    "mean_with_sample_weight" (keras/src/losses/loss.py). A metric is "mean_with_sample_weight" of all rows.
+
+    A ratio A/D of sums over rows is linearized: a row with the parts a and d contributes A/D + (a - d A/D) n / D. The
+    plain standard error of these values is the ratio's, also for differences of trials and for bootstrap samples.
+    Sources: Cochran 1977, "Sampling techniques", chapter 6; Gatz and Smith 1995, "The standard error of a weighted mean
+    concentration".
+
+    Args:
+        values: [N, ...] of each label.
+        weights: [N] sample weights, or None.
+        reduction: the loss's `reduction`.
+        batches: [N] the number of each row's batch; None: all rows are in a batch.
+        mask: [N, ...] which labels count; None: all.
     """
-    w = weights.astype(np.float64)
-    if metric.removeprefix("val_") == "loss":
-        return values * w
-    mean = np.average(values, weights=w)
-    return np.asarray(mean + w / w.mean() * (values - mean))
+    flat = values.reshape(len(values), -1)
+    counts: npt.NDArray[np.float64] = np.ones_like(flat)
+    if mask is not None:
+        labels = mask.reshape(*mask.shape, *[1] * (values.ndim - mask.ndim))
+        counts = np.broadcast_to(labels, values.shape).reshape(flat.shape).astype(np.float64)
+    weighted = counts if weights is None else counts * weights.astype(np.float64).reshape(-1, 1)
+    above, below = (weighted * flat).sum(1), counts.sum(1) if reduction == MEAN else weighted.sum(1)
+    batch = np.zeros(len(flat), np.intp) if batches is None else batches
+    rows = np.bincount(batch)[batch]
+    if reduction == "sum":
+        return np.asarray(above * rows)
+    if below.min() == below.max() > 0:  # a plain mean, without rounding
+        return np.asarray(above / below)
+    total = np.bincount(batch, below)[batch]
+    divisor = np.where(total > 0, total, 1.0)
+    mean = np.where(total > 0, np.bincount(batch, above)[batch] / divisor, 0.0)
+    return np.asarray(mean + np.where(total > 0, rows / divisor, 0.0) * (above - below * mean))
 
 
 @cache
@@ -123,33 +163,6 @@ def find_accuracy_function(name: str, y: tuple[int, ...], outputs: tuple[int, ..
         )
     function: Callable[[Any, Any], Any] = getattr(keras.metrics, name)
     return function
-
-
-def row_scores(
-    metric: str, loss: str, value: float, rows: Rows, predict: Callable[[], Array], row_function: PerRow = None
-) -> tuple[RowScores | None, float | None]:
-    """Return (row scores, None), or (None, mean of the row values) if the mean contradicts the logged `value`.
-
-    Returns (None, None) without row values, or if rounding, ties or a user's function may explain that mean and `value`
-    differ. If a loss contains a penalty on the weights, each row gets it. Scores of AUC hold outputs and labels.
-    """
-    if _metric_name(metric, loss) in OF_ALL_ROWS:
-        return from_outputs(predict(), ravel_column(rows.y), *rows.arrays[2:]), None
-    if (values := row_values(metric, loss, rows, predict, row_function)) is None:
-        return None, None
-    mean = float(values.mean())
-    if (rest := penalty(metric, value, mean)) is not None:
-        return from_values(values + rest), None
-    is_mismatch = row_function is None and abs(value - mean) > LEAST_MISMATCH * max(abs(mean), abs(value))
-    return None, mean if is_mismatch else None
-
-
-def penalty(metric: str, value: float, mean: float) -> float | None:
-    """Return a loss's penalty on weights: logged `value` - mean over rows. 0 if only rounding, None if neither."""
-    rest = value - mean
-    if abs(rest) <= CLOSE * max(abs(value), CLOSE):
-        return 0.0
-    return rest if metric.removeprefix("val_") == "loss" and rest > 0 else None
 
 
 def _metric_name(metric: str, loss: str) -> str:

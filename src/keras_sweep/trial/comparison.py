@@ -11,9 +11,6 @@ from keras_sweep.space.search_space import Objective
 from keras_sweep.trial.ranking import can_win, comparable, has_value, order_key, score
 from keras_sweep.trial.result import Result, TrialState
 
-PAIRED = "paired"  # trials are compared row by row; all comparisons together hold at 95 %
-MARGINAL = "marginal"  # without row scores: values tie within the larger of two standard errors
-
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
@@ -32,7 +29,7 @@ class Behind:
 
     behind: float  # in the metric's unit; a positive value is worse, for either direction of the metric
     stderr: float | None  # of `behind`; None for the winner, and where rows can't be compared in pairs
-    tie: bool  # whether these rows can't tell the trial from the winner
+    tie: bool  # whether the trial is in the best set, which has the best of all with 95 %; False without row scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +53,10 @@ class Comparison:
     best: int | None = None  # the trial that the other trials are compared with
     estimate: Estimate | None = None  # None without row scores
     behind: Mapping[int, Behind] = field(default_factory=dict)  # by trial number, for trials that could have won
-    method: str = MARGINAL
-    rows: int | None = None  # validation rows that were compared
+    rows: int | None = None  # validation rows that were compared; None: values were compared
     more: MoreTrials | None = None  # None if it can't be estimated
     all_rows: int | None = None  # all validation rows, if only `rows` of them were compared
+    units: str = ""  # what was drawn independently among these rows: "12,000 rows", "2,000 rows in 40 groups"
 
     def to_json(self) -> dict[str, Any]:
         behind = {str(number): (gap.behind, gap.stderr, gap.tie) for number, gap in self.behind.items()}
@@ -78,8 +75,8 @@ class Comparison:
 
 
 def compare_by_value(results: Sequence[Result], objective: Objective) -> Comparison:
-    """Compare each trial with the best by value. A difference within the larger of the two standard errors is a tie.
-    Trials that were scored on other rows are not tied. Imported trials are compared only if no trial can win."""
+    """Compare each trial with the best by value. No trial is in a best set, since values do not say which may be best.
+    Imported trials are compared only if no trial can win."""
     rivals = [result for result in results if can_win(result, objective)]
     rivals = rivals or [result for result in results if comparable(result, objective)]
     best = min(rivals, key=lambda result: order_key(result, objective), default=None)
@@ -91,9 +88,8 @@ def compare_by_value(results: Sequence[Result], objective: Objective) -> Compari
         value, best_value = score(trial)[0], score(best)[0] if trial.final else best.value
         assert value is not None and best_value is not None
         distance = objective.key(value) - objective.key(best_value)
-        width = max(usable_error(best) or 0.0, usable_error(trial) or 0.0)
-        behind[trial.number] = Behind(distance, None, trial.rows == best.rows and abs(distance) <= width)
-    return Comparison(best.number, behind=drop_lonely_ties(behind))
+        behind[trial.number] = Behind(distance, None, False)
+    return Comparison(best.number, behind=behind)
 
 
 def drop_lonely_ties(behind: dict[int, Behind]) -> dict[int, Behind]:

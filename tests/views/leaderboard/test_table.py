@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from keras_sweep.record.facts import Baseline
-from keras_sweep.trial.comparison import PAIRED, Behind, Comparison, Estimate, MoreTrials
+from keras_sweep.trial.comparison import Behind, Comparison, Estimate, MoreTrials
 from keras_sweep.trial.result import Seconds, Suggestion, TrialState
 from keras_sweep.views.leaderboard.rows import leaderboard_rows
 from keras_sweep.views.leaderboard.table import leaderboard_table, print_leaderboard
@@ -83,7 +83,7 @@ def test_an_imported_trial_without_a_curve_shows_the_epochs_asked_for_and_no_tim
 
 PRUNED_ONE = result(1, 0.9, state=PRUNED, reason="pruned at epoch 3")
 LOSSES = [result(0, 0.45, stderr=None), result(1, 0.45, stderr=None), result(2, 0.47)]
-BEHIND_LOSS = Comparison(0, None, {0: Behind(0.0, None, True), 2: Behind(0.02, 0.003, False)}, PAIRED, 100)
+BEHIND_LOSS = Comparison(0, None, {0: Behind(0.0, None, True), 2: Behind(0.02, 0.003, False)}, 100)
 EQUAL = "equal values rank by val_loss, then by fewer epochs, then by number"
 SAID = {
     "one": ([result(0)], {}, (), ("equal values", "optimistic", "state", "in all trials")),
@@ -149,7 +149,7 @@ COMPARED = Comparison(
     0,
     Estimate(0.8476, 0.8411, 0.8538, 0.85, "bootstrap"),
     {number: Behind(*each) for number, each in enumerate(BEHIND)},
-    PAIRED,
+   
     12_000,
     MoreTrials(32, 0.0002, 0.0041),
 )
@@ -188,7 +188,7 @@ def test_who_is_better_than_the_winner_with_the_seed_of_the_search_is_explained(
     again = result(0, 0.83, params={"seed": 43})
     best = replace(result(0, 0.85), finalists=(again,), final=True)
     behind = {0: Behind(0.0, None, True), 1: Behind(-0.0011, 0.0015, True)}
-    compared = Comparison(0, None, behind, PAIRED, 12_000)
+    compared = Comparison(0, None, behind, 12_000)
     note = "behind below 0: better than the winner with the search's seed; the winner ranks by its mean over 2 seeds"
     assert note in text_of([best, result(1, 0.8411)], comparison=compared, width=120).splitlines()
     assert "behind below 0" not in paired(120)

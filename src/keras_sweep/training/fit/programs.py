@@ -129,6 +129,10 @@ class FitPrograms:
             live.parts[0].model.set_weights(list(state.trainable))
             return live.parts[0].model, self.data.validation.x
 
+    def get_architecture(self, lane: Lane, state: TrainingState) -> Any:
+        """Return a Keras model with the layers of the lane's model."""
+        return self.model(lane, state)[0]
+
     def predict(self, lane: Lane, state: TrainingState) -> Arrays:
         """Return the outputs [N, ...] on the validation rows; with folds, the out-of-fold outputs."""
         with _trial_lock:

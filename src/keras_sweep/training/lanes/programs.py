@@ -153,6 +153,11 @@ class Programs:
         with self._build_lock:
             return build_trained_model(self._spec, lane.suggestion.params, weights, rows), rows.validation.x
 
+    def get_architecture(self, lane: Lane, state: TrainingState) -> Any:
+        """Return a Keras model with the layers of the lane's model. Its weights and numbers may be another lane's."""
+        del state
+        return self.get_template(lane.signature, 0).model
+
     def predict(self, lane: Lane, state: TrainingState) -> Array:
         """Return a lane's outputs [rows, ...] on validation rows. With folds, each model predicts its held-out rows."""
         inputs = [self._data.take_held(fold).x for fold in self._data.folds] or [self._data.validation.x]

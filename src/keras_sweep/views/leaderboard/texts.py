@@ -8,7 +8,7 @@ from functools import partial
 from keras_sweep.record.facts import TestScores
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import escape, join, pluralize
-from keras_sweep.trial.comparison import PAIRED, Comparison, Estimate, find_doubts
+from keras_sweep.trial.comparison import Estimate, find_doubts
 from keras_sweep.trial.ranking import SeedScores, loss_name
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.rows import FRONT, LeaderboardRow, Ranking, is_number, varying_names, winning_row
@@ -189,7 +189,8 @@ def leaderboard_notes(ranking: Ranking) -> list[str]:
         common = {name: value for name, value in rows[0].params.items() if name not in varying}
         notes += [f"in all trials: {params_text(common)}"] if common else []
     if tied := [row for row in rows if row.tie]:
-        notes.append(f"{TIE} {_ties_text(tied, comparison)}")
+        judged = f", judged on {comparison.units}" if comparison is not None and comparison.units else ""
+        notes.append(f"{TIE} the best of all is among these {len(tied):,} trials (95 %{judged})")
     if other_rows := sum(row.other_rows for row in rows):
         trials = f"{pluralize(other_rows, 'trial')} with other validation rows than the winner"
         notes.append(f"{trials}: only values are compared")
@@ -215,9 +216,7 @@ def leaderboard_notes(ranking: Ranking) -> list[str]:
         if (more := comparison.more) is not None:
             worth = "worth it" if more.worth_it else "not worth it"
             gain = f"{more.trials:,} more would gain at most {difference_text(more.gain, objective, unit=True)}"
-            resolution = (
-                f"{comparison.rows or 0:,} rows show differences above {difference_text(more.resolved, objective)}"
-            )
+            resolution = f"{comparison.units} show differences above {difference_text(more.resolved, objective)}"
             notes.append(f"More trials are {worth}: {gain}, and {resolution}.")
     elif best is not None and candidates > 1:
         kind = "trial" if objective.take_best else "completed trial"
@@ -253,18 +252,6 @@ def mismatch_text(
     side = "better" if objective.is_better(score, estimate.value) else "worse"
     rows = "the test rows differ from the validation rows"
     return f"The test score is {distance} {side} than expected, and not by chance: {rows}."
-
-
-def _ties_text(tied: Sequence[LeaderboardRow], comparison: Comparison | None) -> str:
-    best = tied[0]
-    if comparison is not None and comparison.method == PAIRED:
-        ties = pluralize(len(tied) - 1, "other trial")
-        are = "is" if len(tied) == 2 else "are"
-        return f"{ties} {are} as good as the winner, as far as {comparison.rows:,} rows can tell (paired test, 95 %)."
-    if best.stderr is None:
-        return f"{len(tied):,} trials tie for the best value"
-    within = score_text(best.value, best.stderr).partition(" ")[2]
-    return f"{len(tied):,} trials tie within a standard error ({within}): these rows can't tell them apart"
 
 
 def _front_notes(rows: Sequence[LeaderboardRow], objective: Objective) -> list[str]:

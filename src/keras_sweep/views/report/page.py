@@ -169,8 +169,10 @@ def number_cards(page: PageContent) -> list[tuple[str, str]]:
     if not page.sweep.facts.has_models:
         return cards
     tied = sum(row.tie for row in page.rows)
-    among = "tied trials (≈), including the winner: these rows can't tell them apart"
-    return [*cards, (str(tied), among if tied else "ties: no other trial is as good, as far as these rows can tell")]
+    among = f"trials (≈), the winner included: the best of all is among them (95 %, judged on {comparison.units})"
+    if not tied and comparison.rows is None:
+        return cards
+    return [*cards, (str(tied or 1), among if tied else "trial is the best of all (95 %): the winner stands alone")]
 
 
 def _test_card(page: PageContent) -> tuple[str, str] | None:
