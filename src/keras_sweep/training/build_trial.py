@@ -160,6 +160,81 @@ def predict_rows(model: Any, x: Arrays) -> Arrays:
     return each(np.asarray, model.predict(x, batch_size=ROWS, verbose=0))
 
 
+def training_argument(model: Any, *, training: bool) -> dict[str, bool]:
+    """Return the argument `training` for `model.stateless_call`, if the model's `call` takes it."""
+    return {"training": training} if "training" in model.call_signature_parameters else {}
+
+
+def read_mask(output: Any) -> Any:
+    """Return the mask that Keras keeps with a layer's output; None without a mask."""
+    import keras
+
+    class MaskReader(keras.layers.Layer):  # type: ignore[misc]
+        supports_masking = True
+
+        def call(self, inputs: Any, mask: Any = None) -> Any:
+            del inputs
+            return mask
+
+    return MaskReader(name="mask", autocast=False)(output)
+
+
+def has_masks(model: Any, x: Arrays) -> bool:
+    """Return whether an output of the model has a mask, as `Embedding(mask_zero=True)` makes it. Compiles nothing."""
+    import keras
+
+    row = cut(x, 0, 1)
+    try:
+        if keras.backend.backend() == "jax":
+            import jax
+
+            masks = jax.eval_shape(partial(_call_for_masks, model), *_variable_values(model), row)
+        else:
+            masks = each(read_mask, model(row, training=False))
+    except Exception:  # a model that only its own steps can call
+        return False
+    return any(mask is not None for mask in leaves(masks))
+
+
+def output_masks(model: Any, x: Arrays) -> Arrays:
+    """Return the mask [N, ...] of each output for N rows `x`; None for an output without a mask.
+
+    Keras leaves masked labels out of losses and metrics.
+    """
+    import keras
+
+    if keras.backend.backend() == "jax":
+        import jax
+
+        call: Any = partial(jax.jit(partial(_call_for_masks, model)), *_variable_values(model))
+    else:
+
+        def call(part: Any) -> Any:
+            return each(read_mask, model(part, training=False))
+
+    to_numpy = keras.ops.convert_to_numpy
+    parts = [call(cut(x, start, start + ROWS)) for start in range(0, len(leaves(x)[0]), ROWS)]
+    return each(
+        lambda *masks: None if masks[0] is None else np.concatenate([np.asarray(to_numpy(mask)) for mask in masks]),
+        *parts,
+    )
+
+
+def _call_for_masks(model: Any, trainable: Any, other: Any, x: Any) -> Any:
+    """Return the masks of the model's outputs on a batch. Traced by JAX.
+
+    `evaluate` calls the model in this way. A compiled call of a model returns outputs without masks.
+    """
+    outputs, _ = model.stateless_call(trainable, other, x, **training_argument(model, training=False))
+    return each(read_mask, outputs)
+
+
+def _variable_values(model: Any) -> list[list[Any]]:
+    """Return the values of the model's trainable and other variables, as `stateless_call` takes them."""
+    groups = (model.trainable_variables, model.non_trainable_variables)
+    return [[variable.value for variable in group] for group in groups]
+
+
 def may_add_losses(model: Any) -> bool:
     """Return whether layers of the model may add losses that depend on the rows: by an activity regularizer, or by
     `add_loss` in the user's own code."""
@@ -182,12 +257,11 @@ def added_losses(model: Any, x: Arrays) -> Array:
         return unknown
     import jax
 
-    groups = (model.trainable_variables, model.non_trainable_variables)
-    values = [[variable.value for variable in group] for group in groups]
+    values, mode = _variable_values(model), training_argument(model, training=False)
 
     def add(row: Any) -> Any:
         batch = each(lambda array: array[None], row)
-        return sum(model.stateless_call(*values, batch, training=False, return_losses=True)[2])
+        return sum(model.stateless_call(*values, batch, return_losses=True, **mode)[2])
 
     try:
         compute = jax.jit(jax.vmap(add))

@@ -22,7 +22,7 @@ def compute_validation_outputs(
     call: Callable[[Any, Arrays], Arrays] = predict_rows,
     name: str = "this trial",
 ) -> Arrays:
-    """Return the trained model's outputs [N, ...] for the validation rows, computed by `call(model, x)`. With folds,
+    """Return the trained model's outputs [N, ...] for the validation rows, computed by `call(model, x)`. An output may be None. With folds,
     `weights` has the weights of all folds' models in order, and each row is predicted by the model that was not trained
     on it. Raises as `build_trained_model`."""
     outputs, folds = [], max(len(data.folds), 1)
@@ -31,7 +31,7 @@ def compute_validation_outputs(
         rows = data.fold(index)
         model = build_trained_model(spec, params, weights[count * index : count * (index + 1)], rows, name)
         outputs.append(call(model, rows.validation.x))
-    return each(lambda *by_fold: join_fold_rows(by_fold, data), *outputs)
+    return each(lambda *by_fold: None if by_fold[0] is None else join_fold_rows(by_fold, data), *outputs)
 
 
 def join_scores(name: str, values: Sequence[Any], rows: Sequence[Array], weights: Array | None) -> Any:

@@ -48,6 +48,15 @@ def metrics_argument(spec: SweepSpec, data: SearchData) -> dict[str, Any]:
     return {"weighted_metrics" if data.weighs else "metrics": metrics}
 
 
+MEAN, WEIGHTED_MEAN, SUM = "sum_over_batch_size", "mean_with_sample_weight", "sum"  # reductions, by Keras's names
+
+
+def find_reduction(spec: SweepSpec, arguments: Mapping[str, Value]) -> str:
+    """Return how the loss, created with `arguments`, joins the values of a batch. Keras's "mean" is `MEAN`, too."""
+    reduction = getattr(make_loss(spec, arguments), "reduction", MEAN)
+    return MEAN if reduction == "mean" else str(reduction)
+
+
 def make_loss(spec: SweepSpec, arguments: Mapping[str, Value]) -> Any:
     """Return the loss for `compile`, created with `arguments`. Raises ModelError if the loss does not accept these.
 

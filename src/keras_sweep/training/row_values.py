@@ -12,6 +12,7 @@ from keras_sweep.data.labels import LOSS_NEEDS
 from keras_sweep.data.search_data import Rows
 from keras_sweep.process.compiling import Effort
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.training.losses import MEAN, SUM, WEIGHTED_MEAN
 
 ACCURACIES = frozenset({"accuracy", "acc", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy"})
 TOP_K = frozenset({"top_k_categorical_accuracy", "sparse_top_k_categorical_accuracy"})
@@ -51,7 +52,6 @@ def score_all_rows(metric: Any, rows: Rows, outputs: Array) -> float:
 
 
 PerRow = Callable[[Any, Any], Any] | None
-MEAN, WEIGHTED_MEAN = "sum_over_batch_size", "mean_with_sample_weight"  # reductions of a loss, by Keras's names
 
 
 def row_values(
@@ -96,6 +96,10 @@ def row_values(
         values = -values  # Keras flips the sign of the loss, which is minimized
     if not is_loss:
         reduction, batches = WEIGHTED_MEAN, None
+    if mask is not None and mask.shape[values.ndim :] == (1,):
+        mask = mask[..., 0]
+    if mask is not None and mask.shape != values.shape[: mask.ndim]:  # not of this metric's labels
+        return None
     return contribute(values, rows.weights, reduction=reduction, batches=batches, mask=mask)
 
 
@@ -134,7 +138,7 @@ def contribute(
     above, below = (weighted * flat).sum(1), counts.sum(1) if reduction == MEAN else weighted.sum(1)
     batch = np.zeros(len(flat), np.intp) if batches is None else batches
     rows = np.bincount(batch)[batch]
-    if reduction == "sum":
+    if reduction == SUM:
         return np.asarray(above * rows)
     if below.min() == below.max() > 0:  # a plain mean, without rounding
         return np.asarray(above / below)

@@ -13,7 +13,7 @@ from keras_sweep.data.arrays import Arrays
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.process.backend import clear_session, collect_only_new_garbage
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.training.build_trial import build_trained_model, call_model, compile_trial, fits_itself
+from keras_sweep.training.build_trial import build_trained_model, call_model, compile_trial, fits_itself, has_masks
 from keras_sweep.training.checkpoint import TrainingState, join_states, split_state
 from keras_sweep.training.fit.function import FunctionTraining
 from keras_sweep.training.fit.training import FitTraining, OwnFitTraining
@@ -130,8 +130,15 @@ class FitPrograms:
             return live.parts[0].model, self.data.validation.x
 
     def get_architecture(self, lane: Lane, state: TrainingState) -> Any:
-        """Return a Keras model with the layers of the lane's model."""
-        return self.model(lane, state)[0]
+        """Return a Keras model with the layers of the lane's model. Its weights may be of another epoch."""
+        live = self._live
+        is_live = live is not None and live.suggestion == lane.suggestion and live.parts
+        return live.parts[0].model if live is not None and is_live else self.model(lane, state)[0]
+
+    def has_masks(self, lane: Lane, state: TrainingState) -> bool:
+        """Return whether an output of the lane's model has a mask."""
+        with _trial_lock:
+            return has_masks(self.get_architecture(lane, state), self.data.fold(0).validation.x)
 
     def predict(self, lane: Lane, state: TrainingState) -> Arrays:
         """Return the outputs [N, ...] on the validation rows; with folds, the out-of-fold outputs."""

@@ -158,6 +158,11 @@ class Programs:
         del state
         return self.get_template(lane.signature, 0).model
 
+    def has_masks(self, lane: Lane, state: TrainingState) -> bool:
+        """Return whether an output of the lane's model has a mask."""
+        del state
+        return self.get_template(lane.signature, 0).has_masks
+
     def predict(self, lane: Lane, state: TrainingState) -> Array:
         """Return a lane's outputs [rows, ...] on validation rows. With folds, each model predicts its held-out rows."""
         inputs = [self._data.take_held(fold).x for fold in self._data.folds] or [self._data.validation.x]
@@ -220,7 +225,7 @@ class Programs:
 
     def mask(self, signature: Signature) -> Signature:
         """Return a signature that trials with unequal batch sizes can share, or `signature` if that costs too much."""
-        if not signature.structure or not has_row_mean_scores(self._spec):
+        if not signature.structure or not has_row_mean_scores(self._spec, signature):
             return signature
         # Rows beyond a trial's batch size get weight 0. So full batches and the short last batch share a step, too.
         if not has_independent_rows(signature.structure, training=True) or self.choose_effort(signature) is Effort.FULL:

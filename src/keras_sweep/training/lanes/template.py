@@ -20,7 +20,14 @@ from keras_sweep.process.user_code import user_errors
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import averages
-from keras_sweep.training.build_trial import ROWS, compile_model, make_optimizer
+from keras_sweep.training.build_trial import (
+    ROWS,
+    compile_model,
+    has_masks,
+    make_optimizer,
+    read_mask,
+    training_argument,
+)
 from keras_sweep.training.checkpoint import Arrays, TrainingState
 from keras_sweep.training.lanes.lane_numbers import LaneNumbers, Numbers, SharedStructure, use_lane_numbers
 from keras_sweep.training.lanes.signature import PLACEHOLDER, OptimizerVariant, Signature, from_key
@@ -110,7 +117,10 @@ class Template:
                 loss, (unscaled, y_pred, other, metrics) = model.compute_loss_and_updates(
                     trainable, other, metrics, x, y, weights, training=training, optimizer_variables=optimizer_variables
                 )
-            unscaled, y_pred = jax.lax.stop_gradient((unscaled, y_pred))
+            if training:
+                # The copies have no mask. So training metrics count masked labels, as in `fit` on JAX, where the
+                # outputs leave `jax.value_and_grad` without their masks. Validation keeps the masks, as `evaluate`.
+                unscaled, y_pred = jax.lax.stop_gradient((unscaled, y_pred))
             if mask is not None:
                 masked = mask if metric_weights is None else mask * metric_weights
                 metrics = self.update_metrics(
@@ -128,10 +138,12 @@ class Template:
         """Evaluate a lane on `batch`: x, y and perhaps row weights. Return (`other`, `metrics`, right) after the batch.
 
         `other`: the non-trainable variables. `lane`: the lane's own numbers; None if all models are equal.
-        `right` [rows]: whether the row is predicted correctly; None if the objective is no accuracy of whole rows.
+        `right` [rows]: whether the row is predicted correctly; None if the objective is no accuracy of whole rows, or
+        if the outputs have a mask.
         """
         _, (other, metrics, outputs) = self.make_forward(training=False)(trainable, other, metrics, lane, *batch)
-        return other, metrics, self.find_right_rows(batch[1], outputs)
+        right = self.find_right_rows(batch[1], outputs)
+        return other, metrics, None if right is None or read_mask(outputs) is not None else right
 
     def update_metrics(self, metrics: Any, loss: Any, rows: Any, update: Callable[[Any], Any]) -> list[Any]:
         """Return the metric variables after a batch of `rows` rows. Call `update` with each metric except the loss."""
@@ -157,6 +169,12 @@ class Template:
         return "conv_general_dilated" in self._jaxpr_text
 
     @cached_property
+    def has_masks(self) -> bool:
+        """Whether an output of the model has a mask. Callers must not hold `tracing`."""
+        with self.tracing:
+            return has_masks(self.model, self._first_batch)
+
+    @cached_property
     def has_loop(self) -> bool:
         """Whether the model has a loop, like a recurrent layer over the steps of a series."""
         return "scan[" in self._jaxpr_text or "while[" in self._jaxpr_text
@@ -164,7 +182,7 @@ class Template:
     @cached_property
     def _jaxpr_text(self) -> str:
         def call(trainable: Any, other: Any, x: Any) -> Any:
-            return self.model.stateless_call(trainable, other, x, **_training_argument(self.model, training=True))
+            return self.model.stateless_call(trainable, other, x, **training_argument(self.model, training=True))
 
         return str(jax.make_jaxpr(call)(list(self.trainable), list(self.other), self._first_batch))
 
@@ -178,7 +196,7 @@ class Template:
 
     @cached_property
     def _predict_program(self) -> Any:
-        mode = _training_argument(self.model, training=False)
+        mode = training_argument(self.model, training=False)
 
         def call(lane_numbers: Any, *state_and_x: Any) -> Any:
             with use_lane_numbers(self.model, self.shared, lane_numbers):
@@ -225,10 +243,6 @@ class DataOrder:
                 if epoch + 1 == len(self._states):
                     self._states.append(self._random.get_state())
             return order.astype(np.int32)
-
-
-def _training_argument(model: Any, *, training: bool) -> dict[str, bool]:
-    return {"training": training} if "training" in model.call_signature_parameters else {}
 
 
 def _make_plan(signature: Signature, variant: OptimizerVariant) -> TrainingPlan:

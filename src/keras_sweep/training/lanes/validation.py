@@ -10,8 +10,10 @@ from keras_sweep.data.arrays import cut
 from keras_sweep.data.search_data import Rows
 from keras_sweep.process.backend import without_tensorflow
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.training.lanes.signature import Signature, from_key
 from keras_sweep.training.lanes.structure import has_independent_rows
 from keras_sweep.training.lanes.template import Template
+from keras_sweep.training.losses import MEAN, find_reduction
 from keras_sweep.training.row_values import ACCURACIES, LOSSES, TOP_K
 
 MAX_ROWS = 2048
@@ -37,9 +39,14 @@ _SUMS = frozenset(
 )
 
 
-def has_row_mean_scores(spec: SweepSpec) -> bool:
+def has_row_mean_scores(spec: SweepSpec, signature: Signature) -> bool:
     """Return whether the loss and all metrics are known to be means of a value per row."""
-    return spec.loss in ROW_LOSSES and set(spec.metrics) <= ROW_LOSSES | ACCURACIES
+    return _has_mean_loss(spec, signature) and spec.loss in ROW_LOSSES and set(spec.metrics) <= ROW_LOSSES | ACCURACIES
+
+
+def _has_mean_loss(spec: SweepSpec, signature: Signature) -> bool:
+    """Return whether the loss of a batch is the mean over its rows: no sum, and not divided by the sum of weights."""
+    return find_reduction(spec, from_key(signature.loss)) == MEAN
 
 
 def choose_validation_batch(template: Template, *, row_wise: bool, rows: int, lanes: int) -> int:
@@ -54,14 +61,17 @@ def choose_validation_batch(template: Template, *, row_wise: bool, rows: int, la
 
 def can_use_any_batch_size(spec: SweepSpec, template: Template, rows: Rows) -> bool:
     """Return whether validation scores are known to be the same for any batch size."""
-    if template.signature.structure and has_row_mean_scores(spec):
+    if template.signature.structure and has_row_mean_scores(spec, template.signature):
         return has_independent_rows(template.signature.structure, training=False)
     excluded = _BATCH_DEPENDENT | (_BATCH_DEPENDENT_IN_ONE_COLUMN if rows.y.size == len(rows.y) else frozenset())
     if spec.loss not in LOSSES - excluded or not set(spec.metrics) <= (LOSSES | ACCURACIES | TOP_K | _SUMS) - excluded:
         return False
+    if not _has_mean_loss(spec, template.signature):
+        return False
     if spec.model.kind == "dense":
         return True
-    if not has_independent_layers(template.model):
+    # The loss of a batch is divided by the number of labels that are not masked.
+    if not has_independent_layers(template.model) or template.has_masks:
         return False
     with template.tracing:
         return not (template.other and has_stateful_test_step(template, rows))
