@@ -30,8 +30,8 @@ from printed import print_machine, print_table
 from keras_sweep.honest.best_set import find_best_set
 from keras_sweep.honest.estimate import estimate_winner
 from keras_sweep.honest.scores import METRICS, MeanScores, MetricScores, Scores
-from keras_sweep.trial.units import Units
 from keras_sweep.training.row_values import WEIGHTED_MEAN, contribute
+from keras_sweep.trial.units import Units
 
 NORMAL = NormalDist()
 SHARED = 0.6  # how alike the rows of a group are, against 1 for a row's own difficulty

@@ -7,8 +7,6 @@ from dataclasses import replace
 import pytest
 
 from keras_sweep.trial.comparison import (
-    MARGINAL,
-   
     Behind,
     Comparison,
     Estimate,

@@ -88,7 +88,7 @@ def test_copies_of_a_row_are_in_its_unit():
 def test_sums_add_up_the_rows_of_each_unit(kind):
     values = np.random.default_rng(0).random((2, 6)).astype(kind)
     units = Units.from_groups(GROUPS)
-    expected = [[sum(row[GROUPS == group]) for group in "abc"] for row in values]
+    expected = [[sum(row[group == GROUPS]) for group in "abc"] for row in values]
     sums = units.sum(values)
     assert sums.dtype == kind and sums == pytest.approx(np.array(expected))
     assert units.sum(values[0]) == pytest.approx(np.array(expected[0]))  # of a single model

@@ -149,7 +149,6 @@ COMPARED = Comparison(
     0,
     Estimate(0.8476, 0.8411, 0.8538, 0.85, "bootstrap"),
     {number: Behind(*each) for number, each in enumerate(BEHIND)},
-   
     12_000,
     MoreTrials(32, 0.0002, 0.0041),
 )
