@@ -7,7 +7,7 @@ from functools import partial
 
 from keras_sweep.record.facts import TestScores
 from keras_sweep.space.search_space import Objective
-from keras_sweep.space.text import escape, join, pluralize
+from keras_sweep.space.text import escape, itemize, join, pluralize
 from keras_sweep.trial.comparison import Estimate, find_doubts
 from keras_sweep.trial.ranking import SeedScores, loss_name
 from keras_sweep.trial.result import TrialState
@@ -191,6 +191,7 @@ def leaderboard_notes(ranking: Ranking) -> list[str]:
     if tied := [row for row in rows if row.tie]:
         judged = f", judged on {comparison.units}" if comparison is not None and comparison.units else ""
         notes.append(f"{TIE} the best of all is among these {len(tied):,} trials (95 %{judged})")
+        notes.append(_finalist_note(tied))
     if other_rows := sum(row.other_rows for row in rows):
         trials = f"{pluralize(other_rows, 'trial')} with other validation rows than the winner"
         notes.append(f"{trials}: only values are compared")
@@ -224,6 +225,20 @@ def leaderboard_notes(ranking: Ranking) -> list[str]:
             f"the winner's {escape(objective.name)} is optimistic, as the best of {pluralize(candidates, kind)}"
         )
     return notes
+
+
+def _finalist_note(tied: Sequence[LeaderboardRow]) -> str:
+    """Say which trials of the best set were trained again with new seeds, and why the others were not."""
+    again, others = [row.number for row in tied if row.final], [row for row in tied if not row.final]
+    reasons = [
+        f"{itemize(row.number for row in others if row.again == reason)} ({reason})"
+        for reason in dict.fromkeys(row.again for row in others)
+    ]
+    if not again:
+        return f"none of these was trained again with new seeds: {others[0].again}"
+    return f"of these, trained again with new seeds: {itemize(again)}" + (
+        "; not: " + "; ".join(reasons) if reasons else ""
+    )
 
 
 def interval_text(estimate: Estimate) -> str:
