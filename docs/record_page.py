@@ -142,7 +142,7 @@ COMPARISON: Lines = {
     "digest": ("digest of the trials that were compared", None),
     "best": ("the winner's number", None),
     "estimate": ("its expected score: `value`, `low`, `high`, `naive`, `method`", None),
-    "behind": ("trial -> how far it is behind, the standard error, and whether it is tied", None),
+    "behind": ("trial -> how far it is behind, the standard error, and whether it is in the best set", None),
     "method": ("`paired`: row by row; `marginal`: by the values alone", None),
     "rows": ("validation rows that were compared", None),
     "all_rows": ("all validation rows, if only 200,000 of them were compared; else `null`", 640_000),
