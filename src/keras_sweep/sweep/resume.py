@@ -26,7 +26,7 @@ from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.sweep.replay import weights_of
 from keras_sweep.system.disk import is_open_to_others
 from keras_sweep.training.build_trial import (
-    added_losses,
+    compute_added_losses,
     build_trained_model,
     call_model,
     may_add_losses,
@@ -206,7 +206,7 @@ def _recompute_scores(sweep: OpenSweep, trial: Result) -> RowScores | None:
     def add() -> Array | None:
         first = weights[: len(weights) // max(len(data.folds), 1)]
         model = build_trained_model(spec, trial.params, first, data.fold(0), trial.name)
-        return compute(added_losses) if may_add_losses(model) else None
+        return compute(compute_added_losses) if may_add_losses(model) else None
 
     for call in (call_model, predict_rows):  # the runner used a plain call or a compiled call
         batches = partial(number_batches, data, plan.batch_size)

@@ -20,7 +20,7 @@ from keras_sweep.process.compiling import enable_compile_cache
 from keras_sweep.process.wall_time import WallTime
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import join
-from keras_sweep.training.build_trial import added_losses, may_add_losses
+from keras_sweep.training.build_trial import compute_added_losses, may_add_losses
 from keras_sweep.training.checkpoint import CHECKPOINT_SECONDS, LatestCheckpoint, TrainingState
 from keras_sweep.training.folds import compute_validation_outputs
 from keras_sweep.training.generation import TrainingGeneration
@@ -256,7 +256,7 @@ class GroupRunner(Runner):
             return None
         weights = self._programs.weights(lane, state)
         params = lane.suggestion.params
-        return np.asarray(compute_validation_outputs(self._spec, params, weights, self._data, added_losses))
+        return np.asarray(compute_validation_outputs(self._spec, params, weights, self._data, compute_added_losses))
 
     def _make_result(self, lane: Lane) -> Result:
         if lane.end is LaneEnd.DIVERGED:

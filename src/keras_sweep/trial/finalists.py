@@ -21,8 +21,8 @@ NONE = "the sweep has no finalists"
 
 
 def order_candidates(results: Sequence[Result], objective: Objective) -> tuple[list[Result], frozenset[int]]:
-    """Return the best trials in the order in which they become finalists, and the numbers of those that have as good a
-    value as the best: it differs by at most the larger standard error."""
+    """Return the best trials in the order in which they become finalists, and the numbers of the trials whose values
+    are as good as the best: they differ by at most the larger standard error."""
     plain = [replace(trial, finalists=(), final=False) for trial in results if trial.is_whole]
     ranked = sorted(
         (trial for trial in plain if can_win(trial, objective)), key=lambda trial: order_key(trial, objective)
