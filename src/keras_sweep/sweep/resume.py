@@ -26,9 +26,9 @@ from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.sweep.replay import weights_of
 from keras_sweep.system.disk import is_open_to_others
 from keras_sweep.training.build_trial import (
-    compute_added_losses,
     build_trained_model,
     call_model,
+    compute_added_losses,
     may_add_losses,
     predict_rows,
 )

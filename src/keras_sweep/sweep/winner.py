@@ -31,8 +31,8 @@ from keras_sweep.sweep.events import TestEvaluated, WinnerRefitted
 from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.sweep.replay import tell_as_phases, weights_of
 from keras_sweep.training.build_trial import (
-    compute_added_losses,
     build_trained_model,
+    compute_added_losses,
     fits_itself,
     may_add_losses,
     predict_rows,
