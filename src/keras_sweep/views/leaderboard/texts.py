@@ -286,7 +286,8 @@ def _order_notes(rows: Sequence[LeaderboardRow], objective: Objective) -> list[s
     notes = []
     values = [row.value for row in rows if row.value is not None and row.comparable]
     if len(set(values)) < len(values):
-        notes.append(f"equal values rank by {loss_name(objective)}, then by fewer epochs, then by number")
+        by_loss = "" if objective.name == loss_name(objective) else f"{loss_name(objective)}, then by "
+        notes.append(f"equal values rank by {by_loss}fewer epochs, then by number")
     if any(row.final for row in rows):
         notes.append("trials trained with more seeds rank first, by the mean over all seeds (± its standard error)")
     if any(row.state is TrialState.PRUNED and row.value is not None for row in rows):
