@@ -143,8 +143,8 @@ COMPARISON: Lines = {
     "best": ("the winner's number", None),
     "estimate": ("its expected score: `value`, `low`, `high`, `naive`, `method`", None),
     "behind": ("trial -> how far it is behind, the standard error, and whether it is in the best set", None),
-    "method": ("`paired`: row by row; `marginal`: by the values alone", None),
     "rows": ("validation rows that were compared", None),
+    "units": ("what was drawn independently among these rows: `12,000 rows`, `2,000 rows in 40 groups`", None),
     "all_rows": ("all validation rows, if only 200,000 of them were compared; else `null`", 640_000),
     "more": ("what more trials would gain: `trials`, `gain`, `resolved`; `null` if unknown", None),
 }
