@@ -15,6 +15,7 @@ from keras_sweep.training.outcome import (
     find_best_epoch,
     find_scored_epoch,
     has_diverged,
+    is_out_of_memory,
     is_transient,
     make_curve,
     make_failure,
@@ -33,16 +34,23 @@ def caused(error: BaseException, cause: BaseException) -> BaseException:
     return error
 
 
-OF_THE_MACHINE = [
+OF_MEMORY = [
     MemoryError(),
+    OSError(errno.ENOMEM, "Cannot allocate memory"),
+    RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 8 bytes"),
+    RuntimeError("CUDA out of memory."),
+    RuntimeError("INTERNAL: CUDA_ERROR_OUT_OF_MEMORY"),
+    RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"),
+    type("OutOfMemoryError", (Exception,), {})("no room"),
+    type("ResourceExhaustedError", (Exception,), {})("no room"),
+    type("InternalError", (Exception,), {"__module__": "tensorflow.python.framework"})("Dst tensor: out of memory"),
+    caused(ValueError("x"), caused(ValueError("y"), MemoryError())),
+]
+OF_THE_MACHINE = [
     OSError(errno.ENOSPC, "No space left on device"),
     OSError(errno.ETIMEDOUT, "no"),
     ConnectionResetError(),
     TimeoutError(),
-    RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 8 bytes"),
-    RuntimeError("CUDA out of memory."),
-    type("OutOfMemoryError", (Exception,), {})("no room"),
-    caused(ValueError("x"), caused(ValueError("y"), MemoryError())),
 ]
 OF_THE_TRIAL = [
     ValueError("out of memory"),  # a user's own words
@@ -53,9 +61,10 @@ OF_THE_TRIAL = [
 ]
 
 
-@pytest.mark.parametrize("error", [*OF_THE_MACHINE, *OF_THE_TRIAL], ids=repr)
-def test_memory_disk_and_network_may_be_there_again_and_a_trials_own_fault_stays(error):
+@pytest.mark.parametrize("error", [*OF_MEMORY, *OF_THE_MACHINE, *OF_THE_TRIAL], ids=repr)
+def test_disk_and_network_may_be_there_again_and_memory_and_a_trials_own_fault_stay(error):
     assert is_transient(error) == (error in OF_THE_MACHINE)
+    assert is_out_of_memory(error) == (error in OF_MEMORY)
 
 
 @pytest.mark.parametrize("train", [lanes, fitted])
@@ -182,14 +191,16 @@ def test_a_trial_without_a_value_of_a_further_goal_fails_and_says_which():
 
 
 def test_a_failure_says_what_was_raised_without_colours_and_its_end():
-    error = caused(DataError("\x1b[31mno rows\x1b[0m", hint="Give some"), MemoryError())
+    error = caused(DataError("\x1b[31mno rows\x1b[0m", hint="Give some"), TimeoutError())
     failure = Failure.from_error(error)
     assert failure.reason.startswith("no rows") and failure.is_transient
-    assert "\x1b" not in failure.traceback and failure.traceback.startswith("MemoryError")
+    assert "\x1b" not in failure.traceback and failure.traceback.startswith("TimeoutError")
     long = Failure.from_error(ValueError("x" * 30_000))
     assert len(long.traceback) == 20_000 and not long.is_transient
     result = make_failure(Suggestion(3, {}, sampler_seconds=0.5), failure)
     assert (result.state, result.value, result.curve, result.seconds.sampler) == (TrialState.FAIL, None, {}, 0.5)
     assert (result.reason, result.traceback, result.is_transient) == (failure.reason, failure.traceback, True)
+    large = make_failure(Suggestion(3, {}), Failure.from_error(MemoryError("8 TiB")))
+    assert large.reason == "out of memory: MemoryError: 8 TiB" and large.is_out_of_memory and not large.is_transient
     kept = make_failure(Suggestion(3, {}), failure, {"loss": (1.0,)}, Seconds(train=2.0))
     assert (kept.curve, kept.seconds.train) == ({"loss": (1.0,)}, 2.0)
