@@ -52,6 +52,7 @@ STUDY: Lines = {
     "fingerprint": ("digest of the training and validation rows", None),
     "test_fingerprint": ("digest of the test rows", None),
     "model_code": ("file, or part of your model's function -> digest of its code", {"own_models.py": "5f0c6a"}),
+    "data_code": ("file of the function that returns the rows -> digest of its code", {"own_rows.py": "1d94be"}),
     "keras_config": ("Keras's settings", None),
     "versions": ("package -> version", None),
     "seconds": ("part of the sweep -> wall time in seconds", None),

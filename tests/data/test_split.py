@@ -303,3 +303,19 @@ def test_with_a_split_by_time_neighbouring_times_are_a_unit() -> None:
     codes = units.codes[np.argsort(times, kind="stable")]
     assert (np.diff(codes) >= 0).all()
     assert all(len(set(units.codes[times == day].tolist())) == 1 for day in set(times.tolist()))
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        (
+            {"train": 50, "test": 10},
+            "40 for training, 10 for validation (20% drawn from the training rows), 10 for test",
+        ),
+        ({"train": 50, "validation": 9}, "50 for training, 9 for validation (given), none for test"),
+    ],
+)
+def test_rows_in_parts_say_which_rows_are_which(parts: dict[str, int], said: str, tmp_path: Path) -> None:
+    rows = {name: (np.zeros((count, 2)), np.arange(count) % 2) for name, count in parts.items()}
+    source = call_python(DataSpec("python", register_arrays(rows)), tmp_path)
+    assert split_rows(source, Split(), LabelForm.INDEX).source.notices[0].startswith(f"rows: {said}")

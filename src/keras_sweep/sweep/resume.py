@@ -12,7 +12,7 @@ from keras_sweep.errors import ChangedSweep, RecordError
 from keras_sweep.files.arrays import write_arrays
 from keras_sweep.files.atomic import write_text
 from keras_sweep.files.plain import read_plain
-from keras_sweep.models.build import MODEL_CODE, find_changed_code, model_code
+from keras_sweep.models.build import data_code, find_changed_code, model_code
 from keras_sweep.process.backend import KERAS_CONFIG, describe_config_changes, get_versions
 from keras_sweep.record import saved
 from keras_sweep.record.facts import Facts
@@ -70,7 +70,7 @@ def open_study(
                 emit(Noticed(f"{path} belongs to a record that is missing: it is renamed to {set_aside(path).name}"))
         attributes: dict[str, Any] = {"spec": flatten_spec(spec), "fingerprint": fingerprint}
         attributes |= {"versions": get_versions(), "origin": str(spec.folder.resolve())}
-        more = {MODEL_CODE: model_code(spec), "learned": len(learned)}
+        more = {"model_code": model_code(spec), "data_code": data_code(spec), "learned": len(learned)}
         attributes |= {key: value for key, value in more.items() if value}
         study = StudyFile.create(folder, spec, attributes, learned)
         if is_open_to_others(folder.path):
@@ -124,8 +124,10 @@ def check_same(spec: SweepSpec, facts: Facts, loaded: Mapping[str, Any] | None =
     if KERAS_CONFIG in loaded and facts.keras_config is not None:
         for line in describe_config_changes(facts.keras_config, loaded[KERAS_CONFIG]):
             changes.append(f"{line} (by keras.json, the environment, or code that sets it)")
-    if code_changes := find_changed_code(facts.model_code, model_code(spec)):
-        changes.append(f"the code of the model: {', '.join(code_changes)} (restore the old code to resume)")
+    codes = {"model": (facts.model_code, model_code(spec)), "data": (facts.data_code, data_code(spec))}
+    for what, (recorded, now) in codes.items():
+        if files := find_changed_code(recorded, now):
+            changes.append(f"the code of the {what}: {', '.join(files)} (restore the old code to resume)")
     if not changes:
         return
     message = f"the sweep {spec.name!r} was started with other settings"
