@@ -8,9 +8,26 @@ most cases all models are equal: then all are truly best, and a sweep that marks
 sweeps whose interval holds the winner's true score; 95 % are promised. "marked" is the mean number of marked trials.
 "counting rows" is what the same functions do if they take each row for a unit.
 
-Machine: MACHINE_LINE
+Two cores of an AMD EPYC, 2026-12-06, 300 sweeps a row:
 
-TABLE
+    24 models, if not named otherwise     left out  covered  marked  counting rows
+    4 equal models, 2,000 rows               4.7 %   97.3 %     3.9
+    24 equal models, 2,000 rows              4.7 %   98.0 %    23.9
+    64 equal models, 2,000 rows              5.0 %   98.3 %    63.9
+    24 equal models, 50 rows                 0.0 %   99.3 %    24.0
+    24 models, one best, 2,000 rows          0.3 %   97.0 %    15.1
+    40 groups of 50 rows                     3.7 %   96.0 %    24.0   97.7 %, 42.7 %
+    200 groups of 10 rows                    5.3 %   96.7 %    23.9   35.7 %, 83.0 %
+    15 groups of 50 rows                     1.7 %   96.3 %    24.0   99.0 %, 45.3 %
+    losses, 40 groups of 50 rows             3.0 %   95.0 %    24.0  100.0 %, 35.0 %
+    a series of 2,000 times                  6.3 %   96.3 %    23.9  100.0 %, 40.3 %
+    a series of 500 times                    5.3 %   95.7 %    23.9  100.0 %, 36.0 %
+    50 rows of 144 labels                    3.7 %   97.0 %    24.0
+    weights from 0.1 to 10, 2,000 rows       6.0 %   97.7 %    23.9
+    5 folds, 200 groups of 10 rows           4.7 %   97.7 %    23.9   38.0 %, 83.7 %
+    precision, 5 % positive of 4,000 rows    4.3 %   97.3 %    11.9
+
+The interval of 64 equal models, and of 24 with 50 rows, is a little too wide: it holds the truth in over 98 %.
 """
 
 from __future__ import annotations
@@ -30,8 +47,8 @@ from printed import print_machine, print_table
 from keras_sweep.honest.best_set import find_best_set
 from keras_sweep.honest.estimate import estimate_winner
 from keras_sweep.honest.scores import METRICS, MeanScores, MetricScores, Scores
-from keras_sweep.trial.units import Units
 from keras_sweep.training.row_values import WEIGHTED_MEAN, contribute
+from keras_sweep.trial.units import Units
 
 NORMAL = NormalDist()
 SHARED = 0.6  # how alike the rows of a group are, against 1 for a row's own difficulty

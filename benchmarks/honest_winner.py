@@ -19,20 +19,19 @@ so fewer epochs decide; how steady a curve is, by which finalists are chosen, is
 all held-out rows, too: a repetition chooses among the trials that it led to. The estimate is that of the search's
 winner; in the last two columns that of the mean over the seeds of the finalists' winner, as a sweep then has it.
 
-Machine: two cores of an AMD EPYC, shared and busy, 2026-11-26; 400 repetitions each, six minutes, after twelve of
-training
+Machine: two shared cores of an Intel Xeon, 2026-12-07; 400 repetitions each, three minutes, after three of training
 
     validation rows           bias, SE   naive, SE  covered  best tied  ties        regret  with finalists
-    Fashion-MNIST, 300      0.03 ±0.03  0.90 ±0.02   96.8 %     99.2 %    44  0.848 ±0.057    0.403 ±0.019
-    Fashion-MNIST, 1,000   -0.02 ±0.03  0.77 ±0.02   96.2 %     99.2 %    34  0.479 ±0.038    0.278 ±0.013
-    Fashion-MNIST, 12,000  -0.08 ±0.03  0.37 ±0.03   95.5 %     98.0 %    11  0.267 ±0.012    0.121 ±0.008
-    digits, 300             0.06 ±0.03  0.80 ±0.03   96.8 %     99.8 %    33  1.184 ±0.115    0.730 ±0.103
-    digits, 1,000          -0.09 ±0.03  0.53 ±0.03   96.8 %     99.2 %    20  1.202 ±0.125    0.744 ±0.124
-    digits, 12,000         -0.02 ±0.03  0.23 ±0.03   94.8 %     98.8 %     3  1.104 ±0.112    0.668 ±0.105
+    Fashion-MNIST, 300      0.03 ±0.03  0.90 ±0.02   96.5 %    100.0 %    51  0.852 ±0.060    0.403 ±0.019
+    Fashion-MNIST, 1,000   -0.03 ±0.03  0.76 ±0.02   96.0 %    100.0 %    43  0.450 ±0.029    0.275 ±0.013
+    Fashion-MNIST, 12,000  -0.08 ±0.03  0.37 ±0.03   95.5 %     99.5 %    17  0.267 ±0.012    0.121 ±0.008
+    digits, 300             0.06 ±0.03  0.80 ±0.03   96.8 %    100.0 %    41  1.173 ±0.113    0.735 ±0.103
+    digits, 1,000          -0.09 ±0.03  0.54 ±0.03   96.8 %    100.0 %    28  1.202 ±0.124    0.696 ±0.114
+    digits, 12,000         -0.02 ±0.03  0.23 ±0.03   95.0 %     99.8 %     4  1.058 ±0.106    0.664 ±0.104
 
-After finalists, in the same order: bias 0.04, 0.05, -0.03, 0.08, -0.02, -0.06 (each ±0.02 or 0.03), covered in 96.5,
-95.2, 95.8, 95.0, 95.2 and 96.0 %. Less a quarter of the luck of the search's winner instead: -0.13, -0.12, -0.10,
--0.04, -0.09, -0.03.
+After finalists, in the same order: bias 0.04, 0.05, -0.03, 0.08, -0.01, -0.07 (each ±0.02 or 0.03), covered in 96.2,
+95.0, 95.8, 95.2, 95.2 and 95.8 %. Less a quarter of the luck of the search's winner instead (2026-11-26): -0.13, -0.12,
+-0.10, -0.04, -0.09, -0.03.
 
     64 models all alike, 200 tables each: true share, rows
     0.5, 20: -0.03 ±0.05   0.7, 20: 0.08 ±0.06   0.8, 20: 0.04 ±0.04   0.9, 20: -0.00 ±0.01   covered: 95.0 to 100 %

@@ -55,9 +55,7 @@ def draw(rows: Sequence[LeaderboardRow]) -> str:
     ]
     for points in range(-2, math.floor(MOST) + 3, 2):
         parts.append(f'<path d="M{x(points):.1f} {TOP - 6}V{height - BOTTOM + 6}" stroke="{LINE}"/>')
-        parts.append(
-            f'<text x="{x(points):.1f}" y="{height - 20}" text-anchor="middle" fill="#57606a">{points}</text>'
-        )
+        parts.append(f'<text x="{x(points):.1f}" y="{height - 20}" text-anchor="middle" fill="#57606a">{points}</text>')
     for place, row in enumerate(shown):
         y, color = TOP + ROW * (place + 0.5), IN_SET if row.tie else OUT
         points, error = 100 * (row.behind or 0.0), 196 * (row.behind_stderr or 0.0)

@@ -1,5 +1,6 @@
 """Windows of a series."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -136,3 +137,13 @@ def test_windows_are_as_keras_cuts_them(tmp_path: Path) -> None:
     own = keras.utils.timeseries_dataset_from_array(values, values[4:, 0], sequence_length=3, batch_size=None)
     x, y = map(np.array, zip(*own.as_numpy_iterator(), strict=True))
     assert np.array_equal(train.x, x) and np.array_equal(train.y, y)
+
+
+def test_a_unit_of_a_series_is_a_block_of_times_at_least_as_long_as_the_horizon(tmp_path: Path) -> None:
+    write(tmp_path)
+    for horizon, least in ((1, 1), (9, 9)):
+        data = load_search_data(spec_of(series(horizon=horizon, validation=0.6, test=0.0), "mse", tmp_path))
+        units, rows = data.validation.units, len(data.validation)
+        assert units is not None and (np.diff(units.codes) >= 0).all()
+        assert units.count == max(rows // max(math.ceil(1.3 * math.sqrt(rows)), least), 1)
+        assert np.bincount(units.codes).min() >= least

@@ -1,5 +1,6 @@
 """The split is scikit-learn's, row by row."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,14 +13,17 @@ from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
 from keras_sweep.data.array_sources import call_python, read_npz
+from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.labels import LabelForm, loss_needs
+from keras_sweep.data.sealed_test import open_test
+from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.data.source import Parts, RawRows, SourceRows, read_source
 from keras_sweep.data.split import Encoding, fit_encoding, split_rows
 from keras_sweep.data.table_files import rank_values
 from keras_sweep.errors import DataError
 from keras_sweep.process.user_objects import register_arrays
 from keras_sweep.space.data_spec import DataSpec, Split
-from keras_sweep.space.sweep_spec import Output
+from keras_sweep.space.sweep_spec import Output, SweepSpec
 from tests.helpers.data_specs import spec_of
 
 
@@ -98,8 +102,8 @@ def test_rows_that_can_not_be_encoded_are_named() -> None:
     rows = RawRows(pl.DataFrame({"a": [*range(40)]}), np.arange(40.0), weights)
     with pytest.raises(DataError, match=r"all weights of the training rows of it\.csv are 0"):
         encoded(rows, "mean_squared_error", Split()).rows("train")
-    late = RawRows(pl.DataFrame({"a": [*range(40)]}), np.array(["p", "q"] * 19 + ["r", "r"], object), None,
-                   {"by": np.arange(40)})  # fmt: skip
+    late = RawRows(pl.DataFrame({"a": [*range(40)]}), np.array(["p", "q"] * 19 + ["r", "r"], object),
+                   places={"by": np.arange(40)})  # fmt: skip
     encoding = encoded(late, "sparse_categorical_crossentropy", Split(time="by"))
     with pytest.raises(DataError, match=r"the test rows of it\.csv have classes that no training row has: 'r'"):
         encoding.rows("test")
@@ -124,7 +128,7 @@ def test_labels_of_several_outputs_have_the_names_of_the_losses() -> None:
 def split_by(values: list[object] | np.ndarray, how: Split) -> Parts:
     """The parts of rows that are numbered, with classes in turn, and that have these groups or times."""
     numbers = np.arange(len(values))
-    rows = RawRows(numbers[:, None], numbers % 2, None, {"by": rank_values(values, len(values), how, "`by`")})
+    rows = RawRows(numbers[:, None], numbers % 2, places={"by": rank_values(values, len(values), how, "`by`")})
     return split_rows(SourceRows("s", rows), how, LabelForm.INDEX)
 
 
@@ -151,7 +155,7 @@ def test_no_group_stands_on_both_sides(values: list[object], share: float, seed:
 @given(groups_of_rows, st.sampled_from([2, 3]), st.booleans())
 def test_no_group_stands_on_both_sides_of_a_fold(values: list[object], folds: int, of_numbers: bool) -> None:
     how, numbers = Split(folds=folds, test=0, groups="by"), np.arange(len(values))
-    rows = RawRows(numbers[:, None], numbers % 2 * 1.0, None, {"by": rank_values(values, len(values), how, "`by`")})
+    rows = RawRows(numbers[:, None], numbers % 2 * 1.0, places={"by": rank_values(values, len(values), how, "`by`")})
     form = LabelForm.NUMBER if of_numbers else LabelForm.INDEX
     if len(set(values)) < folds:
         with pytest.raises(DataError, match=f"'by' has {len(set(values))} group"):
@@ -251,3 +255,67 @@ def test_a_source_must_have_what_it_is_split_by(tmp_path: Path) -> None:
             split_rows(
                 call_python(DataSpec("python", register_arrays(arrays), split=how), tmp_path), how, LabelForm.ANY
             )
+
+
+def loaded(how: Split, **columns: np.ndarray) -> tuple[SweepSpec, SearchData]:
+    """60 rows that are numbered, with these columns."""
+    rows = {"x": np.arange(60.0)[:, None], "y": np.arange(60) % 2, **columns}
+    spec = spec_of(DataSpec("python", register_arrays(rows), split=how))
+    return spec, load_search_data(spec)
+
+
+def numbers_of(rows: Rows) -> np.ndarray:
+    return np.asarray(rows.x)[:, 0].astype(int)
+
+
+def test_rows_drawn_at_random_are_units_of_their_own() -> None:
+    _, data = loaded(Split())
+    assert data.train.units is None and data.validation.units is None
+
+
+def test_the_rows_of_a_group_are_a_unit_in_each_part() -> None:
+    patients = np.arange(60) // 5
+    spec, data = loaded(Split(groups="patient"), patient=patients)
+    for rows in (data.train, data.validation, open_test(spec, data)):
+        assert rows.units is not None and rows.units.name == "groups"
+        groups = patients[numbers_of(rows)]
+        assert rows.units.count == len(set(groups)) and len(rows.units) == len(rows)
+        pairs = set(zip(groups.tolist(), rows.units.codes.tolist(), strict=True))
+        assert len(pairs) == rows.units.count  # a unit for each group
+
+
+def test_with_folds_a_group_is_the_same_unit_in_all_folds() -> None:
+    patients = np.arange(60) // 5
+    _, data = loaded(Split(folds=3, groups="patient"), patient=patients)
+    units, groups = data.validation.units, patients[numbers_of(data.validation)]
+    assert units is not None and units.count == len(set(groups))
+    assert len(set(zip(groups.tolist(), units.codes.tolist(), strict=True))) == units.count
+
+
+def test_with_a_split_by_time_neighbouring_times_are_a_unit() -> None:
+    days = np.random.default_rng(0).permutation(30).repeat(2)
+    _, data = loaded(Split(validation=0.4, test=0.2, time="day"), day=days)
+    units, times = data.validation.units, days[numbers_of(data.validation)]
+    assert units is not None
+    distinct = len(set(times.tolist()))
+    length = math.ceil(1.3 * math.sqrt(distinct))
+    assert units.count == distinct // length and units.name == f"blocks of {distinct // units.count} times"
+    codes = units.codes[np.argsort(times, kind="stable")]
+    assert (np.diff(codes) >= 0).all()
+    assert all(len(set(units.codes[times == day].tolist())) == 1 for day in set(times.tolist()))
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        (
+            {"train": 50, "test": 10},
+            "40 for training, 10 for validation (20% drawn from the training rows), 10 for test",
+        ),
+        ({"train": 50, "validation": 9}, "50 for training, 9 for validation (given), none for test"),
+    ],
+)
+def test_rows_in_parts_say_which_rows_are_which(parts: dict[str, int], said: str, tmp_path: Path) -> None:
+    rows = {name: (np.zeros((count, 2)), np.arange(count) % 2) for name, count in parts.items()}
+    source = call_python(DataSpec("python", register_arrays(rows)), tmp_path)
+    assert split_rows(source, Split(), LabelForm.INDEX).source.notices[0].startswith(f"rows: {said}")

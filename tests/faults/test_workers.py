@@ -201,7 +201,7 @@ def test_a_worker_that_lives_on_reads_an_edited_module_again_and_refuses_other_c
     monkeypatch.setitem(build.__globals__, "NAME", "set")
     given = replace(spec, model=ModelSpec("python", register_function(build)))
     shared = task.Client(one_process, given, load_search_data(given), pytest.fail)
-    with pytest.raises(SweepError, match="its model code differs from the sweep's: the global `NAME`"):
+    with pytest.raises(SweepError, match="its code differs from the sweep's: the global `NAME`"):
         shared.look(look)
 
 

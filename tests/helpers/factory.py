@@ -36,4 +36,6 @@ def make_spec(
 
 def accuracy_error(share: float, rows: int) -> float | None:
     """The standard error of an accuracy on so many validation rows; no outputs of a model are needed."""
-    return LoggedMetric("val_accuracy", "mse", share, Rows(np.zeros(rows), np.zeros(rows)), pytest.fail).standard_error()
+    return LoggedMetric(
+        "val_accuracy", "mse", share, Rows(np.zeros(rows), np.zeros(rows)), pytest.fail
+    ).standard_error()

@@ -120,8 +120,9 @@ def main() -> None:
 # What each command would else import itself.
 IMPORTED = """
     keras keras_tuner optuna.samplers platformdirs.unix polars rich._unicode_data.unicode17-0-0 ruamel.yaml
-    sklearn.datasets keras_sweep.api.session keras_sweep.cli.main keras_sweep.honest.estimate keras_sweep.honest.ties
-    keras_sweep.search.keras_tuner.engine keras_sweep.search.samplers keras_sweep.search.sampler_engine
+    sklearn.datasets keras_sweep.api.session keras_sweep.cli.main keras_sweep.honest.estimate
+    keras_sweep.honest.best_set keras_sweep.search.keras_tuner.engine keras_sweep.search.samplers
+    keras_sweep.search.sampler_engine
     keras_sweep.record.candidates keras_sweep.sweep.validation_outputs keras_sweep.sweep.replay
     keras_sweep.training.fit.programs
     keras_sweep.training.fit.runner keras_sweep.views.report.page tests.helpers.disk_faults

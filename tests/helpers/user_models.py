@@ -271,3 +271,30 @@ def noisy(input_shape, classes, noise, rate, gaussian, alpha, units=12):
 def halving():
     """A callback: the learning rate halves each epoch."""
     return keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2 if epoch else rate)
+
+
+@keras.saving.register_keras_serializable()
+class FitsInPairs(keras.layers.Dense):
+    """A layer that needs too much memory in a program of more than two lanes."""
+
+    def call(self, inputs):
+        kernel = self.kernel.value
+        if len(getattr(getattr(kernel, "val", None), "shape", ())) == 3 and kernel.val.shape[kernel.batch_dim] > 2:
+            raise MemoryError(f"Unable to allocate {kernel.val.shape[kernel.batch_dim]} GiB")
+        return super().call(inputs)
+
+
+def fits_in_pairs():
+    return keras.Sequential([keras.Input((64,)), FitsInPairs(10, activation="softmax")])
+
+
+@keras.saving.register_keras_serializable()
+class FitsNowhere(keras.layers.Dense):
+    def call(self, inputs):
+        if hasattr(self.kernel.value, "batch_dim"):  # in a program, however small
+            raise MemoryError("Unable to allocate 8 TiB")
+        return super().call(inputs)
+
+
+def fits_nowhere():
+    return keras.Sequential([keras.Input((64,)), FitsNowhere(10, activation="softmax")])

@@ -215,9 +215,7 @@ def test_finalists_are_compared_by_means_and_other_models_by_their_single_seed()
     first = (common + 0.2 * random.normal(size=(6, count)) + levels[:, None]).astype(np.float32)
     # Of the finalists 0, 1, 2 the seed of the search misjudged two: 0 is the best by the mean, 1 is far behind.
     means = (common + 0.2 * random.normal(size=(3, count)) + np.array([[3.0], [0.0], [3.0]])).astype(np.float32)
-    best_set = find_best_set(
-        MeanScores(first), 0, 42, share=False, means=MeanScores(means), finalists=[0, 1, 2]
-    )
+    best_set = find_best_set(MeanScores(first), 0, 42, share=False, means=MeanScores(means), finalists=[0, 1, 2])
     # 3 is as good as any with a single seed; 4 and 5 are behind 1 and 3 with a single seed.
     assert best_set.members.tolist() == [True, False, True, True, False, False]
     of_means, of_first = means.astype(float), first.astype(float)

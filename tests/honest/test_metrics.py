@@ -56,7 +56,10 @@ def test_outputs_between_two_neighbours_of_200_thresholds_rank_alike(right, wron
 def test_a_model_of_several_trainings_has_the_mean_of_their_values_and_less_is_better_by_its_sign():
     parts = [lambda weights: weights @ np.arange(4.0), lambda weights: weights.sum(1) * 10]
     weights = np.array([[1, 0, 0, 2], [0, 1, 1, 0]], np.float32)
-    assert MetricScores([parts, parts[:1]], Units.from_rows(4), sign=-1.0).evaluate(weights).tolist() == [[-18, -6], [-11.5, -3]]
+    assert MetricScores([parts, parts[:1]], Units.from_rows(4), sign=-1.0).evaluate(weights).tolist() == [
+        [-18, -6],
+        [-11.5, -3],
+    ]
     assert MetricScores([parts], Units.from_rows(4)).shape == (1, 4)
 
 

@@ -38,7 +38,9 @@ def test_the_estimate_after_two_choices_is_right_on_average() -> None:
         best = int(means.mean(1).argmax())
         score, true = float(means[best].mean()), float(truth[:, places[best]].mean())
         after = first_choice(right[0], unsteady, places)
-        found = estimate_winner(MeanScores(means), best, Units.from_rows(ROWS), index, naive=score, share=True, after=after)
+        found = estimate_winner(
+            MeanScores(means), best, Units.from_rows(ROWS), index, naive=score, share=True, after=after
+        )
         error = np.sqrt(true * (1 - true) / ROWS)
         luck = float(right.mean() - truth.mean())  # of the draw, which is nobody's choice
         biases.append((found.value - true - luck) / error)
@@ -131,7 +133,9 @@ def test_bags_on_which_a_finalist_has_no_score_are_left_out() -> None:
     first = MetricScores([[auc(each / 1.3, labels)] for each in outputs], Units.from_rows(12))
     values = first.evaluate(np.ones((1, 12), np.float32))[0]
     after = FirstChoice(first, np.full(5, 0.1), np.arange(5.0), [0, 1], 2)
-    found = estimate_winner(first.take(np.arange(2)), 0, Units.from_rows(12), 42, naive=float(values[0]), share=True, after=after)
+    found = estimate_winner(
+        first.take(np.arange(2)), 0, Units.from_rows(12), 42, naive=float(values[0]), share=True, after=after
+    )
     assert 0 <= found.low < found.value < found.high <= 1
     assert found.value != found.naive
 

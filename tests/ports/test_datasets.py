@@ -36,7 +36,8 @@ of_function = ks.run(ks.Spec(data=rows, **SPEC), name="function", sweeps_dir=sys
 assert of_function.test_looks == 1 and of_function.replay().matches
 
 data = [tf.data.Dataset.from_tensor_slices((X[at], Y[at])) for at in (slice(150), slice(150, None))]
-spec = ks.Spec(data=(data[0].shuffle(64, seed=1).batch(16).prefetch(1), data[1].batch(16)), **SPEC)
+parts = {"train": data[0].shuffle(64, seed=1).batch(16).prefetch(1), "validation": data[1].batch(16)}
+spec = ks.Spec(data=parts, **SPEC)
 sweep = ks.run(spec, name="it", sweeps_dir=sys.argv[1])
 assert ks.run(spec, name="it", sweeps_dir=sys.argv[1]).best == sweep.best
 assert sweep.replay().matches and sweep.best.runner == "compiled/jax"
@@ -103,12 +104,14 @@ def test_what_needs_training_rows_in_memory_is_refused_beside_a_dataset_that_fit
             search(data, **{**SPEC, **more})
         return str(raised.value)
 
-    endless = {"python": lambda: (Endless(), Sequence()), "steps_per_epoch": 5}
+    endless = {"python": lambda: {"train": Endless(), "validation": Sequence()}, "steps_per_epoch": 5}
     assert "`class_weight: balanced`" in tried(endless, training={"class_weight": "balanced"})
     assert "`finish: {refit: true}`" in tried(endless, finish={"refit": True})
     assert "`batch_size`" in tried(endless, parameters={"batch_size": [16, 32]})
     assert "must be encoded, but `fit` encodes nothing" in tried(endless, loss="categorical_crossentropy")
-    assert "Return (training, validation)" in tried({"python": lambda: Endless(), "steps_per_epoch": 5})
+    assert 'Return `{"train": dataset, "validation": ...}`' in tried(
+        {"python": lambda: Endless(), "steps_per_epoch": 5}
+    )
 
 
 def of_two_inputs(units: int) -> Any:

@@ -498,3 +498,41 @@ def test_each_process_cell_and_version_of_python_finds_the_same(tmp_path):
         done = subprocess.run([python, path], capture_output=True, text=True, env=environment, check=True)
         found[python, path] = done.stdout
     assert len(set(found.values())) == 1, found
+
+
+KERAS_OBJECTS = """\
+import keras
+import numpy as np
+
+encoder = keras.layers.StringLookup(vocabulary=None)
+encoder.adapt(["a", "b"])
+scaler = keras.layers.Normalization()
+scaler.adapt(np.arange(VALUES).reshape(-1, 1))
+inputs = keras.Input((1,))
+outputs = keras.layers.Rescaling(0.5)(scaler(inputs))
+space = keras.utils.FeatureSpace({"age": "float_normalized"}, output_mode="concat")
+space.preprocessors["age"].adapt(np.arange(VALUES))
+loss, metric, optimizer = keras.losses.Huber(), keras.metrics.MeanSquaredError(), keras.optimizers.SGD(0.1)
+initializer = keras.initializers.HeNormal(seed=1)
+
+def build():
+    return keras.Model(inputs, outputs)
+
+def build_space():
+    return keras.Model(space.get_inputs(), space)
+
+def build_rest():
+    return encoder, loss, metric, optimizer, initializer
+"""
+
+
+def test_keras_objects_of_a_module_count_by_configuration_and_by_what_they_have_learned() -> None:
+    def digests(values: int) -> list[str]:
+        names: dict[str, typing.Any] = {"__name__": "made"}
+        exec(compile(KERAS_OBJECTS.replace("VALUES", str(values)), "made", "exec"), names)
+        values_of = [names[name] for name in ("outputs", "space", "scaler", "encoder", "loss", "metric", "optimizer")]
+        return [compute_digest(value, "it") for value in (*values_of, names["initializer"], names["inputs"])]
+
+    first, again, other = digests(4), digests(4), digests(6)
+    assert first == again
+    assert [one == two for one, two in zip(first, other, strict=True)] == [False] * 3 + [True] * 6

@@ -25,6 +25,7 @@ from keras_sweep.trial.comparison import compare_by_value
 from keras_sweep.trial.ranking import unsteadiness
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 from keras_sweep.trial.row_scores import RowScores, from_outputs, from_values
+from keras_sweep.trial.units import Units
 from tests.helpers.ran import finished
 from tests.helpers.results import ACCURACY, LOSS, result
 from tests.helpers.space_texts import DIGITS, changed
@@ -79,11 +80,11 @@ def test_trials_are_compared_with_the_greatest_accuracy_or_the_least_loss(folder
     sweep = scored(folder, rows, objective)
     comparison, values = sweep.compare(), [one.value for one in sweep.results]
     best = int(np.argmax(values) if maximize else np.argmin(values))
-    assert (comparison.best, comparison.method, comparison.rows) == (best, 80)
+    assert (comparison.best, comparison.rows, comparison.units) == (best, 80, "80 rows")
     signed = np.float32(rows) * (1 if maximize else -1)
     naive = values[best]
     assert comparison.estimate == estimate_winner(
-        MeanScores(signed), best, 42, naive=naive, share=maximize, maximize=maximize
+        MeanScores(signed), best, Units.from_rows(80), 42, naive=naive, share=maximize, maximize=maximize
     )
     for number, one in comparison.behind.items():
         assert one.behind == pytest.approx(abs(values[number] - naive), abs=1e-6)
@@ -163,14 +164,16 @@ def test_finalists_are_compared_by_their_means_and_others_with_the_winners_first
     )
     matrix = MeanScores(np.float32([*means.values()]))
     naive = comparison.estimate.naive
-    expected = estimate_winner(matrix, [*means].index(best), 42, naive=naive, share=True, after=after)
+    expected = estimate_winner(
+        matrix, [*means].index(best), Units.from_rows(60), 42, naive=naive, share=True, after=after
+    )
     assert comparison.estimate.value == pytest.approx(expected.value, abs=1e-5)
 
 
 def test_a_finalist_whose_scores_are_lost_leaves_the_values_alone_to_compare(folder):
     rows = np.random.default_rng(0).random((4, 40)) < 0.7
     sweep = with_seeds(folder, rows, {0: rows[1:3], 1: rows[2:4]})
-    assert sweep.compare().method == PAIRED
+    assert sweep.compare().rows == 40
     (folder.finalists.scores / "000003.npz").unlink()
     assert sweep.compare() == compare_by_value(sweep.results, ACCURACY)
 
@@ -179,17 +182,17 @@ def test_a_lone_finalist_with_the_winners_rows_has_no_estimate(folder):
     rows = np.random.default_rng(0).random((3, 40)) < 0.7
     sweep = with_seeds(folder, rows, {1: rows[:2]})
     comparison = sweep.compare()
-    assert (comparison.best, comparison.method, comparison.estimate) == (1, None)
+    assert (comparison.best, comparison.rows, comparison.estimate) == (1, 40, None)
 
 
 def test_with_the_scores_of_the_winner_or_of_more_than_half_lost_values_alone_compare(folder):
     rows = np.random.default_rng(0).random((6, 40)) < np.linspace(0.4, 0.9, 6)[:, None]
     sweep = scored(folder, rows)
     for number in (0, 1, 2):
-        assert sweep.compare().method == PAIRED
+        assert sweep.compare().rows == 40
         scores_file(folder, number).unlink()
     comparison = sweep.compare()
-    assert (comparison.method, comparison.best) == (5)
+    assert (comparison.rows, comparison.best) == (40, 5)
     assert {number for number, one in comparison.behind.items() if one.stderr is not None} == {3, 4}
     scores_file(folder, 3).unlink()
     assert sweep.compare() == compare_by_value(sweep.results, ACCURACY)
@@ -207,15 +210,15 @@ def test_trials_with_other_rows_or_of_another_kind_are_not_compared_row_by_row(f
         on_disk(folder, sweep.results[2], from_outputs(np.ones((40, 1)), np.ones((40, 1)))),
     ]
     comparison = replace(sweep, results=[*others, *sweep.results[3:]]).compare()
-    assert comparison.method == PAIRED
+    assert comparison.rows == 40
     assert {number for number, one in comparison.behind.items() if one.stderr is not None} == {3, 4}
     assert "over 3 of the models" in comparison.estimate.method
 
 
 def test_scores_that_less_is_better_of_are_turned_around_and_those_of_seeds_are_their_mean():
     one, two = from_values(np.float32([0.5, 1.5])), from_values(np.float32([2.0, 0.25]))
-    assert stack_scores([[one], [one, two]], LOSS).rows.tolist() == [[-0.5, -1.5], [-1.25, -0.875]]
-    assert stack_scores([[one], [two]], ACCURACY).rows.tolist() == [[0.5, 1.5], [2.0, 0.25]]
+    assert stack_scores([[one], [one, two]], LOSS).sums.tolist() == [[-0.5, -1.5], [-1.25, -0.875]]
+    assert stack_scores([[one], [two]], ACCURACY).sums.tolist() == [[0.5, 1.5], [2.0, 0.25]]
 
 
 @pytest.mark.parametrize("weights", [(), (np.float32([1, 3, 0.5, 1]),)], ids=["alike", "weighed"])

@@ -26,6 +26,11 @@ def test_only_continuous_ranges_are_cut_and_both_ends_are_included():
     assert tuple(rest) == kept
 
 
+def test_a_range_of_fewer_numbers_than_a_grid_has_points_is_cut_into_these():
+    space = grid_space(SearchSpace((Parameter("p", Float(0.1, 0.10000000000000003)),)))
+    assert [point["p"] for point in space.points()] == [0.1, 0.10000000000000002, 0.10000000000000003]
+
+
 def test_every_point_is_there_once_in_an_order_of_the_seed():
     space = grid_space(SearchSpace((OPTIMIZER, EPOCHS, MOMENTUM)))
     points = shuffle_points(space, 1)

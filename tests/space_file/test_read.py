@@ -297,6 +297,10 @@ def test_trials_whose_losses_differ_are_not_ranked_by_them() -> None:
         ),
         (dense(search="search: {sampler: grid}"), "a grid cuts a continuous range into a few values"),
         (
+            dense(search="search: {sampler: grid}"),
+            "search.trials: the grid has 600 points; 64 trials are the limit: set `trials: 600`",
+        ),
+        (
             WEIGHTED.replace("engine: optuna, sampler: tpe", "engine: keras-tuner"),
             "random ignores probabilities; only optuna",
         ),

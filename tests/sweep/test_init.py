@@ -16,7 +16,7 @@ ACCURACY = {"name": "val_accuracy", "goal": "maximize"}
 
 def task(y, *, class_names=None, split=False, **places):
     """What labels say."""
-    rows = RawRows(np.zeros((len(y), 2)), np.asarray(y), None, places)
+    rows = RawRows(np.zeros((len(y), 2)), np.asarray(y), places=places)
     parts = {"train": rows} if split else {"rows": rows}
     return _derive_task(SourceRows("rows", class_names=class_names, **parts), rows)
 

@@ -231,10 +231,33 @@ def test_a_space_of_six_points_ends_at_six_and_says_so(engine, sampler):
 
 def test_a_sweep_whose_first_trials_all_raise_stops_and_explains():
     record = InMemory()
-    with pytest.raises(SweepError, match=r"first 3 trials all failed; trial 0: ValueError: no") as error:
+    with pytest.raises(SweepError, match=r"first 8 trials all failed alike; trial 0: ValueError: no") as error:
         run(spec := make_spec(SPACE), record, 20, runner=Formula(raises=True))
-    assert error.value.hint == f"Fix the cause, then add `--fresh`. `sweep show {spec.name} 0` has the traceback"
-    assert len(record.kept) == 3
+    assert error.value.hint.startswith(
+        f"Fix the cause, then add `--fresh`. `sweep show {spec.name} 0` has the traceback. If only some values fail, "
+    )
+    assert len(record.kept) == 8
+
+
+REASONS = {
+    "memory": lambda number: f"out of memory: MemoryError: {number} GiB",
+    "two causes": lambda number: f"models.py:{number % 2}: ValueError: " + ("no units", "no layers")[number % 2],
+    "one that trains": lambda number: None if number == 7 else "ValueError: no",
+}
+
+
+@pytest.mark.parametrize("kind", REASONS)
+def test_first_trials_that_fail_by_memory_or_unlike_causes_or_that_partly_train_end_no_sweep(kind):
+    @dataclass
+    class Mixed(Formula):
+        def run(self, trials, wanted, *told):
+            for result in super().run(trials, wanted, *told):
+                reason = REASONS[kind](result.number)
+                yield Result(result.suggestion, TrialState.FAIL, None, reason=reason) if reason else result
+
+    record = InMemory()
+    run(make_spec(SPACE), record, 16, runner=Mixed())
+    assert len(record.kept) == 16
 
 
 @dataclass
@@ -249,7 +272,7 @@ class Failing(Formula):
         for result in super().run(trials, wanted, *told):
             if result.number == victim and self.failures.get(victim, 0) < self.times:
                 self.failures[victim] = self.failures.get(victim, 0) + 1
-                result = Result(result.suggestion, TrialState.FAIL, None, reason="MemoryError: no", is_transient=True)
+                result = Result(result.suggestion, TrialState.FAIL, None, reason="TimeoutError: no", is_transient=True)
             yield result
 
 

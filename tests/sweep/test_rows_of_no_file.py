@@ -1,4 +1,4 @@
-"""Rows of a query, or made in memory by a source that is registered: run, resumed, verified and shown as a file's."""
+"""Rows of a query, a function, or a registered source that makes them in memory: run and resumed as a file's."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -84,3 +84,54 @@ def test_a_record_or_a_card_alone_asks_no_server(tmp_path: Path, monkeypatch: py
             act()
     with pytest.warns(SweepWarning, match=r"`trust=True`: imports and runs a query at \$SHOP"):
         assert len(ks.open("it", trust=True).validation()) == 20 and ks.verify(model, trust=True).matches
+
+
+LOADED = "data: {python: my_rows:load}\n" + REST.format(
+    classes="true", loss="sparse_categorical_crossentropy", metric="accuracy"
+)
+LOAD = """\
+from pathlib import Path
+
+import numpy as np
+import my_shift
+
+def load():
+    x = np.load(Path(__file__).with_name("x.npy"))
+    return x + my_shift.SHIFT, np.arange(60) % 3
+"""
+
+
+def write_loader(folder: Path) -> None:
+    np.save(folder / "x.npy", np.eye(3, dtype=np.float32)[np.arange(60) % 3])
+    (folder / "my_shift.py").write_text("SHIFT = 1.0\n")
+    (folder / "my_rows.py").write_text(LOAD)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("x.npy", np.ones((60, 3), np.float32), "the data: the rows have changed since the sweep started"),
+        ("my_shift.py", "SHIFT = 2.0\n", "the code of the data: my_shift.py (restore the old code to resume)"),
+        ("my_rows.py", LOAD.replace("% 3", "% 4"), "the code of the data: my_rows.py (restore the old code to resume)"),
+    ],
+    ids=["a file that the function reads", "a module that it imports", "its module"],
+)
+def test_a_complete_sweep_sees_that_the_rows_of_a_function_have_changed(
+    file: str, content: Any, said: str, tmp_path: Path
+) -> None:
+    write_loader(tmp_path)
+    first = ran_as(tmp_path, "it", LOADED)
+    (tmp_path / "my_rows.py").write_text(f"# a comment\n{LOAD}")
+    assert [row.value for row in ran_as(tmp_path, "it", LOADED).leaderboard()] == [
+        row.value for row in first.leaderboard()
+    ]
+    if isinstance(content, str):
+        (tmp_path / file).write_text(content)
+    else:
+        np.save(tmp_path / file, content)
+    with pytest.raises(ChangedSweep) as refused:
+        ran_as(tmp_path, "it", LOADED)
+    assert list(refused.value.changes) == [said]
+    said = r"the (rows have|code of the data has) changed since the sweep 'it' started"
+    with pytest.warns(SweepWarning, match="imports and runs"), pytest.raises(ChangedSweep, match=said):
+        ks.open("it", trust=True, sweeps_dir=tmp_path / "sweeps").validation()

@@ -19,7 +19,7 @@ from keras_sweep.files.plain import file_digest
 from keras_sweep.sweep import verify
 from keras_sweep.sweep.card import read_card
 from keras_sweep.sweep.replay import Match
-from keras_sweep.training.outcome import standard_error
+from keras_sweep.training.logged_metric import LoggedMetric
 from keras_sweep.views.replay_view import fact_lines, verify_json, verify_verdict
 from tests.helpers.factory import make_spec
 from tests.helpers.ran import ran_as
@@ -188,7 +188,7 @@ OUTPUTS = np.array([[0.9, 0.1], [0.9, 0.1], [0.9, 0.1], [0.2, 0.8]], np.float32)
 
 def checks_of(said: dict[str, Any], scores: dict[str, float]) -> list[tuple[str, float, float, Match, float]]:
     card = SimpleNamespace(validation=said, first_seed={}, metric=SPEC.objective)
-    found = verify._check_validation(SPEC, card, scores, ROWS, lambda: OUTPUTS)  # type: ignore[arg-type]
+    found = verify._check_validation(SPEC, card, scores, ROWS, {"predict": lambda: OUTPUTS})  # type: ignore[arg-type]
     return [(one.name, one.card, one.now, one.gap.match, one.gap.relative) for one in found]
 
 
@@ -205,7 +205,7 @@ def test_the_value_that_ranked_is_the_score_of_its_name():
 
 def test_the_standard_error_is_that_of_the_score():
     scores, said = {"accuracy": 0.75}, {"val_accuracy": 0.75, "value": 0.75}
-    now = standard_error("val_accuracy", SPEC.loss, 0.75, ROWS, pytest.fail)
+    now = LoggedMetric("val_accuracy", SPEC.loss, 0.75, ROWS, pytest.fail).standard_error()
     assert checks_of({**said, "stderr": now}, scores)[1:] == [("stderr", now, now, Match.EQUAL, 0.0)]
     near, far = now * (1 + 0.9e-4), now * (1 - 1.2e-4)
     ((_, card, came, match, relative),) = checks_of({**said, "stderr": near}, scores)[1:]

@@ -10,18 +10,16 @@ import pytest
 from keras_sweep.data.search_data import Rows
 from keras_sweep.errors import DataError
 from keras_sweep.space.search_space import Goal, Objective
-from keras_sweep.space.sweep_spec import Output
 from keras_sweep.training.outcome import (
     Failure,
-    LoggedMetric,
     find_best_epoch,
     find_scored_epoch,
     has_diverged,
+    is_out_of_memory,
     is_transient,
     make_curve,
     make_failure,
     make_result,
-    standard_error,
     trial_objective,
 )
 from keras_sweep.trial.comparison import find_doubts
@@ -31,37 +29,28 @@ from tests.helpers.factory import accuracy_error, digits, make_spec
 from tests.helpers.lane_trials import fitted, lanes, suggestions, user_spec, with_labels
 
 
-@pytest.mark.parametrize("rows", [24, 128, 12_000])
-@pytest.mark.parametrize("share", [0.0, 1.0])
-def test_a_perfect_share_is_as_uncertain_as_its_rows_are_few(share, rows):
-    assert accuracy_error(share, rows) == pytest.approx(0.5 / (rows + 1))  # half of Wilson's interval
-
-
-@pytest.mark.parametrize("share", [0.2, 0.8458])
-def test_away_from_the_ends_it_is_the_binomial_error(share):
-    assert accuracy_error(share, 12_000) == pytest.approx(math.sqrt(share * (1 - share) / 12_000), rel=1e-4)
-
-
-def test_an_unknown_metric_has_none():
-    rows = Rows(np.zeros(100), np.zeros(100))
-    assert standard_error("val_auc", "binary_crossentropy", 0.5, rows, pytest.fail) is None
-
-
 def caused(error: BaseException, cause: BaseException) -> BaseException:
     error.__cause__ = cause
     return error
 
 
-OF_THE_MACHINE = [
+OF_MEMORY = [
     MemoryError(),
+    OSError(errno.ENOMEM, "Cannot allocate memory"),
+    RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 8 bytes"),
+    RuntimeError("CUDA out of memory."),
+    RuntimeError("INTERNAL: CUDA_ERROR_OUT_OF_MEMORY"),
+    RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"),
+    type("OutOfMemoryError", (Exception,), {})("no room"),
+    type("ResourceExhaustedError", (Exception,), {})("no room"),
+    type("InternalError", (Exception,), {"__module__": "tensorflow.python.framework"})("Dst tensor: out of memory"),
+    caused(ValueError("x"), caused(ValueError("y"), MemoryError())),
+]
+OF_THE_MACHINE = [
     OSError(errno.ENOSPC, "No space left on device"),
     OSError(errno.ETIMEDOUT, "no"),
     ConnectionResetError(),
     TimeoutError(),
-    RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 8 bytes"),
-    RuntimeError("CUDA out of memory."),
-    type("OutOfMemoryError", (Exception,), {})("no room"),
-    caused(ValueError("x"), caused(ValueError("y"), MemoryError())),
 ]
 OF_THE_TRIAL = [
     ValueError("out of memory"),  # a user's own words
@@ -72,9 +61,10 @@ OF_THE_TRIAL = [
 ]
 
 
-@pytest.mark.parametrize("error", [*OF_THE_MACHINE, *OF_THE_TRIAL], ids=repr)
-def test_memory_disk_and_network_may_be_there_again_and_a_trials_own_fault_stays(error):
+@pytest.mark.parametrize("error", [*OF_MEMORY, *OF_THE_MACHINE, *OF_THE_TRIAL], ids=repr)
+def test_disk_and_network_may_be_there_again_and_memory_and_a_trials_own_fault_stay(error):
     assert is_transient(error) == (error in OF_THE_MACHINE)
+    assert is_out_of_memory(error) == (error in OF_MEMORY)
 
 
 @pytest.mark.parametrize("train", [lanes, fitted])
@@ -126,17 +116,6 @@ def test_a_curve_has_every_metric_that_an_epoch_logged_and_diverges_where_one_is
 SHARE = np.array([1.0, 1.0, 1.0, 0.0])
 OUTPUTS = np.eye(2, dtype=np.float32)[[0, 1, 1, 0]]
 ROWS = Rows(np.zeros((4, 2), np.float32), np.array([0, 1, 1, 1]))
-
-
-def test_a_metric_with_arguments_of_one_of_several_outputs_is_not_looked_for_in_its_rows():
-    name = "sparse_top_k_categorical_accuracy"
-    output = Output("sparse_categorical_crossentropy", metrics=(name,), metric_arguments={name: {"k": 2}})
-    spec = make_spec(loss="", outputs={"a": output, "b": Output("mse")})
-    rows = replace(ROWS, y={"a": ROWS.y, "b": ROWS.y})
-    logged = LoggedMetric(spec, {}, f"val_a_{name}", 0.5, rows, pytest.fail)
-    assert logged.row_scores() == (None, None) and logged.standard_error() is None
-    of_all = LoggedMetric(spec, {}, "val_loss", 0.5, rows, pytest.fail)
-    assert of_all.row_scores() == (None, None) and of_all.standard_error() is None
 
 
 def result_of(value=0.75, *, predict=lambda: OUTPUTS, rows=ROWS, spec=None, model=pytest.fail, asked=None, **more):
@@ -212,32 +191,16 @@ def test_a_trial_without_a_value_of_a_further_goal_fails_and_says_which():
 
 
 def test_a_failure_says_what_was_raised_without_colours_and_its_end():
-    error = caused(DataError("\x1b[31mno rows\x1b[0m", hint="Give some"), MemoryError())
+    error = caused(DataError("\x1b[31mno rows\x1b[0m", hint="Give some"), TimeoutError())
     failure = Failure.from_error(error)
     assert failure.reason.startswith("no rows") and failure.is_transient
-    assert "\x1b" not in failure.traceback and failure.traceback.startswith("MemoryError")
+    assert "\x1b" not in failure.traceback and failure.traceback.startswith("TimeoutError")
     long = Failure.from_error(ValueError("x" * 30_000))
     assert len(long.traceback) == 20_000 and not long.is_transient
     result = make_failure(Suggestion(3, {}, sampler_seconds=0.5), failure)
     assert (result.state, result.value, result.curve, result.seconds.sampler) == (TrialState.FAIL, None, {}, 0.5)
     assert (result.reason, result.traceback, result.is_transient) == (failure.reason, failure.traceback, True)
+    large = make_failure(Suggestion(3, {}), Failure.from_error(MemoryError("8 TiB")))
+    assert large.reason == "out of memory: MemoryError: 8 TiB" and large.is_out_of_memory and not large.is_transient
     kept = make_failure(Suggestion(3, {}), failure, {"loss": (1.0,)}, Seconds(train=2.0))
     assert (kept.curve, kept.seconds.train) == ({"loss": (1.0,)}, 2.0)
-
-
-def test_a_loss_of_rows_that_weigh_unlike_or_with_a_penalty_has_the_error_of_its_rows():
-    y, outputs = np.array([0.0, 1.0, 2.0]), np.array([[0.5], [1.0], [4.0]])
-    rows = np.array([0.25, 0.0, 4.0])
-    error = rows.std(ddof=1) / math.sqrt(3)
-    assert standard_error("val_loss", "mse", 99.0, Rows(y, y), lambda: outputs) == pytest.approx(error)
-    assert standard_error("val_loss", "mse", 1.0, Rows(y[:1], y[:1]), lambda: outputs[:1]) is None
-
-    def squares(y_true, y_pred):
-        return (y_true - y_pred) ** 2
-
-    for value, expected in ((rows.mean(), error), (rows.mean() + 1, error), (rows.mean() - 1, None)):
-        found = standard_error("val_loss", "own", value, Rows(y, y[:, None]), lambda: outputs, squares)
-        assert found == (None if expected is None else pytest.approx(expected, rel=1e-5))
-    right = Rows(y, np.array([[0.0], [1.0], [1.0]]))
-    bits = standard_error("val_own", "own", 2 / 3, right, lambda: np.ones((3, 1)), lambda y, o: 1.0 * (y == o))
-    assert bits == pytest.approx(max(np.array([0, 1, 1]).std(ddof=1) / math.sqrt(3), accuracy_error(2 / 3, 3)))

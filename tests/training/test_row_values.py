@@ -13,19 +13,19 @@ from keras_sweep.honest.scores import METRICS
 from keras_sweep.record.candidates import stack_scores
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import Output
-from keras_sweep.training.outcome import standard_error
+from keras_sweep.training.logged_metric import LoggedMetric
 from keras_sweep.training.row_values import (
     LOSSES,
+    MEAN,
     TOP_K,
+    WEIGHTED_MEAN,
+    contribute,
     find_pooled_metrics,
     is_mean_over_rows,
     is_row_by_row,
-    penalty,
     right_rows,
-    row_scores,
     row_values,
     score_all_rows,
-    weigh_values,
 )
 from keras_sweep.trial.row_scores import Kind
 from tests.helpers.factory import make_spec
@@ -50,7 +50,7 @@ def labels_and_outputs(name):
 
 
 def scores_of(metric, loss, value, y, outputs):
-    return row_scores(metric, loss, value, Rows(y, y), lambda: outputs)[0]
+    return LoggedMetric(metric, loss, value, Rows(y, y), lambda: outputs).row_scores()[0]
 
 
 @pytest.mark.parametrize("loss", sorted(LOSSES))
@@ -100,7 +100,7 @@ WEIGHTS = RANDOM.integers(0, 5, ROWS).astype(np.float32)
 def test_rows_of_whole_weights_mean_what_so_many_rows_would(rows):
     values, weights = map(np.array, zip(*rows, strict=True))
     many = np.repeat(values, weights)
-    as_metric, as_loss = (weigh_values(name, values, weights) for name in ("val_mae", "val_loss"))
+    as_metric, as_loss = (contribute(values, weights, reduction=name) for name in (WEIGHTED_MEAN, MEAN))
     assert as_metric.mean() == pytest.approx(many.mean(), rel=1e-9, abs=1e-9)
     assert as_loss.mean() == pytest.approx(many.sum() / len(rows), rel=1e-9, abs=1e-9)
     squares = (weights * (values - many.mean())) ** 2
@@ -108,13 +108,84 @@ def test_rows_of_whole_weights_mean_what_so_many_rows_would(rows):
     assert as_metric.std(ddof=1) / np.sqrt(len(rows)) == pytest.approx(error, rel=1e-6, abs=1e-9)
 
 
+def batch_means(values, weights, mask, reduction, size):
+    """What `evaluate` logs: the loss of each batch by Keras's own reduction, and batches count by their rows."""
+    total = 0.0
+    for start in range(0, len(values), size):
+        rows = slice(start, start + size)
+        weight = np.ones_like(values[rows]) if weights is None else np.ones_like(values[rows]) * weights[rows, None]
+        count = float(mask[rows].sum()) if mask is not None else values[rows].size
+        above = float((values[rows] * weight * (1 if mask is None else mask[rows])).sum())
+        below = {"sum": 1.0, MEAN: count, WEIGHTED_MEAN: float((weight * (1 if mask is None else mask[rows])).sum())}
+        total += above / below[reduction] * len(values[rows]) if below[reduction] else 0.0
+    return total / len(values)
+
+
+@given(
+    st.sampled_from(["sum", MEAN, WEIGHTED_MEAN]),
+    st.integers(1, 9),
+    st.integers(1, 12),
+    st.booleans(),
+    st.booleans(),
+    st.integers(0, 2**32 - 1),
+)
+def test_contributions_mean_what_evaluate_logs_by_any_reduction_with_weights_masks_and_a_short_last_batch(
+    reduction, size, rows, is_weighted, is_masked, seed
+):
+    draw = np.random.default_rng(seed)
+    values = draw.normal(size=(rows, 3))
+    weights = draw.integers(0, 4, rows).astype(float) if is_weighted else None
+    mask = draw.random((rows, 3)) < 0.6 if is_masked else None
+    batches = np.arange(rows) // size
+    found = contribute(values, weights, reduction=reduction, batches=batches, mask=mask)
+    expected = batch_means(values, weights, mask, reduction, size)
+    assert found.shape == (rows,) and found.mean() == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize("reduction", ["sum", MEAN, WEIGHTED_MEAN])
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_contributions_of_a_batch_mean_the_loss_of_keras(reduction, is_weighted):
+    weights = WEIGHTS if is_weighted else None
+    shape = (ROWS, 6) if is_weighted else (ROWS, 3, 2)  # Keras takes a weight for each label alone
+    steps, labels = SHARES[:, :6].reshape(shape), ONE_HOT[:, :6].reshape(shape)
+    loss = keras.losses.MeanSquaredError(reduction=reduction)
+    expected = float(loss(labels, steps, sample_weight=weights))
+    per_label = ((steps - labels) ** 2).mean(-1)
+    found = contribute(per_label, weights, reduction=reduction)
+    assert found.mean() == pytest.approx(expected, rel=1e-5)
+
+
+def test_weights_times_ten_change_no_contribution_to_a_weighted_mean():
+    values, weights = RANDOM.normal(size=ROWS), RANDOM.random(ROWS)
+    found, tenfold = (contribute(values, factor * weights, reduction=WEIGHTED_MEAN) for factor in (1, 10))
+    np.testing.assert_allclose(found, tenfold)
+    np.testing.assert_allclose(contribute(values, 10 * weights), 10 * contribute(values, weights))
+
+
+def test_a_sum_of_a_batch_of_sixteen_is_sixteen_times_as_uncertain_as_the_mean():
+    values, batches = RANDOM.normal(size=48), np.arange(48) // 16
+    sums, means = (contribute(values, reduction=name, batches=batches) for name in ("sum", MEAN))
+    np.testing.assert_allclose(sums, 16 * means)
+    assert sums.mean() == pytest.approx(np.mean([values[batches == batch].sum() for batch in range(3)]))
+
+
+def test_labels_that_are_masked_are_in_no_sum_and_no_number():
+    values, mask = np.array([[1.0, 9.0], [2.0, 4.0]]), np.array([[True, False], [True, True]])
+    assert contribute(values, mask=mask).mean() == pytest.approx(7 / 3)
+    wide = np.stack([values, values], -1)  # a mask of the first axes holds for the others
+    np.testing.assert_allclose(contribute(wide, mask=mask), contribute(values, mask=mask))
+    empty = contribute(values, mask=np.zeros((2, 2), bool))
+    assert empty.tolist() == [0.0, 0.0]
+
+
 def test_their_standard_error_is_that_of_bags_of_rows():
     draw = np.random.default_rng(1)
     values, weights = (draw.random(400) < 0.8).astype(float), draw.gamma(1.0, 1.0, 400).astype(np.float32)
     bags = draw.integers(0, 400, (4000, 400))
     means = (values * weights)[bags].sum(1) / weights[bags].sum(1)
-    rows = Rows(values, values[:, None], weights)
-    found = standard_error("val_accuracy", "mse", float(np.average(values, weights=weights)), rows, lambda: values)
+    rows = Rows(values, np.ones((400, 1)), weights)
+    average = float(np.average(values, weights=weights))
+    found = LoggedMetric("val_accuracy", "mse", average, rows, lambda: values).standard_error()
     assert found == pytest.approx(means.std(), rel=0.06)
     alike = math.sqrt(0.8 * 0.2 / 400)
     assert found > 1.3 * alike  # as if there were half as many rows
@@ -123,7 +194,7 @@ def test_their_standard_error_is_that_of_bags_of_rows():
 def test_a_perfect_share_of_rows_that_weigh_unlike_is_as_uncertain_as_that_of_fewer():
     one = np.ones(100)
     weights = np.where(np.arange(100) < 10, 1, 1e-6).astype(np.float32)
-    found = standard_error("val_accuracy", "mse", 1.0, Rows(one, one[:, None], weights), lambda: one)
+    found = LoggedMetric("val_accuracy", "mse", 1.0, Rows(one, one[:, None], weights), lambda: one).standard_error()
     assert found == pytest.approx(0.5 / 11, rel=1e-3)
 
 
@@ -134,7 +205,7 @@ def test_of_rows_that_weigh_unlike_a_metric_comes_out_as_keras_has_it(name):
     metric.update_state(BINARY[:, None], LIKELY, sample_weight=WEIGHTS)
     expected = float(metric.result())
     rows = Rows(LIKELY, BINARY, WEIGHTS)
-    scores, parted = row_scores(f"val_{name}", "binary_crossentropy", expected, rows, lambda: LIKELY)
+    scores, parted = LoggedMetric(f"val_{name}", "binary_crossentropy", expected, rows, lambda: LIKELY).row_scores()
     assert parted is None
     goal = Goal.MINIMIZE if "error" in name else Goal.MAXIMIZE
     found = stack_scores([[scores]], Objective(f"val_{name}", goal)).evaluate(np.ones((1, ROWS), np.float32))
@@ -181,28 +252,6 @@ def test_metrics_that_are_no_means_are_told_where_one_of_them_ranks():
     expected.update_state(labels[:, None], LIKELY, sample_weight=WEIGHTS)
     found = score_all_rows("auc", Rows(LIKELY, labels, WEIGHTS), LIKELY)
     assert found == pytest.approx(float(expected.result())) and type(found) is float
-
-
-def test_a_rest_is_a_penalty_only_of_a_loss_that_is_larger_than_its_rows_and_the_same_for_each():
-    assert penalty("val_loss", 1.0005, 1.0) == 0 and penalty("val_accuracy", 0.5004, 0.5) == 0
-    assert penalty("val_loss", 1.25, 1.0) == 0.25 and penalty("loss", 1.25, 1.0) == 0.25
-    assert penalty("val_loss", 0.75, 1.0) is None and penalty("val_mae", 1.25, 1.0) is None
-    assert penalty("val_loss", 0.0, 5e-7) == 0 and penalty("val_loss", 0.0, 2e-6) is None
-    values = row_values("val_loss", "mse", Rows(BINARY, BINARY), lambda: LIKELY)
-    scores = scores_of("val_loss", "mse", float(values.mean()) + 0.25, BINARY, LIKELY)
-    np.testing.assert_allclose(scores.values(), values + 0.25, rtol=1e-5)
-
-
-def test_rows_say_another_value_only_where_they_are_further_off_than_rounding():
-    def parted(value, of_row=None):
-        return row_scores("val_mae", "mse", value, Rows(LIKELY, BINARY), lambda: LIKELY, of_row)
-
-    mean = float(np.abs(LIKELY[:, 0] - BINARY).mean())
-    assert parted(mean * 1.0005)[0] is not None
-    assert parted(mean * 1.005) == (None, None)
-    assert parted(mean * 1.02) == (None, pytest.approx(mean)) == parted(mean / 1.02)
-    assert parted(mean * 1.02, lambda y, outputs: keras.ops.abs(y - outputs)) == (None, None)
-    assert row_scores("val_unknown", "mse", 1.0, Rows(LIKELY, BINARY), pytest.fail) == (None, None)
 
 
 def test_a_function_of_the_users_gives_rows_or_none_and_keras_own_has_to():

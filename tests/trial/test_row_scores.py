@@ -69,7 +69,9 @@ def test_units_are_in_the_digest():
     right = np.array([True, False, True, True, False, True])
     others = [None, GROUPS, Units.from_groups(np.array([4, 9, 9, 4, 9, 9])), Units.from_rows(6)]
     assert len({from_values(right, units).digest for units in others}) == 4
-    assert from_values(right, Units.from_groups(np.array([0, 0, 1, 0, 1, 1]))).digest == from_values(right, GROUPS).digest
+    assert (
+        from_values(right, Units.from_groups(np.array([0, 0, 1, 0, 1, 1]))).digest == from_values(right, GROUPS).digest
+    )
     assert from_outputs(right, right, units=GROUPS).digest != from_outputs(right, right).digest
 
 

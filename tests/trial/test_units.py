@@ -84,11 +84,19 @@ def test_copies_of_a_row_are_in_its_unit():
     assert not copies.are_rows and copies.count == 3
 
 
+def test_units_that_count_unlike_are_worth_fewer():
+    units = Units.from_groups(GROUPS)
+    assert Units.from_rows(6).count_equal(np.ones(6)) == 6
+    assert units.count_equal(np.ones(6)) == pytest.approx(36 / (9 + 4 + 1))
+    assert units.count_equal(np.array([1.0, 2, 1, 4, 2, 2])) == pytest.approx(3)  # each group weighs 4
+    assert Units.from_rows(3).count_equal(np.array([5.0, 0, 0])) == 1
+
+
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
 def test_sums_add_up_the_rows_of_each_unit(kind):
     values = np.random.default_rng(0).random((2, 6)).astype(kind)
     units = Units.from_groups(GROUPS)
-    expected = [[sum(row[GROUPS == group]) for group in "abc"] for row in values]
+    expected = [[sum(row[group == GROUPS]) for group in "abc"] for row in values]
     sums = units.sum(values)
     assert sums.dtype == kind and sums == pytest.approx(np.array(expected))
     assert units.sum(values[0]) == pytest.approx(np.array(expected[0]))  # of a single model

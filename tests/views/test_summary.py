@@ -35,7 +35,6 @@ def test_the_end_says_all_there_is_to_say():
     text = text_of()
     for part in (
         "dense: 64 trials, 10 pruned, 4 failed; the best 10:",
-        "≈ 7 trials tie within a standard error",
         "the winner's val_accuracy is optimistic, as the best of 50 completed trials",
         "test trial 50: loss 0.4612 ±0.0061  accuracy 0.8413 ±0.0037  first look",
         "weakest of 10 classes: 0.5000 (Shirt), 0.5500 (Sandal), 0.6000 (Coat)",

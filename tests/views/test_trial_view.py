@@ -1,6 +1,8 @@
 import json
 import math
+from dataclasses import replace
 
+from keras_sweep.trial.comparison import Behind, Comparison
 from keras_sweep.trial.result import Seconds, TrialState
 from keras_sweep.views.trial_view import print_trial, trial_json
 from tests.helpers.results import dense_sweep, recorded, result
@@ -24,7 +26,20 @@ def test_a_trial_is_shown_with_all_that_is_known_of_it():
     assert text.count("\n    ") >= 9
     trials = [result(0, 0.85, epochs=6, epoch=3), result(1, 0.85)]
     text = on_terminal(print_trial, recorded(trials), trials[0])
-    assert "scored at epoch 3" in text and "≈ tied with the winner" in text
+    assert "scored at epoch 3" in text and "≈" not in text  # values alone mark no best set
+
+
+def test_a_trial_that_may_be_the_best_says_whether_it_was_trained_again():
+    first = replace(result(0, 0.85), finalists=(result(0, 0.86), result(0, 0.84)), final=True)
+    trials = [first, result(1, 0.82), result(2, 0.5)]
+    sweep = recorded(trials)
+    members = {0: Behind(0.0, None, True), 1: Behind(0.03, 0.02, True), 2: Behind(0.35, 0.02, False)}
+    sweep.__dict__["comparison"] = Comparison(0, None, members, 500, units="500 rows")
+    winner, member, loser = (on_terminal(print_trial, sweep, trial) for trial in trials)
+    assert "\ntrained again with 2 new seeds\n" in winner and "may be the best" not in winner
+    assert "≈ may be the best of all" in member
+    assert "\nnot trained again with new seeds: trials with better values come first\n" in member
+    assert "trained again" not in loser and "≈" not in loser
 
 
 def test_the_plot_has_both_axes_and_uses_its_whole_height():

@@ -194,7 +194,8 @@ class Spec:
 
     Args:
         data: a data set's name, Csv, Parquet, Npz, a function without arguments, `(x, y)`, `(x, y, sample_weight)`,
-            `((x, y), (x_test, y_test))`, or datasets that `fit` accepts.
+            a dataset that `fit` accepts, a pair of rows (training, test), three (training, validation, test), or a dict
+            `{"train": ..., "validation": ..., "test": ...}`. A pair with a dataset is refused: use the dict.
         loss: a Keras loss as a name, `{"name": ..., "label_smoothing": 0.1}`, an object or a class; or your function,
             with arguments `{"python": function, ...}`. For a model with several outputs a dict by output name. By
             default the loss with which your model compiles itself.
@@ -299,7 +300,7 @@ def _data_block(data: Any) -> Any:
         return data
     if isinstance(data, Mapping | Sequence):
         return {"python": register_arrays(data)}
-    forms = "(x, y), (x, y, sample_weight), ((x, y), (x_test, y_test)) or datasets for `fit`"
+    forms = '(x, y), (x, y, sample_weight), a dataset for `fit`, or {"train": ..., "validation": ..., "test": ...}'
     message = f"`data` of a Spec must be a name, Csv, Parquet, Npz, a function, {forms}"
     raise UsageError(f"{message}, but got {type(data).__name__}")
 

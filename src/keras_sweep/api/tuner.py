@@ -15,7 +15,7 @@ from keras_sweep.api.edge import cut_tracebacks, warn_of_notices
 from keras_sweep.api.run import run
 from keras_sweep.api.spec import Optuna, Spec
 from keras_sweep.api.sweep import Sweep
-from keras_sweep.data.array_sources import is_dataset, name_arrays
+from keras_sweep.data.array_sources import is_dataset
 from keras_sweep.errors import ModelError, UsageError
 from keras_sweep.models.hyper_model import Exploration, has_own_fit
 from keras_sweep.process.backend import choose_backend, import_keras
@@ -149,12 +149,11 @@ class Tuner(keras_tuner.Tuner):  # type: ignore[misc]
 
     def _model_spec(self, fit: Mapping[str, Any]) -> Spec:
         x, validation, weight = fit["x"], fit.get("validation_data"), fit.get("class_weight")
-        data: Any = x if validation is None else (x, validation)
+        rows = x if is_dataset(x) else (x, fit.get("y"), fit.get("sample_weight"))
+        parts = {"train": rows} if validation is None else {"train": rows, "validation": validation}
+        data: Any = parts
         if fit.get("steps_per_epoch") is not None:
-            data = {"python": lambda: (x, validation), "steps_per_epoch": fit["steps_per_epoch"]}
-        elif not is_dataset(x):
-            rows = (x, fit.get("y"), fit.get("sample_weight"))
-            data = name_arrays(rows, "_train") | name_arrays(validation or (), "_validation")
+            data = {"python": lambda: parts, "steps_per_epoch": fit["steps_per_epoch"]}
         epochs = getattr(self.oracle, "max_epochs", fit.get("epochs", 1))
         declared = _search_space(lambda hp: hp.merge(self._declared)) if self._declared.space else {}
         fixed = (part for part in self._declared.space if type(part).__name__ == "Fixed")

@@ -33,7 +33,7 @@ from keras_sweep.errors import DataError
 from keras_sweep.process.user_code import guard_user_code, load_python
 from keras_sweep.process.user_objects import display_name, is_object_name
 from keras_sweep.space.data_spec import DataSpec, Split
-from keras_sweep.space.text import itemize, pluralize, quote
+from keras_sweep.space.text import did_you_mean, itemize, pluralize, quote
 
 PARTS = ("", "_train", "_validation", "_test")
 LETTERS = ("x", "y", "sample_weight")
@@ -42,15 +42,17 @@ KEYS = (
     "`sample_weight` or `sample_weight_train`. Name an array of groups or times as in `split`, with the same ending. "
     "Give several inputs as a dict of arrays, in npz `x/a` and `x/b`"
 )
+NAMES = ("train", "validation", "test")
+NAMED = '{"train": ..., "validation": ..., "test": ...}'
 RESULTS = (
     "(x, y) or (x, y, sample_weight); ((x_train, y_train), (x_test, y_test)); three pairs for training, validation and "
-    "test; a dict with keys like `x_train`; a dataset that `fit` takes; or datasets for training, validation and test"
+    f"test; a dict with keys like `x_train`; a dataset that `fit` takes; or {NAMED} of pairs or datasets"
 )
 KINDS = (("tensorflow", "data.Dataset"), ("keras", "utils.PyDataset"), ("torch", "utils.data.DataLoader"))
 MOST_BYTES = 4 << 30  # of a dataset that is read into memory
 MOST_ELEMENTS = 1 << 20  # of a generator, which may never end
 FEWER = (
-    "Limit it with `.take(n)`. Or, if it is the training dataset of a pair (training, validation), set "
+    "Limit it with `.take(n)`. Or, if it is the training dataset and you also give validation rows, set "
     "`data: {python: ..., steps_per_epoch: 100}`"
 )
 RENEW = "Create it inside the function: `data: {python: ..., steps_per_epoch: 100}` calls the function for each trial"
@@ -103,25 +105,16 @@ def call_python(data: DataSpec, folder: Path) -> SourceRows:
             tensorflow.random.set_seed(None)
         result = function()
     returned = rows_of_datasets(result, getattr(data.options, "steps_per_epoch", None)) or result
-    parts = returned if _is_list(returned) else []
-    pairs = [part for part in parts if _is_list(part) and len(part) in (2, 3)]
-    # Two pairs of plain lists are x and y with two rows each, not training and test rows.
-    triple = len(parts) == 3 and all(len(pair) == 2 for pair in pairs)
-    has_arrays = triple or any(hasattr(item, "shape") or isinstance(item, Mapping) for pair in pairs for item in pair)
-    if isinstance(returned, Mapping):
+    if isinstance(returned, Mapping) and any(str(key).startswith("x") for key in returned):
         arrays = dict(returned)
-    elif len(pairs) == len(parts) in (2, 3) and has_arrays:
-        names = ("train", "test") if len(parts) == 2 else ("train", "validation", "test")
-        named_parts = (name_arrays(pair, f"_{part}") for part, pair in zip(names, pairs, strict=True))
-        arrays = {key: array for arrays in named_parts for key, array in arrays.items()}
-    elif len(parts) in (2, 3):
-        arrays = name_arrays(list(parts), "")
+    elif parts := name_parts(returned, place):
+        arrays = {key: array for part, rows in parts.items() for key, array in name_arrays(rows, part).items()}
     else:
         raise DataError(f"{place} returned {describe_value(returned)}", hint=f"Return {RESULTS}. {checked.ARRAYS}")
     source_rows = _rows_from_dict(arrays, name, place, data.split)
     if isinstance(returned, DatasetRows):
         dataset, calls_again = returned.streamed, returned is not result
-        begin: Callable[[], Any] = (lambda: function()[0]) if calls_again else (lambda: dataset)
+        begin: Callable[[], Any] = (lambda: name_parts(function())["_train"]) if calls_again else (lambda: dataset)
         if isinstance(dataset, Iterator):
             if begin() is dataset:
                 raise DataError(f"{place} gives a generator that can't begin again for the next trial", hint=RENEW)
@@ -139,18 +132,65 @@ class DatasetRows(dict[str, Any]):
     steps: int = 0  # batches in an epoch of `streamed`
 
 
+def name_parts(rows: Any, place: str = "`data`") -> dict[str, Any]:
+    """Return {ending of names like "_train": its rows} of `rows`: a dataset, arrays (x, y[, weights]), a tuple of such
+    rows, or a dict by NAMES. The ending "" is of rows to split. A pair is (training, test), as `load_data()` of Keras's
+    data sets gives it; three are (training, validation, test). Return {} for another form. `place` is for messages.
+    Raises DataError, for example for a pair with a dataset, since Keras's users often mean (training, validation)."""
+    if is_dataset(rows):
+        return {"": rows}
+    if isinstance(rows, Mapping):
+        return _check_names(rows, place)
+    parts = rows if _is_list(rows) else []
+    pairs = [part for part in parts if _is_list(part) and len(part) in (2, 3)]
+    # Two pairs of plain lists are x and y with two rows each, not training and test rows.
+    triple = len(parts) == 3 and all(len(pair) == 2 for pair in pairs)
+    has_arrays = triple or any(hasattr(item, "shape") or isinstance(item, Mapping) for pair in pairs for item in pair)
+    if has_dataset := any(map(is_dataset, parts)):
+        if len(parts) == 1:
+            return {"": parts[0]}
+        if len(parts) != 3:
+            raise DataError(
+                f"{place} is {len(parts)} parts with a dataset, which do not say what the rows are for",
+                hint=f"Name the parts, `test` and `validation` only if you have them: `{NAMED}`",
+            )
+    if len(parts) not in (2, 3):
+        return {}
+    if not has_dataset and not (len(pairs) == len(parts) and has_arrays):
+        return {"": parts}
+    names = NAMES if len(parts) == 3 else (NAMES[0], NAMES[2])
+    return {f"_{name}": part for name, part in zip(names, parts, strict=True)}
+
+
+def _check_names(parts: Mapping[Any, Any], place: str) -> dict[str, Any]:
+    if unknown := [name for name in parts if name not in NAMES]:
+        full = {name[:3]: name for name in NAMES}.get(str(unknown[0])[:3], unknown[0])  # "val", "training"
+        hint = did_you_mean(full, NAMES) or f"Name the rows `{NAMED}`. {KEYS}"
+        raise DataError(f"{place} must not have {unknown[0]!r}", hint=hint)
+    if "train" not in parts:
+        raise DataError(f"{place} has no rows 'train', but {itemize(parts) or 'nothing'}", hint=f"Add them: `{NAMED}`")
+    parts = {name: part for name, part in parts.items() if part is not None}
+    for name, part in parts.items():
+        if not is_dataset(part) and not hasattr(part, "shape") and not (_is_list(part) and 0 < len(part) < 4):
+            hint = "Give (x, y), (x, y, sample_weight), or a dataset"
+            raise DataError(f"{name!r} of {place} is {describe_value(part)}", hint=hint)
+    return {f"_{name}": [part] if hasattr(part, "shape") else part for name, part in parts.items()}
+
+
 def rows_of_datasets(datasets: Any, steps: int | None = None) -> DatasetRows | None:
-    """Read a dataset, or the datasets of a tuple (training, validation[, test]), into memory. Return None if there is
-    no dataset. If the training dataset exceeds MOST_BYTES, or if `steps` (batches per epoch) is set, `fit` iterates the
-    training dataset: it is not read, and validation rows replace its rows. Raises DataError."""
-    parts = [datasets] if is_dataset(datasets) else datasets if _is_list(datasets) else []
-    if not any(map(is_dataset, parts)):
+    """Read a dataset, or several as `name_parts` names them, into memory. Return None if there is no dataset. If the
+    training dataset exceeds MOST_BYTES, or if `steps` (batches per epoch) is set, `fit` iterates the training dataset:
+    it is not read, and validation rows replace its rows. Raises DataError."""
+    values = datasets.values() if isinstance(datasets, Mapping) else datasets if _is_list(datasets) else [datasets]
+    if not any(map(is_dataset, values)):
         return None
-    rows = DatasetRows()
-    if steps and not (len(parts) > 1 and is_dataset(parts[0])):
-        raise DataError("`steps_per_epoch` needs a dataset and validation rows", hint="Return (training, validation)")
-    for suffix, part in zip(("_train", "_validation", "_test") if len(parts) > 1 else PARTS, parts, strict=False):
-        if suffix == "_train" and is_dataset(part) and (count := steps or count_large_steps(part)):
+    rows, parts = DatasetRows(), name_parts(datasets)
+    if steps and not (is_dataset(parts.get("_train")) and "_validation" in parts):
+        hint = 'Return `{"train": dataset, "validation": ...}`'
+        raise DataError("`steps_per_epoch` needs a training dataset and validation rows", hint=hint)
+    can_stream = "_validation" in parts
+    for suffix, part in parts.items():
+        if can_stream and suffix == "_train" and is_dataset(part) and (count := steps or count_large_steps(part)):
             rows.streamed, rows.steps = part, count
             rows.notices = (f"`fit` iterates the training dataset as it is, {count:,} batches per epoch",)
             continue

@@ -75,7 +75,24 @@ def split_rows(source: SourceRows, how: Split, form: LabelForm) -> Parts:
         validation = copy(held)
     train = copy(searched)
     source = source if train is rows else replace(source, rows=None)  # all rows together would take twice the memory
-    return Parts(source, train, train if validation is None else validation, test, folds)
+    parts = Parts(source, train, train if validation is None else validation, test, folds)
+    if source.train is None or source.pictures is not None or source.series is not None:
+        return parts
+    return replace(parts, source=replace(source, notices=(_describe_parts(parts, how), *source.notices)))
+
+
+def _describe_parts(parts: Parts, how: Split) -> str:
+    """Say which rows train, validate and test, and where they come from, if the source names its parts."""
+    source = parts.source
+    train = "a dataset" if source.stream else f"{len(parts.train):,}"
+    validation = f"{len(parts.validation):,} for validation (given)"
+    if parts.folds:
+        validation = f"validation in {how.folds} folds of them"
+    elif source.validation is None:
+        drawn = f"the latest {how.validation:.0%}" if how.time else f"{how.validation:.0%} drawn"
+        validation = f"{len(parts.validation):,} for validation ({drawn} from the training rows)"
+    test = "none for test" if parts.test is None else f"{len(parts.test):,} for test (given)"
+    return f"rows: {train} for training, {validation}, {test}"
 
 
 def _hold_out(rows: RawRows, share: float, how: Split, form: LabelForm) -> tuple[RawRows, RawRows]:

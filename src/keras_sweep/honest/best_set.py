@@ -168,13 +168,13 @@ def _step_down(contests: Sequence[Contest], units: int, rng: np.random.Generator
             if before - int(members.sum()) <= before // SMALL_STEP:
                 return limit
 
-    def bound(left: Sequence[Places]) -> float:
+    def find_bonferroni(left: Sequence[Places]) -> float:
         pairs = sum(
             len(places) * int(contest.rivals[places].sum()) for contest, places in zip(contests, left, strict=True)
         )
         return quantile(1 - (1 - LEVEL) / max(pairs, 2), units)
 
-    limit = drop(bound)
+    limit = drop(find_bonferroni)
     if members.sum() > MOST_MODELS:
         return members, limit
     is_bagged = units < FEW_UNITS and all(contest.spread.shape[1] == units for contest in contests)

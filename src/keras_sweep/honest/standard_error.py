@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from statistics import NormalDist
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,13 +16,16 @@ Floats: TypeAlias = npt.NDArray[np.floating]
 LEVEL = 0.95  # confidence of the interval, and of all comparisons together
 
 
-def standard_error(values: Floats, units: Units, *, share: bool) -> float | None:
+def standard_error(
+    values: Floats, units: Units, *, share: bool, weights: npt.NDArray[Any] | None = None
+) -> float | None:
     """Return the standard error of the mean of `values`, [N], over `units`; None if it is unknown.
 
     Args:
         values: what each row contributes; their plain mean is the score.
         units: the unit of each row.
         share: whether the score is a share of right answers, in [0, 1].
+        weights: [N] of the rows, if they count unlike. `values` have them already.
 
     The error of a share is at least half of Wilson's 68.3 % interval (z = 1), which is never 0. The interval is for
     the number of right or wrong rows that would vary as much: Korn and Graubard 1998, "Confidence intervals for
@@ -33,7 +36,9 @@ def standard_error(values: Floats, units: Units, *, share: bool) -> float | None
     error = float(standard_errors(parts[None])[0])
     if not share:
         return error if math.isfinite(error) else None
-    rows = effective_rows(mean, error, units.count)
+    # If all rows are right, only the weights tell how many rows these are.
+    alike = units.count_equal(np.ones(len(values)) if weights is None else weights)
+    rows = effective_rows(mean, error, units.count) if 0 < mean < 1 else alike
     _, wilson = wilson_interval(min(max(mean, 0.0), 1.0), rows, 1.0)
     return max(error, wilson) if math.isfinite(error) else wilson
 

@@ -25,7 +25,6 @@ from keras_sweep.space.distributions import Value
 from keras_sweep.space.sweep_spec import SweepSpec
 
 LEARNT = ("vocabulary", "mean", "bin_boundaries")  # what `adapt` learns, as keys of a layer's configuration
-MODEL_CODE = "model_code"  # attribute of the study; absent if no user code makes the model
 
 
 def build_model(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> Any:
@@ -271,8 +270,17 @@ def model_code(spec: SweepSpec, *, now: bool = False) -> dict[str, str]:
     return digests
 
 
+def data_code(spec: SweepSpec) -> dict[str, str]:
+    """Return file -> SHA-256 (hex) of the function that returns the rows, as `model_code` does for the model. The name
+    of a function that a Python program passed in has its digest, so this returns {}."""
+    functions = [source for source in spec.data_code if not is_object_name(source)]
+    modules = [source.partition(":")[0] for source in functions]
+    return {file: digest for name in modules for file, digest in digest_files(name, spec.folder.resolve()).items()}
+
+
 def find_changed_code(recorded: object, now: Mapping[str, str]) -> list[str]:
-    """Return the files that differ between two results of `model_code`, or [] if `recorded` has no digests."""
+    """Return the files that differ between two results of `model_code` or `data_code`. Return [] if `recorded` has no
+    digests."""
     if not isinstance(recorded, Mapping) or not recorded or not now:  # the import of the code reports missing files
         return []
     names = {str(name) for name in recorded} | set(now)

@@ -108,7 +108,9 @@ class _Digest:
         # A function inside `lru_cache`, `jax.jit` or `tf.function`.
         if hasattr(value, "__wrapped__") and is_installed(kind.__module__):
             return kind.__name__, [("its function", value.__wrapped__)]
-        return _split_array(value) or _split_keras_object(value) or _split_by_pickle(value)
+        return (
+            _split_keras_tensor(value) or _split_array(value) or _split_keras_object(value) or _split_by_pickle(value)
+        )
 
 
 def _sha(head: Any, *parts: bytes) -> bytes:
@@ -273,9 +275,30 @@ def _split_array(value: Any) -> Parts | None:
 def _split_keras_object(value: Any) -> Parts | None:
     if not callable(getattr(value, "get_config", None)) or not hasattr(value, "from_config"):
         return None
-    weights = list(getattr(value, "weights", ()))
+    layers = _list_layers(value)
+    weights = list(getattr(value, "weights", ())) or [weight for layer in layers[1:] for weight in layer.weights]
     config = _renumber_names(value.get_config(), {})
-    return "of Keras", [("its type", type(value)), ("its configuration", config), ("its weights", weights)]
+    parts = [("its type", type(value)), ("its configuration", config), ("its weights", weights)]
+    # What `adapt` sets is no weight of these layers, and their configurations lack it.
+    names = ("get_vocabulary", "bin_boundaries")
+    adapted = [inner for layer in layers for name in names if (inner := getattr(layer, name, None)) is not None]
+    adapted = [inner() if callable(inner) else inner for inner in adapted]
+    return "of Keras", [*parts, *([("what it has adapted to", adapted)] if adapted else [])]
+
+
+def _list_layers(value: Any) -> list[Any]:
+    """Return a layer with all layers inside it, or a `FeatureSpace` with the layers of its features."""
+    inner = [*getattr(value, "layers", ()), *getattr(value, "preprocessors", {}).values()]
+    return [value, *(layer for part in inner for layer in _list_layers(part))]
+
+
+def _split_keras_tensor(value: Any) -> Parts | None:
+    """Split a symbolic tensor as the model that computes it from its inputs. Return None for other values."""
+    keras = sys.modules.get("keras")
+    if keras is None or not isinstance(value, getattr(keras, "KerasTensor", ())):
+        return None
+    # A name of our own, since Keras counts automatic names.
+    return _split_keras_object(keras.Model(keras.utils.get_source_inputs(value), value, name="tensor"))
 
 
 def _renumber_names(config: Any, names: dict[str, str]) -> Any:

@@ -109,6 +109,7 @@ class Facts:
     keras_config: Mapping[str, Any] | None = None  # results of Keras's functions, by the functions' names
     origin: str | None = None  # the folder of the space file
     model_code: Mapping[str, str] | None = None  # file, or part of a model function -> SHA-256
+    data_code: Mapping[str, str] | None = None  # file of the function that returns the rows -> SHA-256
     spec: Mapping[str, Any] | None = None
     imported: str | None = None  # the source of the imported trials
     learned: int = 0  # trials of an earlier sweep that the search learned from

@@ -121,6 +121,8 @@ class RecordedSweep:
         hint = f"`sweep show {name} {trained[0].number}` shows more"
         if any(trial.reason == DIVERGED for trial in trained):
             hint += ". If trials diverge, lower the learning rate, or scale inputs and target to about -1 to 1"
+        if any(trial.is_out_of_memory for trial in trained):
+            hint += ". If memory is short, lower `batch_size` and the sizes of the model"
         raise RecordError(f"no trial of the sweep {name!r} has completed: {why_none(trained)}", hint=hint)
 
     def training(self, number: int | None) -> Result:

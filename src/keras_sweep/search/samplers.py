@@ -250,7 +250,8 @@ def grid_space(space: SearchSpace) -> SearchSpace:
         distribution = parameter.distribution
         if isinstance(distribution, Float) and distribution.size == math.inf:
             inner = (distribution.at(index / (POINTS_A_RANGE - 1)) for index in range(1, POINTS_A_RANGE - 1))
-            parameter = replace(parameter, distribution=Categorical((distribution.low, *inner, distribution.high)))
+            cuts = dict.fromkeys((distribution.low, *inner, distribution.high))  # a narrow range has fewer numbers
+            parameter = replace(parameter, distribution=Categorical(tuple(cuts)))
         parameters.append(parameter)
     grid = replace(space, parameters=tuple(parameters))
     if space.where and grid.size <= MOST_LISTED and next(grid.points(), None) is None:

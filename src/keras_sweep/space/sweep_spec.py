@@ -233,8 +233,12 @@ class SweepSpec:
     @property
     def code(self) -> tuple[str, ...]:
         """All functions of the user, for data, model, losses, metrics and callbacks, each "module:function"."""
-        of_data = (self.data.source,) if find_source(self.data.kind).names == "function" else ()
-        return (*of_data, *self.training_code)
+        return (*self.data_code, *self.training_code)
+
+    @property
+    def data_code(self) -> tuple[str, ...]:
+        """The function in `code` that returns the data's rows, if there is one."""
+        return (self.data.source,) if find_source(self.data.kind).names == "function" else ()
 
     @property
     def training_code(self) -> tuple[str, ...]:

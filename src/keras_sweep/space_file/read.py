@@ -276,10 +276,22 @@ def _warn_of_sampler(faults: Faults, space: SearchSpace, search: SearchSettings,
         if isinstance(drawn, Categorical) and drawn.probabilities is not None and not sampler.draws_probabilities:
             rule = f"{search.engine_name} ignores probabilities; only optuna/random uses them"
             faults.warn((*path, "probabilities"), rule)
+    if not sampler.draws_ranges and search.trials < (points := _count_grid_points(space, search)) < math.inf:
+        rule = f"the grid has {points:,.0f} points; {pluralize(search.trials, 'trial')} are the limit"
+        faults.warn(("search", "trials"), f"{rule}: set `trials: {points:.0f}`")
     _, most = space.get_bounds("epochs", 0)
     if early is not None and 0 < most <= early.min_iter:
         rule = f"never stops a trial: `min_iter` must be below {pluralize(most, 'epoch')}, but got {early.min_iter}"
         faults.warn(("early_terminate",), rule)
+
+
+def _count_grid_points(space: SearchSpace, search: SearchSettings) -> float:
+    """Return the number of points of a grid sampler; `math.inf` if only the engine knows how it cuts ranges."""
+    if space.size == math.inf and search.engine_name == "optuna/grid":
+        from keras_sweep.search.samplers import grid_space
+
+        return grid_space(space).size
+    return space.size
 
 
 def _check_search(

@@ -19,7 +19,8 @@ from keras_sweep.sweep.events import FinalistEnded, FinalistEpochEnded, Finalist
 from keras_sweep.sweep.loop import Generation, GenerationTraining
 from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.trial.events import EpochEnded, Event, Listener, Noticed, TrialResumed
-from keras_sweep.trial.ranking import LEADING, can_win, count_epochs, is_imported, order_key, unsteadiness
+from keras_sweep.trial.finalists import order_candidates
+from keras_sweep.trial.ranking import count_epochs, is_imported
 from keras_sweep.trial.result import Result, Suggestion
 
 SHARE = 0.25  # of the search's epochs: the limit if the space file has no `finalists`
@@ -101,17 +102,8 @@ def choose_finalists(spec: SweepSpec, results: Sequence[Result]) -> ChosenFinali
     """
     if (section := spec.finalists) is None:
         return ChosenFinalists(len(results))
-    objective, plain = spec.objective, [replace(r, finalists=(), final=False) for r in results if r.is_whole]
-    ranked = sorted((r for r in plain if can_win(r, objective)), key=lambda r: order_key(r, objective))
-    candidates = ranked[:LEADING]
-    # Trials tie if their values differ by at most the larger standard error: steadier curves come first.
-    tied = [
-        trial
-        for trial in candidates
-        if abs((trial.value or 0.0) - (ranked[0].value or 0.0)) <= max(trial.stderr or 0.0, ranked[0].stderr or 0.0)
-    ]
-    steadiest_first = sorted(tied, key=lambda trial: unsteadiness(trial, objective))
-    leading = [*steadiest_first, *(trial for trial in candidates if trial not in tied)][: section.top]
+    candidates, _ = order_candidates(results, spec.objective)
+    leading = candidates[: section.top]
     trained_epochs = count_epochs(results) - sum(trial.epochs for trial in results if is_imported(trial))
     most = math.inf if spec.finalists_asked else SHARE * trained_epochs
     recipes, seeds = afford_finalists([trial.epochs for trial in leading], section.seeds, most)

@@ -16,7 +16,7 @@ from keras_sweep.data.compatibility import check_task
 from keras_sweep.data.search_data import Rows, SearchData, fingerprint
 from keras_sweep.data.source import image_set
 from keras_sweep.errors import ChangedSweep, UsageError
-from keras_sweep.models.build import find_changed_code, model_code
+from keras_sweep.models.build import data_code, find_changed_code, model_code
 from keras_sweep.models.inspect_model import add_own_parameters, first_model, inspect_model, limit_weights, load_rows
 from keras_sweep.process.backend import BACKENDS, check_environment, choose_backend, use_keras_config
 from keras_sweep.process.compiling import enable_compile_cache
@@ -176,13 +176,17 @@ class OpenSweep:
             check_environment()
             enable_compile_cache()
         forget_edited_modules(spec.code, spec.folder)
-        if changes := find_changed_code(study.facts.model_code, model_code(spec, now=True)):
-            source = spec.model.source
-            raise ChangedSweep(
-                f"the code of the model has changed since the sweep {study.name!r} started: {', '.join(changes)} in "
-                f"{display_name(source) if is_object_name(source) else spec.folder}; its trials used the old code",
-                hint="Restore the old code, or run the sweep again under another name",
-            )
+        for what, source, recorded, now in (
+            ("model", spec.model.source, study.facts.model_code, model_code(spec, now=True)),
+            ("data", spec.data.source, study.facts.data_code, data_code(spec)),
+        ):
+            if changes := find_changed_code(recorded, now):
+                raise ChangedSweep(
+                    f"the code of the {what} has changed since the sweep {study.name!r} started: {', '.join(changes)} "
+                    f"in {display_name(source) if is_object_name(source) else spec.folder}; its trials used the old "
+                    "code",
+                    hint="Restore the old code, or run the sweep again under another name",
+                )
         if (notice := use_keras_config(study.facts.keras_config)) is not None:
             self.emit(Noticed(notice))
         spec, data = load_rows(spec)

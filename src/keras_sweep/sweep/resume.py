@@ -12,7 +12,7 @@ from keras_sweep.errors import ChangedSweep, RecordError
 from keras_sweep.files.arrays import write_arrays
 from keras_sweep.files.atomic import write_text
 from keras_sweep.files.plain import read_plain
-from keras_sweep.models.build import MODEL_CODE, find_changed_code, model_code
+from keras_sweep.models.build import data_code, find_changed_code, model_code
 from keras_sweep.process.backend import KERAS_CONFIG, describe_config_changes, get_versions
 from keras_sweep.record import saved
 from keras_sweep.record.facts import Facts
@@ -26,9 +26,9 @@ from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.sweep.replay import weights_of
 from keras_sweep.system.disk import is_open_to_others
 from keras_sweep.training.build_trial import (
-    added_losses,
     build_trained_model,
     call_model,
+    compute_added_losses,
     may_add_losses,
     predict_rows,
 )
@@ -70,7 +70,7 @@ def open_study(
                 emit(Noticed(f"{path} belongs to a record that is missing: it is renamed to {set_aside(path).name}"))
         attributes: dict[str, Any] = {"spec": flatten_spec(spec), "fingerprint": fingerprint}
         attributes |= {"versions": get_versions(), "origin": str(spec.folder.resolve())}
-        more = {MODEL_CODE: model_code(spec), "learned": len(learned)}
+        more = {"model_code": model_code(spec), "data_code": data_code(spec), "learned": len(learned)}
         attributes |= {key: value for key, value in more.items() if value}
         study = StudyFile.create(folder, spec, attributes, learned)
         if is_open_to_others(folder.path):
@@ -124,8 +124,10 @@ def check_same(spec: SweepSpec, facts: Facts, loaded: Mapping[str, Any] | None =
     if KERAS_CONFIG in loaded and facts.keras_config is not None:
         for line in describe_config_changes(facts.keras_config, loaded[KERAS_CONFIG]):
             changes.append(f"{line} (by keras.json, the environment, or code that sets it)")
-    if code_changes := find_changed_code(facts.model_code, model_code(spec)):
-        changes.append(f"the code of the model: {', '.join(code_changes)} (restore the old code to resume)")
+    codes = {"model": (facts.model_code, model_code(spec)), "data": (facts.data_code, data_code(spec))}
+    for what, (recorded, now) in codes.items():
+        if files := find_changed_code(recorded, now):
+            changes.append(f"the code of the {what}: {', '.join(files)} (restore the old code to resume)")
     if not changes:
         return
     message = f"the sweep {spec.name!r} was started with other settings"
@@ -206,7 +208,7 @@ def _recompute_scores(sweep: OpenSweep, trial: Result) -> RowScores | None:
     def add() -> Array | None:
         first = weights[: len(weights) // max(len(data.folds), 1)]
         model = build_trained_model(spec, trial.params, first, data.fold(0), trial.name)
-        return compute(added_losses) if may_add_losses(model) else None
+        return compute(compute_added_losses) if may_add_losses(model) else None
 
     for call in (call_model, predict_rows):  # the runner used a plain call or a compiled call
         batches = partial(number_batches, data, plan.batch_size)

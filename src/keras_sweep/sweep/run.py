@@ -219,9 +219,9 @@ def _end(sweep: OpenSweep, recorded: RecordedSweep, ended: SweepEnded, digest: s
 
 def describe_inputs(spec: SweepSpec) -> str:
     """Return a text that changes with the inputs of a run: the spec, and the times of the user's files. Return "" if a
-    file can't be read. Also return "" for rows without a file, because only reading them shows changes."""
+    file can't be read. Also return "" for rows of a function or without a file: only reading them shows changes."""
     source = find_source(spec.data.kind)
-    if source.names is None:
+    if source.names in (None, "function"):
         return ""
     modules = (source.partition(":")[0].replace(".", "/") for source in spec.code)
     files = [spec.folder / f"{module}.py" for module in modules]

@@ -29,7 +29,7 @@ from keras_sweep.sweep.open_sweep import backend_of
 from keras_sweep.sweep.replay import STDERR, Gap, Match, gap
 from keras_sweep.sweep.trust import ask_for_trust
 from keras_sweep.sweep.winner import count_look
-from keras_sweep.training.build_trial import added_losses, may_add_losses, predict_rows
+from keras_sweep.training.build_trial import compute_added_losses, may_add_losses, predict_rows
 from keras_sweep.training.logged_metric import LoggedMetric
 from keras_sweep.training.losses import compile_arguments
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
@@ -121,7 +121,7 @@ def verify_model(
         facts_of_rows: dict[str, Any] = {
             "predict": lambda: predict_rows(model, x),
             "batches": lambda: np.arange(len(rows)) // batch_size,
-            "added": lambda: added_losses(model, x) if may_add_losses(model) else None,
+            "added": lambda: compute_added_losses(model, x) if may_add_losses(model) else None,
         }
         checks = _check_validation(spec, card, scores, rows, facts_of_rows)
     if not checks:

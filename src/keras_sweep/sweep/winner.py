@@ -31,8 +31,8 @@ from keras_sweep.sweep.events import TestEvaluated, WinnerRefitted
 from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.sweep.replay import tell_as_phases, weights_of
 from keras_sweep.training.build_trial import (
-    added_losses,
     build_trained_model,
+    compute_added_losses,
     fits_itself,
     may_add_losses,
     predict_rows,
@@ -203,7 +203,7 @@ def evaluate(spec: SweepSpec, trial: Result, model: Any, rows: Rows, data: Searc
     facts: dict[str, Any] = {
         "predict": cache(lambda: predict_rows(model, rows.x)),
         "batches": lambda: np.arange(len(rows)) // plan.batch_size,
-        "added": cache(lambda: added_losses(model, rows.x) if may_add_losses(model) else None),
+        "added": cache(lambda: compute_added_losses(model, rows.x) if may_add_losses(model) else None),
     }
     logged = [
         LoggedMetric.from_spec(spec, plan.loss_arguments, name, value, rows, **facts) for name, value in scores.items()

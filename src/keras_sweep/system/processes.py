@@ -99,6 +99,15 @@ def limit_process(seconds: float, memory: int = -1) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
 
 
+def count_memory_kills() -> int:
+    """Return how many processes this system has killed to free memory. 0 if the system does not count them."""
+    with contextlib.suppress(OSError, ValueError):
+        for line in Path("/proc/vmstat").read_text(encoding="utf-8").splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return 0
+
+
 def can_write(descriptor: int) -> bool:
     """Check whether a write would not wait, as for a full pipe. Windows can't tell: assume that it would not."""
     return not hasattr(select, "poll") or bool(select.select([], [descriptor], [], 0)[1])

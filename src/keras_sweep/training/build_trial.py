@@ -244,7 +244,7 @@ def may_add_losses(model: Any) -> bool:
     return any(map(may_add_losses, [*getattr(model, "layers", ()), *([] if wrapped is None else [wrapped])]))
 
 
-def added_losses(model: Any, x: Arrays) -> Array:
+def compute_added_losses(model: Any, x: Arrays) -> Array:
     """Return the losses that layers add for each of N rows `x`, with the penalties on weights, [N].
 
     Each row is a batch of its own. NaN if that needs another backend than JAX, or a layer fails for a single row.

@@ -58,17 +58,39 @@ class TrainingGeneration(ABC):
                 if self._watch.stopping():
                     return None
             try:
-                lane = self._make_lane(suggestion, own_model, wanted=suggestion.number in wanted)
+                self._begin_lane(suggestion, own_model, wanted=suggestion.number in wanted)
             except user_errors() as error:  # a user's model may raise anything when it is built
                 unbuilt.append((suggestion, error))
-                continue
-            self.lanes[lane.number] = lane
-            lane.ends_at = self._watch.ends.get(lane.number)
-            if self._ends is not None:
-                self._ends.restore(lane)
         self._parts.append(trials)
         self.groups = [*self.groups, *self._group_lanes(self.select_lanes(trials))]
         return unbuilt
+
+    def _begin_lane(self, suggestion: Suggestion, own_model: Any, *, wanted: bool) -> None:
+        lane = self.lanes[suggestion.number] = self._make_lane(suggestion, own_model, wanted=wanted)
+        lane.ends_at = self._watch.ends.get(lane.number)
+        if self._ends is not None:
+            self._ends.restore(lane)
+
+    def shrink(self, group: Group) -> list[Lane]:
+        """Let the lanes of a group that needs too much memory start again in smaller groups, if there are any.
+
+        Returns the lanes that start again.
+        """
+        limit = self._halve(group)
+        if not limit:
+            return []
+        self.groups = [other for other in self.groups if other is not group]
+        begun = [lane for lane in group.lanes if lane.training]
+        for lane in begun:
+            self._begin_lane(lane.suggestion, lane.own, wanted=lane.wanted)
+        lanes = [self.lanes[lane.number] for lane in begun]
+        self.groups = [*self.groups, *self._group_lanes(lanes)]
+        return lanes
+
+    def _halve(self, group: Group) -> int:
+        """Return how many lanes a group like `group` may have from now on; 0 if it can't be smaller."""
+        del group  # alone
+        return 0
 
     def progress(self) -> list[tuple[int, int]]:
         """Return (generation, epochs after which the trial is known to train on) of each wanted trial that trains."""

@@ -14,25 +14,32 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.errors import ModelError
+from keras_sweep.errors import ModelError, SweepError
 from keras_sweep.models.hyper_model import RETURNED
 from keras_sweep.process.compiling import enable_compile_cache
 from keras_sweep.process.wall_time import WallTime
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import join
-from keras_sweep.training.build_trial import added_losses, may_add_losses
+from keras_sweep.training.build_trial import compute_added_losses, may_add_losses
 from keras_sweep.training.checkpoint import CHECKPOINT_SECONDS, LatestCheckpoint, TrainingState
 from keras_sweep.training.folds import compute_validation_outputs
 from keras_sweep.training.generation import TrainingGeneration
 from keras_sweep.training.group import Group, Report, Segment, Tell
 from keras_sweep.training.lane import EndStates, Lane, LaneEnd
 from keras_sweep.training.logged_metric import number_batches
-from keras_sweep.training.outcome import Failure, find_scored_epoch, make_failure, make_result, trial_objective
+from keras_sweep.training.outcome import (
+    Failure,
+    find_scored_epoch,
+    is_out_of_memory,
+    make_failure,
+    make_result,
+    trial_objective,
+)
 from keras_sweep.training.runner import Runner, Watch
 from keras_sweep.training.segments import Segments, train_segment
 from keras_sweep.training.workers.pool import Pool, error_of
 from keras_sweep.training.workers.task import Client
-from keras_sweep.trial.events import EpochEnded, PhaseBegan
+from keras_sweep.trial.events import EpochEnded, Noticed, PhaseBegan
 from keras_sweep.trial.result import DIVERGED, Result, Suggestion
 
 Train: TypeAlias = Callable[[Group], Future[Segment]]
@@ -214,19 +221,44 @@ class GroupRunner(Runner):
         """Report epochs to `watch`. Yield ended lanes' results. Raises SweepError if workers lose a segment 3 times."""
         for group, segment in ended:
             if (error := error_of(segment)) is not None:
-                if self._shared is None:
-                    raise error
-                trials = join([str(lane.number) for lane in group.lanes if lane.training], "and")
-                self._shared.mark_lost(f"train trial {trials} from epoch {group.epoch + 1}", error)
+                if (failure := self._find_failure(group, error)) is not None:
+                    yield from self._fail(group, failure, generation, watch, shrinks=True)
                 continue
             for report in segment.result().reports:
-                if report.failure is not None:  # all lanes of the program fail together
-                    for lane in [lane for lane in group.lanes if lane.training]:
-                        lane.end = LaneEnd.FAILED
-                        if lane.wanted:
-                            yield self._check(make_failure(lane.suggestion, report.failure, lane.curve, lane.seconds))
+                if report.failure is not None:
+                    shrinks = report.failure.is_out_of_memory
+                    yield from self._fail(group, report.failure, generation, watch, shrinks=shrinks)
                 self._log_report(report, generation, watch)
                 yield from self._end_lanes([generation.lanes[number] for number in report.ended])
+
+    def _find_failure(self, group: Group, error: BaseException) -> Failure | None:
+        """Return the failure of trials whose training ended their worker; None if they are worth another try."""
+        if self._shared is None:
+            raise error
+        if is_out_of_memory(error):
+            return Failure.from_error(error)
+        what = f"train trial {_name_trials(group)} from epoch {group.epoch + 1}"
+        try:
+            self._shared.mark_lost(what, error)
+        except SweepError as lost:
+            if not isinstance(error, ChildProcessError):  # other trials would not reach the workers either
+                raise
+            return Failure(lost.message)
+        return None
+
+    def _fail(
+        self, group: Group, failure: Failure, generation: TrainingGeneration, watch: Watch, *, shrinks: bool
+    ) -> Iterator[Result]:
+        """Fail all lanes of a group. If it `shrinks` and is not the smallest, they start again in smaller groups."""
+        trials = _name_trials(group)
+        group.finished = True
+        if shrinks and generation.shrink(group):
+            watch.emit(Noticed(f"with less memory for each program, trial {trials} is trained again: {failure.reason}"))
+            return
+        for lane in [lane for lane in group.lanes if lane.training]:
+            lane.end = LaneEnd.FAILED
+            if lane.wanted:
+                yield self._check(make_failure(lane.suggestion, failure, lane.curve, lane.seconds))
 
     def _end_lanes(self, lanes: Sequence[Lane]) -> Iterator[Result]:
         for lane in lanes:
@@ -256,7 +288,7 @@ class GroupRunner(Runner):
             return None
         weights = self._programs.weights(lane, state)
         params = lane.suggestion.params
-        return np.asarray(compute_validation_outputs(self._spec, params, weights, self._data, added_losses))
+        return np.asarray(compute_validation_outputs(self._spec, params, weights, self._data, compute_added_losses))
 
     def _make_result(self, lane: Lane) -> Result:
         if lane.end is LaneEnd.DIVERGED:
@@ -285,3 +317,7 @@ class GroupRunner(Runner):
                 reason="; ".join(filter(None, (timed, scored.reason))) or None,
                 pruned_at=len(lane.rows) if lane.end is LaneEnd.PRUNED else None,
             )
+
+
+def _name_trials(group: Group) -> str:
+    return join([str(lane.number) for lane in group.lanes if lane.training], "and")

@@ -165,7 +165,7 @@ class LoggedMetric:
         if values is None:
             return None
         is_share = is_share or (self.row_function is not None and bool(np.isin(values, (0, 1)).all()))
-        return standard_error(values, self.units, share=is_share)
+        return standard_error(values, self.units, share=is_share, weights=self.rows.weights)
 
     @property
     def _name(self) -> str:

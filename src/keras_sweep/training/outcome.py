@@ -7,7 +7,7 @@ import math
 import statistics
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
@@ -24,7 +24,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import strip_styles
 from keras_sweep.training.logged_metric import LoggedMetric
 from keras_sweep.trial.plan import training_plan
-from keras_sweep.trial.result import Curve, Result, Seconds, Suggestion, TrialState, Weights
+from keras_sweep.trial.result import OUT_OF_MEMORY, Curve, Result, Seconds, Suggestion, TrialState, Weights
 
 ROWS = 32  # per call of `predict_on_batch`
 CALLS, FIRST_CALLS = 50, 3  # the first calls compile and are not counted
@@ -129,13 +129,15 @@ class Failure:
     reason: str
     traceback: str | None = None
     is_transient: bool = False  # the machine failed, so another try may succeed
+    is_out_of_memory: bool = False  # the trial needs more memory than there is, so another try fails, too
 
     @classmethod
     def from_error(cls, error: BaseException) -> Failure:
         if isinstance(error, TrialFailed):
             return error.failure
         reason = strip_styles(str(error)) if isinstance(error, SweepError) else describe_error(error)
-        return cls(reason, strip_styles("".join(traceback.format_exception(error)))[-20_000:], is_transient(error))
+        text = strip_styles("".join(traceback.format_exception(error)))[-20_000:]
+        return cls(reason, text, is_transient(error), is_out_of_memory(error))
 
 
 class TrialFailed(Exception):
@@ -153,33 +155,52 @@ def make_failure(
         None,
         curve=curve or {},
         seconds=seconds or Seconds(sampler=suggestion.sampler_seconds),
-        reason=failure.reason,
+        reason=f"{OUT_OF_MEMORY}: {failure.reason}" if failure.is_out_of_memory else failure.reason,
         traceback=failure.traceback,
         is_transient=failure.is_transient,
     )
 
 
 _ERRNOS = frozenset(
-    {errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.ESTALE, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN}
+    {errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.ESTALE, errno.EMFILE, errno.ENFILE, errno.EAGAIN}
     | {errno.EBUSY, errno.ETIMEDOUT, errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENOLCK}
 )
-_MEMORY = ("RESOURCE_EXHAUSTED", "out of memory", "OOM when allocating")  # XLA, PyTorch, TensorFlow
+# What XLA, CUDA, PyTorch and TensorFlow write. A user's own words, in an error of another class, do not count.
+_MEMORY = (
+    *("resource_exhausted", "out of memory", "out_of_memory", "oom when allocating", "can't allocate memory"),
+    *("cannot allocate memory", "not enough memory", "status_alloc_failed"),
+)
+_PACKAGES = ("jax", "jaxlib", "torch", "tensorflow")
 
 
 def is_transient(error: BaseException) -> bool:
-    """Return whether memory, disk or network caused the error. A missing or forbidden file is not transient."""
+    """Return whether disk or network caused the error. A missing or forbidden file is not transient."""
+    return any(
+        isinstance(cause, ConnectionError | TimeoutError) or (isinstance(cause, OSError) and cause.errno in _ERRNOS)
+        for cause in _list_causes(error)
+    )
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether the processor's or the accelerator's memory was too small: as a rule a fact of the trial."""
+    for cause in _list_causes(error):
+        kind = type(cause)
+        if isinstance(cause, MemoryError) or kind.__name__ in ("ResourceExhaustedError", "OutOfMemoryError"):
+            return True
+        if isinstance(cause, OSError) and cause.errno == errno.ENOMEM:
+            return True
+        if isinstance(cause, RuntimeError) or kind.__module__.partition(".")[0] in _PACKAGES:
+            message = str(cause).lower()
+            if any(words in message for words in _MEMORY):
+                return True
+    return False
+
+
+def _list_causes(error: BaseException) -> Iterator[BaseException]:
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, MemoryError | ConnectionError | TimeoutError):
-            return True
-        if isinstance(cause, OSError) and cause.errno in _ERRNOS:
-            return True
-        if isinstance(cause, RuntimeError) and any(words in str(cause) for words in _MEMORY):
-            return True
-        if type(cause).__name__ in ("ResourceExhaustedError", "OutOfMemoryError"):
-            return True
+        yield cause
         cause = cause.__cause__
-    return False
 
 
 def measure_goals(spec: SweepSpec, weights: Weights, model: Callable[[], tuple[Any, Arrays]]) -> dict[str, float]:

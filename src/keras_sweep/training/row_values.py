@@ -68,7 +68,7 @@ def row_values(
     """Return [N] float64, the contribution of each row to a metric; None if the metric is no known mean over rows.
 
     `metric` is the name in Keras's logs ("val_accuracy", "val_loss"), `loss` the loss's name. `predict()` returns
-    outputs [N, ...]. `row_function` is from `make_row_function`. The other arguments are those of `contribute`.
+    outputs [N, ...]. `row_function` is from `make_row_function`. `contribute` describes the other arguments.
     """
     import keras
 

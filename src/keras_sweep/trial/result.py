@@ -19,6 +19,7 @@ Curve: TypeAlias = Mapping[str, tuple[float, ...]]  # metric name -> [E], a valu
 Weights: TypeAlias = "tuple[npt.NDArray[np.generic], ...]"  # in the order of `keras.Model.get_weights`
 
 DIVERGED = "diverged"  # the reason of a trial whose loss or metrics became NaN or infinite
+OUT_OF_MEMORY = "out of memory"  # how the reason of a trial begins that needs more memory than there is
 
 
 class TrialState(StrEnum):
@@ -99,6 +100,10 @@ class Result:
         """The values of all parameters. If `reads_epochs`, the value of `epochs` is the scored epoch."""
         params = self.suggestion.params
         return {**params, "epochs": self.epoch} if self.reads_epochs and self.epoch is not None else params
+
+    @property
+    def is_out_of_memory(self) -> bool:
+        return self.state is TrialState.FAIL and (self.reason or "").startswith(OUT_OF_MEMORY)
 
     @property
     def is_whole(self) -> bool:

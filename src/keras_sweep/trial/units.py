@@ -80,6 +80,14 @@ class Units:
         sums = np.stack([np.bincount(self.codes, row, self.count) for row in rows])
         return sums.astype(values.dtype).reshape(*values.shape[:-1], self.count)
 
+    def count_equal(self, weights: npt.NDArray[Any]) -> float:
+        """Return how many units of equal weight tell as much about a mean as these, whose rows have `weights`, [N].
+
+        Kish 1965, "Survey sampling", section 11.7.
+        """
+        sums = self.sum(weights.astype(np.float64))
+        return float(sums.sum() ** 2 / (sums**2).sum())
+
     def describe(self) -> str:
         """Return the numbers of rows and units, for a message: "12,000 rows", or "2,000 rows in 40 groups"."""
         return f"{len(self):,} rows" + ("" if self.name == "rows" else f" in {self.count:,} {self.name}")

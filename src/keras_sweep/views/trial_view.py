@@ -77,8 +77,12 @@ def _facts(sweep: RecordedSweep, result: Result) -> Iterator[Text]:
         if result.epoch is not None and result.epoch < result.epochs:
             score.append(f", scored at epoch {result.epoch}")
         if row.tie and not row.winner:
-            score.append(f"  {TIE} tied with the winner", style="cyan")
+            score.append(f"  {TIE} may be the best of all", style="cyan")
         yield score
+        if row.tie or row.final:
+            yield Text(
+                f"trained again with {row.again}" if row.final else f"not trained again with new seeds: {row.again}"
+            )
         if row.behind is not None and row.behind_stderr is not None:
             distance = difference_text(abs(row.behind), objective, row.behind_stderr, unit=True)
             text = f"worse than the winner by {distance} on the same rows"

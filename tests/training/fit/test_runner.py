@@ -30,7 +30,8 @@ def test_a_trial_has_the_numbers_of_fit_and_evaluate(data):
     result = fitted(make_spec(), data, suggestions(sgd, ADAM))[1]  # whatever ran before
     assert dict(result.curve) == {name: tuple(values) for name, values in expected.history.items()}
     assert result.value == expected.scores["accuracy"]
-    assert result.stderr == pytest.approx((result.value * (1 - result.value) / len(data.validation)) ** 0.5)
+    variance = result.value * (1 - result.value) / (len(data.validation) - 1)
+    assert result.stderr == pytest.approx(variance**0.5)
     for kept, trained in zip(result.weights, expected.weights, strict=True):
         np.testing.assert_array_equal(kept, trained)
 

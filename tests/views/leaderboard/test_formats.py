@@ -78,8 +78,8 @@ def test_markdown_shows_what_differs_and_says_the_rest_below():
     rows = leaderboard_rows(dense_sweep(), ACCURACY)
     lines = leaderboard_markdown(ranking(rows, rows[:5])).splitlines()
     assert lines[0] == "| # | trial | val_accuracy | optimizer | learning_rate | momentum | epochs | time |"
-    assert lines[2].startswith("| 1 | 50 | 0.8570 ±0.0032 ≈ | adam | 0.000966 | – | 20 |")
-    assert lines[8] == "- in all trials: batch_size=32" and lines[9].startswith("- ≈ 7 trials tie within")
+    assert lines[2].startswith("| 1 | 50 | 0.8570 ±0.0032 | adam | 0.000966 | – | 20 |")
+    assert lines[8] == "- in all trials: batch_size=32" and lines[9].startswith("- pruned trials rank below")
 
 
 def test_markdown_escapes_what_would_be_read_as_markup():

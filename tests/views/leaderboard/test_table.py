@@ -37,11 +37,10 @@ def test_a_wide_terminal_shows_everything():
     lines = text_of(width=120).splitlines()
     heads = "# trial val_accuracy optimizer learning_rate momentum state epochs curve time"
     assert lines[0].split() == heads.split()
-    assert lines[2].split()[:7] == ["1", "50", "0.8570", "±0.0032", "≈", "adam", "0.000966"]
-    assert "FAIL diverged" in lines[-5]
-    assert lines[-4:] == [
+    assert lines[2].split()[:7] == ["1", "50", "0.8570", "±0.0032", "adam", "0.000966", "–"]
+    assert "FAIL diverged" in lines[-4]
+    assert lines[-3:] == [
         "in all trials: batch_size=32",
-        "≈ 7 trials tie within a standard error (±0.0032): these rows can't tell them apart",
         "pruned trials rank below complete trials: their values are of earlier epochs",
         "the winner's val_accuracy is optimistic, as the best of 50 completed trials",
     ]
@@ -57,7 +56,7 @@ def test_no_line_is_wider_than_the_terminal_and_none_is_folded(width):
 
 def test_a_narrow_terminal_keeps_what_matters_and_names_the_rest():
     text = text_of(width=60)
-    assert "0.8570 ±0.0032 ≈" in text and "adam" in text and "0.000966" in text
+    assert "0.8570 ±0.0032" in text and "≈" not in text and "adam" in text and "0.000966" in text
     assert "columns that do not fit here: momentum, state, time, curve" in " ".join(text.split())
     assert "momentum" in table_of(80)[1] and "curve" not in table_of(80)[1]
 
@@ -103,7 +102,7 @@ SAID = {
         (),
     ),
     "engines": ([result(0), result(1, engine="keras-tuner/hyperband")], {}, ("keras-tuner/hyperband",), ()),
-    "losses": (LOSSES[:2], {"objective": LOSS}, ("2 trials tie for the best value",), ("±", "points")),
+    "losses": (LOSSES[:2], {"objective": LOSS}, (EQUAL.replace("val_loss, then by ", ""),), ("±", "points", "≈")),
     "behind": (LOSSES, {"objective": LOSS, "comparison": BEHIND_LOSS}, ("0.0200 ±0.0030",), ("points",)),
 }
 
@@ -149,9 +148,9 @@ COMPARED = Comparison(
     0,
     Estimate(0.8476, 0.8411, 0.8538, 0.85, "bootstrap"),
     {number: Behind(*each) for number, each in enumerate(BEHIND)},
-   
     12_000,
     MoreTrials(32, 0.0002, 0.0041),
+    units="12,000 rows in 40 groups",
 )
 
 
@@ -159,18 +158,41 @@ def paired(width):
     return text_of(PAIRED_ROWS, comparison=COMPARED, width=width)
 
 
+def test_the_trials_that_were_trained_again_are_named_and_why_the_others_were_not():
+    def again(trial):
+        return replace(trial, finalists=(replace(trial, value=0.85),), final=True)
+
+    steady, jumpy = {"val_accuracy": (0.82, 0.83, 0.84, 0.85)}, {"val_accuracy": (0.1, 0.8, 0.1, 0.85)}
+    trials = [
+        again(result(0, 0.85, curve=steady)),
+        again(result(1, 0.849, curve=steady)),
+        result(2, 0.8502, curve=jumpy),
+        result(3, 0.84, curve=steady),
+        result(4, 0.86, state=PRUNED),
+    ]
+    members = {number: Behind(0.0, 0.001, True) for number in range(5)}
+    compared = Comparison(0, None, members, 500, units="500 rows")
+    lines = [line for line in text_of(trials, comparison=compared, width=250).splitlines() if "trained again" in line]
+    assert lines == [
+        "of these, trained again with new seeds: 0, 1; not: 2 (trials with as good a value have steadier curves); "
+        "3 (trials with better values come first); 4 (training ended early)"
+    ]
+    assert "trained again" not in text_of(trials, width=250)  # values alone mark no best set
+
+
 def test_how_far_trials_are_behind_is_told_in_points_with_their_own_error():
-    lines = paired(120).splitlines()
+    lines = paired(140).splitlines()
     assert lines[0].split()[:4] == ["#", "trial", "val_accuracy", "behind"]
     assert lines[2].split()[:5] == ["1", "0", "0.8500", "±0.0033", "≈"]
     assert lines[3].split()[:7] == ["2", "1", "0.8493", "±0.0033", "≈", "0.07", "±0.15"]
     assert lines[4].split()[4:6] == ["3.00", "±0.21"]
     assert lines[5].split()[4] == "75.00"  # no scores of rows: no error
-    assert lines[-3:] == [
-        "≈ 1 other trial is as good as the winner, as far as 12,000 rows can tell (paired test, 95 %).",
+    assert lines[-4:] == [
+        "≈ the best of all is among these 2 trials (95 %, judged on 12,000 rows in 40 groups)",
+        "none of these was trained again with new seeds: the sweep has no finalists",
         "expected on new rows: 0.8476 (95 %: 0.8411 to 0.8538), corrected for picking the best of 4",
         "More trials are not worth it: 32 more would gain at most 0.02 points, "
-        "and 12,000 rows show differences above 0.41.",
+        "and 12,000 rows in 40 groups show differences above 0.41.",
     ]
 
 

@@ -1,7 +1,9 @@
 """Places in a drawing are those of the values."""
 
+import math
 import re
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -23,6 +25,14 @@ def test_every_value_lies_on_its_scale(low: float, high: float, value: float) ->
     near = (scale.high / 2 - scale.low / 2) / 1e6
     assert all(scale.low - near <= tick <= scale.high + near for tick in scale.ticks())
     assert 1 <= len(scale.ticks()) <= 12
+
+
+@pytest.mark.parametrize("low", [0.0, -5e-324, 1.0, 1e300, -1.7976931348623157e308])
+@pytest.mark.parametrize("high", [5e-324, 1e-310, 1.0000000000000002, 1e15, 1.7976931348623157e308])
+def test_ticks_lie_between_the_ends_from_the_smallest_to_the_greatest_float(low: float, high: float) -> None:
+    ticks = Scale(low, high, 0, 1).ticks()
+    assert 1 <= len(ticks) <= 12
+    assert all(map(math.isfinite, ticks)) and ticks == sorted(set(ticks))
 
 
 def test_ticks_are_round() -> None:

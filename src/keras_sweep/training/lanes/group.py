@@ -47,6 +47,7 @@ class LaneGroup(Group):
         self.signature = lanes[0].signature
         self._places = list(places)  # the program's first lanes; copies of a lane fill the rest
         self._count = count
+        self._limit = programs.find_lane_limit(self.signature)  # a worker does not know which programs were too large
         self._program: Program | FoldedProgram | None = None  # created by the training thread
         self._state: Any = None  # of the program
 
@@ -127,6 +128,10 @@ class LaneGroup(Group):
             return self._begins.get(lane.number)
         return self._program.layout.copy_lane(self._state, self._places.index(lane))
 
+    def count_places(self) -> int:
+        """Return the number of lanes, empty lanes included, of the program that trains the next epoch."""
+        return self._find_active_lanes(self.epoch)[1]
+
     def _choose_program(self) -> Program | FoldedProgram:
         program = self._program
         if program is None and self._count:
@@ -137,7 +142,7 @@ class LaneGroup(Group):
     def _find_active_lanes(self, epoch: int) -> tuple[list[Lane], int]:
         """Return the lanes in the program after `epoch` epochs, and the program's lane count, empty lanes included."""
         active = [lane for lane in self.lanes if lane.has_place(epoch)]
-        return active, self._programs.count_places(self.signature, len(self.lanes), len(active))
+        return active, self._programs.count_places(self.signature, len(self.lanes), len(active), self._limit)
 
     def _move_lanes(self, lanes: Sequence[Lane], count: int) -> Program | FoldedProgram:
         program: Program | FoldedProgram = self._programs.get_program(self.signature, count)

@@ -73,6 +73,7 @@ class Programs:
         )
         self._programs_lock = threading.Lock()
         self._programs: Callable[[Key], ProgramEntry] = lru_cache(CACHE_SIZE)(lambda _key: (threading.Lock(), {}))
+        self._memory_limits: dict[Signature, int] = {}  # of signatures whose programs needed more memory than there is
         self.choose_effort = cache(self._choose_effort)  # small, so the cache is unlimited
         self.can_use_any_batch_size = cache(
             lambda signature: can_use_any_batch_size(spec, self.get_template(signature), data.fold(0).train)
@@ -258,7 +259,14 @@ class Programs:
         weights = sum(value.nbytes for value in (*template.trainable, *template.other))
         outputs = 4 * signature.batch_size * template.layer_outputs
         lane_bytes = weights * (2 + 3 * len(signature.variants)) + 3 * outputs
-        return int(min(max(self._device.bytes // lane_bytes, 1), self._device.lanes))
+        limit = int(min(max(self._device.bytes // lane_bytes, 1), self._device.lanes))
+        return min(limit, self._memory_limits.get(signature, limit))
+
+    def limit_lanes(self, signature: Signature, count: int) -> int:
+        """Let later programs have at most `count` lanes, since more did not fit in memory. Return `count`."""
+        if count:
+            self._memory_limits[signature] = count
+        return count
 
     def is_faster_in_pairs(self, signature: Signature) -> bool:
         """Return whether two programs of half the lanes, side by side, are faster: on a CPU, if training is long."""
@@ -282,9 +290,10 @@ class Programs:
         steps = math.ceil(len(self._data.fold(0).train) / signature.batch_size) * max(len(self._data.folds), 1)
         return max(int(SEGMENT // (steps * self._count_numbers(signature) * self.find_lane_limit(signature))), 1)
 
-    def count_places(self, signature: Signature, group_size: int, active: int) -> int:
-        """Return the program's lane count, empty lanes included, if `active` of a group's `group_size` lanes train."""
+    def count_places(self, signature: Signature, group_size: int, active: int, limit: int) -> int:
+        """Return the program's lane count, empty lanes included, if `active` of a group's `group_size` lanes train.
+        `limit`: how many lanes a program of this signature may have."""
         if (group_size == 1 and not signature.structure) or self.choose_effort(signature) is Effort.FULL:
             return round_lane_count(active)
         # Small lanes share a program to the end, because an empty lane costs less than a compilation.
-        return round_lane_count(self.find_lane_limit(signature))
+        return round_lane_count(limit)

@@ -93,6 +93,11 @@ class LaneGeneration(TrainingGeneration):
             packed = split_in_half(packed[0])
         return [self._make_group(numbers, keys[numbers[0]][1]) for numbers in packed]
 
+    def _halve(self, group: Group) -> int:
+        assert isinstance(group, LaneGroup)
+        programs: Programs = self._programs
+        return programs.limit_lanes(group.signature, group.count_places() // 2)
+
     def _make_group(
         self,
         numbers: Sequence[int],

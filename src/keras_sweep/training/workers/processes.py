@@ -16,7 +16,14 @@ import cloudpickle
 from loky import ProcessPoolExecutor
 
 from keras_sweep.process.backend import keras_config
-from keras_sweep.system.processes import end_with_parent, ignore_keys, list_cores, list_gpus, pin_process
+from keras_sweep.system.processes import (
+    count_memory_kills,
+    end_with_parent,
+    ignore_keys,
+    list_cores,
+    list_gpus,
+    pin_process,
+)
 from keras_sweep.training.workers.pool import ExecutorPool
 
 # By default, loky restarts a process that has grown by 300 MB. Rows and programs take more.
@@ -102,7 +109,9 @@ class PoolProcess:
         self._pool: Any = None
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Call the function in the process. Raises ChildProcessError if the process was killed or ended."""
+        """Call the function in the process. Raises ChildProcessError if the process was killed or ended, MemoryError if
+        the system killed it because memory was short."""
+        kills = count_memory_kills()
         if self._pool is None:
             initargs = os.getpid(), self._file.parent, self._cores
             self._pool = ProcessPoolExecutor(1, initializer=start_process, initargs=initargs, env=self._env)
@@ -114,6 +123,8 @@ class PoolProcess:
             return pickle.loads(self._file.read_bytes())
         except BrokenExecutor as error:
             self.end()
+            if count_memory_kills() > kills:
+                raise MemoryError("the system killed the worker process, since memory was short") from error
             raise ChildProcessError("a worker process ended: it was killed or ran out of memory") from error
 
     def end(self) -> None:

@@ -18,7 +18,7 @@ from keras_sweep.data.catalog import load_variant
 from keras_sweep.data.raw_rows import whole
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import SweepError, UsageError
-from keras_sweep.models.build import find_changed_code, model_code
+from keras_sweep.models.build import data_code, find_changed_code, model_code
 from keras_sweep.models.inspect_model import first_model
 from keras_sweep.process.backend import (
     choose_backend,
@@ -47,7 +47,7 @@ class Task:
     spec: SweepSpec
     given: Mapping[str, Any]  # arrays and functions from the user's program that the spec names
     is_whole: bool  # whether to train on training and validation rows together
-    code: Mapping[str, str]  # digests of the model's code
+    code: Mapping[str, str]  # digests of the code of the model and of the function that returns the rows
     fingerprint: str  # of the data
     backend: str
     config: Mapping[str, Any]  # of Keras
@@ -57,7 +57,7 @@ class Task:
     data: SearchData = field(init=False)  # read by the worker
 
     def open(self) -> Self:
-        """Read the data. Raises UsageError if packages, model code, settings or data differ from the sweep's."""
+        """Read the data. Raises UsageError if packages, code, settings or data differ from the sweep's."""
         installed = get_versions()
         if packages := [name for name in (*SAME, self.backend) if installed.get(name) != self.versions.get(name)]:
             has, wants = (
@@ -69,9 +69,9 @@ class Task:
             )
         build_trial.others_draw = not self.is_alone
         import_objects(self.given)
-        if changed := find_changed_code(self.code, model_code(self.spec, now=True)):
+        if changed := find_changed_code(self.code, _digest_code(self.spec)):
             raise UsageError(
-                f"its model code differs from the sweep's: {', '.join(changed)}",
+                f"its code differs from the sweep's: {', '.join(changed)}",
                 hint="Copy the same files to the worker. A value that your program sets in a module does not reach it",
             )
         use_keras_config(self.config)
@@ -153,7 +153,7 @@ class Client:
             replace(spec, space=replace(spec.space, count_weights=None)),
             export_objects(spec.code),
             is_whole=data.train is data.validation and not data.folds,
-            code=model_code(spec, now=True),
+            code=_digest_code(spec),
             fingerprint=data.fingerprint,
             backend=backend,
             config=keras_config(),
@@ -219,6 +219,10 @@ class Client:
         if self._spread is None:
             self._spread = self.workers.spread(self._payload)
         return self._spread
+
+
+def _digest_code(spec: SweepSpec) -> dict[str, str]:
+    return {**model_code(spec, now=True), **data_code(spec)}
 
 
 def describe_line(error: BaseException) -> str:

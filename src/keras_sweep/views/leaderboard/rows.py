@@ -14,6 +14,7 @@ from keras_sweep.space.distributions import Scalar, Value
 from keras_sweep.space.search_space import Objective, Params
 from keras_sweep.space.text import did_you_mean, escape, itemize
 from keras_sweep.trial.comparison import Comparison, compare_by_value, usable_error
+from keras_sweep.trial.finalists import explain_finalists
 from keras_sweep.trial.ranking import (
     SeedScores,
     comparable,
@@ -60,7 +61,7 @@ class LeaderboardRow:
     state: TrialState
     value: float | None  # finite, or None
     stderr: float | None  # standard error of `value`
-    tie: bool  # the validation rows can't tell the trial from the best; False if no trials are tied
+    tie: bool  # it is in the best set, with other trials: the validation rows can't tell which is the best
     behind: float | None  # distance to the best, in the metric's unit; None for a trial that could not win
     behind_stderr: float | None  # of `behind`, from pairs of scores on the same rows; None without pairs
     params: Params
@@ -76,6 +77,7 @@ class LeaderboardRow:
     comparable: bool = True  # a better value could have won, if trained here
     seeds: SeedScores | None = None  # of the configuration over several seeds; None for a single seed
     final: bool = False  # `seeds` rank it instead of `value`
+    again: str = ""  # the new seeds of a finalist; for another trial the reason why it was not trained again
     reads_epochs: bool = False  # the parameter `epochs` is read off the curve
     rows_value: float | None = None  # the value computed from saved scores of rows, if different from `value`
     other_rows: bool = False  # scored on other validation rows than the winner
@@ -103,6 +105,7 @@ def leaderboard_rows(
     ranked = sorted(results, key=lambda result: order_key(result, objective))
     best = winner(ranked, objective)
     behind, front_numbers = (comparison or compare_by_value(ranked, objective)).behind, front(ranked, objective)
+    again = explain_finalists(ranked, objective)
     return [
         LeaderboardRow(
             rank=rank,
@@ -120,6 +123,7 @@ def leaderboard_rows(
             imported=is_imported(result),
             comparable=comparable(result, objective),
             seeds=seed_scores(result),
+            again=again[result.number],
             other_rows=best is not None and result.rows not in (None, best.rows),
             front=result.number in front_numbers if objective.further else None,
         )

@@ -7,7 +7,7 @@ from functools import partial
 
 from keras_sweep.record.facts import TestScores
 from keras_sweep.space.search_space import Objective
-from keras_sweep.space.text import escape, join, pluralize
+from keras_sweep.space.text import escape, itemize, join, pluralize
 from keras_sweep.trial.comparison import Estimate, find_doubts
 from keras_sweep.trial.ranking import SeedScores, loss_name
 from keras_sweep.trial.result import TrialState
@@ -191,6 +191,7 @@ def leaderboard_notes(ranking: Ranking) -> list[str]:
     if tied := [row for row in rows if row.tie]:
         judged = f", judged on {comparison.units}" if comparison is not None and comparison.units else ""
         notes.append(f"{TIE} the best of all is among these {len(tied):,} trials (95 %{judged})")
+        notes.append(_finalist_note(tied))
     if other_rows := sum(row.other_rows for row in rows):
         trials = f"{pluralize(other_rows, 'trial')} with other validation rows than the winner"
         notes.append(f"{trials}: only values are compared")
@@ -224,6 +225,20 @@ def leaderboard_notes(ranking: Ranking) -> list[str]:
             f"the winner's {escape(objective.name)} is optimistic, as the best of {pluralize(candidates, kind)}"
         )
     return notes
+
+
+def _finalist_note(tied: Sequence[LeaderboardRow]) -> str:
+    """Say which trials of the best set were trained again with new seeds, and why the others were not."""
+    again, others = [row.number for row in tied if row.final], [row for row in tied if not row.final]
+    reasons = [
+        f"{itemize(row.number for row in others if row.again == reason)} ({reason})"
+        for reason in dict.fromkeys(row.again for row in others)
+    ]
+    if not again:
+        return f"none of these was trained again with new seeds: {others[0].again}"
+    return f"of these, trained again with new seeds: {itemize(again)}" + (
+        "; not: " + "; ".join(reasons) if reasons else ""
+    )
 
 
 def interval_text(estimate: Estimate) -> str:
@@ -271,7 +286,8 @@ def _order_notes(rows: Sequence[LeaderboardRow], objective: Objective) -> list[s
     notes = []
     values = [row.value for row in rows if row.value is not None and row.comparable]
     if len(set(values)) < len(values):
-        notes.append(f"equal values rank by {loss_name(objective)}, then by fewer epochs, then by number")
+        by_loss = "" if objective.name == loss_name(objective) else f"{loss_name(objective)}, then by "
+        notes.append(f"equal values rank by {by_loss}fewer epochs, then by number")
     if any(row.final for row in rows):
         notes.append("trials trained with more seeds rank first, by the mean over all seeds (± its standard error)")
     if any(row.state is TrialState.PRUNED and row.value is not None for row in rows):

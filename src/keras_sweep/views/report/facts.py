@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -95,19 +96,22 @@ class Scale:
 
     def ticks(self, most: int = 5) -> list[float]:
         """Return about `most` round values from `low` to `high`."""
-        if not self.low < self.high or not math.isfinite(self.high - self.low):
+        if not self.low < self.high:
             return [self.low]
         if self.log:
             first, last = math.ceil(math.log10(self.low) - 1e-9), math.floor(math.log10(self.high) + 1e-9)
             powers = [10.0**power for power in range(first, last + 1)]
             if len(powers) >= 2:
                 return powers[:: -(-len(powers) // most)]
-        raw = (self.high - self.low) / most
-        unit = 10.0 ** math.floor(math.log10(raw))
-        step = next(factor * unit for factor in STEPS if factor * unit >= raw * (1 - 1e-9))
+        raw = self.high / most - self.low / most  # parts, because the difference of two floats may overflow
+        unit = 10.0 ** math.floor(math.log10(raw)) if raw > 0 else 0.0
+        step = next((factor * unit for factor in STEPS if factor * unit >= raw * (1 - 1e-9)), math.inf)
+        if not (sys.float_info.min <= step < math.inf and abs(self.low) / step < 1e12):
+            return [self.low, self.high]  # no round numbers lie between the ends, or they can't be computed
         first = math.ceil(self.low / step - 1e-9)
         ticks = [float(f"{index * step:.12g}") for index in range(first, first + 2 * most + 1)]
-        return [tick for tick in ticks if self.low - step * 1e-9 <= tick <= self.high + step * 1e-9] or [self.low]
+        low, high = self.low - step * 1e-9, self.high + step * 1e-9
+        return [tick for tick in ticks if low <= tick <= high and math.isfinite(tick)] or [self.low]
 
     def _position(self, value: float) -> float:
         return math.log10(max(value, 5e-324)) if self.log else value

@@ -172,7 +172,7 @@ def number_cards(page: PageContent) -> list[tuple[str, str]]:
     among = f"trials (≈), the winner included: the best of all is among them (95 %, judged on {comparison.units})"
     if not tied and comparison.rows is None:
         return cards
-    return [*cards, (str(tied or 1), among if tied else "trial is the best of all (95 %): the winner stands alone")]
+    return [*cards, (str(tied or 1), among if tied else "trial is the best of all (95 %): the winner")]
 
 
 def _test_card(page: PageContent) -> tuple[str, str] | None:
