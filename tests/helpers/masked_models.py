@@ -1,5 +1,7 @@
 """Models whose outputs have a mask: words in rows of unequal length, and a label for each word."""
 
+import warnings
+
 import keras
 import numpy as np
 from keras import layers
@@ -65,9 +67,20 @@ def list_passing_layers():
                 shape = _call(name, made, steps).shape
             except (TypeError, ValueError, AttributeError):  # it takes no sequence of numbers
                 continue
-            if len(shape) == 3 and shape[1] == STEPS:
+            if len(shape) == 3 and shape[1] == STEPS and _takes_a_mask(name):
                 names.append(name)
     return names
+
+
+def _takes_a_mask(name):
+    """Whether Keras itself can call the layer with a masked sequence: a softmax over features can't be masked by steps,
+    and attention by grouped queries warns that it loses the mask."""
+    try:
+        with warnings.catch_warnings(action="error"):
+            of_words(name)(np.ones((2, STEPS), np.int32))
+    except (ValueError, UserWarning):
+        return False
+    return True
 
 
 def _make_layer(name):
@@ -100,9 +113,13 @@ def of_numbers():
     """The mask is of steps that are all zero."""
     inputs = keras.Input((STEPS,))
     x = layers.Masking()(layers.Reshape((STEPS, 1))(inputs))
-    return keras.Model(inputs, layers.Dense(CLASSES, activation="softmax")(layers.SimpleRNN(3, return_sequences=True)(x)))
+    return keras.Model(
+        inputs, layers.Dense(CLASSES, activation="softmax")(layers.SimpleRNN(3, return_sequences=True)(x))
+    )
 
 
 def nested():
     inner = keras.Sequential([layers.Embedding(WORDS, 4, mask_zero=True), layers.Dropout(0.2), layers.Dense(4)])
-    return keras.Sequential([keras.Input((STEPS,)), inner, layers.BatchNormalization(), layers.Dense(CLASSES, "softmax")])
+    return keras.Sequential(
+        [keras.Input((STEPS,)), inner, layers.BatchNormalization(), layers.Dense(CLASSES, "softmax")]
+    )

@@ -2,12 +2,12 @@
 
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from keras_sweep.data.arrays import Array
+from keras_sweep.data.arrays import Arrays
 from keras_sweep.errors import ChangedSweep, RecordError
 from keras_sweep.files.arrays import write_arrays
 from keras_sweep.files.atomic import write_text
@@ -29,7 +29,9 @@ from keras_sweep.training.build_trial import (
     build_trained_model,
     call_model,
     compute_added_losses,
+    has_masks,
     may_add_losses,
+    output_masks,
     predict_rows,
 )
 from keras_sweep.training.folds import compute_validation_outputs
@@ -205,14 +207,20 @@ def _recompute_scores(sweep: OpenSweep, trial: Result) -> RowScores | None:
     plan, name = training_plan(spec, trial.params), spec.objective.name
     compute = partial(compute_validation_outputs, spec, trial.params, weights, data, name=trial.name)
 
-    def add() -> Array | None:
+    def compute_if(is_needed: Callable[[Any], bool], call: Callable[[Any, Arrays], Any]) -> Any:
+        """Compute `call` on the rows if the trial's model needs it, else return None."""
         first = weights[: len(weights) // max(len(data.folds), 1)]
         model = build_trained_model(spec, trial.params, first, data.fold(0), trial.name)
-        return compute(compute_added_losses) if may_add_losses(model) else None
+        return compute(call) if is_needed(model) else None
 
     for call in (call_model, predict_rows):  # the runner used a plain call or a compiled call
         batches = partial(number_batches, data, plan.batch_size)
-        facts: dict[str, Any] = {"predict": partial(compute, call), "batches": batches, "added": add}
+        facts: dict[str, Any] = {
+            "predict": partial(compute, call),
+            "batches": batches,
+            "added": lambda: compute_if(may_add_losses, compute_added_losses),
+            "mask": lambda: compute_if(lambda model: has_masks(model, data.fold(0).validation.x), output_masks),
+        }
         logged = LoggedMetric.from_spec(spec, plan.loss_arguments, name, trial.value, data.validation, **facts)
         scores, _ = logged.row_scores()
         scores = scores and scores.average(spec.search.seeds)

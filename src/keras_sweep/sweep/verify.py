@@ -5,8 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.raw_rows import raw_rows, whole
 from keras_sweep.data.sealed_test import open_test
@@ -29,7 +27,7 @@ from keras_sweep.sweep.open_sweep import backend_of
 from keras_sweep.sweep.replay import STDERR, Gap, Match, gap
 from keras_sweep.sweep.trust import ask_for_trust
 from keras_sweep.sweep.winner import count_look
-from keras_sweep.training.build_trial import compute_added_losses, may_add_losses, predict_rows
+from keras_sweep.training.build_trial import describe_rows
 from keras_sweep.training.logged_metric import LoggedMetric
 from keras_sweep.training.losses import compile_arguments
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
@@ -118,12 +116,7 @@ def verify_model(
     if card.refit is not None:
         checks = _compare_scores("refit ", card.refit.scores, scores, rows)
     else:
-        facts_of_rows: dict[str, Any] = {
-            "predict": lambda: predict_rows(model, x),
-            "batches": lambda: np.arange(len(rows)) // batch_size,
-            "added": lambda: compute_added_losses(model, x) if may_add_losses(model) else None,
-        }
-        checks = _check_validation(spec, card, scores, rows, facts_of_rows)
+        checks = _check_validation(spec, card, scores, rows, describe_rows(model, x, batch_size))
     if not checks:
         raise ModelError(
             f"{path} can't compute the scores of its card: your own `fit` or `test_step` computed them",

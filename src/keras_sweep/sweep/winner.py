@@ -6,7 +6,6 @@ The model has the recorded weights, or is trained again on all training and vali
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +29,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.events import TestEvaluated, WinnerRefitted
 from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.sweep.replay import tell_as_phases, weights_of
-from keras_sweep.training.build_trial import (
-    build_trained_model,
-    compute_added_losses,
-    fits_itself,
-    may_add_losses,
-    predict_rows,
-)
+from keras_sweep.training.build_trial import build_trained_model, describe_rows, fits_itself
 from keras_sweep.training.logged_metric import LoggedMetric
 from keras_sweep.training.outcome import read_numbers
 from keras_sweep.training.runner import Watch
@@ -200,11 +193,7 @@ def evaluate(spec: SweepSpec, trial: Result, model: Any, rows: Rows, data: Searc
     plan = training_plan(spec, trial.params)
     options = {"sample_weight": rows.weights, "batch_size": plan.batch_size, "verbose": 0, "return_dict": True}
     scores = read_numbers(model.evaluate(rows.x, rows.labels, **options))
-    facts: dict[str, Any] = {
-        "predict": cache(lambda: predict_rows(model, rows.x)),
-        "batches": lambda: np.arange(len(rows)) // plan.batch_size,
-        "added": cache(lambda: compute_added_losses(model, rows.x) if may_add_losses(model) else None),
-    }
+    facts = describe_rows(model, rows.x, plan.batch_size)
     logged = [
         LoggedMetric.from_spec(spec, plan.loss_arguments, name, value, rows, **facts) for name, value in scores.items()
     ]

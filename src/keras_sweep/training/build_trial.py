@@ -1,6 +1,6 @@
 """Build and compile the Keras model of a training plan, as a user would write it."""
 
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -218,6 +218,16 @@ def output_masks(model: Any, x: Arrays) -> Arrays:
         lambda *masks: None if masks[0] is None else np.concatenate([np.asarray(to_numpy(mask)) for mask in masks]),
         *parts,
     )
+
+
+def describe_rows(model: Any, x: Arrays, batch_size: int) -> dict[str, Any]:
+    """Return the arguments of `LoggedMetric` for a model that is evaluated on N rows `x` in batches of `batch_size`."""
+    return {
+        "predict": cache(lambda: predict_rows(model, x)),
+        "batches": lambda: np.arange(len(leaves(x)[0])) // batch_size,
+        "added": cache(lambda: compute_added_losses(model, x) if may_add_losses(model) else None),
+        "mask": cache(lambda: output_masks(model, x) if has_masks(model, x) else None),
+    }
 
 
 def _call_for_masks(model: Any, trainable: Any, other: Any, x: Any) -> Any:

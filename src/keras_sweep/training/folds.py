@@ -22,9 +22,9 @@ def compute_validation_outputs(
     call: Callable[[Any, Arrays], Arrays] = predict_rows,
     name: str = "this trial",
 ) -> Arrays:
-    """Return the trained model's outputs [N, ...] for the validation rows, computed by `call(model, x)`. An output may be None. With folds,
-    `weights` has the weights of all folds' models in order, and each row is predicted by the model that was not trained
-    on it. Raises as `build_trained_model`."""
+    """Return the trained model's outputs [N, ...] for the validation rows, computed by `call(model, x)`; None for an
+    output for which `call` returns None. With folds, `weights` has the weights of all folds' models in order, and each
+    row is predicted by the model that was not trained on it. Raises as `build_trained_model`."""
     outputs, folds = [], max(len(data.folds), 1)
     count = len(weights) // folds
     for index in range(folds):

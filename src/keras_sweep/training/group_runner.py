@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
@@ -20,7 +20,7 @@ from keras_sweep.process.compiling import enable_compile_cache
 from keras_sweep.process.wall_time import WallTime
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import join
-from keras_sweep.training.build_trial import compute_added_losses, may_add_losses
+from keras_sweep.training.build_trial import compute_added_losses, may_add_losses, output_masks
 from keras_sweep.training.checkpoint import CHECKPOINT_SECONDS, LatestCheckpoint, TrainingState
 from keras_sweep.training.folds import compute_validation_outputs
 from keras_sweep.training.generation import TrainingGeneration
@@ -282,6 +282,13 @@ class GroupRunner(Runner):
             raise ModelError(str(result.reason))
         return result
 
+    def _compute_masks(self, lane: Lane, state: TrainingState) -> Any:
+        """Return the masks [N, ...] of the outputs on the validation rows; None if no output has a mask."""
+        if self._spec.function or not self._programs.has_masks(lane, state):
+            return None
+        weights = self._programs.weights(lane, state)
+        return compute_validation_outputs(self._spec, lane.suggestion.params, weights, self._data, output_masks)
+
     def _compute_added_losses(self, lane: Lane, state: TrainingState) -> npt.NDArray[np.float64] | None:
         """Return the losses that layers add for each validation row, [N]; None if no layer does."""
         if self._spec.function or not may_add_losses(self._programs.get_architecture(lane, state)):
@@ -313,6 +320,7 @@ class GroupRunner(Runner):
                 model=lambda: self._programs.model(lane, state),
                 batches=partial(number_batches, self._data, lane.plan.batch_size),
                 added=lambda: self._compute_added_losses(lane, state),
+                mask=cache(lambda: self._compute_masks(lane, state)),
                 is_validation_score=scored.is_validation_score,
                 reason="; ".join(filter(None, (timed, scored.reason))) or None,
                 pruned_at=len(lane.rows) if lane.end is LaneEnd.PRUNED else None,

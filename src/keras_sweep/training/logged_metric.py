@@ -15,12 +15,11 @@ from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.honest.standard_error import standard_error
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.training.losses import make_loss, make_row_function
+from keras_sweep.training.losses import MEAN, find_reduction, make_row_function
 from keras_sweep.training.row_values import (
     ACCURACIES,
     CLOSE,
     LEAST_MISMATCH,
-    MEAN,
     TOP_K,
     PerRow,
     is_row_by_row,
@@ -69,12 +68,14 @@ class LoggedMetric:
             whole, outputs = spec, predict
             spec, rows = spec.output(name), replace(rows, y=spec.part(rows.y, name))
             arguments, predict = spec.loss_arguments, lambda: whole.part(outputs(), name)
+            if (masks := more.get("mask")) is not None:
+                more["mask"] = lambda: None if (found := masks()) is None else whole.part(found, name)
         has_arguments = "python" not in spec.metric_arguments.get(metric.removeprefix("val_"), ("python",))
         if spec.outputs or has_arguments:
             return cls(metric, spec.loss, value, rows, predict, is_known=False)
         function, reduction = make_row_function(spec, metric, arguments), MEAN
         if metric.removeprefix("val_") == "loss" and "loss" not in spec.own:
-            reduction = getattr(make_loss(spec, arguments), "reduction", MEAN)
+            reduction = find_reduction(spec, arguments)
         return cls(metric, spec.loss, value, rows, predict, function, reduction, **more)
 
     @cached_property

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 
 from keras_sweep.space.distributions import Categorical
-from keras_sweep.space.search_space import Parameter
+from keras_sweep.space.search_space import Goal, Objective, Parameter
 from keras_sweep.space.sweep_spec import ModelSpec
-from keras_sweep.training.build_trial import has_masks
+from keras_sweep.training.build_trial import has_masks, output_masks
 from keras_sweep.training.lanes.lane_support import why_not_lanes
 from keras_sweep.training.lanes.programs import Programs
 from keras_sweep.training.lanes.signature import make_signature
 from keras_sweep.trial.plan import training_plan
 from tests.helpers import masked_models
 from tests.helpers.factory import digits, make_spec
-from tests.helpers.lane_trials import FOLDER, assert_as_fit, suggestions, with_weights
+from tests.helpers.lane_trials import FOLDER, assert_as_fit, fitted, lanes, suggestions, with_weights
 from tests.helpers.plain_fit import plain_fit
 
 DATA = masked_models.tagged_words()
@@ -89,3 +89,26 @@ def test_steps_of_a_sum_have_no_padding():
     spec = make_spec(space=space, loss_arguments={"reduction": "sum"})
     trials = [{**TRIALS[0], "learning_rate": 0.01, "batch_size": size} for size in (8, 16)]
     assert_as_fit(spec, digits(60, 50), suggestions(*trials))
+
+
+@pytest.mark.parametrize("train", [lanes, fitted])
+@pytest.mark.parametrize("metric", ["val_loss", "val_accuracy"])
+def test_masked_labels_are_in_no_score_of_a_row_and_in_no_error(train, metric):
+    goal = Goal.MINIMIZE if metric == "val_loss" else Goal.MAXIMIZE
+    spec = replace(spec_of("of_words", names="LSTM"), objective=Objective(metric, goal))
+    result = train(spec, DATA, suggestions(TRIALS[0]))[0]
+    scores = result.scores.values()
+    assert scores.mean() == pytest.approx(result.value, rel=1e-4)
+    assert result.stderr == pytest.approx(scores.std(ddof=1) / np.sqrt(len(scores)), rel=1e-3)
+    model = masked_models.of_words("LSTM")
+    model.set_weights(result.weights)
+    outputs, inside = model.predict(DATA.validation.x, verbose=0), DATA.validation.x > 0
+    np.testing.assert_array_equal(output_masks(model, DATA.validation.x), inside)
+    if metric == "val_accuracy":
+        right = (outputs.argmax(-1) == DATA.validation.y)[inside]
+        assert result.value == pytest.approx(right.mean(), abs=1e-6)
+    else:
+        likely = np.take_along_axis(outputs, DATA.validation.y[..., None], -1)[..., 0]
+        batches = [slice(start, start + 8) for start in range(0, 20, 8)]  # each loss is a mean over a batch's labels
+        means = [-np.log(likely[rows][inside[rows]]).mean() for rows in batches]
+        assert result.value == pytest.approx(np.average(means, weights=[8, 8, 4]), rel=1e-4)
