@@ -381,3 +381,29 @@ def test_a_parameter_seed_turns_finalists_off_and_says_so_where_they_were_asked_
     assert any(
         "finalists: `sweep` trains no finalists, since `seed` is a parameter" in warning for warning in asked.warnings
     )
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ('model: {python: "tl.py:build"}', "did you mean `tl:build`?"),
+        ("model: {python: tl.build}", "did you mean `tl:build`?"),
+        ('model: {function: "tl.py:build"}', "did you mean `python: tl:build`?"),
+        ('model: "tl:build"', "did you mean `python: tl:build`?"),
+        ('model: {python: "tl:build", args: {units: 3}}', "write {python: ..., units: ...}: arguments are beside"),
+        ('data: {function: "tl:load"}', "did you mean `python: tl:load`?"),
+        ('data: {python: "tl.py:load"}', "did you mean `tl:load`?"),
+        ('loss: {function: "tl:own"}', "did you mean `python: tl:own`?"),
+        ('loss: {python: "tl.py:own"}', "did you mean `tl:own`?"),
+        ('metrics: [{function: "tl:own"}]', "did you mean `python: tl:own`?"),
+        ('metrics: [{python: "tl.py:own"}]', "did you mean `tl:own`?"),
+    ],
+)
+def test_a_function_that_is_named_in_another_form_is_suggested_in_the_right_form(line, hint, tmp_path):
+    (tmp_path / "tl.py").touch()
+    key = line.partition(":")[0]
+    kept = [one for one in DENSE.splitlines() if not one.startswith((f"{key}:", "  dense:" if key == "model" else "-"))]
+    (tmp_path / "space.yaml").write_text("\n".join([line, *kept]))
+    with pytest.raises(SpaceFileError) as raised:
+        read_space_file(tmp_path / "space.yaml")
+    assert any(hint in str(fault.hint) for fault in raised.value.faults), str(raised.value)

@@ -66,9 +66,10 @@ class CheckedSpace:
 
         if self.spec.function:
             raise UsageError("`sweep` can't estimate the time of an objective function", hint="Run a few trials first")
-        make, count = workers_of(workers), None
+        make = workers_of(workers)
+        count = int(workers) if str(workers).strip().isdecimal() else None  # so that no process starts only to count
         choose_backend(backend)
-        if make is not None:
+        if make is not None and count is None:
             with closing(make()) as pool:
                 count = pool.count()
         sweeps = None if sweeps_dir is None else Path(sweeps_dir)

@@ -1,6 +1,7 @@
 """Collect all faults (mistakes) and warnings of a space file. Turn pydantic's errors into sentences."""
 
 import contextlib
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,9 @@ _NOUNS = {
     "array": "a list",
     "object": "a map",
 }
+FUNCTION_KEYS = ("function", "func", "callable", "py")  # what users write in place of `python`
+MODULE_FUNCTION = "`module:function`"
+ARGUMENT_KEYS = ("args", "kwargs", "arguments")  # where users write arguments that belong beside `python`
 UNKNOWN_KEY = "this key is not allowed here"
 _BOUNDS = {"minimum": "of at least", "exclusiveMinimum": "above", "maximum": "of at most", "exclusiveMaximum": "below"}
 
@@ -72,7 +76,8 @@ def _describe_schema(schema: Mapping[str, Any]) -> str:
 def _describe_error(error: Any, schema: Mapping[str, Any]) -> tuple[str, str | None]:
     context = error.get("ctx", {})
     words = context["words"] if error["type"] == "rule" else _describe_schema(schema)
-    return f"must be {words}, but got {quote(error['input'])}", context.get("hint")
+    hint = context.get("hint") or (hint_at_function(error["input"]) if words == MODULE_FUNCTION else None)
+    return f"must be {words}, but got {quote(error['input'])}", hint
 
 
 class Faults:
@@ -138,7 +143,8 @@ class Faults:
         properties = TypeAdapter(form).json_schema()["properties"]
         for key, detail in errors.items():
             if detail["type"] == "missing":
-                self.add((*path, key), f"`{key}` is missing", fields[key].description)
+                near = hint_at_python(values) if key == "python" else None
+                self.add((*path, key), f"`{key}` is missing", near or fields[key].description)
             elif detail["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
                 hint = (hints or {}).get(key) or hint_at_key(key, fields)
                 self.add((*path, key), UNKNOWN_KEY, hint)
@@ -156,3 +162,30 @@ def get_fields(section: Any) -> Mapping[str, FieldInfo]:
 
 def hint_at_key(name: object, known: Collection[str]) -> str:
     return did_you_mean(name, known) or f"choose from {join(known)}"
+
+
+def hint_at_python(section: object) -> str | None:
+    """Return a hint if a map has another key in place of `python`."""
+    keys = section if isinstance(section, Mapping) else {}
+    found = next((key for key in keys if key in FUNCTION_KEYS and ":" in str(keys[key])), None)
+    return None if found is None else f"did you mean `python: {hint_name(keys[found])}`?"
+
+
+def hint_at_function(source: object) -> str | None:
+    """Return a hint if a text names a function by its file or with a dot: "model.py:build", "model.build"."""
+    name = hint_name(source)
+    return f"did you mean `{name}`?" if name != source else None
+
+
+def hint_at_map(source: object) -> str | None:
+    """Return a hint if a text is a function, "module:function", where a map with `python` has it."""
+    return f"did you mean `python: {hint_name(source)}`?" if isinstance(source, str) and ":" in source else None
+
+
+def hint_name(source: object) -> str:
+    """Return the form "module:function" of a text that names a function in another form, as far as it is known."""
+    module, colon, function = str(source).partition(":")
+    if not colon and not module.endswith(".py"):
+        module, _, function = module.rpartition(".")
+    module = re.sub(r"[/\\\\]+", ".", module.removeprefix("./").removesuffix(".py"))
+    return f"{module}:{function}" if module and function else str(source)

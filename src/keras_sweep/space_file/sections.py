@@ -15,7 +15,7 @@ from keras_sweep.space.search_space import MEASURED
 from keras_sweep.space.sweep_spec import EarlyTerminate, Finalists, Finish, SearchSettings, Training
 from keras_sweep.space.text import join
 from keras_sweep.space_file import keras_tables as tables
-from keras_sweep.space_file.faults import Rule, get_fields
+from keras_sweep.space_file.faults import MODULE_FUNCTION, Rule, get_fields
 from keras_sweep.space_file.keras_tables import (
     ARGUMENTS,
     METRIC_ARGUMENTS,
@@ -42,7 +42,7 @@ Conditions = Annotated[
     dict[str, Scalar | Values], Field(min_length=1), Rule("a map, as in {optimizer: sgd} or {optimizer: [sgd, adam]}")
 ]
 Widths = Annotated[PositiveInt | Sequence[PositiveInt], Rule("whole numbers of at least 1, as in [128, 64]")]
-FunctionName = Annotated[str, Field(pattern=r"^[^\W\d]\w*(\.\w+)*:\w+(\.\w+)*$"), Rule("`module:function`")]
+FunctionName = Annotated[str, Field(pattern=r"^[^\W\d]\w*(\.\w+)*:\w+(\.\w+)*$"), Rule(MODULE_FUNCTION)]
 Direction = Annotated[str, Rule(names=("maximize", "minimize"))]
 Loss = Annotated[str, Rule("a loss of Keras", tables.LOSSES)]
 Metric = Annotated[str, Rule("a metric of Keras", tables.METRICS)]

@@ -15,7 +15,17 @@ from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import ModelSpec, SearchSettings
 from keras_sweep.space.text import did_you_mean, escape, join, quote
 from keras_sweep.space.variants import DATA_PREFIX, get_data_space
-from keras_sweep.space_file.faults import UNKNOWN_KEY, Faults, Place, get_fields
+from keras_sweep.space_file.faults import (
+    ARGUMENT_KEYS,
+    MODULE_FUNCTION,
+    UNKNOWN_KEY,
+    Faults,
+    Place,
+    get_fields,
+    hint_at_function,
+    hint_at_map,
+    hint_at_python,
+)
 from keras_sweep.space_file.keras_tables import Kind, make_kind
 from keras_sweep.space_file.ranges import parse_value
 from keras_sweep.space_file.sections import DENSE_ARGUMENTS, DataName, DenseSection, OwnFunction, make_data_section
@@ -39,7 +49,12 @@ def read_data(faults: Faults) -> DataSpec | None:
     if len(kinds) != 1:
         forms = f"must be a name ({join(DATA_NAMES)}), or a map with one of {join(SOURCES)}"
         what = f"must have only one of {join(kinds)}" if kinds else forms
-        near = None if kinds else next((near for key in keys if (near := did_you_mean(key, SOURCES))), None)
+        near = (
+            None
+            if kinds
+            else hint_at_python(node.plain)
+            or next((near for key in keys if (near := did_you_mean(key, SOURCES))), None)
+        )
         faults.add(("data",), f"{what}, but got {quote(node.plain)}", near)
         return None
     kind = kinds[0]
@@ -145,7 +160,7 @@ def read_model(faults: Faults) -> ModelSpec | None:
         function = read_function(faults, OwnFunction, ("model",))
         return function and ModelSpec("python", *function)
     if not isinstance(node.value, dict) or "dense" not in node.value:
-        hint = did_you_mean(node.value, ["dense", "python"])
+        hint = hint_at_python(node.plain) or hint_at_map(node.value) or did_you_mean(node.value, ["dense", "python"])
         faults.add(("model",), f"must be {MODELS}, but got {quote(node.plain)}", hint)
         return None
     for key in node.value:
@@ -163,7 +178,13 @@ def read_model(faults: Faults) -> ModelSpec | None:
 
 def read_function(faults: Faults, form: type[OwnFunction], path: Place) -> tuple[str, dict[str, Value]] | None:
     """Read a section of the class `form`. Return ("module:function", arguments), or add faults and return None."""
-    before = len(faults.found)
+    before, given = len(faults.found), faults.root.at(*path).plain
+    nested = [key for key in ARGUMENT_KEYS if isinstance(given, dict) and isinstance(given.get(key), dict)]
+    for key in nested:
+        example = ", ".join(f"{name}: ..." for name in given[key])
+        faults.add((*path, key), UNKNOWN_KEY, f"write {{python: ..., {example}}}: arguments are beside `python`")
+    if nested:
+        return None
     section = faults.read_section(form, path)
     arguments = (section and section.model_extra) or {}
     for key in arguments:
@@ -180,6 +201,9 @@ def check_source(faults: Faults, path: Place, source: str) -> None:
     if is_object_name(source):
         return  # a missing object is reported when it is used
     folder, module_name = faults.folder, source.split(":")[0]
+    if module_name.endswith(".py") and not (folder / module_name.removesuffix(".py")).is_dir():
+        faults.add(path, f"must be {MODULE_FUNCTION}, but got {quote(source)}", hint_at_function(source))
+        return
     top = module_name.split(".")[0]
     if is_standard_module(module_name, folder):
         rule = f"must name your own function, but {quote(module_name)} is a module of Python"

@@ -15,7 +15,7 @@ from keras_sweep.space.sweep_spec import TRAINING_PREFIX, WATCHING, Finish, Outp
 from keras_sweep.space.text import did_you_mean, join, quote
 from keras_sweep.space_file import keras_tables as tables
 from keras_sweep.space_file import sections
-from keras_sweep.space_file.faults import UNKNOWN_KEY, Faults, Place, Rule, get_fields, hint_at_key
+from keras_sweep.space_file.faults import UNKNOWN_KEY, Faults, Place, Rule, get_fields, hint_at_key, hint_at_python
 from keras_sweep.space_file.keras_tables import METRIC_ARGUMENTS, Kind, is_maximized, make_kind
 from keras_sweep.space_file.ranges import parse_value
 from keras_sweep.space_file.sources import check_source, read_function
@@ -69,7 +69,7 @@ def has_named_outputs(faults: Faults) -> bool:
     """Return whether `loss` maps names of outputs to losses. In contrast, a single loss with arguments is a map with
     the key `name` or `python`."""
     given = faults.root.plain.get("loss")
-    of_outputs = isinstance(given, dict) and not {"name", "python"} & set(given)
+    of_outputs = isinstance(given, dict) and not ({"name", "python"} & set(given) or hint_at_python(given))
     return of_outputs and any(isinstance(value, str | dict) for value in given.values())
 
 
@@ -154,7 +154,8 @@ def _read_with_arguments(
     if "python" in given:
         return read_function(faults, sections.OwnScore, path)
     if name is None:
-        faults.add(path, "`name` is missing", "as in {name: categorical_crossentropy, label_smoothing: 0.1}")
+        near = hint_at_python(given) or "as in {name: categorical_crossentropy, label_smoothing: 0.1}"
+        faults.add(path, "`name` is missing", near)
     elif faults.check_value(kind, (*path, "name"), name):
         for key in given:
             if key != "name" and key not in known[name]:

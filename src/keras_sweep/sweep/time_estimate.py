@@ -132,7 +132,8 @@ def _offer_rungs(spec: SweepSpec) -> EarlyTerminate | None:
     is_refused = sampler.sets_epochs or spec.objective.further or get_data_space(spec.space).size > 1
     if spec.early_terminate is not None or is_refused or not least:
         return None
-    if sampler.learns and sampler.learns_others and least == HALVING.min_iter:
+    has_trials = min(spec.search.trials, spec.sampler_space.size) >= 2 * HALVING.first  # some after the first bracket
+    if sampler.learns and sampler.learns_others and least == HALVING.min_iter and has_trials:
         return HALVING
     return replace(RUNGS, min_iter=max(RUNGS.min_iter, least))
 

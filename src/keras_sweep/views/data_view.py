@@ -17,6 +17,7 @@ from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.data.table_columns import NumberColumn
 from keras_sweep.record.facts import Baseline
 from keras_sweep.space.text import escape
+from keras_sweep.views.terminal.console import print_notice
 from keras_sweep.views.terminal.table import Column, print_table
 from keras_sweep.views.terminal.text import bar, score_text, seconds_text
 
@@ -49,7 +50,7 @@ def print_data(console: Console, data: SearchData) -> None:
         for line in sample_lines(data, console):
             console.print(line)
     for notice in (*data.notices, *data.leaks):
-        console.print(f"notice: {escape(notice)}", style="yellow")
+        print_notice(console, notice, warns=notice in data.leaks)
     console.print(Text(f"fingerprint {data.fingerprint}", style="dim", no_wrap=True, overflow="ellipsis"))
 
 

@@ -114,6 +114,8 @@ def _list_lines(title: str, lines: Sequence[str], most: int | None = None, hint:
 
 
 def print_notice(console: Console, message: str, *, warns: bool = False) -> None:
+    """Print a line that begins with "note:", for a fact to know, or if it `warns`, with "warning:", for what may make
+    the result wrong. No other word begins a message, except "error:" and "hint:"."""
     label, style = ("warning: ", "bold yellow") if warns else ("note: ", "bold cyan")
     _print_labelled(console, label, style, _one_line(message))
 
