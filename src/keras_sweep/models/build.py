@@ -233,17 +233,29 @@ def call_symbolic(model: Any, data: SearchData) -> Any:
         if names and isinstance(symbol, dict) and symbol.keys() >= set(names):  # a call takes the inputs in this order
             symbol = [symbol[name] for name in names]
         try:
-            return model(_match_rank(symbol, getattr(model, "inputs", None)))
+            return model(_match_ranks(symbol, getattr(model, "inputs", None) if inputs is None else inputs))
         except NotImplementedError:
             return model(cut(data.train.x, 0, 1))
 
 
-def _match_rank(symbol: Any, inputs: Any) -> Any:
-    """Return `symbol` with a last axis of 1 added or removed if a model's `inputs` need it, as Keras does with rows."""
+def _match_ranks(symbol: Any, inputs: Any) -> Any:
+    """Return `symbol` with a last axis of 1 added to each part, or removed, if the model's input needs it. Keras does
+    so with rows, but not with symbols."""
+    if isinstance(symbol, Mapping) and isinstance(inputs, Mapping):
+        return {name: _match_rank(part, inputs.get(name)) for name, part in symbol.items()}
+    if isinstance(symbol, list | tuple) and isinstance(inputs, list | tuple) and len(symbol) == len(inputs):
+        return type(symbol)(map(_match_rank, symbol, inputs))
+    parts = list(inputs.values()) if isinstance(inputs, Mapping) else inputs
+    return _match_rank(symbol, parts[0] if isinstance(parts, list | tuple) and len(parts) == 1 else parts)
+
+
+def _match_rank(symbol: Any, model_input: Any) -> Any:
     import keras
 
-    extra_axes = len(inputs[0].shape) - len(symbol.shape) if hasattr(symbol, "shape") and inputs else 0
-    if extra_axes == 1 and inputs[0].shape[-1] == 1:
+    if not hasattr(symbol, "shape") or not hasattr(model_input, "shape"):
+        return symbol
+    extra_axes = len(model_input.shape) - len(symbol.shape)
+    if extra_axes == 1 and model_input.shape[-1] == 1:
         return keras.KerasTensor((*symbol.shape, 1), dtype=symbol.dtype)
     drops_axis = extra_axes == -1 and symbol.shape[-1] == 1
     return keras.KerasTensor(symbol.shape[:-1], dtype=symbol.dtype) if drops_axis else symbol
