@@ -18,7 +18,7 @@ from keras_sweep.data.labels import LabelForm, loss_needs
 from keras_sweep.data.sealed_test import open_test
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.data.source import Parts, RawRows, SourceRows, read_source
-from keras_sweep.data.split import Encoding, fit_encoding, split_rows
+from keras_sweep.data.split import Encoding, describe_parts, fit_encoding, split_rows
 from keras_sweep.data.table_files import rank_values
 from keras_sweep.errors import DataError
 from keras_sweep.process.user_objects import register_arrays
@@ -310,7 +310,7 @@ def test_with_a_split_by_time_neighbouring_times_are_a_unit() -> None:
     [
         (
             {"train": 50, "test": 10},
-            "40 for training, 10 for validation (20% drawn from the training rows), 10 for test",
+            "40 for training, 10 for validation (drawn), 10 for test (given)",
         ),
         ({"train": 50, "validation": 9}, "50 for training, 9 for validation (given), none for test"),
     ],
@@ -318,4 +318,14 @@ def test_with_a_split_by_time_neighbouring_times_are_a_unit() -> None:
 def test_rows_in_parts_say_which_rows_are_which(parts: dict[str, int], said: str, tmp_path: Path) -> None:
     rows = {name: (np.zeros((count, 2)), np.arange(count) % 2) for name, count in parts.items()}
     source = call_python(DataSpec("python", register_arrays(rows)), tmp_path)
-    assert split_rows(source, Split(), LabelForm.INDEX).source.notices[0].startswith(f"rows: {said}")
+    assert describe_parts(split_rows(source, Split(), LabelForm.INDEX), Split()) == f"rows: {said}"
+
+
+def test_rows_that_are_split_say_how() -> None:
+    source = SourceRows("s", RawRows(np.zeros((50, 2)), np.arange(50) % 2))
+    parts = split_rows(source, Split(), LabelForm.INDEX)
+    assert describe_parts(parts, Split()) == "rows: 32 for training, 8 for validation (drawn), 10 for test (drawn)"
+    folds = Split(folds=4, test=0.2)
+    assert describe_parts(split_rows(source, folds, LabelForm.INDEX), folds) == (
+        "rows: 40 for training, validation in 4 folds of them, 10 for test (drawn)"
+    )

@@ -12,7 +12,7 @@ from keras_sweep.data.leaks import find_leaks
 from keras_sweep.data.sealed_test import seal
 from keras_sweep.data.search_data import Rows, SearchData, fingerprint
 from keras_sweep.data.source import SourceRows
-from keras_sweep.data.split import fit_encoding, read_parts
+from keras_sweep.data.split import describe_parts, fit_encoding, read_parts
 from keras_sweep.errors import DataError
 from keras_sweep.space.data_spec import DataSpec
 from keras_sweep.space.search_space import Goal, Objective, Params
@@ -91,6 +91,7 @@ def load_variant(spec: SweepSpec, source: SourceRows | None = None) -> SearchDat
         test_fingerprint=test_fingerprint,
         preprocessing=None if by_name else encoding.preprocessing,
         image_shape=source.image_shape,
+        parts=describe_parts(encoding.parts, spec.data.split),
         notices=(*source.notices, *(() if by_name else encoding.notices)),
         leaks=(*source.leaks, *leaks),
         scale=None if spec.data.transform is None else fit_scale(spec.data.transform, encoding.labels, train.y),

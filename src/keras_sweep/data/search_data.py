@@ -90,6 +90,7 @@ class SearchData:
     test_fingerprint: str | None = None  # SHA-256 (hex) of the test rows; None for published files, which have digests
     preprocessing: TablePreprocessing | None = None  # for a table or series; None: the model takes the rows as they are
     image_shape: tuple[int, ...] | None = None  # (H, W) or (H, W, 3), if a row of x is a picture
+    parts: str = ""  # which rows train, validate and test, for the first lines of a run
     notices: tuple[str, ...] = ()  # changes to the data that the user may not expect
     leaks: tuple[str, ...] = ()  # reasons why scores may be too good
     scale: TargetScale | None = None  # for a transformed target; `y` of all rows keeps its own units

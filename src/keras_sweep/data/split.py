@@ -75,23 +75,18 @@ def split_rows(source: SourceRows, how: Split, form: LabelForm) -> Parts:
         validation = copy(held)
     train = copy(searched)
     source = source if train is rows else replace(source, rows=None)  # all rows together would take twice the memory
-    parts = Parts(source, train, train if validation is None else validation, test, folds)
-    if source.train is None or source.pictures is not None or source.series is not None:
-        return parts
-    return replace(parts, source=replace(source, notices=(_describe_parts(parts, how), *source.notices)))
+    return Parts(source, train, train if validation is None else validation, test, folds)
 
 
-def _describe_parts(parts: Parts, how: Split) -> str:
-    """Say which rows train, validate and test, and where they come from, if the source names its parts."""
-    source = parts.source
+def describe_parts(parts: Parts, how: Split) -> str:
+    """Say which rows train, validate and test, and whether the source names them."""
+    source, kind = parts.source, "the latest" if how.time or parts.source.series is not None else "drawn"
     train = "a dataset" if source.stream else f"{len(parts.train):,}"
-    validation = f"{len(parts.validation):,} for validation (given)"
+    validation = f"{len(parts.validation):,} for validation ({'given' if source.validation is not None else kind})"
     if parts.folds:
         validation = f"validation in {how.folds} folds of them"
-    elif source.validation is None:
-        drawn = f"the latest {how.validation:.0%}" if how.time else f"{how.validation:.0%} drawn"
-        validation = f"{len(parts.validation):,} for validation ({drawn} from the training rows)"
-    test = "none for test" if parts.test is None else f"{len(parts.test):,} for test (given)"
+    given = source.test is not None
+    test = "none for test" if parts.test is None else f"{len(parts.test):,} for test ({'given' if given else kind})"
     return f"rows: {train} for training, {validation}, {test}"
 
 

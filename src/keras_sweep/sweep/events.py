@@ -48,10 +48,17 @@ class SweepStarted(Event):
     objective: Objective
     space_size: float
     parameters: tuple[str, ...] = ()  # without constants
+    rows: str = ""  # which rows train, validate and test
 
     @classmethod
     def from_spec(
-        cls, spec: SweepSpec, folder: SweepFolder, runner: str, total: int, finished: Sequence[Result]
+        cls,
+        spec: SweepSpec,
+        folder: SweepFolder,
+        runner: str,
+        total: int,
+        finished: Sequence[Result],
+        rows: str = "",
     ) -> SweepStarted:
         return cls(
             name=spec.name,
@@ -63,6 +70,7 @@ class SweepStarted(Event):
             objective=spec.objective,
             space_size=spec.space.size,
             parameters=tuple(spec.space.distributions),
+            rows=rows,
         )
 
 

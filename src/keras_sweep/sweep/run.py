@@ -113,7 +113,8 @@ def run_sweep(
         total = options.total(sweep.spec, record.results(), sweep.study.facts.learned)
         if options.more is not None:
             sweep.study.set_attributes({"trials": total})
-        emit(SweepStarted.from_spec(sweep.spec, folder, sweep.runner.name, total, record.results()))
+        rows = "" if sweep.spec.function else sweep.data.parts
+        emit(SweepStarted.from_spec(sweep.spec, folder, sweep.runner.name, total, record.results(), rows))
         stop.can_finish = True
         with plain_errors("continue", folder.path):  # faults outside of trials: a full disk
             if options.add is not None:

@@ -1,7 +1,7 @@
 """Write the events of `sweep run --json`: a line of strict JSON in ASCII each, with the field `event` first.
 
     sweep_started     name folder engine runner total finished(count) metric goal space_size(null: very large)
-                      parameters[name] goals{name: goal}(of further goals, if there are any)
+                      parameters[name] rows(a sentence) goals{name: goal}(of further goals, if there are any)
     generation_asked  generation trials[{number params continues}]
     phase_began       phase done total
     trial_resumed     number epochs curve{name: [number]}

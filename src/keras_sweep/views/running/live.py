@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.text import Text
 
 from keras_sweep.space.text import escape, pluralize
-from keras_sweep.sweep.events import FinalistsChosen, TrialEnded
+from keras_sweep.sweep.events import FinalistsChosen, SweepStarted, TrialEnded
 from keras_sweep.trial.events import Event, Listener, Noticed
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.leaderboard.rows import Ranking, leaderboard_rows
@@ -74,7 +74,9 @@ class LiveBoard:
     def __call__(self, event: Event) -> None:
         with self._lock:
             self.progress(event)
-        if isinstance(event, Noticed):
+        if isinstance(event, SweepStarted) and event.rows:
+            self._console.print(Text(event.rows, style="dim"))
+        elif isinstance(event, Noticed):
             print_notice(self._console, event.message, warns=event.warns)
         elif isinstance(event, FinalistsChosen) and event.note:
             print_notice(self._console, event.note)

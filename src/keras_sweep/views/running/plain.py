@@ -75,7 +75,7 @@ class PlainLines:
         failed = isinstance(event, events.TrialEnded | events.FinalistEnded) and event.result.state is TrialState.FAIL
         style = "red" if failed else ""
         if isinstance(event, events.SweepStarted):
-            self._line(describe_begin(event))
+            self._line("\n".join(filter(None, (describe_begin(event), event.rows))))
         elif isinstance(event, events.TrialEnded):
             self._line(self._trial_text(event.result), style)
         elif isinstance(event, events.FinalistsChosen):
