@@ -243,11 +243,51 @@ def test_a_trial_matches_as_its_worst_epoch_of_those_that_all_metrics_have(found
         (PARTED, None, False),
         (PARTED, EQUAL, True),
         (PARTED, ROUNDING, False),
+        (Gap(Match.PARTED, 0.1), EQUAL, True),
+        (Gap(Match.PARTED, 0.11), EQUAL, False),  # rounding starts at rounding
     ],
 )
 def test_a_record_comes_out_to_rounding_or_to_the_bit_by_its_own_runner(plain, own, matches):
     found, by_own = matched(loss=(plain,)), None if own is None else matched(loss=(own,))
     assert Replay("digits", GOAL, found.again, found, by_own).matches is matches
+
+
+def test_rounding_may_grow_after_the_first_epoch_alone():
+    grown = matched(loss=(ROUNDING, Gap(Match.PARTED, 0.4)))
+    at_once = matched(loss=(Gap(Match.PARTED, 0.39), Gap(Match.PARTED, 0.4)), mae=(EQUAL, EQUAL))
+    own = matched(loss=(EQUAL, EQUAL))
+    assert grown.starts_small and not at_once.starts_small and matched().starts_small
+    found = [Replay("digits", GOAL, RECORDED, plain, own) for plain in (grown, at_once)]
+    assert [replayed.matches for replayed in found] == [True, False]
+    assert replay_lines(found[0])[-1].startswith("plain fit differs by rounding that grew")
+    assert replay_lines(found[1])[-2:] == [
+        "a gap in the first epoch is too large for rounding that grew",
+        "the numbers do not match the record",
+    ]
+
+
+def test_a_bias_that_batch_normalization_cancels_is_named_with_the_remedy(tmp_path):
+    """Its gradient is rounding alone, and Adam makes steps of it."""
+    (tmp_path / "own.py").write_text(
+        "from keras import Input, Sequential, layers\n\n\ndef build(bias=True):\n"
+        "    first = layers.Dense(32, use_bias=bias, name='first')\n"
+        "    last = layers.Dense(10, activation='softmax')\n"
+        "    return Sequential([Input((64,)), first, layers.BatchNormalization(), layers.ReLU(), last])\n"
+    )
+    head = SPACES["plain"].partition("model:")[0]
+    space = (
+        f"{head}model: {{python: own:build}}\nloss: sparse_categorical_crossentropy\nmetrics: [accuracy]\n"
+        "metric: {name: val_accuracy, goal: maximize}\nparameters:\n  optimizer: adam\n  learning_rate: 0.02\n"
+        "  model.bias: {values: [true, false]}\n  epochs: 4\n"
+        "search: {sampler: grid, trials: 2, seed: 42}\nfinalists: none\n"
+    )
+    sweep = ran_as(tmp_path, "biased", space)
+    found = {trial.params["model.bias"]: trial.number for trial in sweep.trials}
+    done = {bias: replay(OpenSweep(SweepFolder(sweep.path), trust=True), number) for bias, number in found.items()}
+    assert done[True].plain.match is Match.PARTED and done[True].matches
+    assert tuple(done[True].biases) == ("first",)
+    assert "after `first` cancels the bias there" in " ".join(replay_lines(done[True]))
+    assert done[False].plain.match is not Match.PARTED and not done[False].biases
 
 
 GOAL = Objective("val_loss", Goal.MINIMIZE)

@@ -296,3 +296,33 @@ def _walk_back(model: Any, output: int) -> Iterator[Any]:
     while producers := [operation for operation in operations or () if operation.output is tensor]:
         yield producers[0]
         tensor = producers[0].input
+
+
+def find_cancelled_biases(model: Any) -> list[str]:
+    """Return the names of layers whose bias a batch normalization after them cancels.
+
+    The gradient of such a bias is 0 but for rounding. An optimizer that divides by the gradient's size, as Adam, makes
+    steps of this rounding, and each program rounds in its own way.
+    """
+    import keras
+
+    layers = list(_flatten_layers(model))
+    biased = [layer for layer in layers if getattr(layer, "bias", None) is not None and _is_linear(layer)]
+    names = []
+    for layer in layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            with contextlib.suppress(AttributeError, ValueError):  # layers that are called several times, or by code
+                names += [before.name for before in biased if before.output is layer.input]
+    return names
+
+
+def _flatten_layers(model: Any) -> Iterator[Any]:
+    for layer in getattr(model, "layers", ()):
+        yield layer
+        yield from _flatten_layers(layer)
+
+
+def _is_linear(layer: Any) -> bool:
+    import keras
+
+    return getattr(layer, "activation", None) in (None, keras.activations.linear)

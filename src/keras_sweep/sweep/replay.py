@@ -4,7 +4,7 @@
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from typing import Any
 
 from keras_sweep.data.arrays import Array
 from keras_sweep.errors import Interrupted, RecordError, UsageError
+from keras_sweep.models.inspect_model import find_cancelled_biases
 from keras_sweep.process.wall_time import WallTime
 from keras_sweep.record.saved import load_weights_of, weights_file_of
 from keras_sweep.search.engines import make_engine
@@ -23,10 +24,12 @@ from keras_sweep.space.variants import get_variant
 from keras_sweep.sweep.finalists import suggest_finalists
 from keras_sweep.sweep.loop import Generations
 from keras_sweep.sweep.open_sweep import OpenSweep, backend_of
+from keras_sweep.training.build_trial import build_trained_model
 from keras_sweep.training.choose import RUNNERS
 from keras_sweep.training.runner import Runner, StopsAt, Watch, find_ends
 from keras_sweep.training.workers.pool import workers_of
 from keras_sweep.trial.events import EpochEnded, Event, Listener, Noticed, PhaseBegan
+from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Result, Suggestion, TrialState, Weights
 
 # Differences that count as rounding.
@@ -35,6 +38,8 @@ ABSOLUTE = 1e-7  # numbers near zero
 ROWS = 1.01  # rows: a single row may change its class
 WHOLE = 0.01  # rows: distance to a whole number of rows, as float32 rounds a share of 100,000 rows
 STDERR = 1e-4  # relative difference of two standard errors
+# Rounding grows from step to step, but it starts small. A larger relative gap in the first epoch has another cause.
+FIRST = 0.1
 
 
 class Match(StrEnum):
@@ -97,6 +102,12 @@ class CurveMatch:
         """The first epoch, counted from 1, that differs from the record by more than rounding. None: no epoch does."""
         return next((epoch for epoch, match in enumerate(self.epochs, start=1) if match is Match.PARTED), None)
 
+    @property
+    def starts_small(self) -> bool:
+        """Whether the gaps can be rounding that grew: none is large in the first epoch."""
+        first = [gaps[0] for gaps in self.gaps.values() if gaps]
+        return all(gap.match is not Match.PARTED or gap.relative <= FIRST for gap in first)
+
 
 @dataclass(frozen=True, slots=True)
 class Replay:
@@ -105,13 +116,15 @@ class Replay:
     recorded: Result
     plain: CurveMatch  # by the requested runner, by default plain `fit`
     own: CurveMatch | None  # by the recorded runner, if `plain` differs from the record
+    biases: Sequence[str] = ()  # layers whose bias a batch normalization cancels, if `plain` differs from the record
 
     @property
     def matches(self) -> bool:
-        """Whether a new training repeats the record: `plain` to rounding, or `own` (the recorded runner) exactly."""
+        """Whether a new training repeats the record: `plain` to rounding, or `own` (the recorded runner) exactly while
+        the gaps of `plain` can be rounding that grew."""
         if self.plain.match is not Match.PARTED:
             return True
-        return self.own is not None and self.own.match is Match.EQUAL
+        return self.own is not None and self.own.match is Match.EQUAL and self.plain.starts_small
 
 
 def replay(
@@ -151,7 +164,12 @@ def replay(
             )
             sweep.emit(Noticed(text))
             by_recorded = compare(RUNNERS.find(kind)(spec, data.with_seeds(seeds), **options))
-    return Replay(sweep.folder.name, spec.objective, recorded, plain, by_recorded)
+    biases: Sequence[str] = ()
+    plan = training_plan(spec, recorded.params)
+    if plain.parted_at is not None and plan.optimizer != "sgd" and plain.again.weights is not None:
+        weights = plain.again.weights[: len(plain.again.weights) // max(len(data.folds), 1)]
+        biases = find_cancelled_biases(build_trained_model(spec, recorded.params, weights, data.fold(0), recorded.name))
+    return Replay(sweep.folder.name, spec.objective, recorded, plain, by_recorded, biases)
 
 
 def _find_differences(recorded: Result, again: Result, objective: Objective) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from keras_sweep.space.text import escape, pluralize
+from keras_sweep.space.text import escape, join, pluralize
 from keras_sweep.sweep.replay import CurveMatch, Gap, Match, Replay, widest
 from keras_sweep.sweep.verify import Verified
 from keras_sweep.trial.ranking import loss_name
@@ -35,6 +35,14 @@ def replay_lines(replay: Replay) -> list[str]:
     lines += [escape(text) for text in plain.differences]
     if replay.own is not None:
         lines.append(f"{replay.own.runner}, the runner of the record: {_match_text(replay.own)}")
+    if replay.biases:
+        names = join([f"`{escape(name)}`" for name in replay.biases], "and")
+        lines.append(
+            f"the batch normalization after {names} cancels the bias there: its gradient is rounding alone, and the "
+            "optimizer makes steps of it. Set `use_bias=False`"
+        )
+    if plain.match is Match.PARTED and not plain.starts_small and replay.own is not None:
+        lines.append("a gap in the first epoch is too large for rounding that grew")
     if not replay.matches:
         lines.append("the numbers do not match the record")
     elif plain.match is Match.PARTED:
