@@ -301,7 +301,7 @@ def _walk_back(model: Any, output: int) -> Iterator[Any]:
 def find_cancelled_biases(model: Any) -> list[str]:
     """Return the names of layers whose bias a batch normalization after them cancels.
 
-    The gradient of such a bias is 0 but for rounding. An optimizer that divides by the gradient's size, as Adam, makes
+    The gradient of this bias is 0 but for rounding. An optimizer that divides by the gradient's size, as Adam, makes
     steps of this rounding, and each program rounds in its own way.
     """
     import keras
