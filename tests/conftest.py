@@ -20,6 +20,8 @@ from hypothesis import HealthCheck, settings
 from keras_sweep.process.compiling import Effort
 
 os.environ["KERAS_BACKEND"] = "jax"
+for name in [name for name in os.environ if name.startswith(("SWEEPS_DIR", "KERASTUNER_", "MLFLOW_", "WANDB_"))]:
+    del os.environ[name]  # the shell's settings are not the tests'
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # workers share the cores: PyTorch's threads would wait for each other
 

@@ -189,3 +189,18 @@ def test_what_differs_between_sweeps_is_named_with_each_ones_value() -> None:
     assert "to maximize" in metric and "to minimize" in metric
     assert _find_differences([side("a", 0.5), side("b", 0.5)]) == []
     assert len(_find_differences([side("a", 0.5), other])) == 1
+
+
+def test_trials_that_two_sweeps_share_are_counted(folder: Path, tmp_path: Path) -> None:
+    """The first trials of `tpe` are drawn at random: with the same seed they are those of `random`."""
+    tpe = SPACES["plain"].replace("trials: 18", "trials: 6")
+    text = tpe.replace("sampler: tpe", "sampler: random")
+    assert text != tpe
+    shutil.copytree(folder, tmp_path / "sweeps")
+    ran_as(tmp_path, "drawn", text, test=False)
+    compared = ks.compare("good", "drawn", "weak", sweeps_dir=tmp_path / "sweeps")
+    assert compared.same_trials == {("good", "drawn"): 6}
+    assert "good and drawn have 6 equal trials: parameters, seed and value" in verdict_lines(compared)
+    assert json.loads(compare_json(compared))["equal_trials"] == [{"sweeps": ["good", "drawn"], "trials": 6}]
+    other = replace(compared.sides[1], facts=replace(compared.sides[1].facts, seed=7))
+    assert replace(compared, sides=(compared.sides[0], other)).same_trials == {}

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 from keras_sweep.errors import UsageError
 from keras_sweep.record.candidates import compare_models, load_seeds
 from keras_sweep.record.facts import Facts, TestScores
 from keras_sweep.record.recorded_sweep import RecordedSweep
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.space.search_space import Objective
+from keras_sweep.space.search_space import Objective, identity
 from keras_sweep.space.spec_diff import describe_computation
 from keras_sweep.trial.comparison import Behind, Estimate
 from keras_sweep.trial.ranking import (
@@ -36,6 +37,15 @@ class Side:
     scores: Sequence[RowScores]  # row scores of `best`, an item per seed; () if not saved
     improvements: Sequence[Result]  # trials that were the best when they ended
     spent: Mapping[int, float]  # trial -> seconds since the search began
+
+    @property
+    def trials(self) -> frozenset[object]:
+        """A key of each trial with a value: its parameters, seed and value."""
+        return frozenset(
+            (identity({"seed": self.facts.seed, **trial.params}), trial.value)
+            for trial in self.results
+            if trial.value is not None
+        )
 
     @property
     def failed(self) -> int:
@@ -66,6 +76,12 @@ class SideBySide:
     sides: Sequence[Side]  # in the order of the command line
     behind: Mapping[str, Behind]  # sweep -> distance to the best winner; {} if rows can't be compared
     rows: int | None  # number of compared validation rows
+
+    @property
+    def same_trials(self) -> Mapping[tuple[str, str], int]:
+        """Names of two sweeps -> the number of trials that both have: equal parameters, seed and value."""
+        pairs = ((one.name, other.name, one.trials & other.trials) for one, other in combinations(self.sides, 2))
+        return {(name, other): len(trials) for name, other, trials in pairs if trials}
 
     @property
     def by_mean(self) -> bool:

@@ -29,8 +29,8 @@ from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.ranking import ADDED, good_enough, improvements, is_imported, is_searched, winner
 from keras_sweep.trial.result import DIVERGED, Result, Suggestion, TrialState
 
-# If so many first trials all fail by one cause, the model or the data are wrong. Of a space whose trials fail for two
-# values of three, 96 % of all sweeps go on. Out of memory is a fact of the values, and ends no sweep.
+# If the first eight trials all fail by the same cause, the model or the data are wrong. If two of three values of a
+# space fail, 96 % of all sweeps continue. Out of memory depends on a trial's values, and ends no sweep.
 FIRST_FAILURES = 8
 RETRIES = 2  # of a generation, after the machine failed a trial
 

@@ -24,8 +24,8 @@ from keras_sweep.space.variants import get_variant
 from keras_sweep.sweep.finalists import suggest_finalists
 from keras_sweep.sweep.loop import Generations
 from keras_sweep.sweep.open_sweep import OpenSweep, backend_of
-from keras_sweep.training.build_trial import build_trained_model
 from keras_sweep.training.choose import RUNNERS
+from keras_sweep.training.folds import build_first_model
 from keras_sweep.training.runner import Runner, StopsAt, Watch, find_ends
 from keras_sweep.training.workers.pool import workers_of
 from keras_sweep.trial.events import EpochEnded, Event, Listener, Noticed, PhaseBegan
@@ -167,8 +167,8 @@ def replay(
     biases: Sequence[str] = ()
     plan = training_plan(spec, recorded.params)
     if plain.parted_at is not None and plan.optimizer != "sgd" and plain.again.weights is not None:
-        weights = plain.again.weights[: len(plain.again.weights) // max(len(data.folds), 1)]
-        biases = find_cancelled_biases(build_trained_model(spec, recorded.params, weights, data.fold(0), recorded.name))
+        model = build_first_model(spec, recorded.params, plain.again.weights, data, recorded.name)
+        biases = find_cancelled_biases(model)
     return Replay(sweep.folder.name, spec.objective, recorded, plain, by_recorded, biases)
 
 

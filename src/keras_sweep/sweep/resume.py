@@ -26,7 +26,6 @@ from keras_sweep.sweep.open_sweep import OpenSweep
 from keras_sweep.sweep.replay import weights_of
 from keras_sweep.system.disk import is_open_to_others
 from keras_sweep.training.build_trial import (
-    build_trained_model,
     call_model,
     compute_added_losses,
     has_masks,
@@ -34,7 +33,7 @@ from keras_sweep.training.build_trial import (
     output_masks,
     predict_rows,
 )
-from keras_sweep.training.folds import compute_validation_outputs
+from keras_sweep.training.folds import build_first_model, compute_validation_outputs
 from keras_sweep.training.logged_metric import LoggedMetric, number_batches
 from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.plan import training_plan
@@ -209,8 +208,7 @@ def _recompute_scores(sweep: OpenSweep, trial: Result) -> RowScores | None:
 
     def compute_if(is_needed: Callable[[Any], bool], call: Callable[[Any, Arrays], Any]) -> Any:
         """Compute `call` on the rows if the trial's model needs it, else return None."""
-        first = weights[: len(weights) // max(len(data.folds), 1)]
-        model = build_trained_model(spec, trial.params, first, data.fold(0), trial.name)
+        model = build_first_model(spec, trial.params, weights, data, trial.name)
         return compute(call) if is_needed(model) else None
 
     for call in (call_model, predict_rows):  # the runner used a plain call or a compiled call

@@ -34,6 +34,12 @@ def compute_validation_outputs(
     return each(lambda *by_fold: None if by_fold[0] is None else join_fold_rows(by_fold, data), *outputs)
 
 
+def build_first_model(spec: SweepSpec, params: Params, weights: Weights, data: SearchData, name: str) -> Any:
+    """Return the trained model; with folds, the model of the first fold. Raises as `build_trained_model`."""
+    count = len(weights) // max(len(data.folds), 1)
+    return build_trained_model(spec, params, weights[:count], data.fold(0), name)
+
+
 def join_scores(name: str, values: Sequence[Any], rows: Sequence[Array], weights: Array | None) -> Any:
     """Return the mean of metric `name` over the folds, weighted by the folds' rows: float64, a number or [epochs].
 

@@ -42,9 +42,8 @@ class LoggedMetric:
     reduction: str = MEAN  # of the loss
     batches: Callable[[], Array | None] = lambda: None  # [N] the number of each row's batch; None: all in a batch
     mask: Callable[[], Array | None] = lambda: None  # [N, ...] which labels count; None: all
-    added: Callable[[], npt.NDArray[np.float64] | None] = lambda: (
-        None
-    )  # [N] losses that layers add for each row; None: for none
+    # [N] losses that layers add for each row; None: no layer does
+    added: Callable[[], npt.NDArray[np.float64] | None] = lambda: None
     right: Array | None = None  # [N] whether each row was predicted correctly, if the runner knows
     is_known: bool = True  # whether the metric is of a single output, by a formula of each row or of all rows
 

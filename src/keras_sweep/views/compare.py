@@ -5,7 +5,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from keras_sweep.space.text import escape, pluralize
+from keras_sweep.space.text import escape, join, pluralize
 from keras_sweep.sweep.compare import Side, SideBySide
 from keras_sweep.views.leaderboard.formats import strict_json
 from keras_sweep.views.leaderboard.rows import seeds_record
@@ -56,6 +56,8 @@ def _facts(sweeps: SideBySide, side: Side) -> dict[str, str]:
 def verdict_lines(sweeps: SideBySide) -> list[str]:
     first = sweeps.first
     lines = [f"{first.name} has the best {escape(sweeps.objective.name)}: {score_text(*sweeps.score(first))}"]
+    for names, count in sweeps.same_trials.items():
+        lines.append(f"{join(names, 'and')} have {pluralize(count, 'equal trial')}: parameters, seed and value")
     alone = [side.name for side in sweeps.sides if side.over_seeds is None]
     if sweeps.by_mean:
         lines.append("the winners are compared by their means over seeds")
@@ -120,6 +122,7 @@ def compare_json(sweeps: SideBySide) -> str:
         "best": sweeps.first.name,
         "compared_by": "mean over seeds" if sweeps.by_mean else "value",
         "rows": sweeps.rows,
+        "equal_trials": [{"sweeps": names, "trials": count} for names, count in sweeps.same_trials.items()],
         "sweeps": [_record(sweeps, side) for side in sweeps.sides],
     }
     return strict_json(record) + "\n"
