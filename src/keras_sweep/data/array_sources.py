@@ -136,7 +136,8 @@ def name_parts(rows: Any, place: str = "`data`") -> dict[str, Any]:
     """Return {ending of names like "_train": its rows} of `rows`: a dataset, arrays (x, y[, weights]), a tuple of
     these, or a dict by NAMES. The ending "" is of rows to split. A pair is (training, test), as `load_data()` of
     Keras's data sets gives it; three are (training, validation, test). Return {} for another form. `place` is for
-    messages. Raises DataError, for example for a pair with a dataset, since Keras's users often mean (training, validation)."""
+    messages. Raises DataError, for example for a pair with a dataset: users of Keras often mean (training, validation)
+    by a pair."""
     if is_dataset(rows):
         return {"": rows}
     if isinstance(rows, Mapping):
