@@ -49,7 +49,7 @@ def test_of_folds_it_says_that_trials_train_once_a_fold_and_the_winner_once_more
 def test_epochs_that_rungs_spare_or_would_spare_are_told() -> None:
     spares = TimeEstimate("compiled/jax", 0.1, 294.0, 1.0, 1.0, whole_epochs=672.0)
     would = TimeEstimate("compiled/jax", 0.1, 672.0, 1.0, 1.0, whole_epochs=672.0, offer=RUNGS, offered_epochs=294.0)
-    said = "about 294 trial-epochs of 0.10 s each (in place of 672, since poor trials stop)"
+    said = "about 294 trial-epochs of 0.10 s each (in place of 672, if the usual share of trials stops early)"
     offer = "`early_terminate: {type: successive_halving, min_iter: 2, eta: 3}` would train about 294 trial-epochs in"
     halving = "`early_terminate: {type: halving, first: 32, eta: 2}` would train about 294 trial-epochs in place of 672"
     for estimate, words in ((spares, said), (would, offer), (replace(would, offer=HALVING), halving)):

@@ -71,14 +71,15 @@ def print_estimate(
     trained = f"{pluralize(round(estimate.trial_epochs), 'trial-epoch')} of {seconds_text(estimate.epoch_seconds)} each"
     programs = f"{pluralize(max(round(estimate.programs), 1), 'program')} ({seconds_text(estimate.compile_seconds)})"
     if estimate.trial_epochs < estimate.whole_epochs:
-        trained += f" (in place of {round(estimate.whole_epochs):,}, since poor trials stop)"
+        trained += f" (in place of {round(estimate.whole_epochs):,}, if the usual share of trials stops early)"
     words = f" by {estimate.runner}: about {trained}, and compiling about {programs}"
     console.print(Text.assemble("about ", (seconds_text(estimate.seconds), "bold"), words))
     if (offer := estimate.offer) is not None and estimate.offered_epochs < estimate.whole_epochs:
         keys = f", first: {offer.first}" * (offer.first > 0) + f", min_iter: {offer.min_iter}" * (offer.min_iter > 1)
         line = f"early_terminate: {{type: {offer.type}{keys}, eta: {offer.eta}}}"
         fewer = f"about {round(estimate.offered_epochs):,} trial-epochs in place of {round(estimate.whole_epochs):,}"
-        console.print(Text(f"`{line}` would train {fewer}: poor trials stop, and `epochs` is each trial's best epoch"))
+        words = "if the usual share of trials stops early. `epochs` is then each trial's best epoch"
+        console.print(Text(f"`{line}` would train {fewer}, {words}"))
     console.print(Text(cores_text(estimate, cores, workers)))
     if estimate.finalist_epochs:
         configurations, seeds = estimate.finalists
