@@ -12,7 +12,7 @@ import keras_sweep as ks
 from keras_sweep.data.source import RawRows, SourceRows
 from keras_sweep.errors import ChangedSweep, SweepWarning
 from keras_sweep.space.data_spec import SOURCES, Source
-from tests.helpers.command import called
+from tests.helpers.command import called, script
 from tests.helpers.ran import ran_as
 from tests.helpers.sql import write_shop
 
@@ -42,7 +42,7 @@ def make_rows(data: Any, folder: Path) -> SourceRows:
 def made() -> Iterator[None]:
     SOURCES.register("made", Source(read=make_rows))
     yield
-    del SOURCES._own["made"]
+    del SOURCES._own["made"], SOURCES.registered["made"]
 
 
 def add_house(folder: Path) -> None:
@@ -70,6 +70,32 @@ def test_a_sweep_of_rows_of_no_file(
     change(tmp_path)
     with pytest.raises(ChangedSweep, match=r"the (test )?rows have changed since the sweep started"):
         ran_as(tmp_path, "it", text)
+
+
+SCRIPT = """\
+import keras_sweep as ks
+import numpy as np
+from keras_sweep.data.source import RawRows, SourceRows
+from keras_sweep.space.data_spec import SOURCES, Source
+
+
+def read(data, folder):
+    y = np.arange(int(data.source)) % 3
+    return SourceRows("made", RawRows(np.eye(3, dtype=np.float32)[y], y))
+
+
+if __name__ == "__main__":
+    SOURCES.register("made", Source(read=read))
+    alone, shared = (ks.run("made.yaml", name=name, workers=workers) for name, workers in (("a", None), ("b", 2)))
+    assert [trial.value for trial in alone.trials] == [trial.value for trial in shared.trials], shared.trials
+    print(len(shared.trials), "trials")
+"""
+
+
+def test_workers_know_the_source_that_a_script_registers(tmp_path: Path) -> None:
+    (tmp_path / "made.yaml").write_text(MADE.replace("/in/memory", "'60'"))
+    (tmp_path / "script.py").write_text(SCRIPT)
+    assert script("script.py", cwd=tmp_path, new=True).ok().out == "2 trials\n"
 
 
 def test_a_record_or_a_card_alone_asks_no_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,6 +38,7 @@ class Plugins(Mapping[str, Member]):
         self.noun = noun
         self.group = group
         self._own = dict(members)
+        self.registered: dict[str, Member] = {}  # in this process; another process does not know them
 
     @cached_property
     def _entry_points(self) -> Mapping[str, EntryPoint]:
@@ -54,7 +55,7 @@ class Plugins(Mapping[str, Member]):
         """Add the plugin `member` for the rest of this process. Raises ValueError if a plugin has this name already."""
         if name in self:
             raise ValueError(f"a {self.noun} named {name!r} already exists")
-        self._own[name] = member
+        self._own[name] = self.registered[name] = member
 
     def find(self, name: str) -> Member:
         """Return the plugin `name`. Raises UsageError if the plugin does not exist or can't be imported."""

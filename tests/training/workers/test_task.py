@@ -137,7 +137,7 @@ def test_what_a_worker_makes_it_makes_once(workers: Watched) -> None:
 
 def test_a_worker_looks_at_the_flag_again_only_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     looks, moments = [False, True, False], iter([100.0, 100.0, 100.19, 100.21, 100.21, 100.22, 100.5, 100.5])
-    worker = Task(SPEC, {}, False, {}, "", "jax", {}, {}, lambda: looks.pop(0), True)
+    worker = Task(SPEC, {}, {}, False, {}, "", "jax", {}, {}, lambda: looks.pop(0), True)
     worker._looked, worker._stops = 0.0, False
     monkeypatch.setattr(module.time, "monotonic", lambda: next(moments))
     assert [worker.stopping() for _ in range(5)] == [False, False, True, True, False] and looks == []

@@ -30,6 +30,7 @@ from keras_sweep.process.backend import (
 from keras_sweep.process.compiling import enable_compile_cache
 from keras_sweep.process.user_code import forget_edited_modules, note_modules
 from keras_sweep.process.user_objects import export_objects, import_objects
+from keras_sweep.space.data_spec import SOURCES, Source
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training import build_trial
 from keras_sweep.training.workers.pool import Pool
@@ -46,6 +47,7 @@ class Task:
 
     spec: SweepSpec
     given: Mapping[str, Any]  # arrays and functions from the user's program that the spec names
+    sources: Mapping[str, Source]  # kinds of data that the user's program registered
     is_whole: bool  # whether to train on training and validation rows together
     code: Mapping[str, str]  # digests of the code of the model and of the function that returns the rows
     fingerprint: str  # of the data
@@ -69,6 +71,9 @@ class Task:
             )
         build_trial.others_draw = not self.is_alone
         import_objects(self.given)
+        for name, source in self.sources.items():
+            if name not in SOURCES:
+                SOURCES.register(name, source)
         if changed := find_changed_code(self.code, _digest_code(self.spec)):
             raise UsageError(
                 f"its code differs from the sweep's: {', '.join(changed)}",
@@ -152,6 +157,7 @@ class Client:
         task = Task(
             replace(spec, space=replace(spec.space, count_weights=None)),
             export_objects(spec.code),
+            sources={name: source for name, source in SOURCES.registered.items() if name == spec.data.kind},
             is_whole=data.train is data.validation and not data.folds,
             code=_digest_code(spec),
             fingerprint=data.fingerprint,
